@@ -1,1 +1,86 @@
-//! placeholder
+//! `pam_authentik_flow.so`: a PAM module that logs people in by running an
+//! [authentik](https://goauthentik.io) flow.
+//!
+//! authentik's flow executor sends challenges; each becomes a PAM conversation,
+//! each answer goes back, until the flow ends. The end of a flow is no login
+//! yet: the server is asked whose session it is, and only the very user, after
+//! a secret was accepted and with the configured access, is
+//! [`access::Verified`]. Nothing else makes `PAM_SUCCESS`.
+//!
+//! The way of a login, from top to bottom, is [`login`]. All `unsafe` code is
+//! in [`pam`].
+
+use std::ffi::CStr;
+
+use ::pam::constants::{PamFlag, PamResultCode};
+use ::pam::module::{PamHandle, PamHooks};
+
+pub mod access;
+pub mod audit;
+pub mod config;
+pub mod conversation;
+pub mod deadline;
+pub mod error;
+pub mod flow;
+pub mod host;
+pub mod http;
+pub mod identity;
+pub mod login;
+#[allow(
+    unsafe_code,
+    reason = "the border to C: every block says why it is sound"
+)]
+pub mod pam;
+pub mod secret;
+pub mod stages;
+pub mod text;
+
+/// Wipes all memory that the library frees: HTTP and TLS buffers hold passwords
+/// and cookies, and no type of ours wraps those.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+/// What libpam calls.
+pub struct AuthentikFlow;
+
+/// libpam finds these entry points by their names, `pam_sm_*`.
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "made by a macro of pam-bindings"
+)]
+mod entry_points {
+    use super::AuthentikFlow;
+    ::pam::pam_hooks!(AuthentikFlow);
+}
+
+impl PamHooks for AuthentikFlow {
+    fn sm_authenticate(handle: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
+        login::authenticate(&mut pam::Transaction::new(handle, flags), &args)
+    }
+
+    /// There are no credentials to set, but anything else than success is taken
+    /// for a failed login: by sshd's parent process, which never saw the
+    /// authentication that its child made, and by doas. libpam skips modules
+    /// whose authentication did not decide.
+    fn sm_setcred(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        PamResultCode::PAM_SUCCESS
+    }
+
+    fn acct_mgmt(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        PamResultCode::PAM_IGNORE
+    }
+
+    fn sm_open_session(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        PamResultCode::PAM_IGNORE
+    }
+
+    fn sm_close_session(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        PamResultCode::PAM_IGNORE
+    }
+
+    fn sm_chauthtok(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        PamResultCode::PAM_IGNORE
+    }
+}

@@ -1,0 +1,39 @@
+//! What is wrong with the configuration, where, and what to write instead.
+
+use std::path::PathBuf;
+
+/// A configuration that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Where it stands.
+    pub place: Place,
+    /// What is wrong and what to write instead, in one line.
+    pub problem: String,
+}
+
+/// Where a wrong value stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The configuration file as a whole, or a file that it names.
+    File(PathBuf),
+    /// A line of the configuration file, counted from one.
+    Line(PathBuf, usize),
+    /// An argument behind the module's name in the PAM stack.
+    Argument,
+}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.place {
+            Place::File(path) => write!(f, "{}: {}", path.display(), self.problem),
+            Place::Line(path, line) => write!(f, "{}:{line}: {}", path.display(), self.problem),
+            Place::Argument => write!(
+                f,
+                "argument of the module in the PAM stack: {}",
+                self.problem
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}

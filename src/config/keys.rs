@@ -1,0 +1,114 @@
+//! The keys of the configuration file as they are written, before defaults.
+
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue, Deserializer, Error};
+
+use super::url::ServerUrl;
+use super::values::{AbsolutePath, Limit, Slug, Span};
+
+/// The keys that may stand at the top and below `[services.NAME]`.
+///
+/// Every one is optional here, so that a service's keys can be laid over those
+/// at the top; what is required is known only afterwards.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Keys {
+    pub(super) url: Option<ServerUrl>,
+    pub(super) flow: Option<Slug>,
+    pub(super) ca_file: Option<AbsolutePath>,
+    pub(super) connect_timeout: Option<Limit>,
+    pub(super) request_timeout: Option<Limit>,
+    pub(super) login_timeout: Option<Limit>,
+    pub(super) fail_delay: Option<Span>,
+    pub(super) user: UserKeys,
+    pub(super) access: AccessKeys,
+    pub(super) prompt: PromptKeys,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct UserKeys {
+    pub(super) ignore: Option<Vec<String>>,
+    pub(super) min_uid: Option<u32>,
+    pub(super) allow_root: Option<bool>,
+    pub(super) require_account: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AccessKeys {
+    pub(super) groups: Option<Vec<String>>,
+    pub(super) allow_any_user: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PromptKeys {
+    pub(super) password: Option<String>,
+}
+
+impl Keys {
+    /// Reads the file's text and lays the keys of `[services.SERVICE]` over those at the top.
+    ///
+    /// Every service's keys are read, so that a mistake shows at once and not
+    /// on the day somebody uses that service.
+    pub(super) fn read(text: &str, service: &str) -> Result<Self, Error> {
+        let mut document = DeTable::parse(text)?;
+        let mut services = DeTable::new();
+        let mut top = DeTable::new();
+        let span = document.span();
+        for (key, value) in std::mem::take(document.get_mut()) {
+            match value.get_ref() {
+                DeValue::Table(_) if key.get_ref() == "services" => {
+                    if let DeValue::Table(table) = value.into_inner() {
+                        services = table;
+                    }
+                }
+                _ => {
+                    top.insert(key, value);
+                }
+            }
+        }
+        let mut keys = Self::deserialize(Deserializer::from(toml::Spanned::new(span, top)))?;
+        for (name, value) in services {
+            let for_service = Self::deserialize(toml::de::ValueDeserializer::from(value))?;
+            if name.get_ref() == service {
+                keys = for_service.over(keys);
+            }
+        }
+        Ok(keys)
+    }
+
+    fn over(self, below: Self) -> Self {
+        Self {
+            url: self.url.or(below.url),
+            flow: self.flow.or(below.flow),
+            ca_file: self.ca_file.or(below.ca_file),
+            connect_timeout: self.connect_timeout.or(below.connect_timeout),
+            request_timeout: self.request_timeout.or(below.request_timeout),
+            login_timeout: self.login_timeout.or(below.login_timeout),
+            fail_delay: self.fail_delay.or(below.fail_delay),
+            user: UserKeys {
+                ignore: self.user.ignore.or(below.user.ignore),
+                min_uid: self.user.min_uid.or(below.user.min_uid),
+                allow_root: self.user.allow_root.or(below.user.allow_root),
+                require_account: self.user.require_account.or(below.user.require_account),
+            },
+            access: if self.access.is_empty() {
+                below.access
+            } else {
+                self.access
+            },
+            prompt: PromptKeys {
+                password: self.prompt.password.or(below.prompt.password),
+            },
+        }
+    }
+}
+
+impl AccessKeys {
+    /// Who may log in is one decision: a service that decides anew replaces it whole.
+    fn is_empty(&self) -> bool {
+        self.groups.is_none() && self.allow_any_user.is_none()
+    }
+}

@@ -1,0 +1,142 @@
+//! The configuration as administrators write it, rightly and wrongly.
+
+use super::*;
+
+const LEAST: &str = "url = \"https://authentik.example.com\"\nflow = \"linux-login\"\n[access]\ngroups = [\"linux\"]\n";
+
+fn load(text: &str, service: &str) -> Result<Config, ConfigError> {
+    Config::from_bytes(text.as_bytes(), Path::new("/f.toml"), service, false)
+}
+
+fn error(text: &str) -> String {
+    load(text, "sshd").unwrap_err().to_string()
+}
+
+#[test]
+fn the_least_configuration_has_safe_defaults() {
+    let config = load(LEAST, "sshd").unwrap();
+    assert_eq!(config.connect_timeout, Duration::from_secs(5));
+    assert_eq!(config.request_timeout, Duration::from_secs(30));
+    assert_eq!(config.login_timeout, Duration::from_secs(100));
+    assert_eq!(config.fail_delay, Duration::from_secs(2));
+    assert_eq!(config.user.min_uid, 1000);
+    assert!(!config.user.allow_root);
+    assert!(config.user.require_account);
+    assert!(config.user.ignore.is_empty());
+    assert_eq!(config.access, AccessRules::Groups(vec!["linux".into()]));
+    assert_eq!(config.prompt.password, "Password:");
+    assert_eq!(config.ca_file, None);
+}
+
+#[test]
+fn login_itself_hangs_up_after_a_minute() {
+    assert_eq!(
+        load(LEAST, "login").unwrap().login_timeout,
+        Duration::from_secs(50)
+    );
+    let own = format!("login_timeout = \"20s\"\n{LEAST}");
+    assert_eq!(
+        load(&own, "login").unwrap().login_timeout,
+        Duration::from_secs(20)
+    );
+}
+
+#[test]
+fn a_services_keys_lie_over_those_at_the_top() {
+    let text = format!(
+        "{LEAST}[services.sudo]\nflow = \"linux-sudo\"\n[services.sudo.access]\nallow_any_user = true\n[services.sudo.user]\nmin_uid = 500\n"
+    );
+    let sudo = load(&text, "sudo").unwrap();
+    assert_eq!(sudo.flow.as_str(), "linux-sudo");
+    assert_eq!(sudo.access, AccessRules::AnyUser);
+    assert_eq!(sudo.user.min_uid, 500);
+    let sshd = load(&text, "sshd").unwrap();
+    assert_eq!(sshd.flow.as_str(), "linux-login");
+    assert_eq!(sshd.access, AccessRules::Groups(vec!["linux".into()]));
+}
+
+#[test]
+fn a_mistake_in_any_service_shows_in_every_service() {
+    let text = format!("{LEAST}[services.sudo]\nflwo = \"x\"\n");
+    assert_eq!(
+        error(&text),
+        "/f.toml:6: unknown key \"flwo\"; here are allowed: url, flow, ca_file, connect_timeout, request_timeout, login_timeout, fail_delay, user, access, prompt"
+    );
+}
+
+#[test]
+fn errors_name_the_line_and_what_to_write() {
+    for (text, line, part) in [
+        (
+            "url = \"https://a.example\"\nflwo = \"x\"\n",
+            2,
+            "unknown key \"flwo\"; here are allowed: url, flow",
+        ),
+        (
+            "url = \"http://a.example\"",
+            1,
+            "only https is used, never http; write url = ",
+        ),
+        ("\n\nurl = 5", 3, "expected a string"),
+        (
+            "connect_timeout = 5",
+            1,
+            "a duration in quotes, such as \"5s\"",
+        ),
+        ("connect_timeout = \"5\"", 1, "write a number and s or m"),
+        ("login_timeout = \"0s\"", 1, "above zero"),
+        ("flow = \"../x\"", 1, "no slug"),
+        ("ca_file = \"ca.pem\"", 1, "write it in full"),
+        ("[user]\nmin_uid = -1", 2, "-1"),
+        ("[user]\nallow_root = \"yes\"", 2, "expected a boolean"),
+        ("[user]\nignore = \"root\"", 2, "expected a sequence"),
+        ("[acess]\n", 1, "unknown key \"acess\""),
+        (
+            "url = \"https://a.example\"\nurl = \"https://b.example\"",
+            2,
+            "duplicate key",
+        ),
+        ("url = ", 1, ""),
+        (
+            "[services.sudo.services.x]\n",
+            1,
+            "unknown key \"services\"",
+        ),
+    ] {
+        let shown = error(text);
+        assert!(
+            shown.starts_with(&format!("/f.toml:{line}: ")),
+            "{text:?}: {shown}"
+        );
+        assert!(shown.contains(part), "{text:?}: {shown}");
+        assert!(!shown.contains('\n'), "{shown}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    assert!(error("flow = \"x\"").contains("write url = "));
+    assert!(error("url = \"https://a.example\"").contains("flow = \"linux-login\""));
+    let head = "url = \"https://a.example\"\nflow = \"x\"\n";
+    for access in [
+        "",
+        "[access]\n",
+        "[access]\nallow_any_user = false\n",
+        "[access]\ngroups = []\n",
+        "[access]\ngroups = [\" \"]\n",
+        "[access]\ngroups = [\"a\"]\nallow_any_user = true\n",
+    ] {
+        let shown = error(&format!("{head}{access}"));
+        assert!(shown.contains("write groups = "), "{access:?}: {shown}");
+    }
+}
+
+#[test]
+fn bytes_that_are_not_text_are_refused_at_their_line() {
+    let bytes = b"url = \"https://a.example\"\n# \xff\n";
+    let error = Config::from_bytes(bytes, Path::new("/f.toml"), "sshd", false).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "/f.toml:2: is not UTF-8; save the file as UTF-8"
+    );
+}

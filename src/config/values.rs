@@ -1,0 +1,179 @@
+//! The values that the configuration file holds, each refused at its own line
+//! with what to write instead.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
+
+/// The slug of a flow, as authentik allows it: letters, digits, `-` and `_`.
+///
+/// It becomes a part of the path that is asked for, so nothing else may be in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slug(String);
+
+impl Slug {
+    /// Reads a slug.
+    ///
+    /// # Errors
+    /// What is wrong with it and what to write instead.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if text.is_empty() || text.len() > 50 || !text.chars().all(allowed) {
+            return Err(format!(
+                "{text:?} is no slug of a flow; write the slug that authentik's admin interface shows, such as \"linux-login\""
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The slug itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Slug {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// A path from the root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AbsolutePath(PathBuf);
+
+impl AbsolutePath {
+    /// Reads a path: a relative one would depend on the working directory of
+    /// whoever called sudo.
+    ///
+    /// # Errors
+    /// What is wrong with it and what to write instead.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let path = Path::new(text);
+        if path.is_absolute() && !text.contains('\0') {
+            Ok(Self(path.to_owned()))
+        } else {
+            Err(format!(
+                "{text:?} is not a path from the root; write it in full, such as \"/etc/ssl/certs/authentik-ca.pem\""
+            ))
+        }
+    }
+
+    /// The path itself.
+    #[must_use]
+    pub fn as_path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for AbsolutePath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// A duration as `"500ms"`, `"5s"` or `"2m"`, at most an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span(pub(super) Duration);
+
+const LONGEST: Duration = Duration::from_secs(3600);
+
+impl Span {
+    /// Reads a duration.
+    ///
+    /// # Errors
+    /// What is wrong with it and what to write instead.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+        let wrong = || {
+            format!("{text:?} is no duration; write a number and s or m, such as \"5s\" or \"2m\"")
+        };
+        if digits.len().saturating_add(unit.len()) != text.len() || digits.is_empty() {
+            return Err(wrong());
+        }
+        let number: u64 = digits.parse().map_err(|_| wrong())?;
+        let duration = match unit {
+            "ms" => Duration::from_millis(number),
+            "s" => Duration::from_secs(number),
+            "m" => Duration::from_secs(number.saturating_mul(60)),
+            _ => return Err(wrong()),
+        };
+        if duration > LONGEST {
+            return Err(format!(
+                "{text:?} is too long; the longest duration is \"60m\""
+            ));
+        }
+        Ok(Self(duration))
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SpanVisitor;
+        impl Visitor<'_> for SpanVisitor {
+            type Value = Span;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a duration in quotes, such as \"5s\" or \"2m\"")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
+                Span::parse(text).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(SpanVisitor)
+    }
+}
+
+/// A limit that must be more than nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limit(pub(super) Duration);
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Span(duration) = Span::deserialize(deserializer)?;
+        if duration.is_zero() {
+            return Err(D::Error::custom(
+                "a limit of nothing would refuse every login; write a duration above zero, such as \"5s\"",
+            ));
+        }
+        Ok(Self(duration))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(Span::parse("5s"), Ok(Span(Duration::from_secs(5))));
+        assert_eq!(Span::parse("2m"), Ok(Span(Duration::from_secs(120))));
+        assert_eq!(Span::parse("250ms"), Ok(Span(Duration::from_millis(250))));
+        assert_eq!(Span::parse("0s"), Ok(Span(Duration::ZERO)));
+        for text in [
+            "",
+            "5",
+            "s",
+            "5 s",
+            "-5s",
+            "5h",
+            "1.5s",
+            "61m",
+            "99999999999999999999s",
+            "5sm",
+            "s5",
+        ] {
+            assert!(Span::parse(text).is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn slugs_cannot_leave_their_path() {
+        assert!(Slug::parse("linux-login_2").is_ok());
+        for text in ["", "a/b", "..", "a b", "ä", "a?b", "%2e", &"a".repeat(51)] {
+            assert!(Slug::parse(text).is_err(), "{text:?} was taken");
+        }
+    }
+}

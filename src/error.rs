@@ -1,0 +1,276 @@
+//! What can end a login other than success, in the words of the field.
+//!
+//! One enum for the whole way of a login; [`crate::pam::codes`] holds the one
+//! table from it to the result codes of PAM. [`std::fmt::Display`] is for the
+//! administrator who reads the log; [`LoginError::words`] is for the person at
+//! the prompt. Neither ever holds a secret: no variant can carry one.
+
+use crate::config::ConfigError;
+
+/// Why somebody is not logged in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoginError {
+    // What the person did.
+    /// The server refused what was typed; `words` are the server's own.
+    #[error("authentik refused the {what}{}", quoted(words.as_ref()))]
+    Rejected {
+        /// What was refused, such as `password`.
+        what: &'static str,
+        /// The server's words to the person, cleaned.
+        words: Option<String>,
+    },
+    /// Nothing was typed; nothing was sent.
+    #[error("the {what} was empty and was not sent")]
+    Empty {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// What was typed cannot be what the server knows; nothing was sent.
+    #[error("the {what} was not sent: {reason}")]
+    Unsendable {
+        /// What was asked for.
+        what: &'static str,
+        /// Why it cannot be sent.
+        reason: &'static str,
+    },
+    /// The flow went back to an earlier stage after a secret was sent: the
+    /// stage's binding says *restart* on a wrong answer, or the session was lost.
+    #[error(
+        "the flow went back to {component} after the {what}: it was wrong, or the session was lost"
+    )]
+    Restarted {
+        /// The component of the stage that came back.
+        component: String,
+        /// The secret that had been sent.
+        what: &'static str,
+    },
+    /// The server closed the stage after too many wrong answers.
+    #[error("too many wrong answers{}", quoted(words.as_ref()))]
+    TooManyAttempts {
+        /// The server's words to the person, cleaned.
+        words: Option<String>,
+    },
+
+    // What the server says of the login.
+    /// The flow ended in `ak-stage-access-denied`.
+    #[error("authentik denied access{}", quoted(words.as_ref()))]
+    Denied {
+        /// The server's words to the person, cleaned.
+        words: Option<String>,
+    },
+    /// The flow ended, and the session belongs to nobody.
+    #[error(
+        "the flow ended, but nobody is logged in: does the flow have a user-login stage, and does it run?"
+    )]
+    NobodyLoggedIn,
+    /// The session belongs to somebody else than the person who logs in.
+    #[error("the flow logged in another user than {expected}: {actual}")]
+    SomebodyElse {
+        /// Who was to be logged in, as authentik should name them.
+        expected: String,
+        /// Who is, cleaned.
+        actual: String,
+    },
+    /// The session is one in which somebody impersonates the person.
+    #[error("the session is impersonated by another user")]
+    Impersonated,
+    /// The flow logged the person in without asking for any secret.
+    #[error(
+        "the flow logs people in without a password or a second factor: anybody could be anyone; it was refused"
+    )]
+    NoSecretAccepted,
+    /// The account is disabled in authentik.
+    #[error("the account is not active in authentik")]
+    Inactive,
+    /// A service account or an external one.
+    #[error("the account's type is {actual:?}, and only internal accounts may log in")]
+    AccountType {
+        /// The type that authentik gave, cleaned.
+        actual: String,
+    },
+    /// In none of the groups that `[access] groups` names.
+    #[error("the user is in none of the groups of [access] groups")]
+    NotInGroup,
+
+    // Who is left alone, who does not exist.
+    /// The configuration says to leave this user alone.
+    #[error("left alone: {0}")]
+    Skipped(&'static str),
+    /// The host has no such account.
+    #[error("this host has no such account")]
+    UnknownAccount,
+    /// No account can have this name.
+    #[error("no account can have this name: {0}")]
+    ImpossibleName(&'static str),
+
+    // The server and the way to it.
+    /// The server failed, and `heard` tells whether a person had a hand in it.
+    #[error("{fault}{}", match heard { Heard::Nobody => "", Heard::Person => " (after the person's first answer)" })]
+    Server {
+        /// What went wrong.
+        fault: ServerFault,
+        /// Whether anything that a person controls had been sent.
+        heard: Heard,
+    },
+    /// The server has no flow with that slug.
+    #[error("authentik has no flow with the slug {slug:?}: check `flow`")]
+    UnknownFlow {
+        /// The slug that was asked for.
+        slug: String,
+    },
+    /// The flow asks for what a terminal cannot do, or this module cannot yet.
+    #[error("the flow sent {component}: {reason}")]
+    Unsupported {
+        /// The component, cleaned.
+        component: String,
+        /// Why it cannot be answered here.
+        reason: &'static str,
+    },
+
+    // The host and the application.
+    /// The configuration is missing or wrong.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// The host itself failed: descriptors, memory, the account database.
+    #[error("the host failed: {0}")]
+    Host(String),
+    /// The application's conversation failed, or was aborted.
+    #[error("the application's conversation failed or was aborted")]
+    Conversation,
+    /// A defect of this module, caught before it reached the application.
+    #[error("a defect in the module: {0}")]
+    Bug(String),
+}
+
+/// Whether a person had a part in the request that failed.
+///
+/// `PAM_AUTHINFO_UNAVAIL` is an exception that stacks make on purpose; whoever
+/// can turn a refusal into it has switched the second factor off. So only a
+/// failure of the very first request, which nobody at the prompt can influence,
+/// may become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing that a person controls was sent yet.
+    Nobody,
+    /// Something that a person controls was sent, or was being sent.
+    Person,
+}
+
+/// How the server, or the way to it, failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ServerFault {
+    /// The server's name did not resolve.
+    #[error("the name of the authentik server does not resolve: {0}")]
+    Dns(String),
+    /// No connection, or a broken one.
+    #[error("no connection to the authentik server: {0}")]
+    Connection(String),
+    /// The TLS handshake failed; the text says what about the certificate.
+    #[error("the authentik server's TLS certificate or handshake was refused: {0}")]
+    Tls(String),
+    /// A limit of the configuration passed.
+    #[error("the authentik server took longer than {0}")]
+    Timeout(&'static str),
+    /// `login_timeout` passed, for whatever reason.
+    #[error("the login took longer than login_timeout")]
+    LoginTimeout,
+    /// A status that the executor does not give.
+    #[error("the authentik server answered with HTTP status {0}")]
+    Status(u16),
+    /// An answer that is not what the executor says.
+    #[error("the authentik server's answer makes no sense: {0}")]
+    Nonsense(String),
+    /// `ak-stage-flow-error`: a stage that crashed, a refused request, or throttling.
+    #[error("authentik reported a flow error; its log has the request id")]
+    FlowError,
+    /// Status 429.
+    #[error("authentik throttles this host's requests")]
+    Throttled,
+    /// The server is starting, as it says itself.
+    #[error("authentik is not ready: {0}")]
+    NotReady(String),
+}
+
+impl LoginError {
+    /// What the person should read, if anything: short, and what to do next.
+    ///
+    /// A wrong password says what the server says; a skip says nothing.
+    #[must_use]
+    pub fn words(&self) -> Option<String> {
+        let words = match self {
+            Self::Rejected { words, what } => match words {
+                Some(words) => words.clone(),
+                None => format!("That {what} was not accepted."),
+            },
+            Self::Empty { .. } | Self::Conversation | Self::Skipped(_) => return None,
+            Self::Unsendable { what, .. } => format!("That {what} was not accepted."),
+            Self::Restarted { what, .. } => format!("That {what} was not accepted."),
+            Self::TooManyAttempts { words } => words
+                .clone()
+                .unwrap_or_else(|| "Too many wrong answers. Wait, then start again.".into()),
+            Self::Denied { words } => match words {
+                Some(words) => format!("Access denied: {words}"),
+                None => "Access denied by your organisation's login service.".into(),
+            },
+            // Says no more than for a wrong password: who guesses names learns nothing.
+            Self::UnknownAccount | Self::ImpossibleName(_) => return None,
+            Self::Inactive | Self::AccountType { .. } | Self::NotInGroup => {
+                "Your account may not log in to this host. Ask your administrator for access.".into()
+            }
+            Self::NobodyLoggedIn
+            | Self::SomebodyElse { .. }
+            | Self::Impersonated
+            | Self::NoSecretAccepted => {
+                "The login service did not confirm who you are. Ask your administrator.".into()
+            }
+            Self::Server { fault, .. } => match fault {
+                ServerFault::LoginTimeout => {
+                    "The login took too long. Please start again.".into()
+                }
+                ServerFault::Throttled => {
+                    "The login service is busy. Wait a minute, then try again.".into()
+                }
+                ServerFault::FlowError => {
+                    "The login service reported an error. Try again later.".into()
+                }
+                _ => "The login service cannot be reached or does not answer. Try again later."
+                    .into(),
+            },
+            Self::Unsupported { reason, .. } => {
+                format!("This login cannot go on here: {reason}. Ask your administrator.")
+            }
+            Self::UnknownFlow { .. } | Self::Config(_) => {
+                "Login through authentik is not set up correctly on this host. Ask your administrator."
+                    .into()
+            }
+            Self::Host(_) | Self::Bug(_) => {
+                "This host could not complete the login. Ask your administrator.".into()
+            }
+        };
+        Some(words)
+    }
+
+    /// Whether asking again on the same handle can only bring the same answer,
+    /// so that it is kept and given at once: a denial, or a server that is down.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::Denied { .. }
+            | Self::Inactive
+            | Self::AccountType { .. }
+            | Self::NotInGroup
+            | Self::UnknownFlow { .. }
+            | Self::Unsupported { .. }
+            | Self::NobodyLoggedIn
+            | Self::NoSecretAccepted => true,
+            Self::Server { fault, .. } => !matches!(fault, ServerFault::LoginTimeout),
+            _ => false,
+        }
+    }
+}
+
+fn quoted(words: Option<&String>) -> String {
+    words
+        .map(|words| format!(": {words:?}"))
+        .unwrap_or_default()
+}

@@ -1,0 +1,283 @@
+//! What the executor sends.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use zeroize::Zeroizing;
+
+use crate::error::ServerFault;
+use crate::text;
+
+/// One challenge: the component's name, what was wrong with the last answer,
+/// and the body, which the component's stage reads for itself.
+pub struct Challenge {
+    component: String,
+    errors: Vec<FieldError>,
+    ending: Ending,
+    identity: String,
+    body: Zeroizing<Vec<u8>>,
+}
+
+/// One thing that was wrong with an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// The field, or `non_field_errors`; cleaned.
+    pub field: String,
+    /// The server's words, in its language; cleaned.
+    pub words: String,
+    /// The error's code, which no language changes; cleaned.
+    pub code: String,
+}
+
+/// Whether the challenge ends the flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The flow goes on: the stage is to be answered.
+    None,
+    /// `xak-flow-redirect` as the flow's end. It proves nothing.
+    FinalRedirect,
+    /// `xak-flow-redirect` of a redirect stage in mid-flow.
+    RedirectStage,
+    /// `ak-stage-access-denied`, with its words, cleaned.
+    AccessDenied(Option<String>),
+    /// `ak-stage-flow-error`, with the request's id, cleaned.
+    FlowError(Option<String>),
+}
+
+/// How many errors of an answer are read.
+const MAX_ERRORS: usize = 16;
+/// The longest text of the server that is kept, in bytes.
+const MAX_WORDS: usize = 400;
+
+#[derive(Deserialize)]
+struct Envelope {
+    component: Option<String>,
+    #[serde(default)]
+    response_errors: Option<BTreeMap<String, Vec<WireError>>>,
+    flow_info: Option<IgnoredAny>,
+    final_redirect: Option<bool>,
+    error_message: Option<String>,
+    request_id: Option<String>,
+    error: Option<String>,
+    /// What tells apart two stages of one component: a dummy's name, a prompt's fields.
+    name: Option<String>,
+    fields: Option<Vec<FieldKey>>,
+}
+
+#[derive(Deserialize)]
+struct WireError {
+    string: String,
+    #[serde(default)]
+    code: String,
+}
+
+#[derive(Deserialize)]
+struct FieldKey {
+    field_key: String,
+}
+
+impl Challenge {
+    /// Reads the body of an answer with status 200.
+    ///
+    /// # Errors
+    /// [`ServerFault::NotReady`] for a server that says it is starting, and
+    /// [`ServerFault::Nonsense`] for what is no challenge: other JSON, a wrong
+    /// type, a key given twice.
+    pub fn read(body: Zeroizing<Vec<u8>>) -> Result<Self, ServerFault> {
+        let envelope: Envelope = serde_json::from_slice(&body).map_err(|e| no_challenge(&e))?;
+        let Some(component) = envelope.component else {
+            return Err(match envelope.error {
+                Some(error) => ServerFault::NotReady(text::one_line(&error, MAX_WORDS)),
+                None => ServerFault::Nonsense("no component in it".into()),
+            });
+        };
+        let ending = match component.as_str() {
+            "xak-flow-redirect" => {
+                // 2026.8 says so itself; before that, only a redirect stage's
+                // challenge carried flow_info.
+                let is_final = envelope
+                    .final_redirect
+                    .unwrap_or(envelope.flow_info.is_none());
+                if is_final {
+                    Ending::FinalRedirect
+                } else {
+                    Ending::RedirectStage
+                }
+            }
+            "ak-stage-access-denied" => Ending::AccessDenied(
+                envelope
+                    .error_message
+                    .map(|words| text::for_person(&words, MAX_WORDS))
+                    .filter(|words| !words.is_empty()),
+            ),
+            "ak-stage-flow-error" => {
+                Ending::FlowError(envelope.request_id.map(|id| text::one_line(&id, 64)))
+            }
+            _ => Ending::None,
+        };
+        let errors = envelope
+            .response_errors
+            .into_iter()
+            .flatten()
+            .flat_map(|(field, errors)| {
+                errors.into_iter().map(move |error| FieldError {
+                    field: text::one_line(&field, 64),
+                    words: text::for_person(&error.string, MAX_WORDS),
+                    code: text::one_line(&error.code, 64),
+                })
+            })
+            .take(MAX_ERRORS)
+            .collect();
+        let mut identity = component.clone();
+        for part in envelope.name.into_iter().chain(
+            envelope
+                .fields
+                .into_iter()
+                .flatten()
+                .map(|field| field.field_key),
+        ) {
+            identity.push('\n');
+            identity.push_str(&part);
+        }
+        Ok(Self {
+            component: text::one_line(&component, 64),
+            errors,
+            ending,
+            identity,
+            body,
+        })
+    }
+
+    /// The component's name, cleaned.
+    #[must_use]
+    pub fn component(&self) -> &str {
+        &self.component
+    }
+
+    /// What was wrong with the last answer to this stage.
+    #[must_use]
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
+    /// The server's words on the last answer, in one text.
+    #[must_use]
+    pub fn error_words(&self) -> Option<String> {
+        let words: Vec<&str> = self
+            .errors
+            .iter()
+            .map(|error| error.words.as_str())
+            .filter(|words| !words.is_empty())
+            .collect();
+        (!words.is_empty()).then(|| text::for_person(&words.join(" "), MAX_WORDS))
+    }
+
+    /// The challenge as its stage knows it.
+    ///
+    /// # Errors
+    /// [`ServerFault::Nonsense`] when a field is missing or has the wrong type.
+    pub fn details<T: DeserializeOwned>(&self) -> Result<T, ServerFault> {
+        serde_json::from_slice(&self.body).map_err(|error| no_challenge(&error))
+    }
+
+    pub(super) fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
+    /// Whether this is the same stage of the flow as `other`, as far as a
+    /// client can tell.
+    pub(super) fn is_same_stage(&self, other: &str) -> bool {
+        self.identity == other
+    }
+
+    pub(super) fn identity(&self) -> &str {
+        &self.identity
+    }
+}
+
+/// serde's message quotes what it met; only its kind and place are told on.
+fn no_challenge(error: &serde_json::Error) -> ServerFault {
+    let kind = match error.classify() {
+        serde_json::error::Category::Data => "a field is missing, twice there, or of a wrong type",
+        serde_json::error::Category::Eof => "it ends too early",
+        _ => "it is not JSON",
+    };
+    ServerFault::Nonsense(format!(
+        "{kind} (line {}, column {})",
+        error.line(),
+        error.column()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Result<Challenge, ServerFault> {
+        Challenge::read(Zeroizing::new(body.as_bytes().to_vec()))
+    }
+
+    fn ending(body: &str) -> Ending {
+        read(body).unwrap().ending
+    }
+
+    #[test]
+    fn a_redirect_is_final_only_where_nothing_says_otherwise() {
+        assert_eq!(
+            ending(r#"{"component":"xak-flow-redirect","to":"/"}"#),
+            Ending::FinalRedirect
+        );
+        for stage in [
+            r#"{"component":"xak-flow-redirect","to":"/","flow_info":{}}"#,
+            r#"{"component":"xak-flow-redirect","to":"/","final_redirect":false}"#,
+            r#"{"component":"xak-flow-redirect","to":"/","final_redirect":false,"flow_info":{}}"#,
+        ] {
+            assert_eq!(ending(stage), Ending::RedirectStage, "{stage}");
+        }
+        assert_eq!(
+            ending(
+                r#"{"component":"xak-flow-redirect","to":"/","final_redirect":true,"flow_info":{}}"#
+            ),
+            Ending::FinalRedirect
+        );
+        assert!(read(r#"{"component":"xak-flow-redirect","final_redirect":"true"}"#).is_err());
+    }
+
+    #[test]
+    fn words_are_cleaned() {
+        let denied = ending(
+            "{\"component\":\"ak-stage-access-denied\",\"error_message\":\"\\u001b[1mNo\\u202e.\\nAsk.\"}",
+        );
+        assert_eq!(denied, Ending::AccessDenied(Some("[1mNo.\nAsk.".into())));
+        let challenge = read(r#"{"component":"x","response_errors":{"a":[{"string":"One\u0007.","code":"c"}],"b":[{"string":"Two."}]}}"#).unwrap();
+        assert_eq!(challenge.error_words().as_deref(), Some("One. Two."));
+        assert_eq!(challenge.errors()[0].code, "c");
+    }
+
+    #[test]
+    fn what_is_no_challenge_is_a_fault() {
+        assert_eq!(
+            read(r#"{"error":"authentik starting"}"#).err(),
+            Some(ServerFault::NotReady("authentik starting".into()))
+        );
+        for body in [
+            "",
+            "[]",
+            "null",
+            "{}",
+            "<html>",
+            r#"{"component":5}"#,
+            r#"{"component":null}"#,
+            r#"{"component":"a","component":"b"}"#,
+            "{\"component\":\"\u{0}\"",
+            r#"{"component":"x","response_errors":"y"}"#,
+        ] {
+            assert!(
+                matches!(read(body).err(), Some(ServerFault::Nonsense(_))),
+                "{body}"
+            );
+        }
+        assert!(read(&"[".repeat(100_000)).is_err());
+    }
+}

@@ -1,0 +1,246 @@
+//! The loop: from the first GET to the flow's end.
+
+use super::challenge::{Challenge, Ending};
+use super::response::{Proof, Response};
+use super::transport::{Answer, Redirect, Transport};
+use crate::audit::Audit;
+use crate::config::Slug;
+use crate::error::{Heard, LoginError, ServerFault};
+
+/// How many challenges a flow may send. The longest that people build have a dozen stages.
+const MAX_CHALLENGES: usize = 100;
+/// How many redirects in a row: one for each stage that skips itself.
+const MAX_REDIRECTS: usize = 32;
+
+/// Answers challenges: the stages, with a person behind them.
+pub trait Answerer {
+    /// Answers one challenge. `rejected` is how often this very stage has
+    /// refused an answer already: from one on, the challenge carries the errors.
+    ///
+    /// # Errors
+    /// Whatever ends the login here: an aborted conversation, a component that
+    /// cannot be answered, a refusal after which nothing more is to be tried.
+    fn answer(&mut self, challenge: &Challenge, rejected: usize) -> Result<Response, LoginError>;
+}
+
+/// A flow that came to its end without being denied.
+///
+/// It is **no login**: an empty flow, a flow that was denied with the action
+/// *continue*, and one without a user-login stage all end so. What it is worth
+/// is for [`crate::identity`] to find out.
+#[derive(Debug)]
+pub struct FlowEnd {
+    proofs: Vec<Proof>,
+}
+
+impl FlowEnd {
+    /// Whether a secret that the person gave was accepted on the way.
+    #[must_use]
+    pub fn secret_was_accepted(&self) -> bool {
+        !self.proofs.is_empty()
+    }
+}
+
+/// Runs the flow `slug` to its end.
+///
+/// # Errors
+/// Whatever kept it from ending in a final redirect; a denial outranks
+/// everything, whoever the session belongs to by then.
+pub fn run(
+    transport: &mut dyn Transport,
+    slug: &Slug,
+    answerer: &mut dyn Answerer,
+    audit: &mut Audit,
+) -> Result<FlowEnd, LoginError> {
+    Run {
+        transport,
+        path: format!("/api/v3/flows/executor/{}/?query=", slug.as_str()),
+        heard: Heard::Nobody,
+        audit,
+    }
+    .drive(slug, answerer)
+}
+
+struct Run<'a> {
+    transport: &'a mut dyn Transport,
+    path: String,
+    heard: Heard,
+    audit: &'a mut Audit,
+}
+
+/// A challenge, and whether the server came to it by a redirect.
+struct Step {
+    challenge: Challenge,
+    redirected: bool,
+}
+
+/// An answer that was sent, until the next challenge tells what became of it.
+struct Sent {
+    identity: String,
+    proof: Option<Proof>,
+    rejected: usize,
+}
+
+impl Run<'_> {
+    fn drive(mut self, slug: &Slug, answerer: &mut dyn Answerer) -> Result<FlowEnd, LoginError> {
+        let mut proofs = Vec::new();
+        let mut passed: Vec<String> = Vec::new();
+        let mut sent: Option<Sent> = None;
+        let mut step = self.start(slug)?;
+        for _ in 0..MAX_CHALLENGES {
+            let challenge = step.challenge;
+            let rejected = match sent.take() {
+                None => 0,
+                Some(sent) => {
+                    let came_back = challenge.is_same_stage(&sent.identity);
+                    if came_back && !challenge.errors().is_empty() {
+                        sent.rejected.saturating_add(1)
+                    } else {
+                        judge(&sent, &challenge, step.redirected, &passed)?;
+                        proofs.extend(sent.proof);
+                        passed.push(sent.identity);
+                        0
+                    }
+                }
+            };
+            match challenge.ending() {
+                Ending::FinalRedirect => return Ok(FlowEnd { proofs }),
+                Ending::RedirectStage => {
+                    return Err(LoginError::Unsupported {
+                        component: "xak-flow-redirect".into(),
+                        reason: "a redirect stage sends people to a web page",
+                    });
+                }
+                Ending::AccessDenied(words) => {
+                    return Err(LoginError::Denied {
+                        words: words.clone(),
+                    });
+                }
+                Ending::FlowError(request_id) => {
+                    self.audit.request_id(request_id.clone());
+                    // Throttling looks the same, and whoever asks often enough
+                    // can bring it about: never an "unavailable".
+                    self.heard = Heard::Person;
+                    return Err(self.failed(ServerFault::FlowError));
+                }
+                Ending::None => {}
+            }
+            self.audit.stage(challenge.component(), rejected);
+            let response = answerer.answer(&challenge, rejected).map_err(|error| {
+                // A stage that cannot read its challenge met nonsense, too.
+                match error {
+                    LoginError::Server { fault, .. } => self.failed(fault),
+                    error => error,
+                }
+            })?;
+            sent = Some(Sent {
+                identity: challenge.identity().to_owned(),
+                proof: response.proof(),
+                rejected,
+            });
+            step = self.send(&response)?;
+        }
+        Err(self.failed(ServerFault::Nonsense(format!(
+            "the flow has not ended after {MAX_CHALLENGES} challenges"
+        ))))
+    }
+
+    fn start(&mut self, slug: &Slug) -> Result<Step, LoginError> {
+        let answer = self.get()?;
+        if answer.status == 404 {
+            return Err(LoginError::UnknownFlow {
+                slug: slug.as_str().to_owned(),
+            });
+        }
+        self.follow(answer)
+    }
+
+    fn send(&mut self, response: &Response) -> Result<Step, LoginError> {
+        // From here on a person has had a hand in it, whatever becomes of the request.
+        self.heard = Heard::Person;
+        let answer = self.transport.post(&self.path, response.body());
+        let answer = answer.map_err(|fault| self.failed(fault))?;
+        self.follow(answer)
+    }
+
+    fn get(&mut self) -> Result<Answer, LoginError> {
+        let answer = self.transport.get(&self.path);
+        answer.map_err(|fault| self.failed(fault))
+    }
+
+    fn follow(&mut self, mut answer: Answer) -> Result<Step, LoginError> {
+        for redirects in 0..=MAX_REDIRECTS {
+            match (answer.status, answer.redirect.take()) {
+                (301..=308, Some(Redirect::SamePlace)) => answer = self.get()?,
+                (301..=308, Some(Redirect::Elsewhere(to))) => {
+                    return Err(self.failed(ServerFault::Nonsense(format!(
+                        "it redirects away from the executor, to {to}"
+                    ))));
+                }
+                (200, _) => {
+                    let request_id = answer.request_id.take();
+                    let challenge = Challenge::read(answer.body).map_err(|fault| {
+                        self.audit.request_id(request_id);
+                        self.failed(fault)
+                    })?;
+                    return Ok(Step {
+                        challenge,
+                        redirected: redirects > 0,
+                    });
+                }
+                (status, _) => {
+                    self.audit.request_id(answer.request_id.take());
+                    let fault = match status {
+                        429 => {
+                            self.heard = Heard::Person;
+                            ServerFault::Throttled
+                        }
+                        status => ServerFault::Status(status),
+                    };
+                    return Err(self.failed(fault));
+                }
+            }
+        }
+        Err(self.failed(ServerFault::Nonsense("it redirects without end".into())))
+    }
+
+    fn failed(&self, fault: ServerFault) -> LoginError {
+        LoginError::Server {
+            fault,
+            heard: self.heard,
+        }
+    }
+}
+
+/// Judges an answer that was not refused in so many words.
+///
+/// # Errors
+/// Where the flow went back instead of on, or was closed over it.
+fn judge(
+    sent: &Sent,
+    next: &Challenge,
+    redirected: bool,
+    passed: &[String],
+) -> Result<(), LoginError> {
+    let Some(proof) = sent.proof else {
+        return Ok(());
+    };
+    let what = proof.what();
+    if let (Ending::AccessDenied(words), false) = (next.ending(), redirected) {
+        // An accepted answer is followed by a redirect wherever a stage is
+        // left; a denial in its place closes the stage after its last attempt.
+        return Err(LoginError::TooManyAttempts {
+            words: words.clone(),
+        });
+    }
+    if next.is_same_stage(&sent.identity) {
+        return Err(LoginError::Rejected { what, words: None });
+    }
+    if passed.iter().any(|identity| next.is_same_stage(identity)) {
+        return Err(LoginError::Restarted {
+            component: next.component().to_owned(),
+            what,
+        });
+    }
+    Ok(())
+}

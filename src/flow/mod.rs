@@ -1,0 +1,14 @@
+//! The protocol of authentik's flow executor: ask, answer, until the flow ends.
+//!
+//! Nothing here knows PAM, HTTP libraries or what a stage wants; those come in
+//! through [`Transport`] and [`Answerer`].
+
+mod challenge;
+mod executor;
+mod response;
+mod transport;
+
+pub use challenge::{Challenge, FieldError};
+pub use executor::{Answerer, FlowEnd, run};
+pub use response::{Proof, Response};
+pub use transport::{Answer, Redirect, Transport};

@@ -1,0 +1,68 @@
+//! What goes back to the executor.
+
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::error::LoginError;
+
+/// A stage's answer, ready to be sent.
+pub struct Response {
+    body: Zeroizing<Vec<u8>>,
+    proof: Option<Proof>,
+}
+
+/// The kinds of secret whose acceptance by the server proves that somebody has
+/// shown who they are. Prompt fields, consent and certificates are not among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// A password, in a stage of its own or with the identification.
+    Password,
+}
+
+impl Proof {
+    /// The secret's name, as people know it.
+    #[must_use]
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+        }
+    }
+}
+
+/// Room enough for the longest secret with every byte escaped, so that the
+/// buffer is never moved while it is written: a move would leave a copy behind.
+const CAPACITY: usize = 6 * crate::secret::Secret::MAX_BYTES + 1024;
+
+impl Response {
+    /// An answer that holds no secret.
+    ///
+    /// # Errors
+    /// [`LoginError::Bug`] when `fields` cannot be written as JSON.
+    pub fn new(fields: &impl Serialize) -> Result<Self, LoginError> {
+        Self::build(fields, None)
+    }
+
+    /// An answer that holds a secret of this kind.
+    ///
+    /// # Errors
+    /// As [`Response::new`].
+    pub fn proving(fields: &impl Serialize, proof: Proof) -> Result<Self, LoginError> {
+        Self::build(fields, Some(proof))
+    }
+
+    fn build(fields: &impl Serialize, proof: Option<Proof>) -> Result<Self, LoginError> {
+        let capacity = if proof.is_some() { CAPACITY } else { 256 };
+        let mut body = Zeroizing::new(Vec::with_capacity(capacity));
+        serde_json::to_writer(&mut *body, fields)
+            .map_err(|error| LoginError::Bug(format!("a response is no JSON: {error}")))?;
+        Ok(Self { body, proof })
+    }
+
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    pub(super) fn proof(&self) -> Option<Proof> {
+        self.proof
+    }
+}

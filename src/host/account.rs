@@ -1,0 +1,87 @@
+//! The account database of the host, asked through NSS (`getpwnam_r`).
+
+use crate::error::LoginError;
+
+/// What the login needs to know of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account {
+    /// The numeric user id.
+    pub uid: u32,
+}
+
+/// Looks up the account of exactly this name.
+///
+/// An account database may match names more loosely than byte by byte (case,
+/// aliases, domains). One that gives back another name than it was asked for
+/// is taken as not knowing the name.
+///
+/// # Errors
+/// [`LoginError::Host`] when the database itself fails: that is no "unknown".
+pub fn find_account(name: &str) -> Result<Option<Account>, LoginError> {
+    match nix::unistd::User::from_name(name) {
+        Ok(Some(user)) if user.name == name => Ok(Some(Account {
+            uid: user.uid.as_raw(),
+        })),
+        Ok(_) => Ok(None),
+        Err(errno) => Err(LoginError::Host(format!(
+            "the account database did not answer: {errno}"
+        ))),
+    }
+}
+
+/// Why no account can have this name, if so.
+///
+/// Names are compared byte by byte and travel to authentik, into the log and
+/// through NSS, so only plain ASCII is taken: no look-alikes, no control
+/// characters, nothing that is a path or a field separator somewhere.
+#[must_use]
+pub fn impossible_name(name: &[u8]) -> Option<&'static str> {
+    // LOGIN_NAME_MAX of Linux is 256, the NUL included.
+    if name.is_empty() {
+        Some("it is empty")
+    } else if name.len() > 255 {
+        Some("it is longer than 255 bytes")
+    } else if !name.is_ascii() {
+        Some("it is not ASCII")
+    } else if name.iter().any(|byte| !byte.is_ascii_graphic()) {
+        Some("it holds blanks or control characters")
+    } else if name.iter().any(|byte| b":/".contains(byte)) {
+        Some("it holds : or /")
+    } else if name.starts_with(b"-") || name == b"." || name == b".." {
+        Some("it begins with - or is . or ..")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_real_accounts_are_possible() {
+        for name in [
+            "alice",
+            "a.b-c_d",
+            "host$",
+            "alice@example.com",
+            "A1",
+            "CORP\\alice",
+        ] {
+            assert_eq!(impossible_name(name.as_bytes()), None, "{name}");
+        }
+        for name in [
+            "", "a b", "a\n", "a:b", "../etc", "a/b", "älice", "аlice", "a\u{0}b", "-rf", ".",
+        ] {
+            assert!(impossible_name(name.as_bytes()).is_some(), "{name:?}");
+        }
+        assert!(impossible_name(&b"a".repeat(256)).is_some());
+        assert!(impossible_name(b"a\xff").is_some());
+    }
+
+    #[test]
+    fn root_is_found_and_nonsense_is_not() {
+        assert_eq!(find_account("root").unwrap(), Some(Account { uid: 0 }));
+        assert_eq!(find_account("no-such-account-here").unwrap(), None);
+    }
+}

@@ -1,0 +1,178 @@
+//! Files that decide whom the module trusts: opened first, then judged by the
+//! open descriptor, so that what was judged is what is read.
+
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+/// What a file is for, and so how strictly it is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// The configuration: others may read it.
+    Configuration,
+    /// Certificates to trust: others may read them; a link is followed, since
+    /// the distributions' bundles are links.
+    Certificates,
+    /// A token or a key: no link, readable by its owner alone.
+    Secret,
+}
+
+/// Why a file is not used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FileFault {
+    /// It cannot be opened or read.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+    /// It is a directory, a device or the like.
+    #[error("is not a regular file")]
+    NotAFile,
+    /// It belongs to somebody who is neither root nor the effective user.
+    #[error("belongs to uid {owner}; it must belong to root: chown root it")]
+    ForeignOwner {
+        /// Its owner.
+        owner: u32,
+    },
+    /// Somebody else than its owner can write to it.
+    #[error("can be written by others (mode {mode:04o}); run chmod go-w on it")]
+    WritableByOthers {
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A secret that somebody else than its owner can read.
+    #[error("can be read by others (mode {mode:04o}); run chmod 600 on it")]
+    ReadableByOthers {
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Larger than any file of its kind.
+    #[error("is larger than {MAX_BYTES} bytes")]
+    TooLarge,
+}
+
+/// The distributions' bundles of certificates have a few hundred kilobytes.
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Reads a file that root alone, or the effective user where the module does
+/// not run as root (a screen locker), can have written.
+///
+/// # Errors
+/// The [`FileFault`] that keeps it from being used.
+pub fn read_trusted_file(path: &Path, kind: FileKind) -> Result<Zeroizing<Vec<u8>>, FileFault> {
+    let unreadable = |error: std::io::Error| FileFault::Unreadable(error.to_string());
+    let mut options = OpenOptions::new();
+    // Without O_NONBLOCK a fifo in the file's place would hold the login up.
+    let no_follow = if kind == FileKind::Secret {
+        libc::O_NOFOLLOW
+    } else {
+        0
+    };
+    options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | no_follow);
+    let file = options.open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(FileFault::NotAFile);
+    }
+    let owner = metadata.uid();
+    if owner != 0 && owner != nix::unistd::geteuid().as_raw() {
+        return Err(FileFault::ForeignOwner { owner });
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o022 != 0 {
+        return Err(FileFault::WritableByOthers { mode });
+    }
+    if kind == FileKind::Secret && mode & 0o077 != 0 {
+        return Err(FileFault::ReadableByOthers { mode });
+    }
+    if metadata.len() > MAX_BYTES {
+        return Err(FileFault::TooLarge);
+    }
+    let expected = usize::try_from(metadata.len())
+        .unwrap_or(0)
+        .saturating_add(1);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(expected));
+    file.take(MAX_BYTES.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_BYTES {
+        return Err(FileFault::TooLarge);
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn file(dir: &tempfile::TempDir, mode: u32) -> std::path::PathBuf {
+        let path = dir.path().join("file");
+        std::fs::write(&path, "text").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    #[test]
+    fn what_others_could_write_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for mode in [0o600, 0o644, 0o400, 0o755] {
+            let read = read_trusted_file(&file(&dir, mode), FileKind::Configuration);
+            assert_eq!(read.unwrap().as_slice(), b"text", "{mode:o}");
+        }
+        for mode in [0o622, 0o602, 0o660, 0o666] {
+            let read = read_trusted_file(&file(&dir, mode), FileKind::Configuration);
+            assert_eq!(read, Err(FileFault::WritableByOthers { mode }), "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_for_its_owner_alone_and_no_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = file(&dir, 0o640);
+        let read = read_trusted_file(&path, FileKind::Secret);
+        assert_eq!(read, Err(FileFault::ReadableByOthers { mode: 0o640 }));
+        let path = file(&dir, 0o600);
+        assert!(read_trusted_file(&path, FileKind::Secret).is_ok());
+        let link = dir.path().join("link");
+        symlink(&path, &link).unwrap();
+        assert!(matches!(
+            read_trusted_file(&link, FileKind::Secret),
+            Err(FileFault::Unreadable(_))
+        ));
+        assert!(read_trusted_file(&link, FileKind::Certificates).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(
+            read_trusted_file(dir.path(), FileKind::Certificates),
+            Err(FileFault::NotAFile)
+        );
+        let fifo = dir.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+        assert_eq!(
+            read_trusted_file(&fifo, FileKind::Configuration),
+            Err(FileFault::NotAFile)
+        );
+        let missing = read_trusted_file(&dir.path().join("none"), FileKind::Configuration);
+        assert!(matches!(missing, Err(FileFault::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_foreign_owner_is_refused() {
+        if !nix::unistd::geteuid().is_root() {
+            // An ordinary user cannot give a file away; the run as root covers it.
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = file(&dir, 0o600);
+        std::os::unix::fs::chown(&path, Some(65_534), None).unwrap();
+        let read = read_trusted_file(&path, FileKind::Configuration);
+        assert_eq!(read, Err(FileFault::ForeignOwner { owner: 65_534 }));
+    }
+}

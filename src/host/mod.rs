@@ -1,0 +1,19 @@
+//! What the host knows: its accounts, its name, and who could have written a file.
+
+mod account;
+mod file;
+
+pub use account::{Account, find_account, impossible_name};
+pub use file::{FileFault, FileKind, read_trusted_file};
+
+/// The host's name, cleaned, for the log of authentik; `localhost` where the
+/// host does not know it.
+#[must_use]
+pub fn host_name() -> String {
+    nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .map(|name| crate::text::one_line(&name, 64).replace(' ', ""))
+        .filter(|name| !name.is_empty() && name.is_ascii())
+        .unwrap_or_else(|| "localhost".into())
+}

@@ -1,0 +1,138 @@
+//! The cookies of one login at one server.
+//!
+//! A jar for one origin and the life of one login needs the name, the value and
+//! whether it is taken back; a general one would bring 0.3 MB of address
+//! parsing into every sshd, and its values would not be wiped.
+
+use ureq::http::HeaderValue;
+use zeroize::Zeroizing;
+
+/// What the server has set, wiped when dropped.
+#[derive(Default)]
+pub(super) struct Cookies {
+    jar: Vec<Cookie>,
+}
+
+struct Cookie {
+    name: String,
+    value: Zeroizing<String>,
+}
+
+/// authentik sets four; a proxy in front may add its own, such as for sticky sessions.
+const MAX_COOKIES: usize = 20;
+/// Browsers take 4096 bytes for a name and its value.
+const MAX_COOKIE_BYTES: usize = 4096;
+
+impl Cookies {
+    /// Takes in the value of one `Set-Cookie` header. What no browser would
+    /// take is left out.
+    pub(super) fn set(&mut self, header: &[u8]) {
+        let Ok(header) = std::str::from_utf8(header) else {
+            return;
+        };
+        let mut parts = header.split(';');
+        let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else {
+            return;
+        };
+        let (name, value) = (name.trim(), value.trim());
+        let token = |byte: u8| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte);
+        let octet = |byte: u8| byte.is_ascii_graphic() && byte != b';';
+        if name.is_empty()
+            || !name.bytes().all(token)
+            || !value.bytes().all(octet)
+            || name.len().saturating_add(value.len()) > MAX_COOKIE_BYTES
+        {
+            return;
+        }
+        self.jar.retain(|cookie| cookie.name != name);
+        let taken_back = parts.any(|attribute| {
+            attribute.split_once('=').is_some_and(|(key, value)| {
+                key.trim().eq_ignore_ascii_case("max-age")
+                    && value
+                        .trim()
+                        .parse::<i64>()
+                        .is_ok_and(|seconds| seconds <= 0)
+            })
+        });
+        if !taken_back && self.jar.len() < MAX_COOKIES {
+            self.jar.push(Cookie {
+                name: name.to_owned(),
+                value: Zeroizing::new(value.to_owned()),
+            });
+        }
+    }
+
+    /// The value of the `Cookie` header, if there is anything to send.
+    pub(super) fn header(&self) -> Option<HeaderValue> {
+        let room = self.jar.iter().fold(0_usize, |room, cookie| {
+            room.saturating_add(cookie.name.len())
+                .saturating_add(cookie.value.len())
+                .saturating_add(3)
+        });
+        let mut line = Zeroizing::new(String::with_capacity(room));
+        for cookie in &self.jar {
+            if !line.is_empty() {
+                line.push_str("; ");
+            }
+            line.push_str(&cookie.name);
+            line.push('=');
+            line.push_str(&cookie.value);
+        }
+        if line.is_empty() {
+            return None;
+        }
+        let mut header = HeaderValue::from_str(&line).ok()?;
+        header.set_sensitive(true);
+        Some(header)
+    }
+
+    /// The value of one cookie, as a header of its own, as for CSRF.
+    pub(super) fn value(&self, name: &str) -> Option<HeaderValue> {
+        let cookie = self.jar.iter().find(|cookie| cookie.name == name)?;
+        let mut header = HeaderValue::from_str(&cookie.value).ok()?;
+        header.set_sensitive(true);
+        Some(header)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jar(headers: &[&str]) -> String {
+        let mut cookies = Cookies::default();
+        for header in headers {
+            cookies.set(header.as_bytes());
+        }
+        cookies
+            .header()
+            .map(|h| h.to_str().unwrap().to_owned())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn the_newest_value_counts_and_can_be_taken_back() {
+        let session = "authentik_session=one; HttpOnly; Path=/; SameSite=None; Secure";
+        assert_eq!(jar(&[session]), "authentik_session=one");
+        assert_eq!(
+            jar(&[session, "authentik_session=two; Path=/", "authentik_csrf=c"]),
+            "authentik_session=two; authentik_csrf=c"
+        );
+        assert_eq!(
+            jar(&[session, "authentik_session=\"\"; Max-Age=0; Path=/"]),
+            ""
+        );
+        assert_eq!(jar(&[session, "authentik_session=x; max-age=-1"]), "");
+    }
+
+    #[test]
+    fn nothing_forges_a_header() {
+        for header in ["=x", "novalue", "a b=c", "a=b\r\nX: y", "a=\u{e4}", "a=b c"] {
+            assert_eq!(jar(&[header]), "", "{header:?}");
+        }
+        assert_eq!(jar(&[&format!("a={}", "x".repeat(5000))]), "");
+        let many: Vec<String> = (0..100).map(|n| format!("c{n}=x")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(jar(&many).matches('=').count(), MAX_COOKIES);
+    }
+}

@@ -1,0 +1,80 @@
+//! From ureq's errors to what an administrator can act on.
+
+use ureq::{Error, Timeout};
+
+use crate::error::ServerFault;
+use crate::text;
+
+/// How long a fault's text may become.
+const MAX_TEXT: usize = 200;
+
+/// Says what failed. `login_is_over` tells whether the login's own deadline,
+/// and not that of the request, has passed.
+pub(super) fn server_fault(error: &Error, login_is_over: bool) -> ServerFault {
+    match error {
+        Error::Timeout(_) if login_is_over => ServerFault::LoginTimeout,
+        Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
+            ServerFault::Timeout("connect_timeout")
+        }
+        Error::Timeout(_) => ServerFault::Timeout("request_timeout"),
+        Error::HostNotFound => {
+            ServerFault::Dns("check the host in `url`, and this host's name servers".into())
+        }
+        Error::Rustls(error) => tls(error),
+        Error::Tls(text) => ServerFault::Tls((*text).into()),
+        Error::Io(error) => match tls_inside(error) {
+            Some(error) => tls(error),
+            None if is_timeout(error) && login_is_over => ServerFault::LoginTimeout,
+            None if is_timeout(error) => ServerFault::Timeout("request_timeout"),
+            None => ServerFault::Connection(text::one_line(&error.to_string(), MAX_TEXT)),
+        },
+        Error::ConnectionFailed => ServerFault::Connection("no address answered".into()),
+        Error::BodyExceedsLimit(_) => ServerFault::Nonsense("the answer is too large".into()),
+        Error::Protocol(_) | Error::Http(_) | Error::LargeResponseHeader(..) => {
+            ServerFault::Nonsense(text::one_line(
+                &format!("not HTTP as it should be: {error}"),
+                MAX_TEXT,
+            ))
+        }
+        other => ServerFault::Connection(text::one_line(&other.to_string(), MAX_TEXT)),
+    }
+}
+
+fn is_timeout(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock
+    )
+}
+
+/// rustls' errors come wrapped in those of the socket.
+fn tls_inside(error: &std::io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref::<rustls::Error>()
+}
+
+fn tls(error: &rustls::Error) -> ServerFault {
+    use rustls::CertificateError as C;
+    let rustls::Error::InvalidCertificate(reason) = error else {
+        return ServerFault::Tls(text::one_line(&error.to_string(), MAX_TEXT));
+    };
+    let advice = match reason {
+        C::Expired | C::ExpiredContext { .. } => {
+            "it has expired; renew it, or check this host's clock"
+        }
+        C::NotValidYet | C::NotValidYetContext { .. } => {
+            "it is not valid yet; check this host's clock"
+        }
+        C::NotValidForName | C::NotValidForNameContext { .. } => {
+            "it is for another name than the host in `url`"
+        }
+        C::UnknownIssuer => {
+            "it was issued by a CA that is not trusted here; name that CA's certificate with `ca_file`"
+        }
+        C::Revoked => "it is revoked",
+        C::Other(_) | C::BadEncoding => {
+            return ServerFault::Tls(text::one_line(&reason.to_string(), MAX_TEXT));
+        }
+        _ => return ServerFault::Tls(text::one_line(&reason.to_string(), MAX_TEXT)),
+    };
+    ServerFault::Tls(advice.into())
+}

@@ -1,0 +1,66 @@
+//! Whose certificates are trusted: what the configuration names, or else the
+//! distribution's bundle at one of its fixed places. Never the environment:
+//! `SSL_CERT_FILE` belongs to whoever called sudo.
+
+use std::path::Path;
+
+use ureq::tls::{Certificate, PemItem, parse_pem};
+
+use crate::config::{AbsolutePath, ConfigError, Place};
+use crate::host::{FileFault, FileKind, read_trusted_file};
+
+/// Where the distributions keep their bundles: Debian, Alpine and Arch; Fedora
+/// and RHEL; openSUSE; older RHEL.
+const BUNDLES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+];
+
+/// The certificates to trust.
+///
+/// # Errors
+/// A file that others could have written, or that holds no certificate.
+pub(super) fn trusted_certificates(
+    ca_file: Option<&AbsolutePath>,
+) -> Result<Vec<Certificate<'static>>, ConfigError> {
+    if let Some(ca_file) = ca_file {
+        return read_certificates(ca_file.as_path());
+    }
+    let bundle = BUNDLES.iter().map(Path::new).find(|path| path.exists());
+    match bundle {
+        Some(bundle) => read_certificates(bundle),
+        None => Err(ConfigError {
+            place: Place::File(BUNDLES.first().copied().unwrap_or_default().into()),
+            problem: "there is no bundle of certificates; install ca-certificates, or name the server's CA with ca_file".into(),
+        }),
+    }
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<Certificate<'static>>, ConfigError> {
+    let wrong = |problem: String| ConfigError {
+        place: Place::File(path.to_owned()),
+        problem,
+    };
+    let pem = read_trusted_file(path, FileKind::Certificates)
+        .map_err(|fault: FileFault| wrong(fault.to_string()))?;
+    let mut certificates = Vec::new();
+    for item in parse_pem(&pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(_) => {
+                return Err(wrong(
+                    "is not PEM; a certificate begins with -----BEGIN CERTIFICATE-----".into(),
+                ));
+            }
+        }
+    }
+    if certificates.is_empty() {
+        return Err(wrong(
+            "holds no certificate; it needs the CA's in PEM form, which begins with -----BEGIN CERTIFICATE-----".into(),
+        ));
+    }
+    Ok(certificates)
+}

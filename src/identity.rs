@@ -1,0 +1,132 @@
+//! Whose session is this?
+//!
+//! `xak-flow-redirect` ends a login, and also an empty flow, a flow that was
+//! denied with the action *continue*, and one without a user-login stage. So
+//! the server is asked whom the session belongs to, and every doubt is a refusal.
+
+use serde::Deserialize;
+
+use crate::error::{Heard, LoginError, ServerFault};
+use crate::flow::{Answer, FlowEnd, Transport};
+use crate::text;
+
+const USERS_ME: &str = "/api/v3/core/users/me/";
+
+/// The account types that may log in.
+const TYPES: [&str; 1] = ["internal"];
+
+/// Somebody whom the server has confirmed to be the owner of the session, by
+/// the very name that was expected, active, of an allowed type, not
+/// impersonated, and after a secret was accepted.
+///
+/// Only [`confirm`] makes one. It is no permission yet.
+pub struct Identity {
+    groups: Vec<Group>,
+}
+
+/// A group of authentik, of which the user is a member, directly or through a
+/// group below it.
+#[derive(Deserialize)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Its UUID.
+    #[allow(
+        dead_code,
+        reason = "required of the answer: a group without one is nonsense"
+    )]
+    pk: String,
+}
+
+impl Identity {
+    /// The groups, with their ancestors.
+    #[must_use]
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+}
+
+#[derive(Deserialize)]
+struct Me {
+    user: User,
+    /// Beside `user` when somebody impersonates them, whatever it holds.
+    #[serde(default, deserialize_with = "present")]
+    original: bool,
+}
+
+#[derive(Deserialize)]
+struct User {
+    username: String,
+    is_active: bool,
+    #[serde(rename = "type")]
+    kind: String,
+    groups: Vec<Group>,
+}
+
+/// `true` for a field that is there and not null.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(Option::<serde::de::IgnoredAny>::deserialize(deserializer)?.is_some())
+}
+
+/// Asks the server whose session it is, and requires `expected`, exactly.
+///
+/// # Errors
+/// Whatever is not beyond doubt: nobody or somebody else logged in, no secret
+/// accepted on the way, an account that is inactive, impersonated or of another
+/// type, an answer with a field missing.
+pub fn confirm(
+    transport: &mut dyn Transport,
+    end: &FlowEnd,
+    expected: &str,
+) -> Result<Identity, LoginError> {
+    // By now a person has had a hand in it: no failure here is "unavailable".
+    let failed = |fault| LoginError::Server {
+        fault,
+        heard: Heard::Person,
+    };
+    let answer = transport.get(USERS_ME).map_err(failed)?;
+    let me = read(&answer)?;
+    let user = me.user;
+    if me.original {
+        return Err(LoginError::Impersonated);
+    }
+    // authentik matches names without regard to case at identification: asked
+    // for "ALICE" it logs alice in.
+    if user.username != expected {
+        return Err(LoginError::SomebodyElse {
+            expected: text::one_line(expected, 128),
+            actual: text::one_line(&user.username, 128),
+        });
+    }
+    if !end.secret_was_accepted() {
+        return Err(LoginError::NoSecretAccepted);
+    }
+    if !user.is_active {
+        return Err(LoginError::Inactive);
+    }
+    if !TYPES.contains(&user.kind.as_str()) {
+        return Err(LoginError::AccountType {
+            actual: text::one_line(&user.kind, 40),
+        });
+    }
+    Ok(Identity {
+        groups: user.groups,
+    })
+}
+
+fn read(answer: &Answer) -> Result<Me, LoginError> {
+    let failed = |fault| LoginError::Server {
+        fault,
+        heard: Heard::Person,
+    };
+    match answer.status {
+        200 => serde_json::from_slice(&answer.body).map_err(|_| {
+            failed(ServerFault::Nonsense(
+                "it does not say whose session it is".into(),
+            ))
+        }),
+        401 | 403 => Err(LoginError::NobodyLoggedIn),
+        429 => Err(failed(ServerFault::Throttled)),
+        status => Err(failed(ServerFault::Status(status))),
+    }
+}

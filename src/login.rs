@@ -1,0 +1,179 @@
+//! The story of a login, readable from top to bottom.
+
+use std::ffi::CStr;
+use std::time::Duration;
+
+use pam::constants::PamResultCode;
+
+use crate::access::{self, Verified};
+use crate::audit::{Audit, Loudness, Outcome};
+use crate::config::{Config, UserRules};
+use crate::conversation::Conversation;
+use crate::deadline::Deadline;
+use crate::error::LoginError;
+use crate::flow;
+use crate::host;
+use crate::http::HttpsTransport;
+use crate::identity;
+use crate::pam::{self as pam_handle, Transaction, UserName};
+use crate::stages::Stages;
+
+/// What libpam waits after a failure where the configuration could not be read.
+const DEFAULT_FAIL_DELAY: Duration = Duration::from_secs(2);
+
+/// Answers `pam_sm_authenticate`.
+///
+/// Whatever goes wrong ends in a code of the table in [`crate::pam::code`], a
+/// line in the log, and words for the person.
+pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResultCode {
+    let service = transaction.service();
+    let mut audit = Audit::begin(&service, "auth");
+    audit.from_where(transaction.rhost().as_deref(), transaction.tty().as_deref());
+    let mut fail_delay = DEFAULT_FAIL_DELAY;
+    let result = pam_handle::guarded(|| {
+        let config = Config::load(arguments, &service)?;
+        fail_delay = config.fail_delay;
+        attempt(transaction, &config, &service, &mut audit)
+    })
+    .and_then(|result| result);
+    match result {
+        Ok(verified) => {
+            let code = pam_handle::success(verified);
+            audit.finish(Outcome {
+                code: &format!("{code:?}"),
+                reason: None,
+                severity: Loudness::Info,
+            });
+            code
+        }
+        Err(error) => {
+            let code = pam_handle::code(&error);
+            audit.finish(Outcome {
+                code: &format!("{code:?}"),
+                reason: Some(error.to_string()),
+                severity: loudness(&error),
+            });
+            if !matches!(error, LoginError::Skipped(_)) {
+                transaction.fail_delay(fail_delay);
+            }
+            if let Some(words) = error.words() {
+                transaction.tell_error(&words);
+            }
+            code
+        }
+    }
+}
+
+fn attempt(
+    transaction: &mut Transaction<'_>,
+    config: &Config,
+    service: &str,
+    audit: &mut Audit,
+) -> Result<Verified, LoginError> {
+    audit.flow(config.flow.as_str());
+    let user = match transaction.user()? {
+        UserName::Possible(name) => name,
+        UserName::Impossible(reason) => {
+            audit.user(None);
+            refuse_like_a_wrong_password(transaction, config)?;
+            return Err(LoginError::ImpossibleName(reason));
+        }
+    };
+    let standing = match standing(&user, &config.user)? {
+        Standing::Person => Ok(()),
+        Standing::LeftAlone(reason) => Err(LoginError::Skipped(reason)),
+        Standing::Unknown => {
+            audit.user(None);
+            refuse_like_a_wrong_password(transaction, config)?;
+            return Err(LoginError::UnknownAccount);
+        }
+    };
+    audit.user(Some(&user));
+    standing?;
+    let subject = format!("{user}\n{}\n{}", config.url, config.flow.as_str());
+    if let Some(error) = transaction.kept_verdict(&subject) {
+        return Err(error);
+    }
+    let result = run(transaction, config, service, &user, audit);
+    if let Err(error) = &result {
+        if error.is_lasting() {
+            transaction.keep_verdict(&subject, error);
+        }
+    }
+    result
+}
+
+/// Runs the flow as `user`, then has the server confirm who that was, then asks
+/// whether they may use this host. The one way to a [`Verified`].
+///
+/// # Errors
+/// Whatever keeps it from being proved.
+pub fn run(
+    conversation: &mut dyn Conversation,
+    config: &Config,
+    service: &str,
+    user: &str,
+    audit: &mut Audit,
+) -> Result<Verified, LoginError> {
+    let deadline = Deadline::after(config.login_timeout);
+    let trace = audit.trace(config.debug);
+    let mut transport = HttpsTransport::new(config, service, &host::host_name(), deadline, trace)?;
+    let mut stages = Stages::new(conversation, &config.prompt, user);
+    let end = flow::run(&mut transport, &config.flow, &mut stages, audit)?;
+    let identity = identity::confirm(&mut transport, &end, user)?;
+    access::permit(&identity, &config.access)
+}
+
+/// What the host and the configuration make of a name.
+enum Standing {
+    Person,
+    LeftAlone(&'static str),
+    Unknown,
+}
+
+fn standing(user: &str, rules: &UserRules) -> Result<Standing, LoginError> {
+    if rules.ignore.iter().any(|name| name == user) {
+        return Ok(Standing::LeftAlone("the name is in [user] ignore"));
+    }
+    let Some(account) = host::find_account(user)? else {
+        return Ok(if rules.require_account {
+            Standing::Unknown
+        } else {
+            Standing::Person
+        });
+    };
+    Ok(match account.uid {
+        0 if rules.allow_root => Standing::Person,
+        0 => Standing::LeftAlone("root is left alone unless [user] allow_root = true"),
+        uid if uid < rules.min_uid => Standing::LeftAlone("the uid is below [user] min_uid"),
+        _ => Standing::Person,
+    })
+}
+
+/// Asks for a password once and sends it nowhere: who guesses names sees the
+/// same prompt and, by the fail delay, about the same wait.
+fn refuse_like_a_wrong_password(
+    transaction: &mut Transaction<'_>,
+    config: &Config,
+) -> Result<(), LoginError> {
+    match transaction.ask_secret(&config.prompt.password, "password") {
+        // What was typed does not matter, only that somebody could type.
+        Ok(_) | Err(LoginError::Unsendable { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn loudness(error: &LoginError) -> Loudness {
+    match error {
+        LoginError::Skipped(_) => Loudness::Info,
+        LoginError::Server { .. }
+        | LoginError::UnknownFlow { .. }
+        | LoginError::Unsupported { .. }
+        | LoginError::NobodyLoggedIn
+        | LoginError::NoSecretAccepted
+        | LoginError::Config(_)
+        | LoginError::Host(_)
+        | LoginError::Bug(_) => Loudness::Error,
+        _ => Loudness::Notice,
+    }
+}

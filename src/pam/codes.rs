@@ -1,0 +1,53 @@
+//! The one table from what happened to the result codes of PAM.
+//!
+//! The manual page repeats it. Two rows bear watching: `PAM_AUTHINFO_UNAVAIL`
+//! is narrow, because stacks make an exception for it; and `PAM_IGNORE` comes
+//! from a configured skip alone, never from an error.
+
+use pam::constants::PamResultCode;
+
+use crate::access::Verified;
+use crate::error::{Heard, LoginError};
+
+/// The code for a login that failed or was left alone. Never `PAM_SUCCESS`.
+#[must_use]
+pub fn code(error: &LoginError) -> PamResultCode {
+    use PamResultCode as P;
+    match error {
+        LoginError::Rejected { .. }
+        | LoginError::Empty { .. }
+        | LoginError::Unsendable { .. }
+        | LoginError::Restarted { .. }
+        | LoginError::NobodyLoggedIn
+        | LoginError::SomebodyElse { .. }
+        | LoginError::Impersonated
+        | LoginError::NoSecretAccepted => P::PAM_AUTH_ERR,
+        LoginError::Denied { .. }
+        | LoginError::Inactive
+        | LoginError::AccountType { .. }
+        | LoginError::NotInGroup => P::PAM_PERM_DENIED,
+        LoginError::TooManyAttempts { .. } => P::PAM_MAXTRIES,
+        LoginError::Skipped(_) => P::PAM_IGNORE,
+        LoginError::UnknownAccount | LoginError::ImpossibleName(_) => P::PAM_USER_UNKNOWN,
+        LoginError::Server {
+            heard: Heard::Nobody,
+            ..
+        } => P::PAM_AUTHINFO_UNAVAIL,
+        LoginError::Server {
+            heard: Heard::Person,
+            ..
+        } => P::PAM_AUTH_ERR,
+        LoginError::UnknownFlow { .. } | LoginError::Unsupported { .. } | LoginError::Config(_) => {
+            P::PAM_SERVICE_ERR
+        }
+        LoginError::Host(_) => P::PAM_SYSTEM_ERR,
+        LoginError::Conversation => P::PAM_CONV_ERR,
+        LoginError::Bug(_) => P::PAM_ABORT,
+    }
+}
+
+/// `PAM_SUCCESS` for a login: only against what proves it.
+#[must_use]
+pub fn success(_proof: Verified) -> PamResultCode {
+    PamResultCode::PAM_SUCCESS
+}

@@ -1,0 +1,109 @@
+//! How long the C library waits for name servers.
+//!
+//! `getaddrinfo` takes no deadline. A thread that could be abandoned must not
+//! be left behind in the host process, and `RES_OPTIONS` belongs to the caller.
+//! glibc keeps its settings per thread in `_res` and takes changes made there
+//! by the program (resolver(3)), so the wait is set for the one call and set
+//! back after it. Other C libraries have no such setting; musl waits 5 s.
+
+use std::time::Duration;
+
+/// Runs `look_up`, in which the C library waits for name servers about as long
+/// as `limit` in all, at least one second for each.
+#[cfg(target_env = "gnu")]
+pub fn with_bounded_dns<T>(limit: Duration, look_up: impl FnOnce() -> T) -> T {
+    let wait = glibc::Wait::set(limit);
+    let found = look_up();
+    drop(wait);
+    found
+}
+
+/// Runs `look_up`; this C library's wait cannot be set.
+#[cfg(not(target_env = "gnu"))]
+pub fn with_bounded_dns<T>(_limit: Duration, look_up: impl FnOnce() -> T) -> T {
+    look_up()
+}
+
+#[cfg(target_env = "gnu")]
+mod glibc {
+    use std::time::Duration;
+
+    use libc::{c_int, c_ulong};
+
+    /// The beginning of glibc's `struct __res_state` (`<resolv.h>`), which is
+    /// part of its ABI.
+    #[repr(C)]
+    struct State {
+        retrans: c_int,
+        retry: c_int,
+        _options: c_ulong,
+        nscount: c_int,
+    }
+
+    unsafe extern "C" {
+        /// The calling thread's `_res`.
+        fn __res_state() -> *mut State;
+        /// `res_init(3)`.
+        fn __res_init() -> c_int;
+    }
+
+    /// The settings as they were, set back when dropped.
+    pub(super) struct Wait {
+        retrans: c_int,
+        retry: c_int,
+    }
+
+    impl Wait {
+        pub(super) fn set(limit: Duration) -> Option<Self> {
+            // SAFETY: takes nothing, and works on the calling thread's own state.
+            // It keeps what the program has set there and reads resolv.conf anew.
+            if unsafe { __res_init() } != 0 {
+                return None;
+            }
+            let state = Self::state()?;
+            let before = Self {
+                retrans: state.retrans,
+                retry: state.retry,
+            };
+            // The wait for the n-th of k servers is retrans << n, divided by k
+            // from the second on: one server waits retrans * retry, three wait
+            // three times retrans for one try.
+            let third = c_int::try_from(limit.as_secs() / 3).unwrap_or(c_int::MAX);
+            state.retrans = third.max(1);
+            state.retry = if state.nscount > 1 { 1 } else { 2 };
+            Some(before)
+        }
+
+        fn state() -> Option<&'static mut State> {
+            // SAFETY: takes nothing; gives the address of thread-local storage.
+            let state = unsafe { __res_state() };
+            // SAFETY: the storage lives as long as the thread, is aligned, begins
+            // with the fields of State, was initialised by __res_init above, and
+            // nothing else of this thread holds a reference to it meanwhile.
+            unsafe { state.as_mut() }
+        }
+    }
+
+    impl Drop for Wait {
+        fn drop(&mut self) {
+            if let Some(state) = Self::state() {
+                state.retrans = self.retrans;
+                state.retry = self.retry;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::ToSocketAddrs;
+
+    #[test]
+    fn names_still_resolve_and_the_settings_come_back() {
+        let found = with_bounded_dns(Duration::from_secs(5), || {
+            ("localhost", 443).to_socket_addrs().unwrap().count()
+        });
+        assert!(found > 0);
+    }
+}

@@ -1,0 +1,36 @@
+//! Panics stop here, without a word on the host's stderr.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::sync::{Mutex, Once, PoisonError};
+
+use crate::error::LoginError;
+use crate::text;
+
+static QUIET: Once = Once::new();
+static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
+
+/// Runs `call`; a panic in it becomes [`LoginError::Bug`] with its place in the
+/// source. Its message is left out: it could hold a secret.
+///
+/// The hook that is set belongs to this library's own copy of the standard
+/// library; programs and modules in the same process keep theirs.
+///
+/// # Errors
+/// [`LoginError::Bug`] alone.
+pub fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, LoginError> {
+    QUIET.call_once(|| {
+        set_hook(Box::new(|panic| {
+            let place = panic
+                .location()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            *LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner) = place;
+        }));
+    });
+    catch_unwind(AssertUnwindSafe(call)).map_err(|payload| {
+        // Dropping a payload may panic in its turn; the hook boundary catches that.
+        drop(payload);
+        let place = LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner);
+        LoginError::Bug(format!("panic at {}", text::one_line(&place, 120)))
+    })
+}

@@ -1,0 +1,12 @@
+//! The border to libpam and to the C library. All `unsafe` code of the project
+//! is in this folder; what it gives out is safe.
+
+mod codes;
+mod dns;
+mod guard;
+mod transaction;
+
+pub use codes::{code, success};
+pub use dns::with_bounded_dns;
+pub use guard::guarded;
+pub use transaction::{Transaction, UserName};

@@ -1,0 +1,65 @@
+//! `ak-stage-identification`: who logs in, and in its combined form the
+//! password with it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Stages, nonsense, refused_once};
+use crate::error::LoginError;
+use crate::flow::{Challenge, Proof, Response};
+
+pub(super) const COMPONENT: &str = "ak-stage-identification";
+
+#[derive(Deserialize)]
+struct Details {
+    #[serde(default)]
+    password_fields: bool,
+    #[serde(default)]
+    captcha_stage: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    component: &'static str,
+    uid_field: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<&'a str>,
+}
+
+pub(super) fn answer(
+    stages: &mut Stages<'_>,
+    challenge: &Challenge,
+    rejected: usize,
+) -> Result<Response, LoginError> {
+    let details: Details = challenge.details().map_err(nonsense)?;
+    let what = if details.password_fields {
+        "password"
+    } else {
+        "user name"
+    };
+    refused_once(what, challenge, rejected)?;
+    if details.captcha_stage.is_some() {
+        return Err(LoginError::Unsupported {
+            component: COMPONENT.into(),
+            reason: "it asks for a captcha, which needs a browser",
+        });
+    }
+    let uid_field = stages.user;
+    if details.password_fields {
+        let password = stages.ask_password()?;
+        let password = Some(password.expose());
+        Response::proving(
+            &Answer {
+                component: COMPONENT,
+                uid_field,
+                password,
+            },
+            Proof::Password,
+        )
+    } else {
+        Response::new(&Answer {
+            component: COMPONENT,
+            uid_field,
+            password: None,
+        })
+    }
+}

@@ -1,0 +1,118 @@
+//! Text from outside, made fit for a terminal and for a log line.
+//!
+//! The server's titles, errors and denials, and the application's items (tty,
+//! rhost), come from others. A terminal obeys what it is sent: escape sequences
+//! can rewrite the screen, bidirectional overrides can turn a sentence round,
+//! and a newline can forge a log line. See CVE-2015-3238's neighbours in
+//! `SECURITY.md` of this project as it grows.
+
+/// The longest message that a PAM conversation takes, its NUL included
+/// (`PAM_MAX_MSG_SIZE` of Linux-PAM).
+pub const MAX_MESSAGE_BYTES: usize = 512;
+
+/// Makes `text` safe to show to a person: control characters but for the
+/// newline, escape characters, and invisible or direction-changing characters
+/// are removed; blanks at the ends too; at most `max_bytes` bytes are kept, cut
+/// at a character, with an ellipsis.
+#[must_use]
+pub fn for_person(text: &str, max_bytes: usize) -> String {
+    let clean: String = text
+        .chars()
+        .map(|c| if c == '\t' { ' ' } else { c })
+        .filter(|&c| c == '\n' || !is_unprintable(c))
+        .collect();
+    shorten(clean.trim(), max_bytes)
+}
+
+/// Makes `text` safe as a part of one line: as [`for_person`], with every run
+/// of white space turned into one blank.
+#[must_use]
+pub fn one_line(text: &str, max_bytes: usize) -> String {
+    let mut line = String::with_capacity(text.len().min(max_bytes));
+    for word in text.split_whitespace() {
+        let word: String = word.chars().filter(|&c| !is_unprintable(c)).collect();
+        if word.is_empty() {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(&word);
+        if line.len() > max_bytes {
+            break;
+        }
+    }
+    shorten(&line, max_bytes)
+}
+
+/// Control characters, and those that change what the characters around them
+/// look like: bidirectional marks, embeddings, overrides and isolates, zero
+/// width characters, line and paragraph separators, byte order marks, tags,
+/// variation selectors' relatives, and interlinear annotations.
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00ad}'
+            | '\u{034f}'
+            | '\u{061c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+fn shorten(text: &str, max_bytes: usize) -> String {
+    if text.len() <= max_bytes {
+        return text.to_owned();
+    }
+    const ELLIPSIS: &str = "…";
+    let room = max_bytes.saturating_sub(ELLIPSIS.len());
+    let mut short = String::with_capacity(max_bytes);
+    for c in text.chars() {
+        if short.len().saturating_add(c.len_utf8()) > room {
+            break;
+        }
+        short.push(c);
+    }
+    short.push_str(ELLIPSIS);
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_and_overrides_are_removed() {
+        assert_eq!(for_person("\u{1b}[2Jgone\u{7}", 100), "[2Jgone");
+        assert_eq!(for_person("abc\u{202e}fed\u{2066}x", 100), "abcfedx");
+        assert_eq!(for_person("a\rb\u{9b}31mc", 100), "ab31mc");
+        assert_eq!(for_person("two\nlines ", 100), "two\nlines");
+    }
+
+    #[test]
+    fn a_line_stays_one_line() {
+        assert_eq!(
+            one_line("First.\nNov 1 sshd: forged\r\n x", 100),
+            "First. Nov 1 sshd: forged x"
+        );
+        assert_eq!(one_line("\u{2028}a\u{85}b", 100), "a b");
+    }
+
+    #[test]
+    fn length_is_bounded_at_a_character() {
+        assert_eq!(for_person("äöü", 6), "äöü");
+        assert_eq!(for_person("äöüß", 7), "äö…");
+        assert!(one_line(&"x ".repeat(10_000), 50).len() <= 50);
+        assert!(for_person(&"ä".repeat(10_000), 50).len() <= 50);
+    }
+}
