@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend, Severity};
 
 use crate::error::ServerFault;
-use crate::flow::Answer;
 use crate::text::one_line;
 
 const LOG_SOCKET: &str = "/dev/log";
@@ -149,18 +148,19 @@ impl Audit {
 }
 
 impl Trace {
-    /// Notes one request: its path without the query, its status or fault, its time.
+    /// Notes one request: its path without the query, its time, and its status
+    /// with the length of the body, or its fault.
     pub fn request(
         &self,
         method: &str,
         path: &str,
         took: Duration,
-        answer: &Result<Answer, ServerFault>,
+        outcome: Result<(u16, usize), &ServerFault>,
     ) {
         let Some(log) = &self.0 else { return };
         let path = path.split('?').next().unwrap_or_default();
-        let outcome = match answer {
-            Ok(answer) => format!("status={} bytes={}", answer.status, answer.body.len()),
+        let outcome = match outcome {
+            Ok((status, bytes)) => format!("status={status} bytes={bytes}"),
             Err(fault) => format!("fault={}", quoted(&fault.to_string())),
         };
         log.write(

@@ -135,7 +135,9 @@ fn standing(user: &str, rules: &UserRules) -> Result<Standing, LoginError> {
     if rules.ignore.iter().any(|name| name == user) {
         return Ok(Standing::LeftAlone("the name is in [user] ignore"));
     }
-    let Some(account) = host::find_account(user)? else {
+    let Some(account) =
+        host::find_account(user).map_err(|error| LoginError::Host(error.to_string()))?
+    else {
         return Ok(if rules.require_account {
             Standing::Unknown
         } else {

@@ -1,13 +1,16 @@
 //! The account database of the host, asked through NSS (`getpwnam_r`).
 
-use crate::error::LoginError;
-
 /// What the login needs to know of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
     /// The numeric user id.
     pub uid: u32,
 }
+
+/// The account database itself failed, which is no "unknown".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the account database did not answer: {0}")]
+pub struct AccountsUnavailable(String);
 
 /// Looks up the account of exactly this name.
 ///
@@ -16,16 +19,14 @@ pub struct Account {
 /// is taken as not knowing the name.
 ///
 /// # Errors
-/// [`LoginError::Host`] when the database itself fails: that is no "unknown".
-pub fn find_account(name: &str) -> Result<Option<Account>, LoginError> {
+/// [`AccountsUnavailable`] when the database itself fails.
+pub fn find_account(name: &str) -> Result<Option<Account>, AccountsUnavailable> {
     match nix::unistd::User::from_name(name) {
         Ok(Some(user)) if user.name == name => Ok(Some(Account {
             uid: user.uid.as_raw(),
         })),
         Ok(_) => Ok(None),
-        Err(errno) => Err(LoginError::Host(format!(
-            "the account database did not answer: {errno}"
-        ))),
+        Err(errno) => Err(AccountsUnavailable(errno.to_string())),
     }
 }
 

@@ -3,7 +3,7 @@
 mod account;
 mod file;
 
-pub use account::{Account, find_account, impossible_name};
+pub use account::{Account, AccountsUnavailable, find_account, impossible_name};
 pub use file::{FileFault, FileKind, read_trusted_file};
 
 /// The host's name, cleaned, for the log of authentik; `localhost` where the

@@ -148,7 +148,10 @@ impl HttpsTransport {
         let method = if body.is_some() { "POST" } else { "GET" };
         let answer = answer
             .map_err(|error| fault::server_fault(&error, self.deadline.remaining().is_zero()));
-        self.trace.request(method, path, begun.elapsed(), &answer);
+        let outcome = answer
+            .as_ref()
+            .map(|answer| (answer.status, answer.body.len()));
+        self.trace.request(method, path, begun.elapsed(), outcome);
         answer
     }
 

@@ -1,1 +1,48 @@
-//! placeholder
+//! The *authentik double*: an HTTPS server for tests that behaves as authentik's flow executor
+//! does, as far as a client can tell. What it does was recorded from a real server, and
+//! `tests/replay.rs` holds it against those recordings.
+//!
+//! ```
+//! use authentik_double::{Double, Flow};
+//!
+//! let double = Double::start();
+//! double.world(|world| {
+//!     world.user_mut("alice").password = "other".to_owned();
+//!     world.add_flow(Flow::new("mine").combined().user_login());
+//! });
+//! println!("curl --cacert … {}/api/v3/flows/executor/mine/", double.url());
+//! assert!(double.requests().is_empty());
+//! ```
+
+mod api;
+mod catalogue;
+mod certificate;
+mod csrf;
+mod double;
+mod exchange;
+mod executor;
+mod fault;
+mod flow;
+mod random;
+mod server;
+mod session;
+mod state;
+mod totp;
+mod words;
+mod world;
+
+pub use catalogue::{FlowSummary, list_flows};
+pub use certificate::Certificate;
+pub use double::{Double, DoubleBuilder};
+pub use fault::{Fault, Match};
+pub use flow::{
+    Authentication, Binding, ConfigurationStage, DeniedAction, Enrolment, Field, Flow,
+    Identification, InvalidResponseAction, NotConfigured, Policy, PolicyRequest, Prompt,
+    PromptCheck, Stage, UserLogin, Validate, Verdict,
+};
+pub use server::SeenRequest;
+pub use state::Version;
+pub use world::{
+    Access, Application, Device, DeviceKind, Group, Permission, Phone, Providers, Token, User,
+    UserType, World,
+};
