@@ -30,6 +30,9 @@ pub trait Conversation {
     /// Shows what went wrong. Failing to show it changes no outcome.
     fn tell_error(&mut self, text: &str);
 
+    /// The password that an earlier module of the stack has left (`PAM_AUTHTOK`).
+    fn stack_authtok(&mut self) -> Option<Secret>;
+
     /// Leaves the password, as it was typed, for the modules behind this one in
     /// the stack (`PAM_AUTHTOK`), unless an earlier module left one already.
     fn leave_authtok(&mut self, password: &Secret);

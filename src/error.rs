@@ -44,6 +44,18 @@ pub enum LoginError {
         /// The secret that had been sent.
         what: &'static str,
     },
+    /// `use_first_pass`, and no earlier module of the stack has left a password.
+    #[error("use_first_pass is set, and no earlier module of the stack left a password")]
+    NoStackPassword,
+    /// As many codes as `[prompt] attempts` allows were wrong.
+    #[error("{wrong} wrong codes, as many as [prompt] attempts allows{}", if *repeated { "; the password came back as the code: does the application answer every prompt alike?" } else { "" })]
+    CodesUsedUp {
+        /// How many were wrong.
+        wrong: u32,
+        /// Whether the password was given as a code: sshd's password method
+        /// answers every hidden prompt alike.
+        repeated: bool,
+    },
     /// The server closed the stage after too many wrong answers.
     #[error("too many wrong answers{}", quoted(words.as_ref()))]
     TooManyAttempts {
@@ -79,6 +91,9 @@ pub enum LoginError {
         "the flow logs people in without a password or a second factor: anybody could be anyone; it was refused"
     )]
     NoSecretAccepted,
+    /// The name in lower case is another account's.
+    #[error("[user] lowercase makes the name that of another account")]
+    AnothersName,
     /// The account is disabled in authentik.
     #[error("the account is not active in authentik")]
     Inactive,
@@ -205,6 +220,9 @@ impl LoginError {
             Self::Empty { .. } | Self::Conversation | Self::Skipped(_) => return None,
             Self::Unsendable { what, .. } => format!("That {what} was not accepted."),
             Self::Restarted { what, .. } => format!("That {what} was not accepted."),
+            // Nobody was asked for anything, or the module behind asks next.
+            Self::NoStackPassword => return None,
+            Self::CodesUsedUp { .. } => "Too many wrong codes. Please start again.".into(),
             Self::TooManyAttempts { words } => words
                 .clone()
                 .unwrap_or_else(|| "Too many wrong answers. Wait, then start again.".into()),
@@ -214,7 +232,10 @@ impl LoginError {
             },
             // Says no more than for a wrong password: who guesses names learns nothing.
             Self::UnknownAccount | Self::ImpossibleName(_) => return None,
-            Self::Inactive | Self::AccountType { .. } | Self::NotInGroup => {
+            Self::Inactive
+            | Self::AccountType { .. }
+            | Self::NotInGroup
+            | Self::AnothersName => {
                 "Your account may not log in to this host. Ask your administrator for access.".into()
             }
             Self::NobodyLoggedIn
@@ -259,11 +280,21 @@ impl LoginError {
             | Self::Inactive
             | Self::AccountType { .. }
             | Self::NotInGroup
+            | Self::AnothersName
             | Self::UnknownFlow { .. }
             | Self::Unsupported { .. }
             | Self::NobodyLoggedIn
             | Self::NoSecretAccepted => true,
-            Self::Server { fault, .. } => !matches!(fault, ServerFault::LoginTimeout),
+            // What was reached and answered wrongly may answer rightly next.
+            Self::Server { fault, .. } => matches!(
+                fault,
+                ServerFault::Dns(_)
+                    | ServerFault::Connection(_)
+                    | ServerFault::Tls(_)
+                    | ServerFault::Timeout(_)
+                    | ServerFault::Throttled
+                    | ServerFault::NotReady(_)
+            ),
             _ => false,
         }
     }

@@ -6,14 +6,12 @@
 
 use serde::Deserialize;
 
+use crate::config::AccountKind;
 use crate::error::{Heard, LoginError, ServerFault};
 use crate::flow::{Answer, FlowEnd, Transport};
 use crate::text;
 
 const USERS_ME: &str = "/api/v3/core/users/me/";
-
-/// The account types that may log in.
-const TYPES: [&str; 1] = ["internal"];
 
 /// Somebody whom the server has confirmed to be the owner of the session, by
 /// the very name that was expected, active, of an allowed type, not
@@ -68,7 +66,8 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D:
     Ok(Option::<serde::de::IgnoredAny>::deserialize(deserializer)?.is_some())
 }
 
-/// Asks the server whose session it is, and requires `expected`, exactly.
+/// Asks the server whose session it is, and requires `expected`, exactly, of one
+/// of `types`.
 ///
 /// # Errors
 /// Whatever is not beyond doubt: nobody or somebody else logged in, no secret
@@ -78,6 +77,7 @@ pub fn confirm(
     transport: &mut dyn Transport,
     end: &FlowEnd,
     expected: &str,
+    types: &[AccountKind],
 ) -> Result<Identity, LoginError> {
     // By now a person has had a hand in it: no failure here is "unavailable".
     let failed = |fault| LoginError::Server {
@@ -104,7 +104,7 @@ pub fn confirm(
     if !user.is_active {
         return Err(LoginError::Inactive);
     }
-    if !TYPES.contains(&user.kind.as_str()) {
+    if !types.iter().any(|kind| kind.as_str() == user.kind) {
         return Err(LoginError::AccountType {
             actual: text::one_line(&user.kind, 40),
         });

@@ -118,10 +118,31 @@ pub fn run(
     let deadline = Deadline::after(config.login_timeout);
     let trace = audit.trace(config.debug);
     let mut transport = HttpsTransport::new(config, service, &host::host_name(), deadline, trace)?;
-    let mut stages = Stages::new(conversation, &config.prompt, user);
+    let name = name_in_authentik(user, &config.user)?;
+    let mut stages = Stages::new(conversation, config, &name, deadline);
     let end = flow::run(&mut transport, &config.flow, &mut stages, audit)?;
-    let identity = identity::confirm(&mut transport, &end, user)?;
+    let identity = identity::confirm(&mut transport, &end, &name, &config.user.types)?;
     access::permit(&identity, &config.access)
+}
+
+/// What `user` is called in authentik.
+///
+/// # Errors
+/// [`LoginError::AnothersName`] where lowering the name would make one account
+/// log in as another.
+fn name_in_authentik(user: &str, rules: &UserRules) -> Result<String, LoginError> {
+    if !rules.lowercase {
+        return Ok(rules.name.apply(user));
+    }
+    let lowered = user.to_ascii_lowercase();
+    if lowered != user && account(&lowered)?.is_some() {
+        return Err(LoginError::AnothersName);
+    }
+    Ok(rules.name.apply(&lowered))
+}
+
+fn account(name: &str) -> Result<Option<host::Account>, LoginError> {
+    host::find_account(name).map_err(|error| LoginError::Host(error.to_string()))
 }
 
 /// What the host and the configuration make of a name.
@@ -135,9 +156,14 @@ fn standing(user: &str, rules: &UserRules) -> Result<Standing, LoginError> {
     if rules.ignore.iter().any(|name| name == user) {
         return Ok(Standing::LeftAlone("the name is in [user] ignore"));
     }
-    let Some(account) =
-        host::find_account(user).map_err(|error| LoginError::Host(error.to_string()))?
-    else {
+    if rules
+        .allow
+        .as_ref()
+        .is_some_and(|allowed| !allowed.iter().any(|name| name == user))
+    {
+        return Ok(Standing::LeftAlone("the name is not in [user] allow"));
+    }
+    let Some(account) = account(user)? else {
         return Ok(if rules.require_account {
             Standing::Unknown
         } else {

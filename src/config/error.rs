@@ -18,6 +18,8 @@ pub enum Place {
     File(PathBuf),
     /// A line of the configuration file, counted from one.
     Line(PathBuf, usize),
+    /// A key of the configuration, wherever it was written.
+    Key(&'static str),
     /// An argument behind the module's name in the PAM stack.
     Argument,
 }
@@ -27,6 +29,7 @@ impl std::fmt::Display for ConfigError {
         match &self.place {
             Place::File(path) => write!(f, "{}: {}", path.display(), self.problem),
             Place::Line(path, line) => write!(f, "{}:{line}: {}", path.display(), self.problem),
+            Place::Key(key) => write!(f, "{key}: {}", self.problem),
             Place::Argument => write!(
                 f,
                 "argument of the module in the PAM stack: {}",

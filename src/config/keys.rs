@@ -1,9 +1,12 @@
 //! The keys of the configuration file as they are written, before defaults.
 
+use std::net::IpAddr;
+
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, Deserializer, Error};
 
-use super::url::ServerUrl;
+use super::url::{ProxyUrl, ServerUrl};
+use super::user::{AccountKind, NameTemplate};
 use super::values::{AbsolutePath, Limit, Slug, Span};
 
 /// The keys that may stand at the top and below `[services.NAME]`.
@@ -16,9 +19,14 @@ pub(super) struct Keys {
     pub(super) url: Option<ServerUrl>,
     pub(super) flow: Option<Slug>,
     pub(super) ca_file: Option<AbsolutePath>,
+    pub(super) client_cert: Option<AbsolutePath>,
+    pub(super) client_key: Option<AbsolutePath>,
+    pub(super) proxy: Option<ProxyUrl>,
+    pub(super) addresses: Option<Vec<IpAddr>>,
     pub(super) connect_timeout: Option<Limit>,
     pub(super) request_timeout: Option<Limit>,
     pub(super) login_timeout: Option<Limit>,
+    pub(super) push_timeout: Option<Limit>,
     pub(super) fail_delay: Option<Span>,
     pub(super) user: UserKeys,
     pub(super) access: AccessKeys,
@@ -32,6 +40,10 @@ pub(super) struct UserKeys {
     pub(super) min_uid: Option<u32>,
     pub(super) allow_root: Option<bool>,
     pub(super) require_account: Option<bool>,
+    pub(super) name: Option<NameTemplate>,
+    pub(super) lowercase: Option<bool>,
+    pub(super) allow: Option<Vec<String>>,
+    pub(super) types: Option<Vec<AccountKind>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -45,6 +57,8 @@ pub(super) struct AccessKeys {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct PromptKeys {
     pub(super) password: Option<String>,
+    pub(super) code: Option<String>,
+    pub(super) attempts: Option<u32>,
 }
 
 impl Keys {
@@ -84,15 +98,24 @@ impl Keys {
             url: self.url.or(below.url),
             flow: self.flow.or(below.flow),
             ca_file: self.ca_file.or(below.ca_file),
+            client_cert: self.client_cert.or(below.client_cert),
+            client_key: self.client_key.or(below.client_key),
+            proxy: self.proxy.or(below.proxy),
+            addresses: self.addresses.or(below.addresses),
             connect_timeout: self.connect_timeout.or(below.connect_timeout),
             request_timeout: self.request_timeout.or(below.request_timeout),
             login_timeout: self.login_timeout.or(below.login_timeout),
+            push_timeout: self.push_timeout.or(below.push_timeout),
             fail_delay: self.fail_delay.or(below.fail_delay),
             user: UserKeys {
                 ignore: self.user.ignore.or(below.user.ignore),
                 min_uid: self.user.min_uid.or(below.user.min_uid),
                 allow_root: self.user.allow_root.or(below.user.allow_root),
                 require_account: self.user.require_account.or(below.user.require_account),
+                name: self.user.name.or(below.user.name),
+                lowercase: self.user.lowercase.or(below.user.lowercase),
+                allow: self.user.allow.or(below.user.allow),
+                types: self.user.types.or(below.user.types),
             },
             access: if self.access.is_empty() {
                 below.access
@@ -101,6 +124,8 @@ impl Keys {
             },
             prompt: PromptKeys {
                 password: self.prompt.password.or(below.prompt.password),
+                code: self.prompt.code.or(below.prompt.code),
+                attempts: self.prompt.attempts.or(below.prompt.attempts),
             },
         }
     }

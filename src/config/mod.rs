@@ -5,15 +5,18 @@ mod arguments;
 mod error;
 mod keys;
 mod url;
+mod user;
 mod values;
 
 use std::ffi::CStr;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-pub use arguments::{Arguments, DEFAULT_FILE};
+pub use arguments::{Arguments, DEFAULT_FILE, FirstPass};
 pub use error::{ConfigError, Place};
-pub use url::ServerUrl;
+pub use url::{ProxyUrl, ServerUrl};
+pub use user::{AccountKind, NameTemplate};
 pub use values::{AbsolutePath, Slug};
 
 use crate::host::{FileKind, read_trusted_file};
@@ -29,12 +32,20 @@ pub struct Config {
     pub flow: Slug,
     /// The certificates to trust; the distribution's bundle where it is missing.
     pub ca_file: Option<AbsolutePath>,
+    /// The certificate and key that are shown to a proxy in front of authentik that asks for one.
+    pub client_cert: Option<ClientFiles>,
+    /// The proxy on the way to authentik.
+    pub proxy: Option<ProxyUrl>,
+    /// The server's addresses, so that no login waits for DNS; empty: it is asked.
+    pub addresses: Vec<IpAddr>,
     /// The longest that a connection may take: DNS, TCP and TLS.
     pub connect_timeout: Duration,
     /// The longest that one request may take, its connection and body included.
     pub request_timeout: Duration,
     /// The longest that a whole login may take, the person's typing included.
     pub login_timeout: Duration,
+    /// The longest that a push to a phone is waited for, within what is left of the login.
+    pub push_timeout: Duration,
     /// What libpam waits after a failure, more or less.
     pub fail_delay: Duration,
     /// Which users the module is for.
@@ -43,8 +54,19 @@ pub struct Config {
     pub access: AccessRules,
     /// What people are asked.
     pub prompt: Prompts,
+    /// Where the password comes from.
+    pub first_pass: FirstPass,
     /// More lines in the log.
     pub debug: bool,
+}
+
+/// A client certificate with its key.
+#[derive(Debug, Clone)]
+pub struct ClientFiles {
+    /// The certificate's chain, PEM.
+    pub certificate: AbsolutePath,
+    /// Its key, PEM, readable by its owner alone.
+    pub key: AbsolutePath,
 }
 
 /// Which users the module is for.
@@ -52,12 +74,20 @@ pub struct Config {
 pub struct UserRules {
     /// Names that are left alone (`PAM_IGNORE`).
     pub ignore: Vec<String>,
+    /// Where it is there, all other names are left alone.
+    pub allow: Option<Vec<String>>,
     /// Accounts with a smaller uid are left alone.
     pub min_uid: u32,
     /// Whether uid 0 is logged in through authentik, too.
     pub allow_root: bool,
     /// Whether somebody without an account on this host is refused.
     pub require_account: bool,
+    /// What the user is called in authentik.
+    pub name: NameTemplate,
+    /// Whether the name is lowered before it is mapped.
+    pub lowercase: bool,
+    /// The types of account that may log in; never empty.
+    pub types: Vec<AccountKind>,
 }
 
 /// Who may log in, of those that authentik knows.
@@ -74,6 +104,10 @@ pub enum AccessRules {
 pub struct Prompts {
     /// Asks for the password.
     pub password: String,
+    /// Asks for a code of the second factor.
+    pub code: String,
+    /// How many codes may be tried in one login; at least one.
+    pub attempts: u32,
 }
 
 impl Config {
@@ -90,15 +124,11 @@ impl Config {
                 place: Place::File(path.to_owned()),
                 problem: fault.to_string(),
             })?;
-        Self::from_bytes(&bytes, path, service, arguments.debug)
+        Self::from_bytes(&bytes, service, &arguments)
     }
 
-    fn from_bytes(
-        bytes: &[u8],
-        path: &Path,
-        service: &str,
-        debug: bool,
-    ) -> Result<Self, ConfigError> {
+    fn from_bytes(bytes: &[u8], service: &str, arguments: &Arguments) -> Result<Self, ConfigError> {
+        let path = arguments.config.as_path();
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let line = line_of(bytes, error.valid_up_to());
             at_line(path, line, "is not UTF-8; save the file as UTF-8".into())
@@ -110,46 +140,97 @@ impl Config {
                 None => in_file(path, problem),
             }
         })?;
-        Self::from_keys(keys, service, debug).map_err(|problem| in_file(path, problem))
+        Self::from_keys(keys, service, arguments).map_err(|problem| in_file(path, problem))
     }
 
-    fn from_keys(keys: Keys, service: &str, debug: bool) -> Result<Self, String> {
+    fn from_keys(keys: Keys, service: &str, arguments: &Arguments) -> Result<Self, String> {
         let seconds = Duration::from_secs;
         let limit = |limit: Option<Limit>, default: u64| limit.map_or(seconds(default), |l| l.0);
         // Applications hang up: sshd after 120 s (LoginGraceTime), login after
         // 60 s (LOGIN_TIMEOUT). The module must have said why before that.
         let login_default = if service == "login" { 50 } else { 100 };
-        let password = keys.prompt.password.unwrap_or_else(|| "Password:".into());
-        let password = crate::text::one_line(&password, 200);
-        if password.is_empty() {
+        let fail_delay = keys.fail_delay.map_or(seconds(2), |Span(d)| d);
+        let client_cert = match (keys.client_cert, keys.client_key) {
+            (Some(certificate), Some(key)) => Some(ClientFiles { certificate, key }),
+            (None, None) => None,
+            _ => {
+                return Err(
+                    "client_cert and client_key belong together; write both or none".into(),
+                );
+            }
+        };
+        let addresses = keys.addresses.unwrap_or_default();
+        if keys.proxy.is_some() && !addresses.is_empty() {
             return Err(
-                "[prompt] password is empty; write what people should read, such as \"Password:\""
+                "addresses has no effect with proxy, which looks the name up itself; leave one out"
                     .into(),
             );
         }
+        if addresses.len() > 16 {
+            return Err("addresses holds more than 16; leave some out".into());
+        }
+        let types = keys
+            .user
+            .types
+            .unwrap_or_else(|| vec![AccountKind::Internal]);
+        if types.is_empty() {
+            return Err(
+                "[user] types is empty, so nobody could log in; write types = [\"internal\"]"
+                    .into(),
+            );
+        }
+        let attempts = keys.prompt.attempts.unwrap_or(3);
+        if !(1..=10).contains(&attempts) {
+            return Err(format!(
+                "[prompt] attempts is {attempts}; write a number from 1 to 10"
+            ));
+        }
         Ok(Self {
-            url: keys.url.ok_or(
+            url: arguments.url.clone().or(keys.url).ok_or(
                 "url is missing; write url = \"https://authentik.example.com\" at the top",
             )?,
-            flow: keys
-                .flow
-                .ok_or("flow is missing; write the flow's slug, such as flow = \"linux-login\", at the top")?,
-            ca_file: keys.ca_file,
+            flow: arguments.flow.clone().or(keys.flow).ok_or(
+                "flow is missing; write the flow's slug, such as flow = \"linux-login\", at the top",
+            )?,
+            ca_file: arguments.ca_file.clone().or(keys.ca_file),
+            client_cert,
+            proxy: keys.proxy,
+            addresses,
             connect_timeout: limit(keys.connect_timeout, 5),
             request_timeout: limit(keys.request_timeout, 30),
             login_timeout: limit(keys.login_timeout, login_default),
-            fail_delay: keys.fail_delay.map_or(seconds(2), |Span(d)| d),
+            push_timeout: limit(keys.push_timeout, 75),
+            fail_delay: if arguments.nodelay { Duration::ZERO } else { fail_delay },
             user: UserRules {
                 ignore: keys.user.ignore.unwrap_or_default(),
+                allow: keys.user.allow,
                 min_uid: keys.user.min_uid.unwrap_or(1000),
                 allow_root: keys.user.allow_root.unwrap_or(false),
                 require_account: keys.user.require_account.unwrap_or(true),
+                name: keys.user.name.unwrap_or_default(),
+                lowercase: keys.user.lowercase.unwrap_or(false),
+                types,
             },
             access: access_rules(keys.access)?,
-            prompt: Prompts { password },
-            debug,
+            prompt: Prompts {
+                password: prompt_text("password", keys.prompt.password, "Password:")?,
+                code: prompt_text("code", keys.prompt.code, "Authentication code:")?,
+                attempts,
+            },
+            first_pass: arguments.first_pass,
+            debug: arguments.debug,
         })
     }
+}
+
+fn prompt_text(key: &str, text: Option<String>, default: &str) -> Result<String, String> {
+    let text = crate::text::one_line(text.as_deref().unwrap_or(default), 200);
+    if text.is_empty() {
+        return Err(format!(
+            "[prompt] {key} is empty; write what people should read, such as {default:?}"
+        ));
+    }
+    Ok(text)
 }
 
 fn access_rules(keys: AccessKeys) -> Result<AccessRules, String> {

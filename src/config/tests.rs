@@ -5,7 +5,12 @@ use super::*;
 const LEAST: &str = "url = \"https://authentik.example.com\"\nflow = \"linux-login\"\n[access]\ngroups = [\"linux\"]\n";
 
 fn load(text: &str, service: &str) -> Result<Config, ConfigError> {
-    Config::from_bytes(text.as_bytes(), Path::new("/f.toml"), service, false)
+    load_bytes(text.as_bytes(), service, &[])
+}
+
+fn load_bytes(bytes: &[u8], service: &str, arguments: &[&CStr]) -> Result<Config, ConfigError> {
+    let arguments = [&[c"config=/f.toml"], arguments].concat();
+    Config::from_bytes(bytes, service, &Arguments::parse(&arguments).unwrap())
 }
 
 fn error(text: &str) -> String {
@@ -60,7 +65,7 @@ fn a_mistake_in_any_service_shows_in_every_service() {
     let text = format!("{LEAST}[services.sudo]\nflwo = \"x\"\n");
     assert_eq!(
         error(&text),
-        "/f.toml:6: unknown key \"flwo\"; here are allowed: url, flow, ca_file, connect_timeout, request_timeout, login_timeout, fail_delay, user, access, prompt"
+        "/f.toml:6: unknown key \"flwo\"; here are allowed: url, flow, ca_file, client_cert, client_key, proxy, addresses, connect_timeout, request_timeout, login_timeout, push_timeout, fail_delay, user, access, prompt"
     );
 }
 
@@ -97,6 +102,10 @@ fn errors_name_the_line_and_what_to_write() {
             "duplicate key",
         ),
         ("url = ", 1, ""),
+        ("proxy = \"https://p\"", 1, "write proxy = "),
+        ("addresses = [\"localhost\"]", 1, "IP address"),
+        ("[user]\nname = \"x\"", 2, "{user} exactly once"),
+        ("[user]\ntypes = [\"human\"]", 2, "internal"),
         (
             "[services.sudo.services.x]\n",
             1,
@@ -134,9 +143,47 @@ fn what_is_missing_is_named() {
 #[test]
 fn bytes_that_are_not_text_are_refused_at_their_line() {
     let bytes = b"url = \"https://a.example\"\n# \xff\n";
-    let error = Config::from_bytes(bytes, Path::new("/f.toml"), "sshd", false).unwrap_err();
+    let error = load_bytes(bytes, "sshd", &[]).unwrap_err();
     assert_eq!(
         error.to_string(),
         "/f.toml:2: is not UTF-8; save the file as UTF-8"
     );
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    for (head, part) in [
+        ("client_cert = \"/c.pem\"", "belong together"),
+        ("client_key = \"/c.pem\"", "belong together"),
+        (
+            "proxy = \"http://p:1\"\naddresses = [\"192.0.2.1\"]",
+            "leave one out",
+        ),
+        ("prompt.attempts = 0", "from 1 to 10"),
+        ("prompt.password = \" \"", "[prompt] password is empty"),
+        ("user.types = []", "[user] types is empty"),
+    ] {
+        let shown = error(&format!("{head}\n{LEAST}"));
+        assert!(shown.contains(part), "{head}: {shown}");
+    }
+}
+
+#[test]
+fn arguments_lie_over_the_file_and_its_services() {
+    let text = format!("{LEAST}[services.sudo]\nflow = \"linux-sudo\"\n");
+    let arguments: &[&CStr] = &[
+        c"url=https://other.example",
+        c"flow=mine",
+        c"ca_file=/ca",
+        c"nodelay",
+        c"try_first_pass",
+        c"debug",
+    ];
+    let config = load_bytes(text.as_bytes(), "sudo", arguments).unwrap();
+    assert_eq!(config.url.host(), "other.example");
+    assert_eq!(config.flow.as_str(), "mine");
+    assert_eq!(config.ca_file.unwrap().as_path(), Path::new("/ca"));
+    assert_eq!(config.fail_delay, Duration::ZERO);
+    assert_eq!(config.first_pass, FirstPass::Try);
+    assert!(config.debug);
 }

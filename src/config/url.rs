@@ -140,6 +140,64 @@ fn check_host(host: &str) -> Result<(), String> {
     }
 }
 
+/// A proxy in front of the way to authentik, asked with CONNECT, so that it
+/// sees the host's name and nothing of what travels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyUrl {
+    host: String,
+    port: u16,
+}
+
+impl ProxyUrl {
+    /// Reads `http://HOST:PORT`.
+    ///
+    /// # Errors
+    /// What is wrong with it and what to write instead.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        const EXAMPLE: &str = "write proxy = \"http://proxy.example.com:3128\"";
+        let Some(authority) = text.strip_prefix("http://") else {
+            return Err(format!("must begin with http://; {EXAMPLE}"));
+        };
+        let authority = authority.strip_suffix('/').unwrap_or(authority);
+        if authority.contains(['@', '/', '?', '#']) {
+            return Err(format!(
+                "holds a host and a port and nothing else; {EXAMPLE}"
+            ));
+        }
+        if authority
+            .rfind(':')
+            .is_none_or(|colon| colon < authority.rfind(']').unwrap_or(0))
+        {
+            return Err(format!("needs the port; {EXAMPLE}"));
+        }
+        let (host, port) = split_port(authority)?;
+        check_host(host)?;
+        Ok(Self {
+            host: host.to_ascii_lowercase(),
+            port,
+        })
+    }
+
+    /// The host, an IPv6 address in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl<'de> Deserialize<'de> for ProxyUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(|problem| D::Error::custom(format!("proxy: {problem}")))
+    }
+}
+
 impl<'de> Deserialize<'de> for ServerUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
@@ -169,6 +227,24 @@ mod tests {
             ServerUrl::parse("https://localhost:443").unwrap().origin(),
             "https://localhost"
         );
+    }
+
+    #[test]
+    fn a_proxy_has_a_port_and_no_secret() {
+        let proxy = ProxyUrl::parse("http://Proxy.example:3128/").unwrap();
+        assert_eq!((proxy.host(), proxy.port()), ("proxy.example", 3128));
+        assert!(ProxyUrl::parse("http://[::1]:3128").is_ok());
+        for text in [
+            "proxy:3128",
+            "https://p:1",
+            "socks5://p:1",
+            "http://p",
+            "http://[::1]",
+            "http://u:p@p:1",
+            "http://p:1/x",
+        ] {
+            assert!(ProxyUrl::parse(text).is_err(), "{text:?} was taken");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use crate::error::ServerFault;
@@ -177,7 +177,7 @@ impl Challenge {
     ///
     /// # Errors
     /// [`ServerFault::Nonsense`] when a field is missing or has the wrong type.
-    pub fn details<T: DeserializeOwned>(&self) -> Result<T, ServerFault> {
+    pub fn details<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ServerFault> {
         serde_json::from_slice(&self.body).map_err(|error| no_challenge(&error))
     }
 

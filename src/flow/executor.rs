@@ -21,6 +21,13 @@ pub trait Answerer {
     /// Whatever ends the login here: an aborted conversation, a component that
     /// cannot be answered, a refusal after which nothing more is to be tried.
     fn answer(&mut self, challenge: &Challenge, rejected: usize) -> Result<Response, LoginError>;
+
+    /// The flow went back to an earlier stage after a wrong code, and all that
+    /// had been accepted is void.
+    ///
+    /// # Errors
+    /// When this was one wrong code too many.
+    fn code_sent_back(&mut self) -> Result<(), LoginError>;
 }
 
 /// A flow that came to its end without being denied.
@@ -96,9 +103,17 @@ impl Run<'_> {
                     if came_back && !challenge.errors().is_empty() {
                         sent.rejected.saturating_add(1)
                     } else {
-                        judge(&sent, &challenge, step.redirected, &passed)?;
-                        proofs.extend(sent.proof);
-                        passed.push(sent.identity);
+                        match judge(&sent, &challenge, step.redirected, &passed)? {
+                            Verdict::Accepted => {
+                                proofs.extend(sent.proof);
+                                passed.push(sent.identity);
+                            }
+                            Verdict::CodeSentBack => {
+                                answerer.code_sent_back()?;
+                                proofs.clear();
+                                passed.clear();
+                            }
+                        }
                         0
                     }
                 }
@@ -212,6 +227,14 @@ impl Run<'_> {
     }
 }
 
+/// What became of an answer.
+enum Verdict {
+    /// The flow went on.
+    Accepted,
+    /// The flow went back over a wrong code, which may be tried again.
+    CodeSentBack,
+}
+
 /// Judges an answer that was not refused in so many words.
 ///
 /// # Errors
@@ -221,9 +244,9 @@ fn judge(
     next: &Challenge,
     redirected: bool,
     passed: &[String],
-) -> Result<(), LoginError> {
+) -> Result<Verdict, LoginError> {
     let Some(proof) = sent.proof else {
-        return Ok(());
+        return Ok(Verdict::Accepted);
     };
     let what = proof.what();
     if let (Ending::AccessDenied(words), false) = (next.ending(), redirected) {
@@ -233,14 +256,15 @@ fn judge(
             words: words.clone(),
         });
     }
-    if next.is_same_stage(&sent.identity) {
-        return Err(LoginError::Rejected { what, words: None });
-    }
-    if passed.iter().any(|identity| next.is_same_stage(identity)) {
-        return Err(LoginError::Restarted {
+    let stays = next.is_same_stage(&sent.identity);
+    let went_back = passed.iter().any(|identity| next.is_same_stage(identity));
+    match proof {
+        _ if !stays && !went_back => Ok(Verdict::Accepted),
+        Proof::SecondFactor => Ok(Verdict::CodeSentBack),
+        Proof::Password if stays => Err(LoginError::Rejected { what, words: None }),
+        Proof::Password => Err(LoginError::Restarted {
             component: next.component().to_owned(),
             what,
-        });
+        }),
     }
-    Ok(())
 }

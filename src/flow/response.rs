@@ -17,6 +17,8 @@ pub struct Response {
 pub enum Proof {
     /// A password, in a stage of its own or with the identification.
     Password,
+    /// A code, or another answer to `ak-stage-authenticator-validate`.
+    SecondFactor,
 }
 
 impl Proof {
@@ -25,6 +27,7 @@ impl Proof {
     pub fn what(self) -> &'static str {
         match self {
             Self::Password => "password",
+            Self::SecondFactor => "code",
         }
     }
 }

@@ -71,8 +71,9 @@ fn tls(error: &rustls::Error) -> ServerFault {
             "it was issued by a CA that is not trusted here; name that CA's certificate with `ca_file`"
         }
         C::Revoked => "it is revoked",
-        C::Other(_) | C::BadEncoding => {
-            return ServerFault::Tls(text::one_line(&reason.to_string(), MAX_TEXT));
+        // What webpki says of a CA's certificate that a server shows as its own.
+        C::Other(inner) if format!("{inner:?}").contains("CaUsedAsEndEntity") => {
+            "the server shows the very certificate that `ca_file` trusts as a CA, a self-signed one; give the server a certificate that a CA has issued, and name that CA with `ca_file`"
         }
         _ => return ServerFault::Tls(text::one_line(&reason.to_string(), MAX_TEXT)),
     };

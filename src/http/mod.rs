@@ -12,17 +12,20 @@ use std::time::{Duration, Instant};
 use ureq::config::Config as AgentConfig;
 use ureq::http::{HeaderValue, Response as HttpResponse, header};
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
-use ureq::unversioned::transport::{Connector, RustlsConnector, TcpConnector};
-use ureq::{Agent, Body};
+use ureq::unversioned::transport::{
+    ConnectProxyConnector, Connector, RustlsConnector, TcpConnector,
+};
+use ureq::{Agent, Body, Proxy, ProxyProtocol};
 use zeroize::Zeroizing;
 
 use crate::audit::Trace;
-use crate::config::{Config, ConfigError, ServerUrl};
+use crate::config::{Config, ConfigError, Place, ServerUrl};
 use crate::deadline::Deadline;
 use crate::error::ServerFault;
 use crate::flow::{Answer, Redirect, Transport};
 use crate::text;
 use cookies::Cookies;
+use resolver::OnceResolver;
 
 /// A connection that has idled this long is not used again.
 ///
@@ -64,7 +67,13 @@ impl HttpsTransport {
         trace: Trace,
     ) -> Result<Self, ConfigError> {
         let certificates = trust::trusted_certificates(config.ca_file.as_ref())?;
+        let client_cert = config
+            .client_cert
+            .as_ref()
+            .map(trust::client_certificate)
+            .transpose()?;
         let tls = TlsConfig::builder()
+            .client_cert(client_cert)
             .provider(TlsProvider::Rustls)
             .root_certs(RootCerts::new_with_certs(&certificates))
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -72,7 +81,7 @@ impl HttpsTransport {
         let agent_config = AgentConfig::builder()
             .https_only(true)
             // Without this ureq takes a proxy from the caller's variables.
-            .proxy(None)
+            .proxy(proxy(config)?)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
@@ -83,12 +92,15 @@ impl HttpsTransport {
             .accept("application/json")
             .tls_config(tls)
             .build();
-        let connector = ().chain(TcpConnector::default()).chain(RustlsConnector::default());
-        let resolver = resolver::OnceResolver::new(
-            config.url.host(),
-            config.url.port(),
-            config.connect_timeout,
-        );
+        let connector =
+            ().chain(ConnectProxyConnector::default())
+                .chain(TcpConnector::default())
+                .chain(RustlsConnector::default());
+        let (peer, port) = match &config.proxy {
+            Some(proxy) => (proxy.host(), proxy.port()),
+            None => (config.url.host(), config.url.port()),
+        };
+        let resolver = OnceResolver::new(peer, port, config.connect_timeout, &config.addresses);
         let url = config.url.clone();
         let agent = format!(
             "pam-authentik-flow/{} ({}; {host})",
@@ -225,6 +237,22 @@ impl Transport for HttpsTransport {
     fn post(&mut self, path: &str, body: &[u8]) -> Result<Answer, ServerFault> {
         self.request(path, Some(body))
     }
+}
+
+/// The proxy of the configuration, and of nothing else.
+fn proxy(config: &Config) -> Result<Option<Proxy>, ConfigError> {
+    let Some(proxy) = &config.proxy else {
+        return Ok(None);
+    };
+    Proxy::builder(ProxyProtocol::Http)
+        .host(proxy.host())
+        .port(proxy.port())
+        .build()
+        .map(Some)
+        .map_err(|error| ConfigError {
+            place: Place::Key("proxy"),
+            problem: text::one_line(&error.to_string(), 120),
+        })
 }
 
 /// `text` as one word of a header.

@@ -4,7 +4,7 @@
 //! is set; a dead name server leaves such a thread behind in sshd, and a
 //! process limit turns it into a panic.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -29,14 +29,20 @@ pub(super) struct OnceResolver {
 }
 
 impl OnceResolver {
-    /// For one server; a look-up may take `limit`.
-    pub(super) fn new(host: &str, port: u16, limit: Duration) -> Self {
+    /// For the server or the proxy that is connected to; a look-up may take
+    /// `limit`, and is not made where the addresses are `pinned`.
+    pub(super) fn new(host: &str, port: u16, limit: Duration, pinned: &[IpAddr]) -> Self {
         let host = host.trim_start_matches('[').trim_end_matches(']');
+        let addresses = OnceLock::new();
+        if !pinned.is_empty() {
+            let pinned = pinned.iter().map(|address| SocketAddr::new(*address, port));
+            let _ = addresses.set(pinned.take(MAX_ADDRESSES).collect());
+        }
         Self {
             host: host.to_owned(),
             port,
             limit,
-            addresses: OnceLock::new(),
+            addresses,
         }
     }
 
@@ -56,6 +62,8 @@ impl OnceResolver {
 }
 
 impl Resolver for OnceResolver {
+    /// Only ever asked for the one place that connections of this agent go to:
+    /// redirects are not followed, and with a proxy it is the proxy.
     fn resolve(
         &self,
         _uri: &Uri,

@@ -4,9 +4,9 @@
 
 use std::path::Path;
 
-use ureq::tls::{Certificate, PemItem, parse_pem};
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, parse_pem};
 
-use crate::config::{AbsolutePath, ConfigError, Place};
+use crate::config::{AbsolutePath, ClientFiles, ConfigError, Place};
 use crate::host::{FileFault, FileKind, read_trusted_file};
 
 /// Where the distributions keep their bundles: Debian, Alpine and Arch; Fedora
@@ -36,6 +36,24 @@ pub(super) fn trusted_certificates(
             problem: "there is no bundle of certificates; install ca-certificates, or name the server's CA with ca_file".into(),
         }),
     }
+}
+
+/// The certificate and key to show to a proxy in front of authentik.
+///
+/// # Errors
+/// As [`trusted_certificates`]; a key that others can read, or that is a link.
+pub(super) fn client_certificate(files: &ClientFiles) -> Result<ClientCert, ConfigError> {
+    let chain = read_certificates(files.certificate.as_path())?;
+    let path = files.key.as_path();
+    let wrong = |problem: String| ConfigError {
+        place: Place::File(path.to_owned()),
+        problem,
+    };
+    let pem = read_trusted_file(path, FileKind::Secret)
+        .map_err(|fault: FileFault| wrong(fault.to_string()))?;
+    let key = PrivateKey::from_pem(&pem)
+        .map_err(|_| wrong("holds no private key in PEM form without a passphrase".into()))?;
+    Ok(ClientCert::new_with_certs(&chain, key))
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<Certificate<'static>>, ConfigError> {

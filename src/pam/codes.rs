@@ -18,6 +18,7 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::Empty { .. }
         | LoginError::Unsendable { .. }
         | LoginError::Restarted { .. }
+        | LoginError::NoStackPassword
         | LoginError::NobodyLoggedIn
         | LoginError::SomebodyElse { .. }
         | LoginError::Impersonated
@@ -25,8 +26,9 @@ pub fn code(error: &LoginError) -> PamResultCode {
         LoginError::Denied { .. }
         | LoginError::Inactive
         | LoginError::AccountType { .. }
-        | LoginError::NotInGroup => P::PAM_PERM_DENIED,
-        LoginError::TooManyAttempts { .. } => P::PAM_MAXTRIES,
+        | LoginError::NotInGroup
+        | LoginError::AnothersName => P::PAM_PERM_DENIED,
+        LoginError::TooManyAttempts { .. } | LoginError::CodesUsedUp { .. } => P::PAM_MAXTRIES,
         LoginError::Skipped(_) => P::PAM_IGNORE,
         LoginError::UnknownAccount | LoginError::ImpossibleName(_) => P::PAM_USER_UNKNOWN,
         LoginError::Server {

@@ -222,6 +222,13 @@ impl Conversation for Transaction<'_> {
         self.show(PAM_ERROR_MSG, message);
     }
 
+    fn stack_authtok(&mut self) -> Option<Secret> {
+        let authtok = self.handle.get_item::<AuthTok<'_>>().ok().flatten()?;
+        let text = std::str::from_utf8(authtok.as_bytes()).ok()?;
+        let usable = !text.is_empty() && text.len() <= Secret::MAX_BYTES;
+        usable.then(|| Secret::new(text.to_owned()))
+    }
+
     fn leave_authtok(&mut self, password: &Secret) {
         if !matches!(self.handle.get_item::<AuthTok<'_>>(), Ok(None)) {
             return;

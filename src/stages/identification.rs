@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Stages, nonsense, refused_once};
+use super::{Stages, nonsense};
 use crate::error::LoginError;
 use crate::flow::{Challenge, Proof, Response};
 
@@ -31,35 +31,32 @@ pub(super) fn answer(
     rejected: usize,
 ) -> Result<Response, LoginError> {
     let details: Details = challenge.details().map_err(nonsense)?;
-    let what = if details.password_fields {
-        "password"
-    } else {
-        "user name"
-    };
-    refused_once(what, challenge, rejected)?;
     if details.captcha_stage.is_some() {
         return Err(LoginError::Unsupported {
             component: COMPONENT.into(),
             reason: "it asks for a captcha, which needs a browser",
         });
     }
-    let uid_field = stages.user;
+    let user = stages.user;
     if details.password_fields {
-        let password = stages.ask_password()?;
-        let password = Some(password.expose());
-        Response::proving(
-            &Answer {
-                component: COMPONENT,
-                uid_field,
-                password,
-            },
-            Proof::Password,
-        )
-    } else {
-        Response::new(&Answer {
+        let password = stages.password(challenge, rejected)?;
+        let answer = Answer {
             component: COMPONENT,
-            uid_field,
-            password: None,
-        })
+            uid_field: user,
+            password: Some(password.expose()),
+        };
+        return Response::proving(&answer, Proof::Password);
     }
+    if rejected > 0 {
+        let words = challenge.error_words();
+        return Err(LoginError::Rejected {
+            what: "user name",
+            words,
+        });
+    }
+    Response::new(&Answer {
+        component: COMPONENT,
+        uid_field: user,
+        password: None,
+    })
 }

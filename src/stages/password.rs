@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Stages, refused_once};
+use super::Stages;
 use crate::error::LoginError;
 use crate::flow::{Challenge, Proof, Response};
 
@@ -19,8 +19,7 @@ pub(super) fn answer(
     challenge: &Challenge,
     rejected: usize,
 ) -> Result<Response, LoginError> {
-    refused_once("password", challenge, rejected)?;
-    let password = stages.ask_password()?;
+    let password = stages.password(challenge, rejected)?;
     let answer = Answer {
         component: COMPONENT,
         password: password.expose(),

@@ -10,7 +10,7 @@ const NOT_YET: &str = "this version of the module cannot answer it";
 const UNKNOWN: &str = "the module does not know it";
 
 /// Every component that authentik sends and that no stage here answers.
-pub(super) const REFUSED: [(&str, &str); 23] = [
+pub(super) const REFUSED: [(&str, &str); 22] = [
     ("ak-stage-captcha", BROWSER),
     ("ak-stage-authenticator-webauthn", SECURITY_KEY),
     ("xak-flow-shell", BROWSER),
@@ -27,7 +27,6 @@ pub(super) const REFUSED: [(&str, &str); 23] = [
         "ak-stage-session-end",
         "it ends a session instead of beginning one",
     ),
-    ("ak-stage-authenticator-validate", NOT_YET),
     ("ak-stage-consent", NOT_YET),
     ("ak-stage-prompt", NOT_YET),
     ("ak-stage-authenticator-totp", NOT_YET),
