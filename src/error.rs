@@ -145,7 +145,7 @@ pub enum LoginError {
     // The host and the application.
     /// The configuration is missing or wrong.
     #[error("{0}")]
-    Config(#[from] ConfigError),
+    Config(ConfigError),
     /// The host itself failed: descriptors, memory, the account database.
     #[error("the host failed: {0}")]
     Host(String),
@@ -183,6 +183,9 @@ pub enum ServerFault {
     /// The TLS handshake failed; the text says what about the certificate.
     #[error("the authentik server's TLS certificate or handshake was refused: {0}")]
     Tls(String),
+    /// This host has no descriptor or no memory left for a connection.
+    #[error("no connection, for this host failed: {0}")]
+    Host(String),
     /// A limit of the configuration passed.
     #[error("the authentik server took longer than {0}")]
     Timeout(&'static str),
@@ -206,7 +209,26 @@ pub enum ServerFault {
     NotReady(String),
 }
 
+impl From<ConfigError> for LoginError {
+    fn from(error: ConfigError) -> Self {
+        if error.host_failed {
+            Self::Host(error.to_string())
+        } else {
+            Self::Config(error)
+        }
+    }
+}
+
 impl LoginError {
+    /// What a failure of the server, or on the way to it, makes of a login.
+    #[must_use]
+    pub fn server(fault: ServerFault, heard: Heard) -> Self {
+        match fault {
+            ServerFault::Host(problem) => Self::Host(problem),
+            fault => Self::Server { fault, heard },
+        }
+    }
+
     /// What the person should read, if anything: short, and what to do next.
     ///
     /// A wrong password says what the server says; a skip says nothing.

@@ -80,10 +80,7 @@ pub fn confirm(
     types: &[AccountKind],
 ) -> Result<Identity, LoginError> {
     // By now a person has had a hand in it: no failure here is "unavailable".
-    let failed = |fault| LoginError::Server {
-        fault,
-        heard: Heard::Person,
-    };
+    let failed = |fault| LoginError::server(fault, Heard::Person);
     let answer = transport.get(USERS_ME).map_err(failed)?;
     let me = read(&answer)?;
     let user = me.user;
@@ -115,10 +112,7 @@ pub fn confirm(
 }
 
 fn read(answer: &Answer) -> Result<Me, LoginError> {
-    let failed = |fault| LoginError::Server {
-        fault,
-        heard: Heard::Person,
-    };
+    let failed = |fault| LoginError::server(fault, Heard::Person);
     match answer.status {
         200 => serde_json::from_slice(&answer.body).map_err(|_| {
             failed(ServerFault::Nonsense(

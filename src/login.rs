@@ -79,6 +79,11 @@ fn attempt(
             return Err(LoginError::ImpossibleName(reason));
         }
     };
+    #[cfg(feature = "test-panic")]
+    #[allow(clippy::panic, clippy::manual_assert, reason = "a defect on purpose")]
+    if user == "panic" {
+        panic!("correct-horse");
+    }
     let standing = match standing(&user, &config.user)? {
         Standing::Person => Ok(()),
         Standing::LeftAlone(reason) => Err(LoginError::Skipped(reason)),

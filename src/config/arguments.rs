@@ -106,10 +106,7 @@ const KNOWN: &str =
     "config=PATH, url=, flow=, ca_file=PATH, try_first_pass, use_first_pass, nodelay and debug";
 
 fn refused(problem: String) -> ConfigError {
-    ConfigError {
-        place: Place::Argument,
-        problem,
-    }
+    ConfigError::new(Place::Argument, problem)
 }
 
 #[cfg(test)]

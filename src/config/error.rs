@@ -1,6 +1,8 @@
 //! What is wrong with the configuration, where, and what to write instead.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::host::FileFault;
 
 /// A configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +11,30 @@ pub struct ConfigError {
     pub place: Place,
     /// What is wrong and what to write instead, in one line.
     pub problem: String,
+    /// Whether the configuration may be right, and the host could not read it.
+    pub host_failed: bool,
+}
+
+impl ConfigError {
+    /// What is wrong at `place`, and what to write instead.
+    #[must_use]
+    pub fn new(place: Place, problem: impl Into<String>) -> Self {
+        Self {
+            place,
+            problem: problem.into(),
+            host_failed: false,
+        }
+    }
+
+    /// A file that cannot be used.
+    #[must_use]
+    pub fn file(path: &Path, fault: &FileFault) -> Self {
+        Self {
+            place: Place::File(path.to_owned()),
+            problem: fault.to_string(),
+            host_failed: matches!(fault, FileFault::HostFailed(_)),
+        }
+    }
 }
 
 /// Where a wrong value stands.

@@ -119,11 +119,8 @@ impl Config {
     pub fn load(arguments: &[&CStr], service: &str) -> Result<Self, ConfigError> {
         let arguments = Arguments::parse(arguments)?;
         let path = arguments.config.as_path();
-        let bytes =
-            read_trusted_file(path, FileKind::Configuration).map_err(|fault| ConfigError {
-                place: Place::File(path.to_owned()),
-                problem: fault.to_string(),
-            })?;
+        let bytes = read_trusted_file(path, FileKind::Configuration)
+            .map_err(|fault| ConfigError::file(path, &fault))?;
         Self::from_bytes(&bytes, service, &arguments)
     }
 
@@ -261,17 +258,11 @@ fn line_of(text: &[u8], offset: usize) -> usize {
 }
 
 fn at_line(path: &Path, line: usize, problem: String) -> ConfigError {
-    ConfigError {
-        place: Place::Line(path.to_owned(), line),
-        problem,
-    }
+    ConfigError::new(Place::Line(path.to_owned(), line), problem)
 }
 
 fn in_file(path: &Path, problem: String) -> ConfigError {
-    ConfigError {
-        place: Place::File(path.to_owned()),
-        problem,
-    }
+    ConfigError::new(Place::File(path.to_owned()), problem)
 }
 
 /// Says what to write where the parser only says what it met.

@@ -220,10 +220,7 @@ impl Run<'_> {
     }
 
     fn failed(&self, fault: ServerFault) -> LoginError {
-        LoginError::Server {
-            fault,
-            heard: self.heard,
-        }
+        LoginError::server(fault, self.heard)
     }
 }
 

@@ -26,6 +26,9 @@ pub enum FileFault {
     /// It cannot be opened or read.
     #[error("cannot be read: {0}")]
     Unreadable(String),
+    /// The host has no descriptor or no memory left to open it with.
+    #[error("cannot be read, for the host failed: {0}")]
+    HostFailed(String),
     /// It is a directory, a device or the like.
     #[error("is not a regular file")]
     NotAFile,
@@ -61,7 +64,13 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// # Errors
 /// The [`FileFault`] that keeps it from being used.
 pub fn read_trusted_file(path: &Path, kind: FileKind) -> Result<Zeroizing<Vec<u8>>, FileFault> {
-    let unreadable = |error: std::io::Error| FileFault::Unreadable(error.to_string());
+    let unreadable = |error: std::io::Error| {
+        if super::is_host_failure(&error) {
+            FileFault::HostFailed(error.to_string())
+        } else {
+            FileFault::Unreadable(error.to_string())
+        }
+    };
     let mut options = OpenOptions::new();
     // Without O_NONBLOCK a fifo in the file's place would hold the login up.
     let no_follow = if kind == FileKind::Secret {

@@ -17,3 +17,12 @@ pub fn host_name() -> String {
         .filter(|name| !name.is_empty() && name.is_ascii())
         .unwrap_or_else(|| "localhost".into())
 }
+
+/// Whether the host itself has run out of something: descriptors or memory.
+#[must_use]
+pub fn is_host_failure(error: &std::io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS)
+    )
+}

@@ -3,6 +3,7 @@
 use ureq::{Error, Timeout};
 
 use crate::error::ServerFault;
+use crate::host::is_host_failure;
 use crate::text;
 
 /// How long a fault's text may become.
@@ -24,6 +25,7 @@ pub(super) fn server_fault(error: &Error, login_is_over: bool) -> ServerFault {
         Error::Tls(text) => ServerFault::Tls((*text).into()),
         Error::Io(error) => match tls_inside(error) {
             Some(error) => tls(error),
+            None if is_host_failure(error) => ServerFault::Host(error.to_string()),
             None if is_timeout(error) && login_is_over => ServerFault::LoginTimeout,
             None if is_timeout(error) => ServerFault::Timeout("request_timeout"),
             None => ServerFault::Connection(text::one_line(&error.to_string(), MAX_TEXT)),

@@ -249,9 +249,8 @@ fn proxy(config: &Config) -> Result<Option<Proxy>, ConfigError> {
         .port(proxy.port())
         .build()
         .map(Some)
-        .map_err(|error| ConfigError {
-            place: Place::Key("proxy"),
-            problem: text::one_line(&error.to_string(), 120),
+        .map_err(|error| {
+            ConfigError::new(Place::Key("proxy"), text::one_line(&error.to_string(), 120))
         })
 }
 

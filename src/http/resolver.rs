@@ -14,6 +14,7 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 use ureq::{Error, Timeout};
 
+use crate::host::is_host_failure;
 use crate::pam::with_bounded_dns;
 
 /// How many addresses are tried, at most: as many as ureq has room for.
@@ -53,6 +54,7 @@ impl OnceResolver {
         });
         match found {
             Ok(addresses) => Ok(addresses.take(MAX_ADDRESSES).collect()),
+            Err(error) if is_host_failure(&error) => Err(Error::Io(error)),
             Err(_) if begun.elapsed() >= self.limit => Err(Error::Timeout(Timeout::Resolve)),
             // Io is taken for the connection; this keeps the two apart, and
             // getaddrinfo's own words say little more.

@@ -7,7 +7,7 @@ use std::path::Path;
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, parse_pem};
 
 use crate::config::{AbsolutePath, ClientFiles, ConfigError, Place};
-use crate::host::{FileFault, FileKind, read_trusted_file};
+use crate::host::{FileKind, read_trusted_file};
 
 /// Where the distributions keep their bundles: Debian, Alpine and Arch; Fedora
 /// and RHEL; openSUSE; older RHEL.
@@ -31,10 +31,10 @@ pub(super) fn trusted_certificates(
     let bundle = BUNDLES.iter().map(Path::new).find(|path| path.exists());
     match bundle {
         Some(bundle) => read_certificates(bundle),
-        None => Err(ConfigError {
-            place: Place::File(BUNDLES.first().copied().unwrap_or_default().into()),
-            problem: "there is no bundle of certificates; install ca-certificates, or name the server's CA with ca_file".into(),
-        }),
+        None => Err(ConfigError::new(
+            Place::File(BUNDLES.first().copied().unwrap_or_default().into()),
+            "there is no bundle of certificates; install ca-certificates, or name the server's CA with ca_file",
+        )),
     }
 }
 
@@ -45,24 +45,18 @@ pub(super) fn trusted_certificates(
 pub(super) fn client_certificate(files: &ClientFiles) -> Result<ClientCert, ConfigError> {
     let chain = read_certificates(files.certificate.as_path())?;
     let path = files.key.as_path();
-    let wrong = |problem: String| ConfigError {
-        place: Place::File(path.to_owned()),
-        problem,
-    };
+    let wrong = |problem: &str| ConfigError::new(Place::File(path.to_owned()), problem);
     let pem = read_trusted_file(path, FileKind::Secret)
-        .map_err(|fault: FileFault| wrong(fault.to_string()))?;
+        .map_err(|fault| ConfigError::file(path, &fault))?;
     let key = PrivateKey::from_pem(&pem)
-        .map_err(|_| wrong("holds no private key in PEM form without a passphrase".into()))?;
+        .map_err(|_| wrong("holds no private key in PEM form without a passphrase"))?;
     Ok(ClientCert::new_with_certs(&chain, key))
 }
 
 fn read_certificates(path: &Path) -> Result<Vec<Certificate<'static>>, ConfigError> {
-    let wrong = |problem: String| ConfigError {
-        place: Place::File(path.to_owned()),
-        problem,
-    };
+    let wrong = |problem: &str| ConfigError::new(Place::File(path.to_owned()), problem);
     let pem = read_trusted_file(path, FileKind::Certificates)
-        .map_err(|fault: FileFault| wrong(fault.to_string()))?;
+        .map_err(|fault| ConfigError::file(path, &fault))?;
     let mut certificates = Vec::new();
     for item in parse_pem(&pem) {
         match item {
@@ -70,14 +64,14 @@ fn read_certificates(path: &Path) -> Result<Vec<Certificate<'static>>, ConfigErr
             Ok(_) => {}
             Err(_) => {
                 return Err(wrong(
-                    "is not PEM; a certificate begins with -----BEGIN CERTIFICATE-----".into(),
+                    "is not PEM; a certificate begins with -----BEGIN CERTIFICATE-----",
                 ));
             }
         }
     }
     if certificates.is_empty() {
         return Err(wrong(
-            "holds no certificate; it needs the CA's in PEM form, which begins with -----BEGIN CERTIFICATE-----".into(),
+            "holds no certificate; it needs the CA's in PEM form, which begins with -----BEGIN CERTIFICATE-----",
         ));
     }
     Ok(certificates)

@@ -103,10 +103,7 @@ impl Answerer for Stages<'_> {
 /// What a stage makes of a challenge that is not as it should be. Whether a
 /// person had a part in it is for the executor to say.
 fn nonsense(fault: ServerFault) -> LoginError {
-    LoginError::Server {
-        fault,
-        heard: Heard::Person,
-    }
+    LoginError::server(fault, Heard::Person)
 }
 
 /// What a stage makes of a refusal of an answer that holds nothing of a person's.

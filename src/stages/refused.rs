@@ -3,11 +3,11 @@
 use crate::error::LoginError;
 
 /// What a terminal cannot do.
-const BROWSER: &str = "it needs a web browser";
+const BROWSER: &str = "one of its steps needs a web browser";
 const SECURITY_KEY: &str = "a security key needs a web browser";
 /// What this version cannot do.
-const NOT_YET: &str = "this version of the module cannot answer it";
-const UNKNOWN: &str = "the module does not know it";
+const NOT_YET: &str = "one of its steps is more than this version of the module can do";
+const UNKNOWN: &str = "one of its steps is unknown to the module";
 
 /// Every component that authentik sends and that no stage here answers.
 pub(super) const REFUSED: [(&str, &str); 22] = [
