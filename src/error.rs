@@ -76,11 +76,9 @@ pub enum LoginError {
     )]
     NobodyLoggedIn,
     /// The session belongs to somebody else than the person who logs in.
-    #[error("the flow logged in another user than {expected}: {actual}")]
+    #[error("the flow logged in another user: {actual}")]
     SomebodyElse {
-        /// Who was to be logged in, as authentik should name them.
-        expected: String,
-        /// Who is, cleaned.
+        /// Who that is, cleaned.
         actual: String,
     },
     /// The session is one in which somebody impersonates the person.

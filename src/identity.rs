@@ -91,7 +91,6 @@ pub fn confirm(
     // for "ALICE" it logs alice in.
     if user.username != expected {
         return Err(LoginError::SomebodyElse {
-            expected: text::one_line(expected, 128),
             actual: text::one_line(&user.username, 128),
         });
     }

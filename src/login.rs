@@ -70,6 +70,7 @@ fn attempt(
     service: &str,
     audit: &mut Audit,
 ) -> Result<Verified, LoginError> {
+    let deadline = Deadline::after(config.login_timeout);
     audit.flow(config.flow.as_str());
     let user = match transaction.user()? {
         UserName::Possible(name) => name,
@@ -84,26 +85,30 @@ fn attempt(
     if user == "panic" {
         panic!("correct-horse");
     }
-    let standing = match standing(&user, &config.user)? {
-        Standing::Person => Ok(()),
-        Standing::LeftAlone(reason) => Err(LoginError::Skipped(reason)),
-        Standing::Unknown => {
-            audit.user(None);
-            refuse_like_a_wrong_password(transaction, config)?;
-            return Err(LoginError::UnknownAccount);
+    match standing(&user, &config.user)? {
+        Standing::Person => audit.user(Some(&user)),
+        Standing::LeftAlone(reason) => {
+            audit.user(Some(&user));
+            return Err(LoginError::Skipped(reason));
         }
-    };
-    audit.user(Some(&user));
-    standing?;
+        Standing::NoAccount => {
+            audit.user(None);
+            if config.user.require_account {
+                refuse_like_a_wrong_password(transaction, config)?;
+                return Err(LoginError::UnknownAccount);
+            }
+        }
+    }
     let subject = format!("{user}\n{}\n{}", config.url, config.flow.as_str());
     if let Some(error) = transaction.kept_verdict(&subject) {
         return Err(error);
     }
-    let result = run(transaction, config, service, &user, audit);
-    if let Err(error) = &result {
-        if error.is_lasting() {
-            transaction.keep_verdict(&subject, error);
-        }
+    let result = run(transaction, config, service, &user, deadline, audit);
+    match &result {
+        // Whom authentik has confirmed has typed no password for a name.
+        Ok(_) => audit.user(Some(&user)),
+        Err(error) if error.is_lasting() => transaction.keep_verdict(&subject, error),
+        Err(_) => {}
     }
     result
 }
@@ -118,9 +123,9 @@ pub fn run(
     config: &Config,
     service: &str,
     user: &str,
+    deadline: Deadline,
     audit: &mut Audit,
 ) -> Result<Verified, LoginError> {
-    let deadline = Deadline::after(config.login_timeout);
     let trace = audit.trace(config.debug);
     let mut transport = HttpsTransport::new(config, service, &host::host_name(), deadline, trace)?;
     let name = name_in_authentik(user, &config.user)?;
@@ -154,7 +159,7 @@ fn account(name: &str) -> Result<Option<host::Account>, LoginError> {
 enum Standing {
     Person,
     LeftAlone(&'static str),
-    Unknown,
+    NoAccount,
 }
 
 fn standing(user: &str, rules: &UserRules) -> Result<Standing, LoginError> {
@@ -169,11 +174,7 @@ fn standing(user: &str, rules: &UserRules) -> Result<Standing, LoginError> {
         return Ok(Standing::LeftAlone("the name is not in [user] allow"));
     }
     let Some(account) = account(user)? else {
-        return Ok(if rules.require_account {
-            Standing::Unknown
-        } else {
-            Standing::Person
-        });
+        return Ok(Standing::NoAccount);
     };
     Ok(match account.uid {
         0 if rules.allow_root => Standing::Person,
