@@ -43,6 +43,6 @@ pub use flow::{
 pub use server::SeenRequest;
 pub use state::Version;
 pub use world::{
-    Access, Application, Device, DeviceKind, Group, Permission, Phone, Providers, Token, User,
-    UserType, World,
+    Access, Application, Clock, Device, DeviceKind, Group, Permission, Phone, Providers, Token,
+    User, UserType, World,
 };

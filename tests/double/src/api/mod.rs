@@ -1,0 +1,155 @@
+//! The rest of the API: who is logged in, who may use what, who exists.
+
+mod accounts;
+mod applications;
+mod serialize;
+
+use serde_json::json;
+
+use crate::csrf;
+use crate::exchange::{Call, Outcome, Reply};
+use crate::executor;
+use crate::session::{self, SESSION};
+use crate::state::State;
+
+/// Answers any request.
+pub(crate) fn route(state: &mut State, call: &Call) -> Outcome {
+    let segments: Vec<&str> = call.path.split('/').skip(1).collect();
+    match segments.as_slice() {
+        ["api", "v3", "flows", "executor", slug, ""] => executor::execute(state, call, slug),
+        ["flows", "-", "cancel", ""] => cancel(state, call),
+        ["-", "health", "ready" | "live", ""] => Reply::empty(200).into(),
+        ["api", "v3", "root", "config", ""] => config(state, call).into(),
+        ["api", "v3", rest @ ..] => api(state, call, rest).into(),
+        _ => Reply::page(404, "Not Found").into(),
+    }
+}
+
+/// Who makes a request.
+pub(crate) struct Caller {
+    pub(crate) username: Option<String>,
+    /// The key of the token, where a token speaks.
+    pub(crate) token: Option<String>,
+}
+
+impl Caller {
+    /// Judges the bearer token, which wins, or the session cookie.
+    fn of(state: &State, call: &Call) -> Result<Caller, Reply> {
+        if let Some(key) = call.bearer() {
+            return match state.world.find_token(key) {
+                Some(token) => Ok(Caller {
+                    username: Some(token.username.clone()),
+                    token: Some(token.key.clone()),
+                }),
+                None => Err(detail(403, "Token invalid/expired")),
+            };
+        }
+        let id = state.sessions.id_of(call, state.now());
+        let session = id.as_deref().and_then(|id| state.sessions.get(id));
+        let username = session
+            .and_then(|session| session.user.clone())
+            .filter(|name| state.world.find_user(name).is_some_and(|u| u.active));
+        Ok(Caller {
+            username,
+            token: None,
+        })
+    }
+}
+
+/// A refusal in the API's form.
+pub(crate) fn detail(status: u16, message: &str) -> Reply {
+    Reply::json(status, &json!({"detail": message}))
+}
+
+pub(crate) fn unauthenticated() -> Reply {
+    detail(403, "Authentication credentials were not provided.")
+}
+
+fn api(state: &mut State, call: &Call, segments: &[&str]) -> Reply {
+    let allow = match segments {
+        ["core", "tokens", ""] => "GET, POST, HEAD, OPTIONS",
+        _ => "GET, HEAD, OPTIONS",
+    };
+    let reply = respond(state, call, segments).with("allow", allow);
+    let stale = call.cookie(SESSION).is_some() && state.sessions.id_of(call, state.now()).is_none();
+    reply.cookies(stale.then(session::removed_session_cookie))
+}
+
+fn respond(state: &mut State, call: &Call, segments: &[&str]) -> Reply {
+    if !call.accepts_json() {
+        return detail(406, "Could not satisfy the request Accept header.");
+    }
+    let caller = match Caller::of(state, call) {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal,
+    };
+    if call.method != "GET" {
+        let by_cookie = caller.token.is_none() && caller.username.is_some();
+        return match csrf::complaint(call).filter(|_| by_cookie) {
+            Some(complaint) => detail(403, &format!("CSRF Failed: {complaint}")),
+            None if caller.username.is_none() => unauthenticated(),
+            None => detail(405, &format!("Method \"{}\" not allowed.", call.method)),
+        };
+    }
+    match segments {
+        ["core", "users", "me", ""] => accounts::me(state, call, &caller),
+        ["core", "users", ""] => accounts::users(state, call, &caller),
+        ["core", "groups", ""] => accounts::groups(state, call, &caller),
+        ["core", "groups", pk, ""] => accounts::group(state, pk, &caller),
+        ["core", "applications", slug, "check_access", ""] => {
+            applications::check_access(state, call, slug, &caller)
+        }
+        ["flows", "instances", slug, ""] => {
+            match (&caller.username, state.world.flows.get(*slug)) {
+                (None, _) => unauthenticated(),
+                (_, None) => detail(404, "No Flow matches the given query."),
+                (_, Some(flow)) => Reply::json(200, &serialize::flow(flow)),
+            }
+        }
+        _ => Reply::page(404, "Not Found"),
+    }
+}
+
+/// What a browser's "cancel" does: the plan is gone, and the session is to be ended.
+fn cancel(state: &mut State, call: &Call) -> Outcome {
+    let now = state.now();
+    let found = state.sessions.id_of(call, now);
+    let id = found.unwrap_or_else(session::new_id);
+    let mut session = state.sessions.get(&id).cloned().unwrap_or_default();
+    session.plan = None;
+    let cookie = session::session_cookie(&id, session.user.is_some(), session.expires, now);
+    state.sessions.put(id, session);
+    Reply::empty(302)
+        .with(
+            "location",
+            &format!("{}/flows/-/default/invalidation/", call.prefix()),
+        )
+        .cookies([cookie])
+        .into()
+}
+
+fn config(state: &State, call: &Call) -> Reply {
+    if call.method != "GET" {
+        return detail(405, &format!("Method \"{}\" not allowed.", call.method));
+    }
+    let flow = |slug: &'static str| state.world.flows.contains_key(slug).then_some(slug);
+    Reply::json(
+        200,
+        &json!({
+            "brand": {
+                "matched_domain": "authentik-default",
+                "branding_title": "authentik",
+                "branding_logo": "/static/dist/assets/icons/icon_left_brand.svg",
+                "flow_authentication": flow("default-authentication-flow"),
+                "flow_invalidation": flow("default-invalidation-flow"),
+                "default_locale": "",
+            },
+            "error_reporting": {"enabled": false},
+            "capabilities": ["can_save_media"],
+            "cache_timeout": 300,
+            "cache_timeout_flows": 300,
+            "cache_timeout_policies": 300,
+        }),
+    )
+    .with("allow", "GET, HEAD, OPTIONS")
+}

@@ -1,0 +1,138 @@
+//! Users, groups and flows as the API prints them.
+
+use serde_json::{Value, json};
+
+use crate::executor::AVATAR;
+use crate::flow::Flow;
+use crate::world::{Group, User, World};
+
+/// A user as `users/me` shows it: groups with their ancestors.
+pub(super) fn me(world: &World, user: &User) -> Value {
+    let groups: Vec<Value> = world
+        .groups_with_ancestors(user)
+        .into_iter()
+        .map(|group| json!({"name": group.name, "pk": group.pk}))
+        .collect();
+    json!({
+        "pk": user.pk,
+        "username": user.username,
+        "name": user.name,
+        "is_active": user.active,
+        "is_superuser": user.superuser,
+        "groups": groups,
+        "email": user.email,
+        "avatar": AVATAR,
+        "uid": user.uid,
+        "settings": {},
+        "type": user.user_type.as_str(),
+        "system_permissions": [],
+    })
+}
+
+/// A user as the list shows it: direct groups alone.
+pub(super) fn user(world: &World, user: &User) -> Value {
+    let direct: Vec<&Group> = user
+        .groups
+        .iter()
+        .filter_map(|name| world.find_group(name))
+        .collect();
+    let pks: Vec<&str> = direct.iter().map(|group| group.pk.as_str()).collect();
+    let objects: Vec<Value> = direct
+        .iter()
+        .map(|group| {
+            json!({
+                "pk": group.pk,
+                "num_pk": group.num_pk,
+                "name": group.name,
+                "is_superuser": false,
+                "parent": parent(world, group).map(|p| &p.pk),
+                "parent_name": parent(world, group).map(|p| &p.name),
+                "attributes": {},
+            })
+        })
+        .collect();
+    json!({
+        "pk": user.pk,
+        "username": user.username,
+        "name": user.name,
+        "is_active": user.active,
+        "last_login": user.last_login,
+        "date_joined": "2026-11-23T16:22:53.261995Z",
+        "is_superuser": user.superuser,
+        "groups": pks,
+        "groups_obj": objects,
+        "email": user.email,
+        "avatar": AVATAR,
+        "attributes": {},
+        "uid": user.uid,
+        "path": "users",
+        "type": user.user_type.as_str(),
+        "uuid": user.uuid,
+        "password_change_date": "2026-11-23T16:45:44.732753Z",
+        "last_updated": "2026-11-23T16:45:45.148594Z",
+    })
+}
+
+/// A group with its members' numbers.
+pub(super) fn group(world: &World, group: &Group) -> Value {
+    let members: Vec<u32> = world
+        .users
+        .iter()
+        .filter(|user| user.groups.contains(&group.name))
+        .map(|user| user.pk)
+        .collect();
+    let children: Vec<&str> = world
+        .groups
+        .iter()
+        .filter(|child| child.parent.as_ref() == Some(&group.name))
+        .map(|child| child.pk.as_str())
+        .collect();
+    json!({
+        "pk": group.pk,
+        "num_pk": group.num_pk,
+        "name": group.name,
+        "is_superuser": false,
+        "parent": parent(world, group).map(|p| &p.pk),
+        "parent_name": parent(world, group).map(|p| &p.name),
+        "users": members,
+        "users_obj": null,
+        "attributes": {},
+        "roles": [],
+        "roles_obj": [],
+        "children": children,
+        "children_obj": null,
+    })
+}
+
+fn parent<'a>(world: &'a World, group: &Group) -> Option<&'a Group> {
+    world.find_group(group.parent.as_deref()?)
+}
+
+/// A flow, without the parts that only administrators care for.
+pub(super) fn flow(flow: &Flow) -> Value {
+    json!({
+        "slug": flow.slug,
+        "name": flow.title,
+        "title": flow.title,
+        "designation": flow.designation,
+        "background": "/static/dist/assets/images/flow_background.jpg",
+        "layout": "stacked",
+    })
+}
+
+/// One page of a list that fits on one page.
+pub(super) fn page(results: Vec<Value>) -> Value {
+    let count = results.len();
+    json!({
+        "pagination": {
+            "next": 0,
+            "previous": 0,
+            "count": count,
+            "current": 1,
+            "total_pages": 1,
+            "start_index": count.min(1),
+            "end_index": count,
+        },
+        "results": results,
+    })
+}

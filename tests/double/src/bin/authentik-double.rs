@@ -1,0 +1,65 @@
+//! Runs an authentik double for people who try things by hand.
+
+use std::io::Read;
+use std::process::ExitCode;
+
+use authentik_double::{Double, list_flows};
+
+const USAGE: &str = "\
+Usage: authentik-double [--port PORT] [--list] [CA.pem]
+
+Serves until its input ends. The first line it prints is where it listens. The
+certificate of its authority goes to the file, or to standard output.
+
+  --port PORT  listen on this port instead of one that is free
+  --list       only say which flows there are, and who should try them
+";
+
+/// What the command line asks for.
+#[derive(Default)]
+struct Options {
+    port: u16,
+    list: bool,
+    ca_file: Option<String>,
+}
+
+fn options(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
+    let mut options = Options::default();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--port" => options.port = arguments.next()?.parse().ok()?,
+            "--list" => options.list = true,
+            other if other.starts_with('-') || options.ca_file.is_some() => return None,
+            file => options.ca_file = Some(file.to_owned()),
+        }
+    }
+    Some(options)
+}
+
+fn main() -> ExitCode {
+    let Some(options) = options(std::env::args().skip(1)) else {
+        eprint!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let double = Double::builder().port(options.port).start();
+    if options.list {
+        for flow in double.world(|world| list_flows(world)) {
+            let users = flow.users.join(", ");
+            println!("{:45} {} ({users})", flow.slug, flow.description);
+        }
+        return ExitCode::SUCCESS;
+    }
+    println!("{}", double.url());
+    match options.ca_file {
+        None => print!("{}", double.ca_pem()),
+        Some(path) => {
+            if let Err(error) = std::fs::write(&path, double.ca_pem()) {
+                eprintln!("authentik-double: cannot write {path}: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    // the end of the input is all that is waited for; an error is an end, too
+    let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,100 @@
+//! The certificate that the server shows, and the authority that signed it.
+
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose,
+};
+use rustls::ServerConfig;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use time::{Duration, OffsetDateTime};
+
+/// What is right or wrong with the server's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Certificate {
+    /// For `localhost` and `127.0.0.1`, signed by the double's own authority.
+    #[default]
+    Good,
+    /// As the good one, but out of date since yesterday.
+    Expired,
+    /// Signed by the right authority, for another host.
+    WrongHost,
+    /// Signed by nobody but itself.
+    SelfSigned,
+    /// Signed by another authority than the one that [`Double::ca_pem`](crate::Double::ca_pem)
+    /// gives out.
+    OtherCa,
+}
+
+/// A certificate authority that lives as long as the double.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    /// Its certificate.
+    pub(crate) pem: String,
+}
+
+impl Authority {
+    pub(crate) fn new(name: &str) -> Result<Authority, rcgen::Error> {
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.distinguished_name = common_name(name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        valid_around_now(&mut params);
+        let key = KeyPair::generate()?;
+        let pem = params.self_signed(&key)?.pem();
+        Ok(Authority {
+            issuer: Issuer::new(params, key),
+            pem,
+        })
+    }
+}
+
+fn common_name(name: &str) -> DistinguishedName {
+    let mut distinguished = DistinguishedName::new();
+    distinguished.push(DnType::CommonName, name);
+    distinguished
+}
+
+fn valid_around_now(params: &mut CertificateParams) {
+    let now = OffsetDateTime::now_utc();
+    params.not_before = now - Duration::days(2);
+    params.not_after = now + Duration::days(30);
+}
+
+/// What the server needs to speak TLS with a certificate of this kind.
+pub(crate) fn server_config(
+    authority: &Authority,
+    kind: Certificate,
+) -> Result<Arc<ServerConfig>, Box<dyn std::error::Error>> {
+    let hosts: &[&str] = match kind {
+        Certificate::WrongHost => &["elsewhere.example"],
+        _ => &["localhost", "127.0.0.1"],
+    };
+    let mut params =
+        CertificateParams::new(hosts.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>())?;
+    params.distinguished_name = common_name("authentik double");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    valid_around_now(&mut params);
+    if kind == Certificate::Expired {
+        params.not_after = OffsetDateTime::now_utc() - Duration::days(1);
+    }
+    let key = KeyPair::generate()?;
+    let certificate = match kind {
+        Certificate::SelfSigned => params.self_signed(&key)?,
+        Certificate::OtherCa => {
+            let other = Authority::new("another authority")?;
+            params.signed_by(&key, &other.issuer)?
+        }
+        _ => params.signed_by(&key, &authority.issuer)?,
+    };
+    let chain = vec![CertificateDer::from(certificate)];
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}

@@ -1,0 +1,78 @@
+//! The identification stage.
+
+use serde_json::{Map, Value, json};
+
+use super::plan::{Pending, Plan};
+use super::run::Run;
+use super::step::{Challenge, Errors, NON_FIELD, Step, Text};
+use super::{invalid, login, simple};
+use crate::flow::Identification;
+use crate::state::Version;
+
+pub(super) fn show(run: &Run<'_>, options: &Identification) -> Step {
+    let captcha = options.captcha.then(|| {
+        let mut fields = simple::captcha().fields;
+        fields.insert("pending_user".to_owned(), json!(""));
+        fields.insert(
+            "pending_user_avatar".to_owned(),
+            json!("/static/dist/assets/images/user_default.png"),
+        );
+        Value::Object(fields)
+    });
+    let mut challenge = Challenge::new("ak-stage-identification")
+        .with("user_fields", options.user_fields.clone())
+        .with("password_fields", options.password)
+        .with("allow_show_password", false)
+        .with("flow_designation", "authentication")
+        .with("captcha_stage", captcha)
+        .with("primary_action", run.language.say("Log in"))
+        .with("sources", options.sources.clone())
+        .with("show_source_labels", false)
+        .with("enable_remember_me", false);
+    if run.version == Version::V2026_8 {
+        challenge = challenge.with("passkey_challenge", Value::Null);
+    }
+    Step::Show(challenge)
+}
+
+pub(super) fn answer(
+    run: &mut Run<'_>,
+    plan: &mut Plan,
+    options: &Identification,
+    answer: &Map<String, Value>,
+) -> Step {
+    let mut errors = Errors::default();
+    let uid = errors.collect("uid_field", Text::default().check(answer, "uid_field"));
+    let lenient = Text {
+        optional: true,
+        blank: true,
+        null: true,
+        keep_blanks_around: false,
+    };
+    let password = errors.collect("password", lenient.check(answer, "password"));
+    let (Some(Some(uid)), Some(password), true) = (uid, password, errors.is_empty()) else {
+        return Step::Invalid(errors);
+    };
+    if options.captcha {
+        return invalid(NON_FIELD, "Failed to validate token");
+    }
+    let by_email = options.user_fields.iter().any(|field| field == "email");
+    let user = run.world.identify(&uid, by_email);
+    let known = user.map(|user| user.username.clone());
+    let failed = || invalid(NON_FIELD, "Failed to authenticate.");
+    if options.password {
+        let right = user.is_some_and(|user| {
+            login::password_fits(user, password.as_deref().unwrap_or_default())
+        });
+        if !right {
+            return failed();
+        }
+    } else if known.is_none() && !options.pretend_user_exists {
+        return failed();
+    }
+    plan.pending = Some(Pending {
+        shown: known.clone().unwrap_or(uid),
+        username: known,
+    });
+    Step::Done
+}

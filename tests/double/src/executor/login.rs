@@ -1,0 +1,106 @@
+//! The password, user-login, user-logout and user-write stages.
+
+use serde_json::{Map, Value};
+
+use super::invalid;
+use super::plan::Plan;
+use super::run::{Run, SessionEnd};
+use super::step::{Challenge, Complaint, Errors, Step, Text};
+use crate::flow::UserLogin;
+use crate::session;
+use crate::world::User;
+
+/// Whether an active user has this password or app password.
+pub(super) fn password_fits(user: &User, password: &str) -> bool {
+    user.active && (user.password == password || user.app_password.as_deref() == Some(password))
+}
+
+pub(super) fn password(run: &mut Run<'_>, plan: &Plan, answer: &Map<String, Value>) -> Step {
+    let field = Text {
+        keep_blanks_around: true,
+        ..Text::default()
+    };
+    let mut errors = Errors::default();
+    let Some(Some(password)) = errors.collect("password", field.check(answer, "password")) else {
+        return Step::Invalid(errors);
+    };
+    if run
+        .pending(plan)
+        .is_some_and(|user| password_fits(user, &password))
+    {
+        return Step::Done;
+    }
+    invalid("password", &run.language.say("Invalid password"))
+}
+
+pub(super) fn show(run: &mut Run<'_>, plan: &Plan, options: &UserLogin) -> Step {
+    if options.asks_remember_me {
+        return Step::Show(Challenge::new("ak-stage-user-login").pending_user());
+    }
+    log_in(run, plan, options)
+}
+
+pub(super) fn answer(
+    run: &mut Run<'_>,
+    plan: &Plan,
+    options: &UserLogin,
+    answer: &Map<String, Value>,
+) -> Step {
+    if options.asks_remember_me {
+        let complaint = match answer.get("remember_me") {
+            Some(Value::Bool(_)) => None,
+            Some(Value::String(word)) if ["true", "false"].contains(&word.as_str()) => None,
+            None => Some(Complaint::required()),
+            Some(Value::Null) => Some(Complaint::null()),
+            Some(_) => Some(Complaint::new("Must be a valid boolean.", "invalid")),
+        };
+        if let Some(complaint) = complaint {
+            return Step::Invalid(Errors::one(
+                "remember_me",
+                &complaint.string,
+                &complaint.code,
+            ));
+        }
+    }
+    log_in(run, plan, options)
+}
+
+fn log_in(run: &mut Run<'_>, plan: &Plan, options: &UserLogin) -> Step {
+    let chosen = options.as_user.clone();
+    let Some(username) = chosen.or_else(|| run.pending_name(plan)) else {
+        return Step::Denied("No Pending user to login.".to_owned());
+    };
+    if !options.asks_remember_me {
+        run.cookies.push(session::device_cookie(run.now));
+    }
+    run.cookies.push(session::csrf_cookie(run.now));
+    run.session.user = Some(username);
+    run.session.login = options.clone();
+    run.session.expires = options.session_duration.map(|lasts| run.now + lasts);
+    run.end = SessionEnd::Rotated;
+    Step::Done
+}
+
+pub(super) fn log_out(run: &mut Run<'_>) -> Step {
+    run.end = SessionEnd::LoggedOut;
+    Step::Done
+}
+
+/// Writes what prompts asked for to the user.
+pub(super) fn write_user(run: &mut Run<'_>, plan: &Plan) -> Step {
+    let data = plan.prompt_data.clone();
+    let Some(user) = run.pending_mut(plan) else {
+        return Step::Denied("No user found and can't create new user.".to_owned());
+    };
+    let text = |key: &str| data.get(key).and_then(Value::as_str).map(str::to_owned);
+    if let Some(password) = text("password") {
+        user.password = password;
+    }
+    if let Some(name) = text("name") {
+        user.name = name;
+    }
+    if let Some(email) = text("email") {
+        user.email = email;
+    }
+    Step::Done
+}

@@ -1,0 +1,60 @@
+//! A flow under way in one session.
+
+use std::collections::VecDeque;
+
+use serde_json::{Map, Value};
+
+use crate::flow::{Binding, Flow};
+
+/// Who is about to be logged in.
+#[derive(Debug, Clone)]
+pub(crate) struct Pending {
+    /// What challenges show as `pending_user`.
+    pub(crate) shown: String,
+    /// The user, if there is one.
+    pub(crate) username: Option<String>,
+}
+
+/// What a stage remembers from one request to the next; gone when the stage is done.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scratch {
+    pub(crate) consent_token: Option<String>,
+    pub(crate) webauthn_challenge: Option<String>,
+    pub(crate) secret: Option<Vec<u8>>,
+    pub(crate) codes: Vec<String>,
+    pub(crate) address: Option<String>,
+    pub(crate) sent_code: Option<String>,
+    pub(crate) link: Option<String>,
+    pub(crate) link_followed: bool,
+    pub(crate) count: u32,
+}
+
+/// The stages that are left of a flow, and what was learnt on the way.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) slug: String,
+    pub(crate) title: String,
+    pub(crate) bindings: VecDeque<Binding>,
+    pub(crate) pending: Option<Pending>,
+    pub(crate) prompt_data: Map<String, Value>,
+    pub(crate) scratch: Scratch,
+}
+
+impl Plan {
+    pub(crate) fn new(flow: &Flow) -> Plan {
+        Plan {
+            slug: flow.slug.clone(),
+            title: flow.title.clone(),
+            bindings: flow.bindings.iter().cloned().collect(),
+            pending: None,
+            prompt_data: Map::new(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Leaves the current stage behind.
+    pub(crate) fn pop(&mut self) {
+        self.bindings.pop_front();
+        self.scratch = Scratch::default();
+    }
+}

@@ -1,0 +1,144 @@
+//! One request to one stage: what it may look at, and which stage takes it.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Map, Value};
+
+use super::plan::Plan;
+use super::step::{Challenge, Errors, NON_FIELD, Step};
+use super::{enrol, identification, login, prompt, simple, validate};
+use crate::exchange::Call;
+use crate::flow::Stage;
+use crate::session::Session;
+use crate::state::{Memory, Version};
+use crate::words::Language;
+use crate::world::{User, World};
+
+/// What becomes of the session after the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SessionEnd {
+    Kept,
+    /// It gets another id; the old one is dead.
+    Rotated,
+    LoggedOut,
+}
+
+/// What a POST's body is.
+pub(super) enum Body {
+    Answer(Map<String, Value>),
+    NotADictionary(Errors),
+    Unreadable,
+}
+
+/// What a stage works with.
+pub(super) struct Run<'a> {
+    pub(super) world: &'a mut World,
+    pub(super) memory: &'a mut Memory,
+    pub(super) version: Version,
+    pub(super) pauses: bool,
+    pub(super) session: &'a mut Session,
+    pub(super) call: &'a Call,
+    pub(super) language: Language,
+    pub(super) now: SystemTime,
+    /// How long policies have kept the request waiting.
+    pub(super) owed: Duration,
+    pub(super) end: SessionEnd,
+    pub(super) cookies: Vec<String>,
+}
+
+impl Run<'_> {
+    /// The user that the plan speaks of: the one identified, else the one logged in.
+    pub(super) fn pending_name(&self, plan: &Plan) -> Option<String> {
+        match &plan.pending {
+            Some(pending) => pending.username.clone(),
+            None => self.session.user.clone(),
+        }
+    }
+
+    pub(super) fn pending(&self, plan: &Plan) -> Option<&User> {
+        self.world.find_user(&self.pending_name(plan)?)
+    }
+
+    pub(super) fn pending_mut(&mut self, plan: &Plan) -> Option<&mut User> {
+        let name = self.pending_name(plan)?;
+        self.world.find_user_mut(&name)
+    }
+
+    pub(super) fn body(&self) -> Body {
+        let content_type = self.call.header("content-type").unwrap_or_default();
+        if !content_type.starts_with("application/json") {
+            return Body::Unreadable;
+        }
+        if self.call.body.is_empty() {
+            return Body::Answer(Map::new());
+        }
+        let kind = match serde_json::from_slice(&self.call.body) {
+            Err(_) => return Body::Unreadable,
+            Ok(Value::Object(answer)) => return Body::Answer(answer),
+            Ok(Value::Array(_)) => "list",
+            Ok(Value::String(_)) => "str",
+            Ok(Value::Bool(_)) => "bool",
+            Ok(Value::Null) => "NoneType",
+            Ok(Value::Number(number)) if number.is_f64() => "float",
+            Ok(Value::Number(_)) => "int",
+        };
+        let string = format!("Invalid data. Expected a dictionary, but got {kind}.");
+        Body::NotADictionary(Errors::one(NON_FIELD, &string, "invalid"))
+    }
+
+    /// What the stage shows.
+    pub(super) fn get(&mut self, plan: &mut Plan, stage: &Stage) -> Step {
+        match stage {
+            Stage::Identification(options) => identification::show(self, options),
+            Stage::Password { .. } => Step::Show(
+                Challenge::new("ak-stage-password")
+                    .pending_user()
+                    .with("allow_show_password", false),
+            ),
+            Stage::Validate(options) => validate::show(self, plan, options),
+            Stage::Enrol(kind) => enrol::show(self, plan, *kind),
+            Stage::UserLogin(options) => login::show(self, plan, options),
+            Stage::UserLogout => login::log_out(self),
+            Stage::Prompt(options) => prompt::show(options),
+            Stage::UserWrite => login::write_user(self, plan),
+            _ => simple::show(self, plan, stage),
+        }
+    }
+
+    /// What the stage makes of an answer.
+    pub(super) fn post(
+        &mut self,
+        plan: &mut Plan,
+        stage: &Stage,
+        answer: &Map<String, Value>,
+    ) -> Step {
+        match stage {
+            Stage::Identification(options) => identification::answer(self, plan, options, answer),
+            Stage::Password { .. } => login::password(self, plan, answer),
+            Stage::Validate(options) => validate::answer(self, plan, options, answer),
+            Stage::Enrol(kind) => enrol::answer(self, plan, *kind, answer),
+            Stage::UserLogin(options) => login::answer(self, plan, options, answer),
+            Stage::UserLogout => login::log_out(self),
+            Stage::Prompt(options) => prompt::answer(self, plan, options, answer),
+            Stage::UserWrite => login::write_user(self, plan),
+            _ => simple::answer(self, plan, stage, answer),
+        }
+    }
+
+    /// The stage again, with what was wrong; or the end, if it was wrong too often.
+    pub(super) fn ask_again(&mut self, plan: &mut Plan, stage: &Stage, errors: Errors) -> Step {
+        if let Stage::Password { failed_attempts } = stage {
+            self.session.failed_attempts += 1;
+            if self.session.failed_attempts >= *failed_attempts {
+                self.session.failed_attempts = 0;
+                return Step::Denied("Invalid password".to_owned());
+            }
+        }
+        match self.get(plan, stage) {
+            Step::Show(challenge) => {
+                Step::Show(challenge.with("response_errors", Value::Object(errors.0)))
+            }
+            step => step,
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Things that go wrong between client and server.
+//!
+//! ```
+//! use std::time::Duration;
+//! use authentik_double::{Double, Fault, Match};
+//!
+//! let double = Double::start();
+//! // the second POST to the executor is answered by a proxy whose backend is gone
+//! double.inject(Fault::on(Match::post("/flows/executor/").nth(2)).answer(
+//!     502, "text/html", "<h1>502 Bad Gateway</h1>",
+//! ));
+//! // and whoever asks for the application's verdict waits first
+//! double.inject(Fault::on(Match::path("/check_access/")).delay(Duration::from_millis(5)));
+//! ```
+
+use std::time::Duration;
+
+use crate::exchange::{Call, Reply};
+
+/// Which requests a fault strikes.
+#[derive(Debug, Clone, Default)]
+pub struct Match {
+    method: Option<String>,
+    path: Option<String>,
+    nth: Option<usize>,
+    first: Option<usize>,
+}
+
+impl Match {
+    /// Every request.
+    pub fn any() -> Match {
+        Match::default()
+    }
+
+    /// Requests whose path (without the query) has this in it.
+    pub fn path(part: &str) -> Match {
+        Match {
+            path: Some(part.to_owned()),
+            ..Match::default()
+        }
+    }
+
+    /// GET requests whose path has this in it.
+    pub fn get(part: &str) -> Match {
+        Match::path(part).method("GET")
+    }
+
+    /// POST requests whose path has this in it.
+    pub fn post(part: &str) -> Match {
+        Match::path(part).method("POST")
+    }
+
+    /// Only requests of this method.
+    pub fn method(mut self, method: &str) -> Match {
+        self.method = Some(method.to_owned());
+        self
+    }
+
+    /// Only the nth of them, counted from one since the fault was injected.
+    pub fn nth(mut self, nth: usize) -> Match {
+        self.nth = Some(nth);
+        self
+    }
+
+    /// Only the first so many of them.
+    pub fn first(mut self, count: usize) -> Match {
+        self.first = Some(count);
+        self
+    }
+
+    fn concerns(&self, call: &Call) -> bool {
+        let path = call.target.split('?').next().unwrap_or_default();
+        self.method.as_ref().is_none_or(|m| *m == call.method)
+            && self
+                .path
+                .as_ref()
+                .is_none_or(|part| path.contains(part.as_str()))
+    }
+
+    fn counts(&self, occurrence: usize) -> bool {
+        self.nth.is_none_or(|nth| occurrence == nth)
+            && self.first.is_none_or(|count| occurrence <= count)
+    }
+}
+
+/// What happens to a request.
+#[derive(Debug, Clone)]
+pub(crate) enum Action {
+    /// Another answer; the server proper never sees the request.
+    Answer(Reply),
+    /// What a server says whose database is gone.
+    ServerError,
+    /// The connection is closed; the server proper never sees the request.
+    Close,
+    /// The connection is closed before the body was read.
+    CloseUnread,
+    /// The server does what it was asked to, but the answer is lost.
+    LoseAnswer,
+    /// Half of the answer's body, then the end.
+    Halve,
+    /// The answer's body comes a byte at a time.
+    Drip(Duration),
+    /// The answer's body never ends.
+    Endless,
+    /// Nothing comes, and the connection stays open.
+    Silence,
+    /// These bytes in place of HTTP, then the end.
+    Raw(Vec<u8>),
+}
+
+/// What goes wrong, and when.
+#[derive(Debug, Clone)]
+#[must_use = "a fault strikes once it is injected"]
+pub struct Fault {
+    pub(crate) when: Match,
+    pub(crate) delay: Duration,
+    pub(crate) action: Option<Action>,
+    seen: usize,
+}
+
+impl Fault {
+    /// A fault that strikes these requests; what happens to them is still to be said.
+    pub fn on(when: Match) -> Fault {
+        Fault {
+            when,
+            delay: Duration::ZERO,
+            action: None,
+            seen: 0,
+        }
+    }
+
+    /// Waits before anything else happens; alone, the answer is merely late.
+    pub fn delay(mut self, pause: Duration) -> Fault {
+        self.delay = pause;
+        self
+    }
+
+    /// Answers in the server's place.
+    pub fn answer(self, status: u16, content_type: &str, body: &str) -> Fault {
+        self.act(Action::Answer(Reply::new(status, content_type, body)))
+    }
+
+    /// Answers in the server's place, with JSON.
+    pub fn json(self, status: u16, body: &serde_json::Value) -> Fault {
+        self.answer(status, "application/json", &body.to_string())
+    }
+
+    /// Adds a header to the answer of [`Fault::answer`] or [`Fault::json`].
+    ///
+    /// # Panics
+    /// If there is no such answer.
+    pub fn header(mut self, name: &str, value: &str) -> Fault {
+        match &mut self.action {
+            Some(Action::Answer(reply)) => {
+                reply.headers.push((name.to_owned(), value.to_owned()));
+            }
+            _ => panic!("a fault has headers only after `answer` or `json`"),
+        }
+        self
+    }
+
+    /// What a server says that has not finished starting.
+    pub fn starting(self) -> Fault {
+        self.json(200, &serde_json::json!({"error": "authentik starting"}))
+            .header("Retry-After", "5")
+    }
+
+    /// What a server says that has lost its database: a page to a GET, next to nothing to a POST.
+    pub fn server_error(self) -> Fault {
+        self.act(Action::ServerError)
+    }
+
+    /// What a proxy says whose backend is gone.
+    pub fn bad_gateway(self) -> Fault {
+        let page = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
+                    <center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n";
+        self.answer(502, "text/html", page)
+    }
+
+    /// Closes the connection before answering; the request has no effect.
+    pub fn close(self) -> Fault {
+        self.act(Action::Close)
+    }
+
+    /// Closes the connection when only the request's head has been read.
+    pub fn close_while_reading(self) -> Fault {
+        self.act(Action::CloseUnread)
+    }
+
+    /// Closes the connection before answering; the request *has* its effect.
+    pub fn lose_answer(self) -> Fault {
+        self.act(Action::LoseAnswer)
+    }
+
+    /// Sends half of the answer's body and closes the connection.
+    pub fn halve(self) -> Fault {
+        self.act(Action::Halve)
+    }
+
+    /// Sends the answer's body a byte at a time.
+    pub fn drip(self, interval: Duration) -> Fault {
+        self.act(Action::Drip(interval))
+    }
+
+    /// Sends a body that never ends.
+    pub fn endless_body(self) -> Fault {
+        self.act(Action::Endless)
+    }
+
+    /// Never answers; the connection stays open.
+    pub fn never_answer(self) -> Fault {
+        self.act(Action::Silence)
+    }
+
+    /// Sends these bytes, HTTP or not, and closes the connection.
+    pub fn raw(self, bytes: impl Into<Vec<u8>>) -> Fault {
+        self.act(Action::Raw(bytes.into()))
+    }
+
+    fn act(mut self, action: Action) -> Fault {
+        self.action = Some(action);
+        self
+    }
+}
+
+/// What strikes one request: the sum of the delays, and the action injected last.
+pub(crate) fn strike(faults: &mut [Fault], call: &Call) -> (Duration, Option<Action>) {
+    let mut delay = Duration::ZERO;
+    let mut action = None;
+    for fault in faults.iter_mut().filter(|f| f.when.concerns(call)) {
+        fault.seen += 1;
+        if fault.when.counts(fault.seen) {
+            delay += fault.delay;
+            action = fault.action.clone().or(action);
+        }
+    }
+    (delay, action)
+}

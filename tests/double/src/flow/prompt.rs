@@ -1,0 +1,159 @@
+//! The prompt stage and its fields.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::Stage;
+
+/// One field of a prompt stage.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// The key under which the answer is sent.
+    pub key: String,
+    /// What people see.
+    pub label: String,
+    /// The API's word for the type.
+    pub kind: String,
+    /// Whether an answer is wanted.
+    pub required: bool,
+    /// A hint.
+    pub placeholder: String,
+    /// The value there is before anybody types.
+    pub initial_value: String,
+    /// Its place.
+    pub order: i64,
+    /// Small print; may hold HTML.
+    pub sub_text: String,
+    /// What a choice offers.
+    pub choices: Option<Vec<String>>,
+    /// Any answer crashes the stage, as with choices written as dictionaries.
+    pub crashes: bool,
+}
+
+impl Field {
+    /// A required field of this type.
+    pub fn new(key: &str, kind: &str, label: &str) -> Field {
+        Field {
+            key: key.to_owned(),
+            label: label.to_owned(),
+            kind: kind.to_owned(),
+            required: true,
+            placeholder: String::new(),
+            initial_value: String::new(),
+            order: 0,
+            sub_text: String::new(),
+            choices: None,
+            crashes: false,
+        }
+    }
+
+    /// No answer is wanted.
+    pub fn optional(mut self) -> Field {
+        self.required = false;
+        self
+    }
+
+    /// A hint.
+    pub fn placeholder(mut self, text: &str) -> Field {
+        self.placeholder = text.to_owned();
+        self
+    }
+
+    /// The value there is before anybody types.
+    pub fn initial(mut self, value: &str) -> Field {
+        self.initial_value = value.to_owned();
+        self
+    }
+
+    /// Its place.
+    pub fn order(mut self, order: i64) -> Field {
+        self.order = order;
+        self
+    }
+
+    /// Small print.
+    pub fn sub_text(mut self, text: &str) -> Field {
+        self.sub_text = text.to_owned();
+        self
+    }
+
+    /// What there is to choose from.
+    pub fn choices(mut self, choices: &[&str]) -> Field {
+        self.choices = Some(choices.iter().map(|c| (*c).to_owned()).collect());
+        self
+    }
+
+    /// Any answer crashes the stage.
+    pub fn crashing(mut self) -> Field {
+        self.crashes = true;
+        self
+    }
+
+    pub(crate) fn challenge(&self) -> Value {
+        json!({
+            "field_key": self.key,
+            "label": self.label,
+            "type": self.kind,
+            "required": self.required,
+            "placeholder": self.placeholder,
+            "initial_value": self.initial_value,
+            "order": self.order,
+            "sub_text": self.sub_text,
+            "choices": self.choices,
+        })
+    }
+}
+
+type Check = dyn Fn(&Map<String, Value>) -> Vec<String> + Send + Sync;
+
+/// A validation policy: looks at all answers, and names what is wrong with them.
+#[derive(Clone)]
+pub struct PromptCheck(Arc<Check>);
+
+impl PromptCheck {
+    pub(crate) fn complaints(&self, answers: &Map<String, Value>) -> Vec<String> {
+        (self.0)(answers)
+    }
+}
+
+impl fmt::Debug for PromptCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PromptCheck")
+    }
+}
+
+/// The prompt stage.
+#[derive(Debug, Clone, Default)]
+pub struct Prompt {
+    /// What it asks.
+    pub fields: Vec<Field>,
+    /// Validation policies.
+    pub checks: Vec<PromptCheck>,
+}
+
+impl Prompt {
+    /// Asks these.
+    pub fn new(fields: impl IntoIterator<Item = Field>) -> Prompt {
+        Prompt {
+            fields: fields.into_iter().collect(),
+            checks: Vec::new(),
+        }
+    }
+
+    /// Adds a validation policy; it is asked when each field by itself is right.
+    pub fn check(
+        mut self,
+        check: impl Fn(&Map<String, Value>) -> Vec<String> + Send + Sync + 'static,
+    ) -> Prompt {
+        self.checks.push(PromptCheck(Arc::new(check)));
+        self
+    }
+}
+
+impl From<Prompt> for Stage {
+    fn from(stage: Prompt) -> Stage {
+        Stage::Prompt(stage)
+    }
+}

@@ -1,0 +1,235 @@
+//! The stages that a flow can be composed of.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Prompt, Validate};
+
+/// A stage, one variant for each kind that the double plays.
+#[derive(Debug, Clone)]
+pub enum Stage {
+    /// Who are you?
+    Identification(Identification),
+    /// What is your password?
+    Password {
+        /// So many wrong ones end the flow.
+        failed_attempts: u32,
+    },
+    /// Prove it with a second factor.
+    Validate(Validate),
+    /// Set up a second factor.
+    Enrol(Enrolment),
+    /// Logs the person in.
+    UserLogin(UserLogin),
+    /// Logs the person out.
+    UserLogout,
+    /// Asks for consent.
+    Consent {
+        /// The heading.
+        header_text: Option<String>,
+        /// Permissions, each an id and a name.
+        permissions: Vec<(String, String)>,
+    },
+    /// Asks for the values of fields.
+    Prompt(Prompt),
+    /// Writes what prompts collected to the user: `password`, `name`, `email`.
+    UserWrite,
+    /// Nothing to answer.
+    Dummy {
+        /// The stage's name.
+        name: String,
+    },
+    /// Denies access.
+    Deny {
+        /// Why; nothing becomes authentik's "Unknown error".
+        message: String,
+    },
+    /// Sends the browser elsewhere; the flow goes on when that is answered.
+    Redirect {
+        /// Where to.
+        to: String,
+    },
+    /// Sends mail with a link and waits until it is followed.
+    Email,
+    /// A captcha, which the double never accepts.
+    Captcha,
+    /// Crashes when it is shown, and goes on when it is answered nonetheless.
+    Crash,
+    /// Skips itself, with a redirect to the same address.
+    Skip,
+    /// Redirects to the same address for ever.
+    Loop,
+    /// Shows one dummy after the other for ever.
+    Endless,
+    /// Sends this body, whatever it is; any answer is taken and the flow goes on.
+    Raw {
+        /// The fields beside `flow_info`, `component` among them.
+        challenge: Value,
+        /// Whether `pending_user` and its avatar are added.
+        pending_user: bool,
+    },
+}
+
+impl Stage {
+    /// Consent without permissions or a heading.
+    pub fn consent() -> Stage {
+        Stage::Consent {
+            header_text: None,
+            permissions: Vec::new(),
+        }
+    }
+
+    /// A challenge of the test's own making, without the pending user.
+    pub fn raw(challenge: Value) -> Stage {
+        Stage::Raw {
+            challenge,
+            pending_user: false,
+        }
+    }
+}
+
+/// The identification stage.
+#[derive(Debug, Clone)]
+pub struct Identification {
+    /// What people may type: `username`, `email`.
+    pub user_fields: Vec<String>,
+    /// Whether it asks for the password too.
+    pub password: bool,
+    /// Whether it carries a captcha, which nothing solves.
+    pub captcha: bool,
+    /// Whether an unknown name is treated as a known one until the password fails.
+    pub pretend_user_exists: bool,
+    /// Ways to log in at other places, as the API lists them.
+    pub sources: Vec<Value>,
+}
+
+impl Identification {
+    /// By username alone, and unknown names look like known ones.
+    pub fn new() -> Identification {
+        Identification {
+            user_fields: vec!["username".to_owned()],
+            password: false,
+            captcha: false,
+            pretend_user_exists: true,
+            sources: Vec::new(),
+        }
+    }
+
+    /// What people may type.
+    pub fn user_fields(mut self, fields: &[&str]) -> Identification {
+        self.user_fields = fields.iter().map(|f| (*f).to_owned()).collect();
+        self
+    }
+
+    /// Asks for the password in the same stage.
+    pub fn with_password(mut self) -> Identification {
+        self.password = true;
+        self
+    }
+
+    /// Wants a captcha solved.
+    pub fn with_captcha(mut self) -> Identification {
+        self.captcha = true;
+        self
+    }
+
+    /// Says at once that a name is unknown.
+    pub fn reveal_unknown_users(mut self) -> Identification {
+        self.pretend_user_exists = false;
+        self
+    }
+}
+
+impl Default for Identification {
+    fn default() -> Self {
+        Identification::new()
+    }
+}
+
+impl From<Identification> for Stage {
+    fn from(stage: Identification) -> Stage {
+        Stage::Identification(stage)
+    }
+}
+
+/// The user-login stage.
+#[derive(Debug, Clone, Default)]
+pub struct UserLogin {
+    /// Whether it asks "remember me?" first.
+    pub asks_remember_me: bool,
+    /// Logs this user in, whoever was identified.
+    pub as_user: Option<String>,
+    /// How long the session lives; without it the cookie is one for the browser's session.
+    pub session_duration: Option<Duration>,
+    /// Whose session it really is: `users/me` shows that name as `original`.
+    pub impersonated_by: Option<String>,
+    /// Laid over `users/me` in the new session; a `null` takes the field out (RFC 7396).
+    pub users_me: Option<Value>,
+}
+
+impl UserLogin {
+    /// Logs in whoever was identified.
+    pub fn new() -> UserLogin {
+        UserLogin::default()
+    }
+
+    /// Asks "remember me?" first.
+    pub fn ask_remember_me(mut self) -> UserLogin {
+        self.asks_remember_me = true;
+        self
+    }
+
+    /// Logs in somebody else than the one who was identified.
+    pub fn as_user(mut self, username: &str) -> UserLogin {
+        self.as_user = Some(username.to_owned());
+        self
+    }
+
+    /// Ends the session after so long.
+    pub fn session_duration(mut self, duration: Duration) -> UserLogin {
+        self.session_duration = Some(duration);
+        self
+    }
+
+    /// The session is one of impersonation.
+    pub fn impersonated_by(mut self, username: &str) -> UserLogin {
+        self.impersonated_by = Some(username.to_owned());
+        self
+    }
+
+    /// Changes what `users/me` says in this session.
+    pub fn users_me(mut self, patch: Value) -> UserLogin {
+        self.users_me = Some(patch);
+        self
+    }
+}
+
+impl From<UserLogin> for Stage {
+    fn from(stage: UserLogin) -> Stage {
+        Stage::UserLogin(stage)
+    }
+}
+
+/// The stages that set up a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enrolment {
+    /// An authenticator app.
+    Totp,
+    /// Codes to write down.
+    Static,
+    /// Codes by text message, in two steps.
+    Sms,
+    /// Codes by mail, in two steps.
+    Email,
+    /// A Duo phone; the stage crashes where Duo's API cannot be reached.
+    Duo,
+    /// A security key, which the double never accepts.
+    Webauthn,
+}
+
+impl From<Enrolment> for Stage {
+    fn from(stage: Enrolment) -> Stage {
+        Stage::Enrol(stage)
+    }
+}

@@ -1,0 +1,103 @@
+//! What the server holds between requests.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use crate::exchange::Call;
+use crate::executor::Plan;
+use crate::session::Sessions;
+use crate::world::{Token, UserType, World};
+
+/// Which authentik the double resembles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Version {
+    /// 2025.10, of which the recordings are.
+    #[default]
+    V2025_10,
+    /// 2026.8: redirects say whether they are final.
+    V2026_8,
+}
+
+/// Everything behind the lock.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) world: World,
+    pub(crate) sessions: Sessions,
+    pub(crate) memory: Memory,
+    pub(crate) version: Version,
+    /// Whether slow policies and slow phones take their time.
+    pub(crate) pauses: bool,
+}
+
+/// What outlives sessions without belonging to the world.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// Whom an `authentik_mfa` cookie speaks of, and since when.
+    pub(crate) mfa: HashMap<String, (String, SystemTime)>,
+    /// The plans behind links that were mailed, by `flow_token`.
+    pub(crate) links: HashMap<String, Plan>,
+    /// The `flow_token` mailed last, by user.
+    pub(crate) last_link: HashMap<String, String>,
+    /// The code sent last by text message or mail, by user.
+    pub(crate) last_code: HashMap<String, String>,
+    /// When anonymous clients made the requests that count.
+    anonymous: Vec<SystemTime>,
+}
+
+impl State {
+    pub(crate) fn now(&self) -> SystemTime {
+        self.world.clock.now()
+    }
+
+    /// Counts an anonymous request; where that is one too many, says in how many seconds there
+    /// is room again.
+    pub(crate) fn throttle(&mut self) -> Option<u64> {
+        let limit = self.world.anonymous_requests_per_minute?;
+        let now = self.now();
+        let age = |at: &SystemTime| now.duration_since(*at).unwrap_or_default().as_secs();
+        self.memory.anonymous.retain(|at| age(at) < 60);
+        if self.memory.anonymous.len() < limit as usize {
+            self.memory.anonymous.push(now);
+            return None;
+        }
+        let oldest = self.memory.anonymous.first().map_or(0, age);
+        Some(60 - oldest)
+    }
+}
+
+/// What an outpost token makes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outpost {
+    /// None, or one that counts for nothing.
+    Absent,
+    /// That of a real outpost.
+    Real,
+    /// That of an internal service account without an outpost: the executor stumbles over it.
+    Broken,
+}
+
+/// Judges `X-authentik-outpost-token`.
+pub(crate) fn outpost(world: &World, call: &Call) -> Outpost {
+    let owner = |token: &Token| world.find_user(&token.username).map(|u| u.user_type);
+    let Some(token) = call
+        .header("x-authentik-outpost-token")
+        .and_then(|key| world.find_token(key))
+    else {
+        return Outpost::Absent;
+    };
+    match (owner(token), token.outpost) {
+        (Some(UserType::InternalServiceAccount), true) => Outpost::Real,
+        (Some(UserType::InternalServiceAccount), false) => Outpost::Broken,
+        _ => Outpost::Absent,
+    }
+}
+
+/// Where a request comes from, as policies see it.
+pub(crate) fn client_ip(world: &World, call: &Call) -> String {
+    let claimed = call.header("x-authentik-remote-ip").unwrap_or_default();
+    if outpost(world, call) != Outpost::Absent && claimed.parse::<std::net::IpAddr>().is_ok() {
+        claimed.to_owned()
+    } else {
+        call.peer.clone()
+    }
+}

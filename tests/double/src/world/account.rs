@@ -1,0 +1,265 @@
+//! Users, groups, applications and tokens.
+
+use std::time::Duration;
+
+use super::Device;
+use crate::flow::Policy;
+use crate::random;
+
+/// authentik's user types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserType {
+    /// An ordinary member of the organisation.
+    Internal,
+    /// A customer or guest.
+    External,
+    /// A program's account.
+    ServiceAccount,
+    /// An account that authentik made for itself or for an outpost.
+    InternalServiceAccount,
+}
+
+impl UserType {
+    /// The word the API uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            UserType::Internal => "internal",
+            UserType::External => "external",
+            UserType::ServiceAccount => "service_account",
+            UserType::InternalServiceAccount => "internal_service_account",
+        }
+    }
+}
+
+/// What a Duo phone does when a push arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phone {
+    /// Says yes after so long.
+    Approve(Duration),
+    /// Says no after so long.
+    Deny(Duration),
+    /// Never says anything; the request stays open until the answer changes.
+    Never,
+}
+
+/// Somebody who may log in.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// The numeric key of the API.
+    pub pk: u32,
+    /// The name; matched without regard to case at identification, exactly elsewhere.
+    pub username: String,
+    /// The full name.
+    pub name: String,
+    /// The mail address.
+    pub email: String,
+    /// The password.
+    pub password: String,
+    /// An app password that the password stage accepts as well.
+    pub app_password: Option<String>,
+    /// Whether the account is active.
+    pub active: bool,
+    /// What kind of account it is.
+    pub user_type: UserType,
+    /// Whether the user is a superuser.
+    pub superuser: bool,
+    /// Names of the groups of which the user is a *direct* member.
+    pub groups: Vec<String>,
+    /// Second factors.
+    pub devices: Vec<Device>,
+    /// What the person's Duo phone does.
+    pub phone: Phone,
+    /// Whose real session this is: `users/me` shows that name as `original`.
+    pub impersonated_by: Option<String>,
+    /// The hash that authentik calls `uid`.
+    pub uid: String,
+    /// The uuid of the API.
+    pub uuid: String,
+    /// When the person logged in last, as the API prints it.
+    pub last_login: Option<String>,
+}
+
+impl User {
+    /// An active internal user with the password `correct-horse` and no group.
+    pub fn new(username: &str) -> User {
+        let mut letters = username.chars();
+        let name = letters
+            .next()
+            .map(|first| first.to_uppercase().chain(letters).collect())
+            .unwrap_or_default();
+        User {
+            pk: 0,
+            username: username.to_owned(),
+            name,
+            email: format!("{username}@example.com"),
+            password: "correct-horse".to_owned(),
+            app_password: None,
+            active: true,
+            user_type: UserType::Internal,
+            superuser: false,
+            groups: Vec::new(),
+            devices: Vec::new(),
+            phone: Phone::Approve(Duration::ZERO),
+            impersonated_by: None,
+            uid: random::hex(32),
+            uuid: random::uuid(),
+            last_login: None,
+        }
+    }
+
+    /// Another password than the usual one.
+    pub fn password(mut self, password: &str) -> User {
+        self.password = password.to_owned();
+        self
+    }
+
+    /// Makes the user a direct member of a group.
+    pub fn group(mut self, name: &str) -> User {
+        self.groups.push(name.to_owned());
+        self
+    }
+
+    /// Gives the user a second factor; it is numbered if it has no number.
+    pub fn device(mut self, mut device: Device) -> User {
+        if device.pk == 0 {
+            device.pk = 1;
+        }
+        self.devices.push(device);
+        self
+    }
+
+    /// Another kind of account.
+    pub fn kind(mut self, user_type: UserType) -> User {
+        self.user_type = user_type;
+        self
+    }
+
+    pub(crate) fn numbered(mut self, pk: u32, uid: &str) -> User {
+        self.pk = pk;
+        self.uid = uid.to_owned();
+        self
+    }
+}
+
+/// A group, with at most one parent as in authentik 2025.10.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// The uuid of the API.
+    pub pk: String,
+    /// The number that the API derives from the uuid.
+    pub num_pk: u32,
+    /// The name.
+    pub name: String,
+    /// The parent's name.
+    pub parent: Option<String>,
+}
+
+impl Group {
+    /// A group without parent.
+    pub fn new(name: &str) -> Group {
+        let pk = random::uuid();
+        Group {
+            num_pk: u32::from_str_radix(&pk[..4], 16).unwrap_or(1),
+            pk,
+            name: name.to_owned(),
+            parent: None,
+        }
+    }
+
+    /// Puts the group below another.
+    pub fn parent(mut self, name: &str) -> Group {
+        self.parent = Some(name.to_owned());
+        self
+    }
+}
+
+/// One binding of an application.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// Members of the group of this name, ancestors counted.
+    Group(String),
+    /// The one user of this name.
+    User(String),
+    /// A policy.
+    Policy(Policy),
+}
+
+/// An application that `check_access` is asked about.
+#[derive(Debug, Clone)]
+pub struct Application {
+    /// Its slug.
+    pub slug: String,
+    /// Any one of these lets a person pass; without any, everybody passes, anonymous callers too.
+    pub bindings: Vec<Access>,
+    /// Messages of the policies, sent with a refusal.
+    pub messages: Vec<String>,
+}
+
+impl Application {
+    /// An application without bindings: open to everybody.
+    pub fn new(slug: &str) -> Application {
+        Application {
+            slug: slug.to_owned(),
+            bindings: Vec::new(),
+            messages: Vec::new(),
+        }
+    }
+
+    /// Adds a binding.
+    pub fn bind(mut self, access: Access) -> Application {
+        self.bindings.push(access);
+        self
+    }
+
+    /// Adds a message to the refusal.
+    pub fn message(mut self, message: &str) -> Application {
+        self.messages.push(message.to_owned());
+        self
+    }
+}
+
+/// What a service account's role allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// `authentik_core.view_user`
+    ViewUser,
+    /// `authentik_core.view_group`
+    ViewGroup,
+}
+
+/// A token of an account.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// The secret itself.
+    pub key: String,
+    /// Whose it is.
+    pub username: String,
+    /// What its owner's role allows.
+    pub permissions: Vec<Permission>,
+    /// Whether it belongs to a real outpost.
+    pub outpost: bool,
+}
+
+impl Token {
+    /// A token without permissions.
+    pub fn new(key: &str, username: &str) -> Token {
+        Token {
+            key: key.to_owned(),
+            username: username.to_owned(),
+            permissions: Vec::new(),
+            outpost: false,
+        }
+    }
+
+    /// Allows something.
+    pub fn allow(mut self, permission: Permission) -> Token {
+        self.permissions.push(permission);
+        self
+    }
+
+    /// Makes it the token of a real outpost.
+    pub fn outpost(mut self) -> Token {
+        self.outpost = true;
+        self
+    }
+}

@@ -1,0 +1,42 @@
+//! The server's clock, which a test may move and stop.
+
+use std::time::{Duration, SystemTime};
+
+/// What time it is for the double: codes, pauses after wrong ones, and sessions go by it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Clock {
+    ahead: Duration,
+    stopped_at: Option<SystemTime>,
+}
+
+impl Clock {
+    /// The time.
+    pub fn now(&self) -> SystemTime {
+        self.stopped_at.unwrap_or_else(SystemTime::now) + self.ahead
+    }
+
+    /// Moves forward.
+    pub fn advance(&mut self, by: Duration) {
+        self.ahead += by;
+    }
+
+    /// Stops; from now on only [`Clock::advance`] moves it.
+    pub fn stop(&mut self) {
+        self.stopped_at.get_or_insert_with(SystemTime::now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stopped_clock_moves_when_it_is_told_to() {
+        let mut clock = Clock::default();
+        clock.stop();
+        let before = clock.now();
+        assert_eq!(clock.now(), before);
+        clock.advance(Duration::from_secs(30));
+        assert_eq!(clock.now(), before + Duration::from_secs(30));
+    }
+}

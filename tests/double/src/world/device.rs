@@ -1,0 +1,219 @@
+//! Second factors and how they judge a code.
+
+use std::time::{Duration, SystemTime};
+
+use crate::totp;
+
+/// One second factor of a user.
+#[derive(Debug, Clone)]
+pub struct Device {
+    /// The number that challenges show as `device_uid`; unique within a class.
+    pub pk: u32,
+    /// When it was used last.
+    pub last_used: Option<SystemTime>,
+    /// What it is.
+    pub kind: DeviceKind,
+    failures: u32,
+    failed_at: Option<SystemTime>,
+}
+
+/// What a device is, with what it needs to judge an answer.
+#[derive(Debug, Clone)]
+pub enum DeviceKind {
+    /// An authenticator app: RFC 6238, six digits, thirty seconds.
+    Totp {
+        /// The shared secret.
+        secret: Vec<u8>,
+        /// The latest step whose code was accepted; that one and earlier ones are refused.
+        last_step: Option<u64>,
+    },
+    /// Codes written down, each good for once.
+    Static {
+        /// Those not yet used.
+        codes: Vec<String>,
+    },
+    /// Codes by text message.
+    Sms {
+        /// Where they go.
+        number: String,
+        /// The one sent last.
+        code: Option<String>,
+    },
+    /// Codes by mail.
+    Email {
+        /// Where they go.
+        address: String,
+        /// The one sent last.
+        code: Option<String>,
+    },
+    /// A push to the user's [`Phone`](super::Phone).
+    Duo,
+    /// A security key, which the double never accepts.
+    Webauthn {
+        /// The credential's id, base64url.
+        credential: String,
+    },
+}
+
+impl Device {
+    fn new(kind: DeviceKind) -> Device {
+        Device {
+            pk: 0,
+            last_used: None,
+            kind,
+            failures: 0,
+            failed_at: None,
+        }
+    }
+
+    /// An authenticator app with this secret.
+    pub fn totp(secret: &[u8]) -> Device {
+        Device::new(DeviceKind::Totp {
+            secret: secret.to_vec(),
+            last_step: None,
+        })
+    }
+
+    /// Codes of any length, each good for once.
+    pub fn static_codes<S: Into<String>>(codes: impl IntoIterator<Item = S>) -> Device {
+        Device::new(DeviceKind::Static {
+            codes: codes.into_iter().map(Into::into).collect(),
+        })
+    }
+
+    /// Codes by text message.
+    pub fn sms(number: &str) -> Device {
+        Device::new(DeviceKind::Sms {
+            number: number.to_owned(),
+            code: None,
+        })
+    }
+
+    /// Codes by mail.
+    pub fn email(address: &str) -> Device {
+        Device::new(DeviceKind::Email {
+            address: address.to_owned(),
+            code: None,
+        })
+    }
+
+    /// A Duo phone.
+    pub fn duo() -> Device {
+        Device::new(DeviceKind::Duo)
+    }
+
+    /// A security key.
+    pub fn webauthn(credential: &str) -> Device {
+        Device::new(DeviceKind::Webauthn {
+            credential: credential.to_owned(),
+        })
+    }
+
+    /// Gives the device a number of the test's choosing.
+    pub fn numbered(mut self, pk: u32) -> Device {
+        self.pk = pk;
+        self
+    }
+
+    /// The word the API uses for the class.
+    pub fn class(&self) -> &'static str {
+        match self.kind {
+            DeviceKind::Totp { .. } => "totp",
+            DeviceKind::Static { .. } => "static",
+            DeviceKind::Sms { .. } => "sms",
+            DeviceKind::Email { .. } => "email",
+            DeviceKind::Duo => "duo",
+            DeviceKind::Webauthn { .. } => "webauthn",
+        }
+    }
+
+    /// Forgets which codes were used and how often a wrong one was tried.
+    pub fn forget_attempts(&mut self) {
+        self.failures = 0;
+        self.failed_at = None;
+        if let DeviceKind::Totp { last_step, .. } = &mut self.kind {
+            *last_step = None;
+        }
+    }
+
+    /// Judges a code and remembers the outcome: a used one is gone, and after a wrong one every
+    /// code, right ones too, is refused for one second, then two, then four.
+    pub(crate) fn accept(&mut self, code: &str, now: SystemTime) -> bool {
+        if self.throttled(now) {
+            return false;
+        }
+        let accepted = match &mut self.kind {
+            DeviceKind::Totp { secret, last_step } => {
+                match totp::matching_step(secret, code, now, *last_step) {
+                    Some(step) => {
+                        *last_step = Some(step);
+                        true
+                    }
+                    None => false,
+                }
+            }
+            DeviceKind::Static { codes } => match codes.iter().position(|c| c == code) {
+                Some(index) => {
+                    codes.remove(index);
+                    true
+                }
+                None => false,
+            },
+            DeviceKind::Sms { code: sent, .. } | DeviceKind::Email { code: sent, .. } => {
+                let right = sent.as_deref() == Some(code);
+                if right {
+                    *sent = None;
+                }
+                right
+            }
+            DeviceKind::Duo | DeviceKind::Webauthn { .. } => return false,
+        };
+        if accepted {
+            self.failures = 0;
+            self.failed_at = None;
+            self.last_used = Some(now);
+        } else {
+            self.failures += 1;
+            self.failed_at = Some(now);
+        }
+        accepted
+    }
+
+    fn throttled(&self, now: SystemTime) -> bool {
+        let (Some(failed_at), true) = (self.failed_at, self.failures > 0) else {
+            return false;
+        };
+        let pause = Duration::from_secs(1u64 << (self.failures - 1).min(16));
+        now.duration_since(failed_at).is_ok_and(|past| past < pause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_wrong_code_closes_the_device_for_a_while() {
+        let mut device = Device::static_codes(["right", "second"]);
+        assert!(!device.accept("wrong", at(100)));
+        assert!(!device.accept("right", at(100)));
+        assert!(!device.accept("wrong", at(101)));
+        assert!(!device.accept("right", at(102)));
+        assert!(device.accept("right", at(103)));
+        assert!(!device.accept("right", at(104)));
+        assert!(device.accept("second", at(105)));
+    }
+
+    #[test]
+    fn a_totp_step_is_good_for_once() {
+        let mut device = Device::totp(b"12345678901234567890");
+        let code = totp::code(b"12345678901234567890", totp::step(at(59)));
+        assert_eq!(code, "287082");
+        assert!(device.accept(&code, at(59)));
+        assert!(!device.accept(&code, at(60)));
+    }
+}
