@@ -118,7 +118,7 @@ pub enum LoginError {
 
     // The server and the way to it.
     /// The server failed, and `heard` tells whether a person had a hand in it.
-    #[error("{fault}{}", match heard { Heard::Nobody => "", Heard::Person => " (after the person's first answer)" })]
+    #[error("{fault}{}", after(fault, *heard))]
     Server {
         /// What went wrong.
         fault: ServerFault,
@@ -317,6 +317,14 @@ impl LoginError {
             ),
             _ => false,
         }
+    }
+}
+
+/// What happened when, where that decides the code.
+fn after(fault: &ServerFault, heard: Heard) -> &'static str {
+    match (heard, fault) {
+        (Heard::Nobody, _) | (_, ServerFault::FlowError | ServerFault::Throttled) => "",
+        (Heard::Person, _) => " (after the person's first answer)",
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) fn server_fault(error: &Error, login_is_over: bool) -> ServerFault {
             None if is_host_failure(error) => ServerFault::Host(error.to_string()),
             None if is_timeout(error) && login_is_over => ServerFault::LoginTimeout,
             None if is_timeout(error) => ServerFault::Timeout("request_timeout"),
+            None if is_closed(error) => ServerFault::Connection("the server closed it".into()),
             None => ServerFault::Connection(text::one_line(&error.to_string(), MAX_TEXT)),
         },
         Error::ConnectionFailed => ServerFault::Connection("no address answered".into()),
@@ -46,6 +47,14 @@ fn is_timeout(error: &std::io::Error) -> bool {
     matches!(
         error.kind(),
         std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock
+    )
+}
+
+fn is_closed(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as K;
+    matches!(
+        error.kind(),
+        K::UnexpectedEof | K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe
     )
 }
 

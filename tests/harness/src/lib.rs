@@ -1,1 +1,51 @@
-//! placeholder
+//! Drives the real libpam, for tests and the demo.
+//!
+//! A test describes one transaction with [`Pam`]; a process of its own,
+//! `pam-run`, plays it through `pam_start_confdir` with a private stack, and
+//! in a private mount namespace, so that neither the machine's `/etc` nor its
+//! `/dev/log` has a part in it. What happened comes back as an [`Outcome`].
+//!
+//! ```ignore
+//! use pam_harness::{Module, Pam};
+//!
+//! # fn test() {
+//! pam_harness::require_isolation!();
+//! let run = Pam::new(&Module::system("pam_unix.so"))
+//!     .service("sshd")
+//!     .user("localadmin")
+//!     .module_args("")
+//!     .answer_secret("local-secret")
+//!     .expecting("Password")
+//!     .authenticate()
+//!     .run();
+//! assert_eq!(run.code(), "PAM_SUCCESS");
+//! # }
+//! # test();
+//! ```
+
+pub mod accounts;
+mod builder;
+pub mod codes;
+mod ffi;
+pub mod host_state;
+mod isolation;
+mod module;
+pub mod namespace;
+mod outcome;
+pub mod player;
+mod runner;
+pub mod script;
+pub mod skip;
+mod stack;
+pub mod syslog;
+pub mod terminal;
+pub mod transaction;
+
+pub use builder::Pam;
+pub use codes::{Call, Code, Style};
+pub use isolation::{Isolation, isolation, isolation_as, ordinary_user};
+pub use module::Module;
+pub use outcome::Outcome;
+pub use runner::HarnessError;
+pub use script::{Answer, Limit};
+pub use syslog::LogLine;

@@ -1,0 +1,230 @@
+//! One PAM transaction through the real libpam.
+//!
+//! Reads a script (`pam_harness::script::Script`) from standard input as JSON,
+//! plays it, and writes a report (`pam_harness::script::Report`) to standard
+//! output. `pam-run --probe DIRECTORY` tells instead whether this user may have
+//! the private mount namespace that scripts ask for.
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Uid, setresuid};
+use pam_harness::codes::{Code, Item};
+use pam_harness::host_state::HostState;
+use pam_harness::namespace;
+use pam_harness::player::Player;
+use pam_harness::script::{CallReport, Limit, ProcessOptions, Report, Script};
+use pam_harness::transaction::Transaction;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let result = match arguments.next() {
+        Some(flag) if flag == "--probe" => {
+            let scratch = arguments.next().map(PathBuf::from).unwrap_or_default();
+            namespace::probe(scratch)
+        }
+        Some(other) => Err(format!("unknown argument {}", other.to_string_lossy())),
+        None => play(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn play() -> Result<(), String> {
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|e| format!("the script cannot be read: {e}"))?;
+    let script: Script =
+        serde_json::from_str(&text).map_err(|e| format!("the script is wrong: {e}"))?;
+    let mut result = result_channel()?;
+    if let Some(plan) = &script.isolation {
+        namespace::enter(plan)?;
+    }
+    arrange_process(&script.process)?;
+    redirect(&script)?;
+    let report = transaction(script);
+    let json =
+        serde_json::to_vec(&report).map_err(|e| format!("the report cannot be written: {e}"))?;
+    result
+        .write_all(&json)
+        .map_err(|e| format!("the report cannot be written: {e}"))
+}
+
+/// Standard output, out of the module's reach: a high descriptor.
+fn result_channel() -> Result<File, String> {
+    // SAFETY: duplicates a descriptor; the result is checked.
+    let fd = unsafe { libc::fcntl(1, libc::F_DUPFD_CLOEXEC, 200) };
+    if fd < 0 {
+        return Err(String::from("standard output is closed"));
+    }
+    // SAFETY: a new descriptor that nothing else owns.
+    Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+fn arrange_process(options: &ProcessOptions) -> Result<(), String> {
+    let disposition = if options.ignore_sigpipe {
+        SigHandler::SigIgn
+    } else {
+        SigHandler::SigDfl
+    };
+    // SAFETY: neither disposition runs code of ours.
+    unsafe { signal(Signal::SIGPIPE, disposition) }.map_err(|e| format!("SIGPIPE: {e}"))?;
+    if let Some(directory) = &options.cwd {
+        std::env::set_current_dir(directory)
+            .map_err(|e| format!("{}: {e}", directory.display()))?;
+    }
+    if let Some(mask) = options.umask {
+        umask(Mode::from_bits_truncate(mask));
+    }
+    if let Some(uid) = options.real_uid {
+        let root = Uid::from_raw(0);
+        setresuid(Uid::from_raw(uid), root, root)
+            .map_err(|e| format!("the real user ID cannot be {uid}: {e}"))?;
+    }
+    Ok(())
+}
+
+/// From here on, descriptors 0 to 2 are what the script wants them to be.
+fn redirect(script: &Script) -> Result<(), String> {
+    let open = |path: &Path| {
+        File::options()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(|e| format!("{}: {e}", path.display()))
+    };
+    if script.process.close_standard_fds {
+        for fd in 0..3 {
+            // SAFETY: gives up the descriptor; nothing here owns it, and the
+            // standard library takes a closed one for an empty one.
+            drop(unsafe { OwnedFd::from_raw_fd(fd) });
+        }
+        return Ok(());
+    }
+    put(&open(Path::new("/dev/null"))?, 0)?;
+    if let Some((stdout, stderr)) = &script.output {
+        put(&open(stdout)?, 1)?;
+        put(&open(stderr)?, 2)?;
+    }
+    Ok(())
+}
+
+fn put(file: &File, at: RawFd) -> Result<(), String> {
+    // SAFETY: both are numbers; the result is checked.
+    if unsafe { libc::dup2(file.as_raw_fd(), at) } == at {
+        Ok(())
+    } else {
+        Err(format!("descriptor {at} cannot be replaced"))
+    }
+}
+
+fn transaction(script: Script) -> Report {
+    let before = HostState::now();
+    let mut report = Report {
+        start: Code::PAM_SUCCESS,
+        calls: Vec::new(),
+        messages: Vec::new(),
+        problems: Vec::new(),
+        unused_answers: 0,
+        user: None,
+        environment: Vec::new(),
+        after: before.clone(),
+        before,
+    };
+    let player = Player::new(&script);
+    let started = Transaction::start(
+        &script.service,
+        script.user.as_deref(),
+        &script.confdir,
+        player,
+    );
+    let mut pam = match started {
+        Ok(pam) => pam,
+        Err(code) => {
+            report.start = code;
+            report
+                .problems
+                .push(format!("pam_start_confdir gave {code}"));
+            return report;
+        }
+    };
+    for (item, value) in &script.items {
+        if let Err(code) = pam.set_item(*item, value) {
+            report.problems.push(format!("setting {item:?}: {code}"));
+        }
+    }
+    for (index, step) in script.steps.iter().enumerate() {
+        for (item, value) in &step.items {
+            if let Err(code) = pam.set_item(*item, value) {
+                report.problems.push(format!("setting {item:?}: {code}"));
+            }
+        }
+        pam.application().begin(index);
+        let limits = LoweredLimits::set(&script.process.limits);
+        let begun = Instant::now();
+        let code = pam.call(step.call, step.flags);
+        let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        drop(limits);
+        report.calls.push(CallReport {
+            call: step.call,
+            code,
+            millis,
+            fail_delays: pam.application().take_fail_delays(),
+            state: HostState::now(),
+        });
+    }
+    report.user = pam.item(Item::User);
+    report.environment = pam.environment();
+    let (messages, problems, unused) = pam.application().result();
+    report.messages = messages;
+    report.problems.extend(problems);
+    report.unused_answers = unused;
+    pam.end();
+    report.after = HostState::now();
+    report
+}
+
+/// Soft limits that are lower for the time of a call.
+struct LoweredLimits(Vec<(Resource, u64, u64)>);
+
+impl LoweredLimits {
+    fn set(limits: &[(Limit, u64)]) -> LoweredLimits {
+        let mut former = Vec::new();
+        for (limit, value) in limits {
+            let resource = match limit {
+                Limit::OpenFiles => Resource::RLIMIT_NOFILE,
+                Limit::Processes => Resource::RLIMIT_NPROC,
+                Limit::AddressSpace => Resource::RLIMIT_AS,
+                Limit::FileSize => Resource::RLIMIT_FSIZE,
+            };
+            if let Ok((soft, hard)) = getrlimit(resource) {
+                if setrlimit(resource, *value, hard).is_ok() {
+                    former.push((resource, soft, hard));
+                }
+            }
+        }
+        LoweredLimits(former)
+    }
+}
+
+impl Drop for LoweredLimits {
+    fn drop(&mut self) {
+        for (resource, soft, hard) in &self.0 {
+            // Raising a soft limit up to the hard one is always allowed.
+            let _ = setrlimit(*resource, *soft, *hard);
+        }
+    }
+}

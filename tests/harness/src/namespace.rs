@@ -1,0 +1,161 @@
+//! A private mount namespace for this process: its own accounts and its own
+//! `/dev/log`, while the machine's `/etc` and `/dev` stay as they are.
+
+use crate::script::IsolationPlan;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{Gid, Uid};
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, symlink};
+use std::path::{Path, PathBuf};
+
+/// What `/dev` needs: enough for libc, the modules of a stack, and a terminal.
+const NODES: [&str; 10] = [
+    "null", "zero", "full", "random", "urandom", "tty", "console", "pts", "shm", "mqueue",
+];
+
+/// Moves this process into a namespace of its own and arranges it.
+///
+/// Call it before there is a second thread. On an error, whose text says which
+/// step was refused, the process may be half way there: do not go on with it.
+pub fn enter(plan: &IsolationPlan) -> Result<(), String> {
+    new_namespace()?;
+    private_mounts()?;
+    for directory in ["/run/nscd", "/var/run/nscd", "/run/systemd/userdb"] {
+        hide_directory(Path::new(directory), &plan.scratch)?;
+    }
+    for (source, target) in &plan.files {
+        // What does not exist cannot be mounted over, and is missed by none.
+        if target.exists() {
+            bind(source, target)?;
+        }
+    }
+    private_dev(plan)
+}
+
+/// As root a mount namespace is enough. Others need a user namespace too, in
+/// which they are who they are outside.
+fn new_namespace() -> Result<(), String> {
+    let mounts = CloneFlags::CLONE_NEWNS;
+    if Uid::effective().is_root() && unshare(mounts).is_ok() {
+        return Ok(());
+    }
+    let (uid, gid) = (Uid::effective(), Gid::effective());
+    unshare(mounts | CloneFlags::CLONE_NEWUSER)
+        .map_err(|e| format!("the kernel refuses a private mount namespace: {e}"))?;
+    write("/proc/self/setgroups", "deny")?;
+    write("/proc/self/uid_map", &format!("{uid} {uid} 1"))?;
+    write("/proc/self/gid_map", &format!("{gid} {gid} 1"))
+}
+
+fn private_mounts() -> Result<(), String> {
+    mount(
+        None::<&Path>,
+        "/",
+        None::<&Path>,
+        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+        None::<&Path>,
+    )
+    .map_err(|e| format!("mounts cannot be made private: {e}"))
+}
+
+fn write(path: &str, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|e| format!("{path} cannot be written: {e}"))
+}
+
+fn bind(source: &Path, target: &Path) -> Result<(), String> {
+    mount(
+        Some(source),
+        target,
+        None::<&Path>,
+        MsFlags::MS_BIND | MsFlags::MS_REC,
+        None::<&Path>,
+    )
+    .map_err(|e| {
+        format!(
+            "{} cannot be bound over {}: {e}",
+            source.display(),
+            target.display()
+        )
+    })
+}
+
+/// Mounts an empty directory over this one: a name service cache would answer
+/// with the machine's own accounts.
+fn hide_directory(directory: &Path, scratch: &Path) -> Result<(), String> {
+    if !directory.is_dir() {
+        return Ok(());
+    }
+    let empty = scratch.join("empty");
+    make(fs::create_dir_all(&empty), &empty)?;
+    bind(&empty, directory)
+}
+
+/// A `/dev` of our own: nodes bound from the machine's, and the given
+/// `/dev/log` or none.
+fn private_dev(plan: &IsolationPlan) -> Result<(), String> {
+    let dev = plan.scratch.join("dev");
+    make(fs::create_dir_all(&dev), &dev)?;
+    mount(
+        Some("tmpfs"),
+        &dev,
+        Some("tmpfs"),
+        MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
+        Some("mode=0755,size=64k"),
+    )
+    .map_err(|e| format!("a tmpfs cannot be mounted: {e}"))?;
+    for name in NODES {
+        let source = Path::new("/dev").join(name);
+        let Ok(kind) = fs::metadata(&source).map(|m| m.file_type()) else {
+            continue;
+        };
+        let target = dev.join(name);
+        if kind.is_dir() {
+            make(fs::create_dir(&target), &target)?;
+        } else if kind.is_char_device() {
+            make(fs::File::create(&target), &target)?;
+        } else {
+            continue;
+        }
+        bind(&source, &target)?;
+    }
+    for (name, to) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+        ("ptmx", "pts/ptmx"),
+    ] {
+        let link = dev.join(name);
+        make(symlink(to, &link), &link)?;
+    }
+    if let Some(socket) = &plan.dev_log {
+        let target = dev.join("log");
+        make(fs::File::create(&target), &target)?;
+        bind(socket, &target)?;
+    }
+    bind(&dev, Path::new("/dev"))
+}
+
+fn make<T>(result: io::Result<T>, path: &Path) -> Result<(), String> {
+    result
+        .map(drop)
+        .map_err(|e| format!("{} cannot be made: {e}", path.display()))
+}
+
+/// Tries everything that [`enter`] does, in this process, with a scratch
+/// directory that stays behind.
+pub fn probe(scratch: PathBuf) -> Result<(), String> {
+    let passwd = scratch.join("passwd");
+    make(fs::write(&passwd, "probe:*:1:1::/:/bin/sh\n"), &passwd)?;
+    enter(&IsolationPlan {
+        files: vec![(passwd, PathBuf::from("/etc/passwd"))],
+        dev_log: None,
+        scratch,
+    })?;
+    match fs::read_to_string("/etc/passwd") {
+        Ok(text) if text.starts_with("probe:") => Ok(()),
+        _ => Err(String::from("/etc/passwd is still the machine's own")),
+    }
+}

@@ -1,0 +1,150 @@
+//! The person at the other end: plays a script's answers and writes down what
+//! was said.
+
+use crate::codes::{Code, Style};
+use crate::script::{Answer, MessageReport, Script, ScriptedAnswer};
+use crate::stack::Marker;
+use crate::transaction::{Converse, Message, Reply};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// A scripted conversation.
+pub struct Player {
+    answers: VecDeque<ScriptedAnswer>,
+    every_secret: Option<String>,
+    marker: Option<PathBuf>,
+    preset_authtok: Option<String>,
+    call: usize,
+    batch: usize,
+    begun: Instant,
+    messages: Vec<MessageReport>,
+    problems: Vec<String>,
+    fail_delays: Vec<u32>,
+}
+
+impl Player {
+    /// A player of this script's answers.
+    pub fn new(script: &Script) -> Player {
+        Player {
+            answers: script.answers.clone().into(),
+            every_secret: script.every_secret.clone(),
+            marker: script.marker.clone(),
+            preset_authtok: script.preset_authtok.clone(),
+            call: 0,
+            batch: 0,
+            begun: Instant::now(),
+            messages: Vec::new(),
+            problems: Vec::new(),
+            fail_delays: Vec::new(),
+        }
+    }
+
+    /// Messages from now on belong to this call.
+    pub fn begin(&mut self, call: usize) {
+        self.call = call;
+        self.begun = Instant::now();
+    }
+
+    /// The delays asked for since the last time.
+    pub fn take_fail_delays(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.fail_delays)
+    }
+
+    /// Messages, problems, and the number of answers left.
+    pub fn result(&mut self) -> (Vec<MessageReport>, Vec<String>, usize) {
+        (
+            std::mem::take(&mut self.messages),
+            std::mem::take(&mut self.problems),
+            self.answers.len(),
+        )
+    }
+
+    fn write_down(&mut self, message: &Message, answer: Option<Answer>) {
+        self.messages.push(MessageReport {
+            call: self.call,
+            batch: self.batch,
+            style: message.style,
+            text: String::from_utf8_lossy(&message.text).into_owned(),
+            raw: message.text.clone(),
+            answer,
+            at_millis: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        });
+    }
+
+    /// The next answer, or why there is none for this prompt.
+    fn answer_to(&mut self, prompt: &Message) -> Result<(Answer, Duration), String> {
+        let text = String::from_utf8_lossy(&prompt.text);
+        let Some(next) = self.answers.front() else {
+            return match (&self.every_secret, prompt.style) {
+                (Some(secret), Style::EchoOff) => {
+                    Ok((Answer::Text(secret.clone()), Duration::ZERO))
+                }
+                _ => Err(format!("nobody expected this prompt: {text:?}")),
+            };
+        };
+        if let Some(style) = next.style {
+            if style != prompt.style {
+                return Err(format!(
+                    "the prompt {text:?} is {:?}, the script expects {style:?}",
+                    prompt.style
+                ));
+            }
+        }
+        if let Some(part) = &next.contains {
+            if !text.contains(part.as_str()) {
+                return Err(format!("the prompt {text:?} does not contain {part:?}"));
+            }
+        }
+        let delay = Duration::from_millis(next.delay_ms);
+        let answer = next.answer.clone();
+        self.answers.pop_front();
+        Ok((answer, delay))
+    }
+}
+
+impl Converse for Player {
+    fn converse(&mut self, messages: &[Message]) -> Result<Vec<Reply>, Code> {
+        match Marker::read(self.marker.as_deref()) {
+            // The helper that sets PAM_AUTHTOK asks us for it.
+            Marker::Preset => {
+                let secret = self.preset_authtok.clone().ok_or(Code::PAM_CONV_ERR)?;
+                return Ok(vec![Reply::Text(secret.into_bytes()); messages.len()]);
+            }
+            // The helper that reads PAM_AUTHTOK asks for one if none is set.
+            Marker::Capture => return Err(Code::PAM_CONV_ERR),
+            Marker::None => {}
+        }
+        let mut replies = Vec::with_capacity(messages.len());
+        for message in messages {
+            if !message.style.is_prompt() {
+                self.write_down(message, None);
+                replies.push(Reply::Nothing);
+                continue;
+            }
+            let (answer, delay) = match self.answer_to(message) {
+                Ok(found) => found,
+                Err(problem) => {
+                    self.problems.push(problem);
+                    self.write_down(message, None);
+                    return Err(Code::PAM_CONV_ERR);
+                }
+            };
+            // Written down as it was shown, before the person takes time.
+            self.write_down(message, Some(answer.clone()));
+            std::thread::sleep(delay);
+            replies.push(match answer {
+                Answer::Text(text) => Reply::Text(text.into_bytes()),
+                Answer::Bytes(bytes) => Reply::Text(bytes),
+                Answer::Null => Reply::Nothing,
+                Answer::Fail(code) => return Err(code),
+            });
+        }
+        self.batch += 1;
+        Ok(replies)
+    }
+
+    fn fail_delay(&mut self, _status: Code, microseconds: u32) {
+        self.fail_delays.push(microseconds);
+    }
+}

@@ -1,0 +1,150 @@
+//! Runs `pam-run` and waits for it, but not for ever.
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// Why a transaction has no outcome.
+#[derive(Debug)]
+pub enum HarnessError {
+    /// The harness could not set the stage.
+    Setup(String),
+    /// This user may have no private mount namespace here.
+    Isolation(String),
+    /// The transaction took longer than the test allows; it was killed.
+    Timeout(Duration),
+    /// The process died in the midst of the transaction, or could not begin.
+    Died {
+        /// How it ended.
+        status: ExitStatus,
+        /// What it, or the module in it, had to say.
+        stderr: String,
+    },
+}
+
+impl fmt::Display for HarnessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HarnessError::Setup(why) => write!(f, "the harness cannot set the stage: {why}"),
+            HarnessError::Isolation(why) => write!(f, "no private namespace: {why}"),
+            HarnessError::Timeout(limit) => {
+                write!(
+                    f,
+                    "the transaction took longer than {limit:?} and was killed"
+                )
+            }
+            HarnessError::Died { status, stderr } => {
+                write!(f, "the host process died: {status}\n{stderr}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for HarnessError {}
+
+pub(crate) fn setup(what: impl fmt::Display) -> impl FnOnce(std::io::Error) -> HarnessError {
+    move |e| HarnessError::Setup(format!("{what}: {e}"))
+}
+
+/// Where `pam-run` is: beside the running test, where cargo puts it.
+///
+/// `PAM_HARNESS_RUN` names another one.
+pub(crate) fn pam_run() -> Result<PathBuf, HarnessError> {
+    if let Some(path) = std::env::var_os("PAM_HARNESS_RUN") {
+        return Ok(PathBuf::from(path));
+    }
+    let me = std::env::current_exe().map_err(setup("the running test's own path"))?;
+    // target/debug/deps/a-test, or target/debug/demo; a documentation test
+    // runs from a temporary directory, and is told where by its compiler.
+    let beside = me
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|dir| dir.join("pam-run"));
+    let documentation = option_env!("CARGO_MANIFEST_DIR")
+        .map(|dir| Path::new(dir).join("../../target/debug/pam-run"));
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map(|dir| PathBuf::from(dir).join("debug/pam-run"));
+    beside
+        .chain(target)
+        .chain(documentation)
+        .find(|path| path.is_file())
+        .ok_or_else(|| {
+            HarnessError::Setup(String::from(
+                "pam-run is not built: cargo build -p pam-harness --bin pam-run",
+            ))
+        })
+}
+
+/// What a command wrote before it ended with success.
+pub(crate) fn run(
+    mut command: Command,
+    input: &[u8],
+    limit: Duration,
+) -> Result<Vec<u8>, HarnessError> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let deadline = Instant::now() + limit;
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(setup(program))?;
+    let stdout = read_in_background(child.stdout.take());
+    let stderr = read_in_background(child.stderr.take());
+    if let Some(mut stdin) = child.stdin.take() {
+        // A process that has died by now says so by its status.
+        let _ = stdin.write_all(input);
+    }
+    let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+    let Ok(output) = stdout.recv_timeout(left(deadline)) else {
+        kill(&mut child);
+        return Err(HarnessError::Timeout(limit));
+    };
+    let status = wait_until(&mut child, deadline).ok_or(HarnessError::Timeout(limit))?;
+    if status.success() {
+        return Ok(output);
+    }
+    let stderr = stderr
+        .recv_timeout(Duration::from_secs(1))
+        .unwrap_or_default();
+    Err(HarnessError::Died {
+        status,
+        stderr: String::from_utf8_lossy(&stderr).into_owned(),
+    })
+}
+
+fn read_in_background(source: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut source) = source {
+            let _ = source.read_to_end(&mut bytes);
+        }
+        // Nobody waits any more after a timeout.
+        let _ = sender.send(bytes);
+    });
+    receiver
+}
+
+fn wait_until(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+    loop {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Some(status);
+        }
+        if Instant::now() >= deadline {
+            kill(child);
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn kill(child: &mut Child) {
+    // It may have ended by itself in the meantime.
+    let _ = child.kill();
+    let _ = child.wait();
+}

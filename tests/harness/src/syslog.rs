@@ -1,0 +1,210 @@
+//! The private `/dev/log`: a datagram socket whose lines tests can read.
+
+use std::fmt;
+use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// A line that reached `/dev/log`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// `emerg`, `alert`, `crit`, `err`, `warning`, `notice`, `info`, `debug`.
+    pub priority: &'static str,
+    /// `authpriv`, `auth`, `user` and so on; `local0` to `local7`.
+    pub facility: &'static str,
+    /// The program's name, without its process ID.
+    pub tag: String,
+    /// The process ID, where there is one.
+    pub pid: Option<u32>,
+    /// The message.
+    pub text: String,
+    /// The datagram's bytes.
+    pub raw: Vec<u8>,
+}
+
+impl fmt::Display for LogLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LogLine {
+            priority,
+            facility,
+            tag,
+            text,
+            ..
+        } = self;
+        write!(f, "{facility}.{priority} {tag}: {text}")
+    }
+}
+
+const PRIORITIES: [&str; 8] = [
+    "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
+];
+
+const FACILITIES: [&str; 24] = [
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv",
+    "ftp", "ntp", "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4",
+    "local5", "local6", "local7",
+];
+
+impl LogLine {
+    /// Takes a datagram of the traditional format apart:
+    /// `<86>Nov 24 00:21:07 sshd[123]: text`. A part that is not there stays
+    /// empty, and what cannot be taken apart is text.
+    pub fn parse(raw: &[u8]) -> LogLine {
+        let line = String::from_utf8_lossy(raw);
+        let line = line.trim_end_matches(['\0', '\n']);
+        let (number, rest) = line
+            .strip_prefix('<')
+            .and_then(|rest| rest.split_once('>'))
+            .and_then(|(number, rest)| Some((number.parse::<usize>().ok()?, rest)))
+            // What syslog(3) takes where a program gives nothing: user.notice.
+            .unwrap_or((13, line));
+        // "Nov 24 00:21:07 ": three words, the day padded with a blank.
+        let rest = match rest.get(..16) {
+            Some(stamp) if stamp.ends_with(' ') && stamp.matches(':').count() == 2 => &rest[16..],
+            _ => rest,
+        };
+        let (tag, pid, text) = match rest.split_once(": ") {
+            Some((tag, text)) if !tag.contains(' ') => match tag.split_once('[') {
+                Some((tag, pid)) => (tag, pid.trim_end_matches(']').parse().ok(), text),
+                None => (tag, None, text),
+            },
+            _ => ("", None, rest),
+        };
+        LogLine {
+            priority: PRIORITIES[number & 7],
+            facility: FACILITIES.get(number >> 3).copied().unwrap_or("unknown"),
+            tag: tag.to_owned(),
+            pid,
+            text: text.to_owned(),
+            raw: raw.to_vec(),
+        }
+    }
+}
+
+/// A socket at a path, and the thread that reads it.
+pub(crate) struct LogSocket {
+    stop: Arc<AtomicBool>,
+    reader: Option<JoinHandle<Vec<LogLine>>>,
+    /// The socket that nobody reads, when there is no reader.
+    _stuck: Option<UnixDatagram>,
+}
+
+impl LogSocket {
+    /// A socket that is read.
+    pub(crate) fn listen(path: &Path) -> io::Result<LogSocket> {
+        let socket = UnixDatagram::bind(path)?;
+        open_to_all(path)?;
+        socket.set_read_timeout(Some(Duration::from_millis(20)))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stop);
+        let reader = std::thread::spawn(move || read_until_told(&socket, &told));
+        Ok(LogSocket {
+            stop,
+            reader: Some(reader),
+            _stuck: None,
+        })
+    }
+
+    /// A socket that nobody reads and whose queue is full: whoever writes to
+    /// it blocks, or is told to try again.
+    pub(crate) fn stuck(path: &Path) -> io::Result<LogSocket> {
+        let socket = UnixDatagram::bind(path)?;
+        open_to_all(path)?;
+        let writer = UnixDatagram::unbound()?;
+        writer.set_nonblocking(true)?;
+        // The queue holds a handful of datagrams, or some hundreds at most.
+        for _ in 0..100_000 {
+            match writer.send_to(b"<13>full", path) {
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => break,
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(LogSocket {
+            stop: Arc::default(),
+            reader: None,
+            _stuck: Some(socket),
+        })
+    }
+
+    /// The lines so far. Datagrams sent before this call are all there.
+    pub(crate) fn finish(mut self) -> Vec<LogLine> {
+        self.stop.store(true, Ordering::SeqCst);
+        self.reader
+            .take()
+            .and_then(|reader| reader.join().ok())
+            .unwrap_or_default()
+    }
+}
+
+impl Drop for LogSocket {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Any user may log, as with the real one.
+fn open_to_all(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))
+}
+
+fn read_until_told(socket: &UnixDatagram, stop: &AtomicBool) -> Vec<LogLine> {
+    let mut lines = Vec::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        // Asked before the read: what was sent before the request is read by
+        // the time the queue is found empty.
+        let last = stop.load(Ordering::SeqCst);
+        if last && socket.set_nonblocking(true).is_err() {
+            return lines;
+        }
+        match socket.recv(&mut buffer) {
+            Ok(length) => lines.push(LogLine::parse(&buffer[..length])),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) if last => return lines,
+            Err(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_glibc_is_taken_apart() {
+        let line = LogLine::parse(b"<86>Nov  4 00:21:07 sshd[123]: pam_x(sshd:auth): hello: you");
+        assert_eq!((line.facility, line.priority), ("authpriv", "info"));
+        assert_eq!((line.tag.as_str(), line.pid), ("sshd", Some(123)));
+        assert_eq!(line.text, "pam_x(sshd:auth): hello: you");
+    }
+
+    #[test]
+    fn a_tag_with_parentheses_is_kept() {
+        let line = LogLine::parse(b"<84>Nov 14 00:21:07 pam_x(sudo:auth)[9]: no\n");
+        assert_eq!((line.facility, line.priority), ("authpriv", "warning"));
+        assert_eq!((line.tag.as_str(), line.pid), ("pam_x(sudo:auth)", Some(9)));
+        assert_eq!(line.text, "no");
+    }
+
+    #[test]
+    fn what_is_no_log_line_is_text() {
+        for text in [
+            "",
+            "<",
+            "<x>y",
+            "Nov",
+            "\u{e4}\u{f6}\u{fc} and more than sixteen bytes",
+        ] {
+            let line = LogLine::parse(text.as_bytes());
+            assert_eq!((line.text.as_str(), line.tag.as_str()), (text, ""));
+            assert_eq!((line.facility, line.priority), ("user", "notice"));
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A login of the module that is built, through the real libpam, against a
+//! double of authentik of its own.
+
+use authentik_double::{Double, DoubleBuilder};
+use pam_harness::{Module, Outcome, Pam};
+
+/// The password of everybody in the double.
+pub(crate) const PASSWORD: &str = "correct-horse";
+
+/// A double, a configuration, and what is to be done with them.
+pub(crate) struct Bench {
+    pub(crate) double: Double,
+    head: Vec<String>,
+    tail: Vec<String>,
+    access: String,
+    arguments: String,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self::with(Double::builder().without_pause())
+    }
+
+    pub(crate) fn with(builder: DoubleBuilder) -> Self {
+        Self {
+            double: builder.start(),
+            head: vec!["fail_delay = \"0s\"".into()],
+            tail: Vec::new(),
+            access: "allow_any_user = true".into(),
+            arguments: "config={config}".into(),
+        }
+    }
+
+    /// A key at the top of the configuration.
+    pub(crate) fn top(mut self, line: &str) -> Self {
+        let key = line.split('=').next().unwrap_or_default().to_owned();
+        self.head.retain(|old| !old.starts_with(&key));
+        self.head.push(line.to_owned());
+        self
+    }
+
+    /// A section of the configuration.
+    pub(crate) fn section(mut self, text: &str) -> Self {
+        self.tail.push(text.to_owned());
+        self
+    }
+
+    /// The contents of `[access]`.
+    pub(crate) fn access(mut self, line: &str) -> Self {
+        self.access = line.to_owned();
+        self
+    }
+
+    /// Arguments behind `config=`.
+    pub(crate) fn arguments(mut self, more: &str) -> Self {
+        self.arguments = format!("config={{config}} {more}");
+        self
+    }
+
+    /// The configuration for `flow`; `{ca}` stands for the file of the double's CA.
+    pub(crate) fn configuration(&self, flow: &str) -> String {
+        let has = |key: &str| self.head.iter().any(|line| line.starts_with(key));
+        let mut lines = self.head.clone();
+        if !has("url") {
+            lines.push(format!("url = \"{}\"", self.double.url()));
+        }
+        if !has("flow") {
+            lines.push(format!("flow = \"{flow}\""));
+        }
+        if !has("ca_file") {
+            lines.push("ca_file = \"{dir}/ca.pem\"".into());
+        }
+        format!(
+            "{}\n[access]\n{}\n{}\n",
+            lines.join("\n"),
+            self.access,
+            self.tail.join("\n")
+        )
+    }
+
+    /// Somebody at the prompt of `flow`; what they do is the test's to say.
+    pub(crate) fn pam(&self, flow: &str, user: &str) -> Pam {
+        self.pam_with(&Module::built(), flow, user)
+    }
+
+    /// The same with another build of the module.
+    pub(crate) fn pam_with(&self, module: &Module, flow: &str, user: &str) -> Pam {
+        self.describe(module, "sshd", flow).user(user)
+    }
+
+    /// The same for another service, and for nobody in particular.
+    pub(crate) fn pam_for(&self, service: &str, flow: &str) -> Pam {
+        self.describe(&Module::built(), service, flow)
+    }
+
+    fn describe(&self, module: &Module, service: &str, flow: &str) -> Pam {
+        Pam::new(module)
+            .service(service)
+            .rhost("192.0.2.7")
+            .tty("ssh")
+            .file("ca.pem", self.double.ca_pem())
+            .config(&self.configuration(flow))
+            .arguments(&self.arguments)
+    }
+
+    /// One `pam_authenticate` of `user`, who gives these answers, all hidden.
+    pub(crate) fn log_in(&self, flow: &str, user: &str, secrets: &[&str]) -> Outcome {
+        let pam = self.pam(flow, user);
+        secrets
+            .iter()
+            .fold(pam, |pam, secret| pam.answer_secret(secret))
+            .authenticate()
+            .run()
+    }
+
+    /// The requests so far, as `GET /path`.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.double
+            .requests()
+            .iter()
+            .map(|request| format!("{} {}", request.method, request.path))
+            .collect()
+    }
+
+    /// Whether any request carried this text in its body.
+    pub(crate) fn was_sent(&self, text: &str) -> bool {
+        self.double
+            .requests()
+            .iter()
+            .any(|request| String::from_utf8_lossy(&request.body).contains(text))
+    }
+}
+
+/// The one line that every login leaves.
+#[track_caller]
+pub(crate) fn line(outcome: &Outcome) -> String {
+    let lines: Vec<String> = outcome
+        .log()
+        .iter()
+        .filter(|line| !line.text.contains("debug: "))
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        lines.len(),
+        1,
+        "not one line: {lines:#?}\n{}",
+        outcome.transcript()
+    );
+    lines.into_iter().next().unwrap_or_default()
+}
+
+/// Fails unless the login ended in `code` and its line holds `parts`.
+#[track_caller]
+pub(crate) fn expect(outcome: &Outcome, code: &str, parts: &[&str]) {
+    let line = line(outcome);
+    assert_eq!(
+        outcome.code().to_string(),
+        code,
+        "{line}\n{}",
+        outcome.transcript()
+    );
+    assert!(
+        line.contains(&format!("pam_authentik_flow(sshd:auth): {code}:")),
+        "{line}"
+    );
+    for part in parts {
+        assert!(line.contains(part), "{part:?} is not in {line}");
+    }
+}

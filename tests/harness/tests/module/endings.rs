@@ -1,0 +1,251 @@
+//! Flows that end as a good one does, or look as if they did, and log in nobody
+//! who has proved to be that very person. Each is refused.
+
+use crate::bench::{Bench, PASSWORD, expect};
+use authentik_double::{Double, Flow, UserLogin, Version};
+
+/// Flow, what is typed, code, and what the log says.
+const DANGEROUS: &[(&str, &[&str], &str, &str)] = &[
+    ("danger-empty", &[], "PAM_AUTH_ERR", "nobody is logged in"),
+    (
+        "danger-ident-only",
+        &[],
+        "PAM_AUTH_ERR",
+        "nobody is logged in",
+    ),
+    (
+        "danger-no-login",
+        &[PASSWORD],
+        "PAM_AUTH_ERR",
+        "nobody is logged in",
+    ),
+    (
+        "danger-continue",
+        &[],
+        "PAM_AUTH_ERR",
+        "nobody is logged in",
+    ),
+    (
+        "danger-login-skipped",
+        &[PASSWORD],
+        "PAM_AUTH_ERR",
+        "nobody is logged in",
+    ),
+    (
+        "danger-login-without-secret",
+        &[],
+        "PAM_AUTH_ERR",
+        "without a password or a second factor",
+    ),
+    (
+        "danger-redirect-first",
+        &[],
+        "PAM_SERVICE_ERR",
+        "xak-flow-redirect",
+    ),
+    (
+        "danger-redirect-before-password",
+        &[],
+        "PAM_SERVICE_ERR",
+        "xak-flow-redirect",
+    ),
+    (
+        "danger-redirect-after-password",
+        &[PASSWORD],
+        "PAM_SERVICE_ERR",
+        "xak-flow-redirect",
+    ),
+    (
+        "danger-redirect-after-login",
+        &[PASSWORD],
+        "PAM_SERVICE_ERR",
+        "xak-flow-redirect",
+    ),
+    (
+        "danger-login-then-deny",
+        &[PASSWORD],
+        "PAM_PERM_DENIED",
+        "authentik denied access",
+    ),
+    (
+        "danger-other-user",
+        &[PASSWORD],
+        "PAM_AUTH_ERR",
+        "logged in another user: bob",
+    ),
+    (
+        "danger-impersonated",
+        &[PASSWORD],
+        "PAM_AUTH_ERR",
+        "impersonated",
+    ),
+    (
+        "danger-inactive",
+        &[PASSWORD],
+        "PAM_PERM_DENIED",
+        "not active",
+    ),
+    (
+        "danger-prompt-login",
+        &[],
+        "PAM_SERVICE_ERR",
+        "ak-stage-prompt",
+    ),
+    (
+        "danger-consent-login",
+        &[],
+        "PAM_SERVICE_ERR",
+        "ak-stage-consent",
+    ),
+];
+
+#[test]
+fn no_dangerous_ending_is_a_login() {
+    pam_harness::require_isolation!();
+    for version in [Version::V2025_10, Version::V2026_8] {
+        for (flow, secrets, code, reason) in DANGEROUS {
+            let bench = Bench::with(Double::builder().version(version).without_pause());
+            expect(&bench.log_in(flow, "alice", secrets), code, &[flow, reason]);
+        }
+    }
+}
+
+#[test]
+fn every_dangerous_flow_of_the_double_is_in_the_table() {
+    let double = Double::start();
+    let flows = double.world(|world| authentik_double::list_flows(world));
+    let dangerous: Vec<&str> = flows
+        .iter()
+        .map(|f| f.slug.as_str())
+        .filter(|s| s.starts_with("danger-"))
+        .collect();
+    assert!(dangerous.len() >= 16, "{dangerous:?}");
+    for flow in dangerous {
+        // The case-insensitive match of authentik has a test of its own.
+        assert!(
+            flow == "danger-case" || DANGEROUS.iter().any(|(name, ..)| *name == flow),
+            "{flow}"
+        );
+    }
+}
+
+/// authentik finds alice when it is asked for ALICE.
+#[test]
+fn a_name_in_other_letters_is_another_name() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().section("[user]\nrequire_account = false\n");
+    let outcome = bench.log_in("linux-login", "ALICE", &[PASSWORD]);
+    // No account of the host has that name, so it is not in the log.
+    expect(
+        &outcome,
+        "PAM_AUTH_ERR",
+        &["user=(unknown)", "another user: alice"],
+    );
+}
+
+#[test]
+fn accounts_of_other_types_are_denied_unless_configured() {
+    pam_harness::require_isolation!();
+    for (user, kind) in [("mallory", "external"), ("robot", "service_account")] {
+        let bench = Bench::new();
+        let outcome = bench.log_in("linux-login", user, &[PASSWORD]);
+        expect(
+            &outcome,
+            "PAM_PERM_DENIED",
+            &["only internal accounts may log in", kind],
+        );
+        let bench = Bench::new().section(&format!("[user]\ntypes = [\"{kind}\"]\n"));
+        expect(
+            &bench.log_in("linux-login", user, &[PASSWORD]),
+            "PAM_SUCCESS",
+            &[],
+        );
+        expect(
+            &bench.log_in("linux-login", "alice", &[PASSWORD]),
+            "PAM_PERM_DENIED",
+            &[],
+        );
+    }
+}
+
+/// Whatever users/me leaves out or says otherwise than it should.
+#[test]
+fn doubt_about_whose_session_it_is_is_a_refusal() {
+    pam_harness::require_isolation!();
+
+    for (name, patch, code) in [
+        ("no user", serde_json::json!({"user": null}), "PAM_AUTH_ERR"),
+        (
+            "no name",
+            serde_json::json!({"user": {"username": null}}),
+            "PAM_AUTH_ERR",
+        ),
+        (
+            "name of another type",
+            serde_json::json!({"user": {"username": ["alice"]}}),
+            "PAM_AUTH_ERR",
+        ),
+        (
+            "active, in words",
+            serde_json::json!({"user": {"is_active": "true"}}),
+            "PAM_AUTH_ERR",
+        ),
+        (
+            "no word on being active",
+            serde_json::json!({"user": {"is_active": null}}),
+            "PAM_AUTH_ERR",
+        ),
+        (
+            "no type",
+            serde_json::json!({"user": {"type": null}}),
+            "PAM_AUTH_ERR",
+        ),
+        (
+            "no groups",
+            serde_json::json!({"user": {"groups": null}}),
+            "PAM_AUTH_ERR",
+        ),
+        (
+            "groups by name",
+            serde_json::json!({"user": {"groups": ["linux-admins"]}}),
+            "PAM_AUTH_ERR",
+        ),
+        (
+            "a type in other letters",
+            serde_json::json!({"user": {"type": "Internal"}}),
+            "PAM_PERM_DENIED",
+        ),
+        (
+            "a longer name",
+            serde_json::json!({"user": {"username": "alice "}}),
+            "PAM_AUTH_ERR",
+        ),
+        (
+            "impersonated by anything",
+            serde_json::json!({"original": {"pk": 1}}),
+            "PAM_AUTH_ERR",
+        ),
+        (
+            "impersonated by nonsense",
+            serde_json::json!({"original": false}),
+            "PAM_AUTH_ERR",
+        ),
+    ] {
+        let bench = Bench::new();
+        bench.double.world(|world| {
+            world.add_flow(
+                Flow::new("doubt")
+                    .identification()
+                    .password()
+                    .bind(UserLogin::new().users_me(patch.clone())),
+            );
+        });
+        let outcome = bench.log_in("doubt", "alice", &[PASSWORD]);
+        assert_eq!(
+            outcome.code().to_string(),
+            code,
+            "{name}: {}",
+            outcome.transcript()
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! The module, as it would be installed, through the real libpam against a
+//! double of authentik.
+
+mod bench;
+mod endings;
+mod logins;
+mod manners;
+mod refusals;
+mod second_factor;
