@@ -6,9 +6,11 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose,
 };
-use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use time::{Duration, OffsetDateTime};
 
 /// What is right or wrong with the server's certificate.
@@ -21,7 +23,7 @@ pub enum Certificate {
     Expired,
     /// Signed by the right authority, for another host.
     WrongHost,
-    /// Signed by nobody but itself.
+    /// Signed by nobody but itself, and a CA by its own words, as `openssl req -x509` makes it.
     SelfSigned,
     /// Signed by another authority than the one that [`Double::ca_pem`](crate::Double::ca_pem)
     /// gives out.
@@ -63,11 +65,23 @@ fn valid_around_now(params: &mut CertificateParams) {
     params.not_after = now + Duration::days(30);
 }
 
-/// What the server needs to speak TLS with a certificate of this kind.
+/// A certificate that the authority gave a client, and its key, both PEM.
+pub(crate) fn client_identity(authority: &Authority) -> Result<(String, String), rcgen::Error> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name = common_name("a host");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    valid_around_now(&mut params);
+    let key = KeyPair::generate()?;
+    let certificate = params.signed_by(&key, &authority.issuer)?;
+    Ok((certificate.pem(), key.serialize_pem()))
+}
+
+/// What the server needs to speak TLS with a certificate of this kind, and that certificate.
 pub(crate) fn server_config(
     authority: &Authority,
     kind: Certificate,
-) -> Result<Arc<ServerConfig>, Box<dyn std::error::Error>> {
+    asks_clients: bool,
+) -> Result<(Arc<ServerConfig>, String), Box<dyn std::error::Error>> {
     let hosts: &[&str] = match kind {
         Certificate::WrongHost => &["elsewhere.example"],
         _ => &["localhost", "127.0.0.1"],
@@ -82,19 +96,32 @@ pub(crate) fn server_config(
     }
     let key = KeyPair::generate()?;
     let certificate = match kind {
-        Certificate::SelfSigned => params.self_signed(&key)?,
+        Certificate::SelfSigned => {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.self_signed(&key)?
+        }
         Certificate::OtherCa => {
             let other = Authority::new("another authority")?;
             params.signed_by(&key, &other.issuer)?
         }
         _ => params.signed_by(&key, &authority.issuer)?,
     };
+    let pem = certificate.pem();
     let chain = vec![CertificateDer::from(certificate)];
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
+    let provider = Arc::new(default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?;
+    let builder = if asks_clients {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes())?)?;
+        builder.with_client_cert_verifier(
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build()?,
+        )
+    } else {
+        builder.with_no_client_auth()
+    };
+    let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok((Arc::new(config), pem))
 }

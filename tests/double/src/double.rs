@@ -22,6 +22,8 @@ pub struct Double {
     shared: Arc<Shared>,
     port: u16,
     ca_pem: String,
+    server_pem: String,
+    client_identity: (String, String),
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -35,6 +37,7 @@ pub struct DoubleBuilder {
     version: Version,
     pauses: bool,
     certificate: Certificate,
+    asks_clients: bool,
     world: World,
 }
 
@@ -76,6 +79,13 @@ impl DoubleBuilder {
         self
     }
 
+    /// Asks clients for a certificate of its own authority, as a proxy in front of authentik may:
+    /// [`Double::client_identity`] gives one out.
+    pub fn ask_for_client_certificates(mut self) -> DoubleBuilder {
+        self.asks_clients = true;
+        self
+    }
+
     /// Accepts connections and then says nothing: TLS never begins.
     pub fn mute(mut self) -> DoubleBuilder {
         self.options.mute = true;
@@ -95,7 +105,10 @@ impl DoubleBuilder {
     pub fn start(self) -> Double {
         let authority = Authority::new("authentik double CA")
             .unwrap_or_else(|error| panic!("the double cannot make a CA: {error}"));
-        let tls = certificate::server_config(&authority, self.certificate)
+        let (tls, server_pem) =
+            certificate::server_config(&authority, self.certificate, self.asks_clients)
+                .unwrap_or_else(|error| panic!("the double cannot make a certificate: {error}"));
+        let client_identity = certificate::client_identity(&authority)
             .unwrap_or_else(|error| panic!("the double cannot make a certificate: {error}"));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))
             .unwrap_or_else(|error| panic!("the double cannot have port {}: {error}", self.port));
@@ -132,6 +145,8 @@ impl DoubleBuilder {
             shared,
             port,
             ca_pem: authority.pem,
+            server_pem,
+            client_identity,
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -164,6 +179,7 @@ impl Double {
             version: Version::default(),
             pauses: true,
             certificate: Certificate::default(),
+            asks_clients: false,
             world: World::recorded(),
         }
     }
@@ -185,6 +201,17 @@ impl Double {
     /// certificate is not the authority.
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
+    }
+
+    /// The server's own certificate, PEM.
+    pub fn server_pem(&self) -> &str {
+        &self.server_pem
+    }
+
+    /// A client's certificate and its key, PEM, for
+    /// [`DoubleBuilder::ask_for_client_certificates`].
+    pub fn client_identity(&self) -> (&str, &str) {
+        (&self.client_identity.0, &self.client_identity.1)
     }
 
     /// All requests in the order in which they came.

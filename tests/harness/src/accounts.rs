@@ -52,6 +52,9 @@ pub fn standard() -> Vec<Account> {
         password: String::from(LOCAL_ADMIN_HASH),
         ..Account::new("localadmin", 2100)
     });
+    // Names that differ from authentik's in their letters' case.
+    accounts.push(Account::new("Bob", 2101));
+    accounts.push(Account::new("Lars", 2102));
     accounts.push(Account::new("nobody", 65534));
     accounts
 }

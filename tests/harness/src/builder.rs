@@ -25,7 +25,7 @@ pub struct Pam {
     stack: String,
     arguments: String,
     config: Option<String>,
-    files: Vec<(String, String)>,
+    files: Vec<(String, String, u32)>,
     mode: u32,
     answers: Vec<ScriptedAnswer>,
     every_secret: Option<String>,
@@ -121,8 +121,13 @@ impl Pam {
     }
 
     /// Another file beside the configuration, mode 0600.
-    pub fn file(mut self, name: &str, text: &str) -> Pam {
-        self.files.push((name.to_owned(), text.to_owned()));
+    pub fn file(self, name: &str, text: &str) -> Pam {
+        self.file_with_mode(name, text, 0o600)
+    }
+
+    /// Another file beside the configuration, with these permission bits.
+    pub fn file_with_mode(mut self, name: &str, text: &str, mode: u32) -> Pam {
+        self.files.push((name.to_owned(), text.to_owned(), mode));
         self
     }
 
@@ -309,8 +314,8 @@ impl Pam {
         let confdir = dir.join("pam.d");
         std::fs::create_dir(&confdir).map_err(io("the stacks' directory"))?;
         stack::write_helpers(dir).map_err(io("the stack's helpers"))?;
-        for (name, text) in &self.files {
-            write(name, text, 0o600)?;
+        for (name, text, mode) in &self.files {
+            write(name, text, *mode)?;
         }
         let dir_text = dir.display().to_string();
         let config = dir.join("config.toml").display().to_string();

@@ -2,6 +2,7 @@
 //! double of authentik.
 
 mod bench;
+mod configuration;
 mod endings;
 mod logins;
 mod manners;

@@ -1,0 +1,213 @@
+//! Keys of the configuration, each by what it changes.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use authentik_double::{Certificate, Double};
+
+use crate::bench::{Bench, PASSWORD, expect};
+
+/// A proxy that knows CONNECT and notes for whom.
+struct Proxy {
+    port: u16,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    /// Whatever is asked for, it connects to `target` on loopback.
+    fn start(target: u16) -> Proxy {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port for the proxy");
+        let port = listener.local_addr().expect("the proxy's address").port();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let notes = Arc::clone(&notes);
+                std::thread::spawn(move || serve(client, target, &notes));
+            }
+        });
+        Proxy { port, asked }
+    }
+}
+
+fn serve(mut client: TcpStream, target: u16, notes: &Mutex<Vec<String>>) -> Option<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    let line = String::from_utf8_lossy(&head).lines().next()?.to_owned();
+    notes.lock().expect("the notes").push(line);
+    let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).ok()?;
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok()?;
+    let (mut from, mut to) = (client.try_clone().ok()?, server.try_clone().ok()?);
+    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+    std::io::copy(&mut server, &mut client).ok()?;
+    Some(())
+}
+
+#[test]
+fn a_proxy_is_asked_to_connect_and_sees_no_more() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let proxy = Proxy::start(bench.double.port());
+    // Only the proxy could find this place: the name is looked up by it alone.
+    let bench = bench.top(&format!("proxy = \"http://127.0.0.1:{}\"", proxy.port));
+    expect(
+        &bench.log_in("linux-login", "alice", &[PASSWORD]),
+        "PAM_SUCCESS",
+        &[],
+    );
+    let asked = proxy.asked.lock().expect("the notes").clone();
+    assert_eq!(
+        asked,
+        [format!(
+            "CONNECT localhost:{} HTTP/1.1",
+            bench.double.port()
+        )]
+    );
+    let gone = Bench::new().top("proxy = \"http://127.0.0.1:1\"");
+    let outcome = gone.log_in("linux-login", "alice", &[]);
+    expect(&outcome, "PAM_AUTHINFO_UNAVAIL", &["no connection"]);
+    assert_eq!(
+        gone.double.connections(),
+        0,
+        "there is no way around a proxy"
+    );
+}
+
+#[test]
+fn a_client_certificate_is_shown_where_one_is_asked_for() {
+    pam_harness::require_isolation!();
+    let bench = Bench::with(Double::builder().ask_for_client_certificates());
+    let outcome = bench.log_in("linux-login", "alice", &[]);
+    expect(&outcome, "PAM_AUTHINFO_UNAVAIL", &[]);
+    let bench = bench
+        .top("client_cert = \"{dir}/client.pem\"")
+        .top("client_key = \"{dir}/client.key\"");
+    let (certificate, key) = bench.double.client_identity();
+    let pam = |mode| {
+        bench
+            .pam("linux-login", "alice")
+            .file("client.pem", certificate)
+            .file_with_mode("client.key", key, mode)
+    };
+    let outcome = pam(0o600).answer_secret(PASSWORD).authenticate().run();
+    expect(&outcome, "PAM_SUCCESS", &[]);
+    let outcome = pam(0o640).authenticate().run();
+    expect(
+        &outcome,
+        "PAM_SERVICE_ERR",
+        &["client.key: can be read by others (mode 0640); run chmod 600 on it"],
+    );
+    let outcome = bench
+        .pam("linux-login", "alice")
+        .file("client.pem", certificate)
+        .file("client.key", certificate)
+        .authenticate()
+        .run();
+    expect(&outcome, "PAM_SERVICE_ERR", &["holds no private key"]);
+}
+
+#[test]
+fn pinned_addresses_need_no_dns() {
+    pam_harness::require_isolation!();
+    // The certificate is for localhost, so only the look-up can tell the two apart.
+    let bench = Bench::new().top("addresses = [\"127.0.0.2\"]");
+    let outcome = bench.log_in("linux-login", "alice", &[]);
+    expect(&outcome, "PAM_AUTHINFO_UNAVAIL", &["no connection"]);
+    let bench = Bench::new().top("addresses = [\"127.0.0.2\", \"127.0.0.1\"]");
+    expect(
+        &bench.log_in("linux-login", "alice", &[PASSWORD]),
+        "PAM_SUCCESS",
+        &[],
+    );
+}
+
+#[test]
+fn a_self_signed_certificate_as_its_own_ca_is_explained() {
+    pam_harness::require_isolation!();
+    let bench = Bench::with(Double::builder().certificate(Certificate::SelfSigned))
+        .top("ca_file = \"{dir}/server.pem\"");
+    let outcome = bench
+        .pam("linux-login", "alice")
+        .file("server.pem", bench.double.server_pem())
+        .authenticate()
+        .run();
+    expect(
+        &outcome,
+        "PAM_AUTHINFO_UNAVAIL",
+        &["a self-signed one; give the server a certificate that a CA has issued"],
+    );
+}
+
+/// Whoever has an account in other letters must not log in as somebody else.
+#[test]
+fn a_lowered_name_is_nobody_elses() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().section("[user]\nlowercase = true\n");
+    expect(
+        &bench.log_in("linux-login", "alice", &[PASSWORD]),
+        "PAM_SUCCESS",
+        &[],
+    );
+    // `Bob` has an account of the host beside `bob`; `Lars` alone is `lars` in authentik.
+    let outcome = bench.log_in("linux-login", "Bob", &[]);
+    expect(
+        &outcome,
+        "PAM_PERM_DENIED",
+        &["user=Bob", "that of another account"],
+    );
+    bench.double.world(|world| {
+        world.add_user(authentik_double::User::new("lars").password(PASSWORD));
+    });
+    expect(
+        &bench.log_in("linux-login", "Lars", &[PASSWORD]),
+        "PAM_SUCCESS",
+        &["user=Lars"],
+    );
+}
+
+#[test]
+fn root_logs_in_only_where_it_is_said() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().section("[user]\nallow_root = true\n");
+    bench.double.world(|world| {
+        world.add_user(authentik_double::User::new("root").password(PASSWORD));
+    });
+    expect(
+        &bench.log_in("linux-login", "root", &[PASSWORD]),
+        "PAM_SUCCESS",
+        &["user=root"],
+    );
+}
+
+#[test]
+fn prompts_are_the_configured_ones() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().section("[prompt]\npassword = \"Passwort:\"\ncode = \"Code?\"\n");
+    let outcome = bench.log_in("linux-mfa", "carol", &[PASSWORD, "carol0000000"]);
+    expect(&outcome, "PAM_SUCCESS", &[]);
+    assert_eq!(outcome.prompts(), ["Passwort: ", "Code? "]);
+}
+
+#[test]
+fn somebody_without_an_account_may_be_let_in_and_is_logged_by_name_then() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().section("[user]\nrequire_account = false\n");
+    bench.double.world(|world| {
+        world.add_user(authentik_double::User::new("guest1").password(PASSWORD));
+    });
+    expect(
+        &bench.log_in("linux-login", "guest1", &["nope"]),
+        "PAM_AUTH_ERR",
+        &["user=(unknown)"],
+    );
+    expect(
+        &bench.log_in("linux-login", "guest1", &[PASSWORD]),
+        "PAM_SUCCESS",
+        &["user=guest1"],
+    );
+}
