@@ -187,6 +187,9 @@ pub enum ServerFault {
     /// A limit of the configuration passed.
     #[error("the authentik server took longer than {0}")]
     Timeout(&'static str),
+    /// A limit passed, and the process was stopped meanwhile.
+    #[error("{0} passed while the process was stopped")]
+    Stopped(&'static str),
     /// `login_timeout` passed, for whatever reason.
     #[error("the login took longer than login_timeout")]
     LoginTimeout,
@@ -199,12 +202,36 @@ pub enum ServerFault {
     /// `ak-stage-flow-error`: a stage that crashed, a refused request, or throttling.
     #[error("authentik reported a flow error; its log has the request id")]
     FlowError,
-    /// Status 429.
-    #[error("authentik throttles this host's requests")]
+    /// Status 429, or an answer that asks to come back later.
+    #[error("authentik, or what is in front of it, throttles this host's requests")]
     Throttled,
+    /// The proxy refused to connect.
+    #[error("the proxy refused to connect to authentik: {0}")]
+    ProxyRefused(String),
     /// The server is starting, as it says itself.
     #[error("authentik is not ready: {0}")]
     NotReady(String),
+}
+
+impl ServerFault {
+    /// Whether somebody at the prompt, or somebody who makes enough attempts from
+    /// this host, can bring it about, whatever was sent.
+    ///
+    /// Rate limiters and application firewalls answer with a 4xx, or ask to come
+    /// back later; so does authentik's throttling, which looks like any flow error.
+    /// Time passes while somebody types, or while their process is stopped.
+    #[must_use]
+    pub fn may_be_a_persons_doing(&self) -> bool {
+        match self {
+            Self::FlowError
+            | Self::Throttled
+            | Self::ProxyRefused(_)
+            | Self::LoginTimeout
+            | Self::Stopped(_) => true,
+            Self::Status(status) => (400..500).contains(status),
+            _ => false,
+        }
+    }
 }
 
 impl From<ConfigError> for LoginError {
@@ -223,7 +250,14 @@ impl LoginError {
     pub fn server(fault: ServerFault, heard: Heard) -> Self {
         match fault {
             ServerFault::Host(problem) => Self::Host(problem),
-            fault => Self::Server { fault, heard },
+            fault => {
+                let heard = if fault.may_be_a_persons_doing() {
+                    Heard::Person
+                } else {
+                    heard
+                };
+                Self::Server { fault, heard }
+            }
         }
     }
 
@@ -233,13 +267,19 @@ impl LoginError {
     #[must_use]
     pub fn words(&self) -> Option<String> {
         let words = match self {
+            Self::Conversation | Self::Skipped(_) => return None,
+            // One sentence for a password, wrong, empty or of nobody: the server's
+            // words would tell those who guess names which of them exist.
+            Self::Rejected { what: "password", .. }
+            | Self::UnknownAccount
+            | Self::ImpossibleName(_) => "That password was not accepted.".into(),
             Self::Rejected { words, what } => match words {
                 Some(words) => words.clone(),
                 None => format!("That {what} was not accepted."),
             },
-            Self::Empty { .. } | Self::Conversation | Self::Skipped(_) => return None,
-            Self::Unsendable { what, .. } => format!("That {what} was not accepted."),
-            Self::Restarted { what, .. } => format!("That {what} was not accepted."),
+            Self::Empty { what } | Self::Unsendable { what, .. } | Self::Restarted { what, .. } => {
+                format!("That {what} was not accepted.")
+            }
             // Nobody was asked for anything, or the module behind asks next.
             Self::NoStackPassword => return None,
             Self::CodesUsedUp { .. } => "Too many wrong codes. Please start again.".into(),
@@ -250,8 +290,6 @@ impl LoginError {
                 Some(words) => format!("Access denied: {words}"),
                 None => "Access denied by your organisation's login service.".into(),
             },
-            // Says no more than for a wrong password: who guesses names learns nothing.
-            Self::UnknownAccount | Self::ImpossibleName(_) => return None,
             Self::Inactive
             | Self::AccountType { .. }
             | Self::NotInGroup
@@ -265,7 +303,7 @@ impl LoginError {
                 "The login service did not confirm who you are. Ask your administrator.".into()
             }
             Self::Server { fault, .. } => match fault {
-                ServerFault::LoginTimeout => {
+                ServerFault::LoginTimeout | ServerFault::Stopped(_) => {
                     "The login took too long. Please start again.".into()
                 }
                 ServerFault::Throttled => {
@@ -323,7 +361,8 @@ impl LoginError {
 /// What happened when, where that decides the code.
 fn after(fault: &ServerFault, heard: Heard) -> &'static str {
     match (heard, fault) {
-        (Heard::Nobody, _) | (_, ServerFault::FlowError | ServerFault::Throttled) => "",
+        (Heard::Nobody, _) => "",
+        (_, fault) if fault.may_be_a_persons_doing() => "",
         (Heard::Person, _) => " (after the person's first answer)",
     }
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::config::AccountKind;
 use crate::error::{Heard, LoginError, ServerFault};
 use crate::flow::{Answer, FlowEnd, Transport};
+use crate::json::Object;
 use crate::text;
 
 const USERS_ME: &str = "/api/v3/core/users/me/";
@@ -46,7 +47,7 @@ impl Identity {
 
 #[derive(Deserialize)]
 struct Me {
-    user: User,
+    user: Object<User>,
     /// Beside `user` when somebody impersonates them, whatever it holds.
     #[serde(default, deserialize_with = "present")]
     original: bool,
@@ -58,7 +59,7 @@ struct User {
     is_active: bool,
     #[serde(rename = "type")]
     kind: String,
-    groups: Vec<Group>,
+    groups: Vec<Object<Group>>,
 }
 
 /// `true` for a field that is there and not null.
@@ -83,7 +84,7 @@ pub fn confirm(
     let failed = |fault| LoginError::server(fault, Heard::Person);
     let answer = transport.get(USERS_ME).map_err(failed)?;
     let me = read(&answer)?;
-    let user = me.user;
+    let Object(user) = me.user;
     if me.original {
         return Err(LoginError::Impersonated);
     }
@@ -106,18 +107,23 @@ pub fn confirm(
         });
     }
     Ok(Identity {
-        groups: user.groups,
+        groups: user.groups.into_iter().map(|Object(group)| group).collect(),
     })
 }
 
 fn read(answer: &Answer) -> Result<Me, LoginError> {
     let failed = |fault| LoginError::server(fault, Heard::Person);
     match answer.status {
-        200 => serde_json::from_slice(&answer.body).map_err(|_| {
-            failed(ServerFault::Nonsense(
-                "it does not say whose session it is".into(),
-            ))
-        }),
+        200 if !answer.is_json => Err(failed(ServerFault::Nonsense(
+            "it is not JSON by its own words".into(),
+        ))),
+        200 => serde_json::from_slice(&answer.body)
+            .map(|Object(me)| me)
+            .map_err(|_| {
+                failed(ServerFault::Nonsense(
+                    "it does not say whose session it is".into(),
+                ))
+            }),
         401 | 403 => Err(LoginError::NobodyLoggedIn),
         429 => Err(failed(ServerFault::Throttled)),
         status => Err(failed(ServerFault::Status(status))),

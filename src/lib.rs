@@ -25,6 +25,7 @@ pub mod flow;
 pub mod host;
 pub mod http;
 pub mod identity;
+pub mod json;
 pub mod login;
 #[allow(
     unsafe_code,

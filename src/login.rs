@@ -12,7 +12,7 @@ use crate::conversation::Conversation;
 use crate::deadline::Deadline;
 use crate::error::LoginError;
 use crate::flow;
-use crate::host;
+use crate::host::{self, Lookup};
 use crate::http::HttpsTransport;
 use crate::identity;
 use crate::pam::{self as pam_handle, Transaction, UserName};
@@ -33,7 +33,7 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
     let result = pam_handle::guarded(|| {
         let config = Config::load(arguments, &service)?;
         fail_delay = config.fail_delay;
-        attempt(transaction, &config, &service, &mut audit)
+        attempt(transaction, &config, arguments, &service, &mut audit)
     })
     .and_then(|result| result);
     match result {
@@ -67,6 +67,7 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
 fn attempt(
     transaction: &mut Transaction<'_>,
     config: &Config,
+    arguments: &[&CStr],
     service: &str,
     audit: &mut Audit,
 ) -> Result<Verified, LoginError> {
@@ -87,9 +88,16 @@ fn attempt(
     }
     match standing(&user, &config.user)? {
         Standing::Person => audit.user(Some(&user)),
-        Standing::LeftAlone(reason) => {
-            audit.user(Some(&user));
+        Standing::LeftAlone { reason, known } => {
+            audit.user(known.then_some(user.as_str()));
             return Err(LoginError::Skipped(reason));
+        }
+        Standing::OtherSpelling => {
+            audit.user(None);
+            refuse_like_a_wrong_password(transaction, config)?;
+            return Err(LoginError::ImpossibleName(
+                "the account database knows it by another spelling",
+            ));
         }
         Standing::NoAccount => {
             audit.user(None);
@@ -99,7 +107,11 @@ fn attempt(
             }
         }
     }
-    let subject = format!("{user}\n{}\n{}", config.url, config.flow.as_str());
+    let subject = format!(
+        "{service}\n{user}\n{}\n{}\n{arguments:?}",
+        config.url,
+        config.flow.as_str()
+    );
     if let Some(error) = transaction.kept_verdict(&subject) {
         return Err(error);
     }
@@ -145,42 +157,57 @@ fn name_in_authentik(user: &str, rules: &UserRules) -> Result<String, LoginError
         return Ok(rules.name.apply(user));
     }
     let lowered = user.to_ascii_lowercase();
-    if lowered != user && account(&lowered)?.is_some() {
+    if lowered != user && !matches!(account(&lowered)?, Lookup::Unknown) {
         return Err(LoginError::AnothersName);
     }
     Ok(rules.name.apply(&lowered))
 }
 
-fn account(name: &str) -> Result<Option<host::Account>, LoginError> {
+fn account(name: &str) -> Result<Lookup, LoginError> {
     host::find_account(name).map_err(|error| LoginError::Host(error.to_string()))
 }
 
 /// What the host and the configuration make of a name.
 enum Standing {
     Person,
-    LeftAlone(&'static str),
+    /// `known` tells whether it is a name that the host or the configuration has:
+    /// another may be a password that was typed in its place.
+    LeftAlone {
+        reason: &'static str,
+        known: bool,
+    },
+    /// The account database answers to the name with an account of another name.
+    OtherSpelling,
     NoAccount,
 }
 
 fn standing(user: &str, rules: &UserRules) -> Result<Standing, LoginError> {
     if rules.ignore.iter().any(|name| name == user) {
-        return Ok(Standing::LeftAlone("the name is in [user] ignore"));
+        return Ok(Standing::LeftAlone {
+            reason: "the name is in [user] ignore",
+            known: true,
+        });
     }
-    if rules
-        .allow
-        .as_ref()
-        .is_some_and(|allowed| !allowed.iter().any(|name| name == user))
-    {
-        return Ok(Standing::LeftAlone("the name is not in [user] allow"));
+    let found = account(user)?;
+    let known = !matches!(found, Lookup::Unknown);
+    let left_alone = |reason| Standing::LeftAlone { reason, known };
+    if let Some(allowed) = &rules.allow {
+        if !allowed.iter().any(|name| name == user) {
+            return Ok(left_alone("the name is not in [user] allow"));
+        }
     }
-    let Some(account) = account(user)? else {
-        return Ok(Standing::NoAccount);
-    };
-    Ok(match account.uid {
-        0 if rules.allow_root => Standing::Person,
-        0 => Standing::LeftAlone("root is left alone unless [user] allow_root = true"),
-        uid if uid < rules.min_uid => Standing::LeftAlone("the uid is below [user] min_uid"),
-        _ => Standing::Person,
+    Ok(match found {
+        Lookup::Unknown => Standing::NoAccount,
+        // Nothing that is said of that account was asked for: not its uid either.
+        Lookup::OtherSpelling => Standing::OtherSpelling,
+        Lookup::Account { uid: 0 } if rules.allow_root => Standing::Person,
+        Lookup::Account { uid: 0 } => {
+            left_alone("root is left alone unless [user] allow_root = true")
+        }
+        Lookup::Account { uid } if uid < rules.min_uid => {
+            left_alone("the uid is below [user] min_uid")
+        }
+        Lookup::Account { .. } => Standing::Person,
     })
 }
 

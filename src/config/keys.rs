@@ -61,12 +61,36 @@ pub(super) struct PromptKeys {
     pub(super) attempts: Option<u32>,
 }
 
+/// What is wrong with the text, and at which byte.
+pub(super) struct Mistake {
+    pub(super) message: String,
+    pub(super) at: Option<usize>,
+}
+
+impl From<Error> for Mistake {
+    fn from(error: Error) -> Self {
+        Self {
+            message: error.message().to_owned(),
+            at: error.span().map(|span| span.start),
+        }
+    }
+}
+
+/// The service that a login shell's service belongs to: `sudo` of `sudo-i`.
+fn family(service: &str) -> Option<&str> {
+    let (family, kind) = service.rsplit_once('-')?;
+    matches!(kind, "i" | "l").then_some(family)
+}
+
 impl Keys {
     /// Reads the file's text and lays the keys of `[services.SERVICE]` over those at the top.
     ///
+    /// `sudo-i` and `su-l`, by which `sudo -i` and `su -` go, follow `sudo` and
+    /// `su` unless they have keys of their own: who tightens sudo means both.
+    ///
     /// Every service's keys are read, so that a mistake shows at once and not
     /// on the day somebody uses that service.
-    pub(super) fn read(text: &str, service: &str) -> Result<Self, Error> {
+    pub(super) fn read(text: &str, service: &str) -> Result<Self, Mistake> {
         let mut document = DeTable::parse(text)?;
         let mut services = DeTable::new();
         let mut top = DeTable::new();
@@ -83,14 +107,32 @@ impl Keys {
                 }
             }
         }
-        let mut keys = Self::deserialize(Deserializer::from(toml::Spanned::new(span, top)))?;
+        let keys = Self::deserialize(Deserializer::from(toml::Spanned::new(span, top)))?;
+        let family = family(service);
+        let (mut own, mut familys) = (None, None);
         for (name, value) in services {
+            let name_span = name.span();
             let for_service = Self::deserialize(toml::de::ValueDeserializer::from(value))?;
-            if name.get_ref() == service {
-                keys = for_service.over(keys);
+            let name = name.into_inner();
+            if name.chars().any(char::is_uppercase) {
+                let lower = name.to_lowercase();
+                return Err(Mistake {
+                    message: format!(
+                        "services.{name}: libpam knows services in lower case alone; write [services.{lower}]"
+                    ),
+                    at: Some(name_span.start),
+                });
+            }
+            if name == service {
+                own = Some(for_service);
+            } else if Some(name.as_ref()) == family {
+                familys = Some(for_service);
             }
         }
-        Ok(keys)
+        Ok(match own.or(familys) {
+            Some(for_service) => for_service.over(keys),
+            None => keys,
+        })
     }
 
     fn over(self, below: Self) -> Self {

@@ -130,10 +130,10 @@ impl Config {
             let line = line_of(bytes, error.valid_up_to());
             at_line(path, line, "is not UTF-8; save the file as UTF-8".into())
         })?;
-        let keys = Keys::read(text, service).map_err(|error| {
-            let problem = explain(error.message());
-            match error.span() {
-                Some(span) => at_line(path, line_of(bytes, span.start), problem),
+        let keys = Keys::read(text, service).map_err(|mistake| {
+            let problem = explain(&mistake.message);
+            match mistake.at {
+                Some(offset) => at_line(path, line_of(bytes, offset), problem),
                 None => in_file(path, problem),
             }
         })?;

@@ -61,6 +61,30 @@ fn a_services_keys_lie_over_those_at_the_top() {
 }
 
 #[test]
+fn login_shells_follow_their_service() {
+    let text = format!("{LEAST}[services.sudo]\nflow = \"strict\"\n");
+    for (service, flow) in [
+        ("sudo", "strict"),
+        ("sudo-i", "strict"),
+        ("sudo-x", "linux-login"),
+        ("su-l", "linux-login"),
+    ] {
+        assert_eq!(
+            load(&text, service).unwrap().flow.as_str(),
+            flow,
+            "{service}"
+        );
+    }
+    let text = format!("{text}[services.sudo-i]\nflow = \"own\"\n");
+    assert_eq!(load(&text, "sudo-i").unwrap().flow.as_str(), "own");
+    let shown = error(&format!("{LEAST}[services.Sudo]\nflow = \"strict\"\n"));
+    assert_eq!(
+        shown,
+        "/f.toml:5: services.Sudo: libpam knows services in lower case alone; write [services.sudo]"
+    );
+}
+
+#[test]
 fn a_mistake_in_any_service_shows_in_every_service() {
     let text = format!("{LEAST}[services.sudo]\nflwo = \"x\"\n");
     assert_eq!(

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::Deserializer;
 use zeroize::Zeroizing;
 
 use crate::error::ServerFault;
+use crate::json::{Object, is_present};
 use crate::text;
 
 /// One challenge: the component's name, what was wrong with the last answer,
@@ -55,14 +56,30 @@ struct Envelope {
     component: Option<String>,
     #[serde(default)]
     response_errors: Option<BTreeMap<String, Vec<WireError>>>,
-    flow_info: Option<IgnoredAny>,
-    final_redirect: Option<bool>,
+    #[serde(default, deserialize_with = "is_present")]
+    flow_info: bool,
+    #[serde(default, deserialize_with = "is_final")]
+    final_redirect: FinalRedirect,
     error_message: Option<String>,
     request_id: Option<String>,
     error: Option<String>,
     /// What tells apart two stages of one component: a dummy's name, a prompt's fields.
     name: Option<String>,
     fields: Option<Vec<FieldKey>>,
+}
+
+/// What 2026.8 and later say of a redirect.
+#[derive(Default)]
+enum FinalRedirect {
+    #[default]
+    Unsaid,
+    Said(bool),
+}
+
+/// Null is no word for "final".
+fn is_final<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FinalRedirect, D::Error> {
+    let said = Option::<bool>::deserialize(deserializer)?;
+    Ok(FinalRedirect::Said(said.unwrap_or(false)))
 }
 
 #[derive(Deserialize)]
@@ -85,7 +102,8 @@ impl Challenge {
     /// [`ServerFault::Nonsense`] for what is no challenge: other JSON, a wrong
     /// type, a key given twice.
     pub fn read(body: Zeroizing<Vec<u8>>) -> Result<Self, ServerFault> {
-        let envelope: Envelope = serde_json::from_slice(&body).map_err(|e| no_challenge(&e))?;
+        let Object(envelope) =
+            serde_json::from_slice::<Object<Envelope>>(&body).map_err(|e| no_challenge(&e))?;
         let Some(component) = envelope.component else {
             return Err(match envelope.error {
                 Some(error) => ServerFault::NotReady(text::one_line(&error, MAX_WORDS)),
@@ -96,9 +114,10 @@ impl Challenge {
             "xak-flow-redirect" => {
                 // 2026.8 says so itself; before that, only a redirect stage's
                 // challenge carried flow_info.
-                let is_final = envelope
-                    .final_redirect
-                    .unwrap_or(envelope.flow_info.is_none());
+                let is_final = match envelope.final_redirect {
+                    FinalRedirect::Unsaid => !envelope.flow_info,
+                    FinalRedirect::Said(is_final) => is_final,
+                };
                 if is_final {
                     Ending::FinalRedirect
                 } else {
@@ -230,6 +249,8 @@ mod tests {
         );
         for stage in [
             r#"{"component":"xak-flow-redirect","to":"/","flow_info":{}}"#,
+            r#"{"component":"xak-flow-redirect","to":"/","flow_info":null}"#,
+            r#"{"component":"xak-flow-redirect","to":"/","final_redirect":null}"#,
             r#"{"component":"xak-flow-redirect","to":"/","final_redirect":false}"#,
             r#"{"component":"xak-flow-redirect","to":"/","final_redirect":false,"flow_info":{}}"#,
         ] {
@@ -264,6 +285,7 @@ mod tests {
         for body in [
             "",
             "[]",
+            r#"["xak-flow-redirect",null,null,true]"#,
             "null",
             "{}",
             "<html>",

@@ -133,9 +133,6 @@ impl Run<'_> {
                 }
                 Ending::FlowError(request_id) => {
                     self.audit.request_id(request_id.clone());
-                    // Throttling looks the same, and whoever asks often enough
-                    // can bring it about: never an "unavailable".
-                    self.heard = Heard::Person;
                     return Err(self.failed(ServerFault::FlowError));
                 }
                 Ending::None => {}
@@ -194,6 +191,11 @@ impl Run<'_> {
                 }
                 (200, _) => {
                     let request_id = answer.request_id.take();
+                    if !answer.is_json {
+                        self.audit.request_id(request_id);
+                        let problem = "it is not JSON by its own words";
+                        return Err(self.failed(ServerFault::Nonsense(problem.into())));
+                    }
                     let challenge = Challenge::read(answer.body).map_err(|fault| {
                         self.audit.request_id(request_id);
                         self.failed(fault)
@@ -206,10 +208,8 @@ impl Run<'_> {
                 (status, _) => {
                     self.audit.request_id(answer.request_id.take());
                     let fault = match status {
-                        429 => {
-                            self.heard = Heard::Person;
-                            ServerFault::Throttled
-                        }
+                        429 => ServerFault::Throttled,
+                        _ if answer.asks_to_wait => ServerFault::Throttled,
                         status => ServerFault::Status(status),
                     };
                     return Err(self.failed(fault));
@@ -246,6 +246,11 @@ fn judge(
         return Ok(Verdict::Accepted);
     };
     let what = proof.what();
+    if !next.errors().is_empty() && !passed.iter().any(|identity| next.is_same_stage(identity)) {
+        // Errors of an answer that was taken: a doubt, and so a refusal.
+        let words = next.error_words();
+        return Err(LoginError::Rejected { what, words });
+    }
     if let (Ending::AccessDenied(words), false) = (next.ending(), redirected) {
         // An accepted answer is followed by a redirect wherever a stage is
         // left; a denial in its place closes the stage after its last attempt.

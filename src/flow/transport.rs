@@ -30,6 +30,10 @@ pub struct Answer {
     pub redirect: Option<Redirect>,
     /// authentik's `X-authentik-id`, by which its own log names the request; cleaned.
     pub request_id: Option<String>,
+    /// Whether the body says of itself that it is JSON.
+    pub is_json: bool,
+    /// Whether the server asks to come back later (`Retry-After`).
+    pub asks_to_wait: bool,
     /// The body, at most [`Answer::MAX_BODY_BYTES`].
     pub body: Zeroizing<Vec<u8>>,
 }

@@ -1,10 +1,19 @@
 //! The account database of the host, asked through NSS (`getpwnam_r`).
 
-/// What the login needs to know of an account.
+/// What the account database says to a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Account {
-    /// The numeric user id.
-    pub uid: u32,
+pub enum Lookup {
+    /// An account of exactly this name.
+    Account {
+        /// Its numeric user id.
+        uid: u32,
+    },
+    /// An account of another name: databases may match more loosely than byte
+    /// by byte (case, aliases, domains), and whoever answers to two names could
+    /// log in as somebody else.
+    OtherSpelling,
+    /// Nobody.
+    Unknown,
 }
 
 /// The account database itself failed, which is no "unknown".
@@ -12,20 +21,17 @@ pub struct Account {
 #[error("the account database did not answer: {0}")]
 pub struct AccountsUnavailable(String);
 
-/// Looks up the account of exactly this name.
-///
-/// An account database may match names more loosely than byte by byte (case,
-/// aliases, domains). One that gives back another name than it was asked for
-/// is taken as not knowing the name.
+/// Looks a name up.
 ///
 /// # Errors
 /// [`AccountsUnavailable`] when the database itself fails.
-pub fn find_account(name: &str) -> Result<Option<Account>, AccountsUnavailable> {
+pub fn find_account(name: &str) -> Result<Lookup, AccountsUnavailable> {
     match nix::unistd::User::from_name(name) {
-        Ok(Some(user)) if user.name == name => Ok(Some(Account {
+        Ok(Some(user)) if user.name == name => Ok(Lookup::Account {
             uid: user.uid.as_raw(),
-        })),
-        Ok(_) => Ok(None),
+        }),
+        Ok(Some(_)) => Ok(Lookup::OtherSpelling),
+        Ok(None) => Ok(Lookup::Unknown),
         Err(errno) => Err(AccountsUnavailable(errno.to_string())),
     }
 }
@@ -82,7 +88,10 @@ mod tests {
 
     #[test]
     fn root_is_found_and_nonsense_is_not() {
-        assert_eq!(find_account("root").unwrap(), Some(Account { uid: 0 }));
-        assert_eq!(find_account("no-such-account-here").unwrap(), None);
+        assert_eq!(find_account("root").unwrap(), Lookup::Account { uid: 0 });
+        assert_eq!(
+            find_account("no-such-account-here").unwrap(),
+            Lookup::Unknown
+        );
     }
 }

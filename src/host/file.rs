@@ -65,7 +65,7 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// The [`FileFault`] that keeps it from being used.
 pub fn read_trusted_file(path: &Path, kind: FileKind) -> Result<Zeroizing<Vec<u8>>, FileFault> {
     let unreadable = |error: std::io::Error| {
-        if super::is_host_failure(&error) {
+        if super::is_host_failure(&error) && error.kind() != std::io::ErrorKind::PermissionDenied {
             FileFault::HostFailed(error.to_string())
         } else {
             FileFault::Unreadable(error.to_string())

@@ -3,7 +3,7 @@
 mod account;
 mod file;
 
-pub use account::{Account, AccountsUnavailable, find_account, impossible_name};
+pub use account::{AccountsUnavailable, Lookup, find_account, impossible_name};
 pub use file::{FileFault, FileKind, read_trusted_file};
 
 /// The host's name, cleaned, for the log of authentik; `localhost` where the
@@ -18,11 +18,21 @@ pub fn host_name() -> String {
         .unwrap_or_else(|| "localhost".into())
 }
 
-/// Whether the host itself has run out of something: descriptors or memory.
+/// Whether the host itself is in the way: it has run out of descriptors, memory
+/// or ports, or a filter of its own forbids the connection. Each of these a
+/// local user may be able to bring about.
 #[must_use]
 pub fn is_host_failure(error: &std::io::Error) -> bool {
     matches!(
         error.raw_os_error(),
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS)
+        Some(
+            libc::EMFILE
+                | libc::ENFILE
+                | libc::ENOMEM
+                | libc::ENOBUFS
+                | libc::EADDRNOTAVAIL
+                | libc::EPERM
+                | libc::EACCES
+        )
     )
 }

@@ -31,6 +31,9 @@ pub(super) fn server_fault(error: &Error, login_is_over: bool) -> ServerFault {
             None if is_closed(error) => ServerFault::Connection("the server closed it".into()),
             None => ServerFault::Connection(text::one_line(&error.to_string(), MAX_TEXT)),
         },
+        Error::ConnectProxyFailed(answer) => {
+            ServerFault::ProxyRefused(text::one_line(answer, MAX_TEXT))
+        }
         Error::ConnectionFailed => ServerFault::Connection("no address answered".into()),
         Error::BodyExceedsLimit(_) => ServerFault::Nonsense("the answer is too large".into()),
         Error::Protocol(_) | Error::Http(_) | Error::LargeResponseHeader(..) => {

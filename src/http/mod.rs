@@ -1,6 +1,7 @@
 //! HTTPS to one server: trust, limits, cookies, and redirects that are judged
 //! and never followed here.
 
+mod bounded;
 mod cookies;
 mod fault;
 mod resolver;
@@ -23,7 +24,9 @@ use crate::config::{Config, ConfigError, Place, ServerUrl};
 use crate::deadline::Deadline;
 use crate::error::ServerFault;
 use crate::flow::{Answer, Redirect, Transport};
+use crate::pam::StopWatch;
 use crate::text;
+use bounded::{BoundedConnector, RequestDeadline};
 use cookies::Cookies;
 use resolver::OnceResolver;
 
@@ -48,6 +51,7 @@ pub struct HttpsTransport {
     cookies: Cookies,
     request_timeout: Duration,
     deadline: Deadline,
+    request_deadline: RequestDeadline,
     trace: Trace,
 }
 
@@ -92,9 +96,11 @@ impl HttpsTransport {
             .accept("application/json")
             .tls_config(tls)
             .build();
+        let request_deadline = RequestDeadline::new();
         let connector =
             ().chain(ConnectProxyConnector::default())
                 .chain(TcpConnector::default())
+                .chain(BoundedConnector(request_deadline.clone()))
                 .chain(RustlsConnector::default());
         let (peer, port) = match &config.proxy {
             Some(proxy) => (proxy.host(), proxy.port()),
@@ -116,6 +122,7 @@ impl HttpsTransport {
             cookies: Cookies::default(),
             request_timeout: config.request_timeout,
             deadline,
+            request_deadline,
             trace,
         })
     }
@@ -127,6 +134,8 @@ impl HttpsTransport {
         }
         let timeout = left.min(self.request_timeout);
         let target = format!("{}{path}", self.url);
+        let watch = StopWatch::begin();
+        self.request_deadline.begin(timeout);
         let begun = Instant::now();
         let result = match body {
             None => {
@@ -158,8 +167,14 @@ impl HttpsTransport {
         };
         let answer = result.and_then(|response| self.read(path, response));
         let method = if body.is_some() { "POST" } else { "GET" };
-        let answer = answer
-            .map_err(|error| fault::server_fault(&error, self.deadline.remaining().is_zero()));
+        let answer = answer.map_err(|error| {
+            let fault = fault::server_fault(&error, self.deadline.remaining().is_zero());
+            match fault {
+                ServerFault::Timeout(limit) if watch.was_stopped() => ServerFault::Stopped(limit),
+                fault => fault,
+            }
+        });
+        drop(watch);
         let outcome = answer
             .as_ref()
             .map(|answer| (answer.status, answer.body.len()));
@@ -194,6 +209,11 @@ impl HttpsTransport {
         let redirect = text_of("location")
             .filter(|_| (300..400).contains(&status))
             .map(|location| self.judge_redirect(path, &location));
+        let is_json = text_of("content-type").is_some_and(|kind| {
+            let kind = kind.split(';').next().unwrap_or_default().trim();
+            kind.eq_ignore_ascii_case("application/json")
+        });
+        let asks_to_wait = response.headers().contains_key(header::RETRY_AFTER);
         let request_id = text_of("x-authentik-id").map(|id| text::one_line(&id, 64));
         let body = Zeroizing::new(
             response
@@ -206,6 +226,8 @@ impl HttpsTransport {
             status,
             redirect,
             request_id,
+            is_json,
+            asks_to_wait,
             body,
         })
     }

@@ -47,18 +47,14 @@ impl OnceResolver {
         }
     }
 
-    fn look_up(&self) -> Result<Vec<SocketAddr>, Error> {
+    fn look_up(&self, limit: Duration) -> Result<Vec<SocketAddr>, Error> {
         let begun = Instant::now();
-        let found = with_bounded_dns(self.limit, || {
-            (self.host.as_str(), self.port).to_socket_addrs()
-        });
+        let found = with_bounded_dns(limit, || (self.host.as_str(), self.port).to_socket_addrs());
         match found {
             Ok(addresses) => Ok(addresses.take(MAX_ADDRESSES).collect()),
             Err(error) if is_host_failure(&error) => Err(Error::Io(error)),
-            Err(_) if begun.elapsed() >= self.limit => Err(Error::Timeout(Timeout::Resolve)),
-            // Io is taken for the connection; this keeps the two apart, and
-            // getaddrinfo's own words say little more.
-            Err(_) => Err(Error::HostNotFound),
+            Err(_) if begun.elapsed() >= limit => Err(Error::Timeout(Timeout::Resolve)),
+            Err(_) => Err(what_the_host_lacks().map_or(Error::HostNotFound, Error::Io)),
         }
     }
 }
@@ -70,12 +66,12 @@ impl Resolver for OnceResolver {
         &self,
         _uri: &Uri,
         _config: &Config,
-        _timeout: NextTimeout,
+        timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
         let addresses = match self.addresses.get() {
             Some(addresses) => addresses,
             None => {
-                let found = self.look_up()?;
+                let found = self.look_up(self.limit.min(*timeout.after))?;
                 self.addresses.get_or_init(|| found)
             }
         };
@@ -88,4 +84,11 @@ impl Resolver for OnceResolver {
         }
         Ok(resolved)
     }
+}
+
+/// getaddrinfo tells a host without descriptors from a name server that is
+/// silent only now and then: a socket of our own tells the rest.
+fn what_the_host_lacks() -> Option<std::io::Error> {
+    let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0));
+    socket.err().filter(is_host_failure)
 }

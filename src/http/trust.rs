@@ -4,10 +4,14 @@
 
 use std::path::Path;
 
+use rustls::RootCertStore;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, parse_pem};
 
 use crate::config::{AbsolutePath, ClientFiles, ConfigError, Place};
 use crate::host::{FileKind, read_trusted_file};
+use crate::text;
 
 /// Where the distributions keep their bundles: Debian, Alpine and Arch; Fedora
 /// and RHEL; openSUSE; older RHEL.
@@ -50,6 +54,22 @@ pub(super) fn client_certificate(files: &ClientFiles) -> Result<ClientCert, Conf
         .map_err(|fault| ConfigError::file(path, &fault))?;
     let key = PrivateKey::from_pem(&pem)
         .map_err(|_| wrong("holds no private key in PEM form without a passphrase"))?;
+    // ureq takes for granted that the two fit; a renewal that is half done must
+    // not become a panic.
+    let der = PrivateKeyDer::try_from(key.der())
+        .map_err(|_| wrong("holds a private key of an unknown form"))?;
+    let certificates = chain
+        .iter()
+        .map(|certificate| CertificateDer::from_slice(certificate.der()).into_owned());
+    let provider = rustls::crypto::ring::default_provider();
+    CertifiedKey::from_der(certificates.collect(), der.clone_key(), &provider)
+        .and_then(|certified| certified.keys_match())
+        .map_err(|error| {
+            let reason = text::one_line(&error.to_string(), 120);
+            wrong(&format!(
+                "does not fit client_cert, or is of a kind that cannot be used: {reason}"
+            ))
+        })?;
     Ok(ClientCert::new_with_certs(&chain, key))
 }
 
@@ -69,7 +89,11 @@ fn read_certificates(path: &Path) -> Result<Vec<Certificate<'static>>, ConfigErr
             }
         }
     }
-    if certificates.is_empty() {
+    let ders = certificates
+        .iter()
+        .map(|certificate| CertificateDer::from_slice(certificate.der()));
+    let (usable, _) = RootCertStore::empty().add_parsable_certificates(ders);
+    if usable == 0 {
         return Err(wrong(
             "holds no certificate; it needs the CA's in PEM form, which begins with -----BEGIN CERTIFICATE-----",
         ));

@@ -36,7 +36,7 @@ mod glibc {
     struct State {
         retrans: c_int,
         retry: c_int,
-        _options: c_ulong,
+        options: c_ulong,
         nscount: c_int,
     }
 
@@ -47,16 +47,31 @@ mod glibc {
         fn __res_init() -> c_int;
     }
 
+    /// Ask by TCP, which glibc reads without any limit of time.
+    const USEVC: c_ulong = 0x0000_0008;
+    /// Take an answer that was cut short, instead of asking again by TCP:
+    /// whoever answers so and then says nothing would hold a login for ever.
+    const IGNORE_TRUNCATED: c_ulong = 0x0000_0020;
+    /// Look a name with a dot up below the domains of the search list, too: a
+    /// dead name server would be waited for once more for each of them.
+    const SEARCH: c_ulong = 0x0000_0200;
+    /// Tell servers that answers may be longer than 512 bytes, so that they
+    /// need not cut them short.
+    const EDNS0: c_ulong = 0x0010_0000;
+
     /// The settings as they were, set back when dropped.
     pub(super) struct Wait {
         retrans: c_int,
         retry: c_int,
+        options: c_ulong,
     }
 
     impl Wait {
         pub(super) fn set(limit: Duration) -> Option<Self> {
+            // A locker that runs for weeks must not ask the name servers of a
+            // network it has left: glibc reads resolv.conf anew by itself only
+            // while nobody has changed the settings, as is done below.
             // SAFETY: takes nothing, and works on the calling thread's own state.
-            // It keeps what the program has set there and reads resolv.conf anew.
             if unsafe { __res_init() } != 0 {
                 return None;
             }
@@ -64,6 +79,7 @@ mod glibc {
             let before = Self {
                 retrans: state.retrans,
                 retry: state.retry,
+                options: state.options,
             };
             // The wait for the n-th of k servers is retrans << n, divided by k
             // from the second on: one server waits retrans * retry, three wait
@@ -71,6 +87,7 @@ mod glibc {
             let third = c_int::try_from(limit.as_secs() / 3).unwrap_or(c_int::MAX);
             state.retrans = third.max(1);
             state.retry = if state.nscount > 1 { 1 } else { 2 };
+            state.options = (state.options | IGNORE_TRUNCATED | EDNS0) & !(USEVC | SEARCH);
             Some(before)
         }
 
@@ -89,6 +106,7 @@ mod glibc {
             if let Some(state) = Self::state() {
                 state.retrans = self.retrans;
                 state.retry = self.retry;
+                state.options = self.options;
             }
         }
     }

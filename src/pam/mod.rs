@@ -4,9 +4,11 @@
 mod codes;
 mod dns;
 mod guard;
+mod stopped;
 mod transaction;
 
 pub use codes::{code, success};
 pub use dns::with_bounded_dns;
 pub use guard::guarded;
+pub use stopped::StopWatch;
 pub use transaction::{Transaction, UserName};

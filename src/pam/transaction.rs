@@ -28,8 +28,13 @@ unsafe extern "C" {
 /// `PAM_AUTHTOK` of `<security/_pam_types.h>`.
 const ITEM_AUTHTOK: c_int = 6;
 
-/// Under which name a verdict is kept on the handle.
-const KEPT: &str = "pam_authentik_flow.verdict";
+/// Under which name a verdict is kept on the handle. It carries an address of
+/// this very library: another build of the module in the same stack could keep
+/// something of another shape.
+fn kept_name() -> String {
+    static HERE: u8 = 0;
+    format!("pam_authentik_flow.verdict.{:p}", &raw const HERE)
+}
 
 /// How long a server that could not be reached is taken to be down on one handle.
 const KEPT_FOR: Duration = Duration::from_secs(60);
@@ -131,9 +136,9 @@ impl<'h> Transaction<'h> {
     /// The verdict that was kept on this handle for `subject`, if it still holds.
     #[must_use]
     pub fn kept_verdict(&self, subject: &str) -> Option<LoginError> {
-        // SAFETY: only keep_verdict stores under this name, which carries the
-        // module's own, and it stores a Kept.
-        let kept = unsafe { self.handle.get_data::<Kept>(KEPT) }.ok()?;
+        // SAFETY: only keep_verdict of this very library stores under this name,
+        // and it stores a Kept.
+        let kept = unsafe { self.handle.get_data::<Kept>(&kept_name()) }.ok()?;
         let holds = match kept.error {
             LoginError::Server { .. } => kept.at.elapsed() < KEPT_FOR,
             _ => true,
@@ -150,7 +155,7 @@ impl<'h> Transaction<'h> {
             at: Instant::now(),
         };
         // A handle without memory for it only means that it is asked again.
-        let _ = self.handle.set_data(KEPT, Box::new(kept));
+        let _ = self.handle.set_data(&kept_name(), Box::new(kept));
     }
 
     fn converse(

@@ -118,7 +118,8 @@ pub(super) fn answer(
     let details: Details<'_> = challenge.details().map_err(nonsense)?;
     let way = choose(&details)?;
     let mut lead = None;
-    if rejected > 0 && !std::mem::take(&mut stages.codes.selecting) {
+    let was_selecting = std::mem::take(&mut stages.codes.selecting);
+    if rejected > 0 && !was_selecting {
         stages.codes.refused_by_server(stages.prompts.attempts)?;
         lead = challenge.error_words();
     }

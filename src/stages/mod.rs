@@ -24,6 +24,8 @@ pub struct Stages<'a> {
     deadline: Deadline,
     /// The password that was sent last: a code that equals it is not sent.
     password: Option<Secret>,
+    /// Whether an earlier module of the stack had asked for it.
+    password_of_stack: bool,
     codes: authenticator_validate::Codes,
 }
 
@@ -42,6 +44,7 @@ impl<'a> Stages<'a> {
             user,
             deadline,
             password: None,
+            password_of_stack: false,
             codes: authenticator_validate::Codes::default(),
         }
     }
@@ -59,13 +62,14 @@ impl<'a> Stages<'a> {
             ),
             (FirstPass::Try, 0) => self.conversation.stack_authtok(),
             // The stack's password was refused; now the person is asked, once.
-            (FirstPass::Try, 1) if self.password == self.conversation.stack_authtok() => None,
+            (FirstPass::Try, 1) if self.password_of_stack => None,
             (_, 0) => None,
             _ => {
                 let words = challenge.error_words();
                 return Err(LoginError::Rejected { what: WHAT, words });
             }
         };
+        self.password_of_stack = from_stack.is_some();
         let password = match from_stack {
             Some(password) => password,
             None => {

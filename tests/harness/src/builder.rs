@@ -167,6 +167,16 @@ impl Pam {
         )
     }
 
+    /// Types this at a visible prompt, after a while.
+    pub fn answer_visible_after(self, answer: &str, delay: Duration) -> Pam {
+        self.answer(
+            Some(Style::EchoOn),
+            None,
+            Answer::Text(answer.to_owned()),
+            delay,
+        )
+    }
+
     /// Sends these bytes at any prompt.
     pub fn answer_bytes(self, bytes: &[u8]) -> Pam {
         self.answer(None, None, Answer::Bytes(bytes.to_owned()), Duration::ZERO)

@@ -110,6 +110,10 @@ pub struct ProcessOptions {
     /// The working directory.
     #[serde(default)]
     pub cwd: Option<PathBuf>,
+    /// The process is stopped after so many milliseconds, for so many, as by
+    /// Ctrl-Z and `fg`.
+    #[serde(default)]
+    pub stopped: Option<(u64, u64)>,
     /// The umask.
     #[serde(default)]
     pub umask: Option<u32>,

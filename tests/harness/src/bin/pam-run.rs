@@ -85,6 +85,19 @@ fn arrange_process(options: &ProcessOptions) -> Result<(), String> {
         std::env::set_current_dir(directory)
             .map_err(|e| format!("{}: {e}", directory.display()))?;
     }
+    if let Some((after, stopped_for)) = options.stopped {
+        // Whoever runs su may stop it: here a child of ours does.
+        let seconds = |millis: u64| format!("{}.{:03}", millis / 1000, millis % 1000);
+        std::process::Command::new("/bin/sh")
+            .arg("-c")
+            .arg("sleep \"$1\"; kill -STOP \"$3\"; sleep \"$2\"; kill -CONT \"$3\"")
+            .args(["sh", &seconds(after), &seconds(stopped_for)])
+            .arg(std::process::id().to_string())
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .map_err(|e| format!("/bin/sh: {e}"))?;
+    }
     if let Some(mask) = options.umask {
         umask(Mode::from_bits_truncate(mask));
     }

@@ -109,6 +109,19 @@ fn a_client_certificate_is_shown_where_one_is_asked_for() {
         .authenticate()
         .run();
     expect(&outcome, "PAM_SERVICE_ERR", &["holds no private key"]);
+    // A renewal that is half done: the key of another certificate.
+    let other = Double::start();
+    let outcome = bench
+        .pam("linux-login", "alice")
+        .file("client.pem", certificate)
+        .file("client.key", other.client_identity().1)
+        .authenticate()
+        .run();
+    expect(
+        &outcome,
+        "PAM_SERVICE_ERR",
+        &["client.key: does not fit client_cert"],
+    );
 }
 
 #[test]
@@ -210,4 +223,30 @@ fn somebody_without_an_account_may_be_let_in_and_is_logged_by_name_then() {
         "PAM_SUCCESS",
         &["user=guest1"],
     );
+}
+
+/// A proxy that says one byte now and then to CONNECT holds nobody up.
+#[test]
+fn a_proxy_that_dribbles_is_a_proxy_that_is_down() {
+    pam_harness::require_isolation!();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port for the proxy");
+    let port = listener.local_addr().expect("the proxy's address").port();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                for byte in b"HTTP/1.1 200 OK".iter().cycle().take(60) {
+                    std::thread::sleep(std::time::Duration::from_millis(200));
+                    if client.write_all(&[*byte]).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let bench = Bench::new()
+        .top(&format!("proxy = \"http://127.0.0.1:{port}\""))
+        .top("request_timeout = \"1s\"");
+    let outcome = bench.log_in("linux-login", "alice", &[]);
+    expect(&outcome, "PAM_AUTHINFO_UNAVAIL", &["longer than"]);
+    assert!(outcome.durations().iter().all(|took| took.as_secs() < 3));
 }

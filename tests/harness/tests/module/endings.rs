@@ -2,7 +2,7 @@
 //! who has proved to be that very person. Each is refused.
 
 use crate::bench::{Bench, PASSWORD, expect};
-use authentik_double::{Double, Flow, UserLogin, Version};
+use authentik_double::{Double, Fault, Flow, Match, UserLogin, Version};
 
 /// Flow, what is typed, code, and what the log says.
 const DANGEROUS: &[(&str, &[&str], &str, &str)] = &[
@@ -248,4 +248,38 @@ fn doubt_about_whose_session_it_is_is_a_refusal() {
             outcome.transcript()
         );
     }
+}
+
+/// serde reads an array as a structure, field by field: nobody meant to say that.
+#[test]
+fn an_array_in_the_place_of_an_object_is_a_refusal() {
+    pam_harness::require_isolation!();
+    let group = serde_json::json!({"name": "linux-admins", "pk": "x"});
+    for me in [
+        serde_json::json!([["alice", true, "internal", [group]], null]),
+        serde_json::json!({"user": ["alice", true, "internal", [group]]}),
+        serde_json::json!({"user": {"username": "alice", "is_active": true, "type": "internal", "groups": [["linux-admins", "x"]]}}),
+    ] {
+        let bench = Bench::new();
+        let fault = Fault::on(Match::get("users/me"));
+        bench.double.inject(fault.json(200, &me));
+        let outcome = bench.log_in("linux-login", "alice", &[PASSWORD]);
+        expect(
+            &outcome,
+            "PAM_AUTH_ERR",
+            &["does not say whose session it is"],
+        );
+    }
+    let bench = Bench::new();
+    let fault = Fault::on(Match::get("users/me"));
+    bench.double.inject(fault.answer(
+        200,
+        "text/html",
+        r#"{"user": {"username": "alice", "is_active": true, "type": "internal", "groups": []}}"#,
+    ));
+    expect(
+        &bench.log_in("linux-login", "alice", &[PASSWORD]),
+        "PAM_AUTH_ERR",
+        &["not JSON by its own words"],
+    );
 }

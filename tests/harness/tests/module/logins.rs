@@ -232,3 +232,18 @@ fn nothing_secret_is_logged_at_any_level() {
         }
     }
 }
+
+/// A connection that has idled may be closed at any moment, and a POST that met
+/// the end of it could not be sent again.
+#[test]
+fn an_answer_goes_over_a_fresh_connection_once_somebody_has_typed() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let outcome = bench
+        .pam("linux-login", "alice")
+        .answer_secret_after(PASSWORD, std::time::Duration::from_millis(1200))
+        .authenticate()
+        .run();
+    expect(&outcome, "PAM_SUCCESS", &[]);
+    assert_eq!(bench.double.connections(), 2);
+}

@@ -66,6 +66,8 @@ fn the_stacks_password_is_tried_or_used_as_the_arguments_say() {
         }
     }
     let bench = Bench::new().arguments("try_first_pass");
+    let outcome = bench.log_in("linux-login", "alice", &["asked once"]);
+    expect(&outcome, "PAM_AUTH_ERR", &[]);
     expect(
         &bench.log_in("linux-login", "alice", &[PASSWORD]),
         "PAM_SUCCESS",

@@ -55,6 +55,7 @@ fn user(bench: Bench, name: &str, secrets: &[&str]) -> Outcome {
     outcome
 }
 
+const NOT_ACCEPTED: &str = "That password was not accepted.";
 const NOT_SET_UP: &str = "not set up correctly on this host";
 const UNREACHABLE: &str = "cannot be reached or does not answer";
 const UNCONFIRMED: &str = "did not confirm who you are";
@@ -65,21 +66,21 @@ const TABLE: &[Row] = &[
         cause: "a wrong password",
         code: "PAM_AUTH_ERR",
         line: "authentik refused the password: \\\"Invalid password\\\"",
-        words: "Invalid password",
+        words: NOT_ACCEPTED,
         run: || flow("linux-login", &["nope"]),
     },
     Row {
         cause: "a wrong password, with the name",
         code: "PAM_AUTH_ERR",
         line: "authentik refused the password",
-        words: "Failed to authenticate.",
+        words: NOT_ACCEPTED,
         run: || flow("linux-combined", &["nope"]),
     },
     Row {
         cause: "an empty password",
         code: "PAM_AUTH_ERR",
         line: "the password was empty and was not sent",
-        words: "",
+        words: NOT_ACCEPTED,
         run: || {
             let bench = Bench::new();
             let outcome = bench.log_in("linux-login", "alice", &[""]);
@@ -322,35 +323,35 @@ const TABLE: &[Row] = &[
         cause: "no such account",
         code: "PAM_USER_UNKNOWN",
         line: "user=(unknown)",
-        words: "",
+        words: NOT_ACCEPTED,
         run: || user(Bench::new(), "hunter2", &["x"]),
     },
     Row {
         cause: "a name with a newline",
         code: "PAM_USER_UNKNOWN",
         line: "user=(unknown)",
-        words: "",
+        words: NOT_ACCEPTED,
         run: || user(Bench::new(), "alice\nforged", &["x"]),
     },
     Row {
         cause: "a name with look-alike letters",
         code: "PAM_USER_UNKNOWN",
         line: "it is not ASCII",
-        words: "",
+        words: NOT_ACCEPTED,
         run: || user(Bench::new(), "\u{430}lice", &["x"]),
     },
     Row {
         cause: "a path for a name",
         code: "PAM_USER_UNKNOWN",
         line: "it holds : or /",
-        words: "",
+        words: NOT_ACCEPTED,
         run: || user(Bench::new(), "../../etc/passwd", &[""]),
     },
     Row {
         cause: "a name of 64 KiB",
         code: "PAM_USER_UNKNOWN",
         line: "longer than 255 bytes",
-        words: "",
+        words: NOT_ACCEPTED,
         run: || user(Bench::new(), &"a".repeat(65_536), &["x"]),
     },
     // The server and the way to it, before a person had a hand in it.
@@ -471,6 +472,131 @@ const TABLE: &[Row] = &[
                     .answer(302, "text/html", "")
                     .header("Location", "https://evil.example/api?secret=1")
             })
+        },
+    },
+    Row {
+        cause: "status 403, first of all",
+        code: "PAM_AUTH_ERR",
+        line: "HTTP status 403",
+        words: UNREACHABLE,
+        run: || first(|fault| fault.answer(403, "text/html", "")),
+    },
+    Row {
+        cause: "a 503 that asks to come back later",
+        code: "PAM_AUTH_ERR",
+        line: "throttles",
+        words: "is busy",
+        run: || {
+            first(|fault| {
+                fault
+                    .answer(503, "text/html", "")
+                    .header("Retry-After", "60")
+            })
+        },
+    },
+    Row {
+        cause: "a process that was stopped past a limit",
+        code: "PAM_AUTH_ERR",
+        line: "request_timeout passed while the process was stopped",
+        words: "took too long",
+        run: || {
+            let bench = Bench::new().top("request_timeout = \"1s\"");
+            bench
+                .double
+                .inject(Fault::on(Match::get("executor")).never_answer());
+            let process = pam_harness::script::ProcessOptions {
+                stopped: Some((300, 1500)),
+                ..Default::default()
+            };
+            bench
+                .pam("linux-login", "alice")
+                .process(process)
+                .authenticate()
+                .run()
+        },
+    },
+    Row {
+        cause: "somebody who takes long to say who they are",
+        code: "PAM_AUTH_ERR",
+        line: "longer than login_timeout",
+        words: "took too long",
+        run: || {
+            let bench = Bench::new()
+                .top("login_timeout = \"1s\"")
+                .section("[user]\n");
+            let slow = std::time::Duration::from_millis(1200);
+            bench
+                .pam_for("sshd", "linux-login")
+                .answer_visible_after("alice", slow)
+                .authenticate()
+                .run()
+        },
+    },
+    Row {
+        cause: "a redirect to another path",
+        code: "PAM_AUTH_ERR",
+        line: "redirects away from the executor, to /api/v3/flows/executor/other/",
+        words: UNREACHABLE,
+        run: || {
+            later(|fault| {
+                fault
+                    .answer(302, "text/html", "")
+                    .header("Location", "/api/v3/flows/executor/other/?query=")
+            })
+        },
+    },
+    Row {
+        cause: "errors beside a stage that goes on",
+        code: "PAM_AUTH_ERR",
+        line: "authentik refused the password: \\\"No.\\\"",
+        words: NOT_ACCEPTED,
+        run: || {
+            later(|fault| {
+                fault.json(
+                    200,
+                    &serde_json::json!({
+                        "component": "ak-stage-dummy",
+                        "response_errors": {"password": [{"string": "No.", "code": "invalid"}]},
+                    }),
+                )
+            })
+        },
+    },
+    Row {
+        cause: "JSON that does not say it is",
+        code: "PAM_AUTHINFO_UNAVAIL",
+        line: "not JSON by its own words",
+        words: UNREACHABLE,
+        run: || {
+            first(|fault| fault.answer(200, "text/html", "{\"component\": \"xak-flow-redirect\"}"))
+        },
+    },
+    Row {
+        cause: "a CA file of certificates that are none",
+        code: "PAM_SERVICE_ERR",
+        line: "holds no certificate",
+        words: NOT_SET_UP,
+        run: || {
+            let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+            let bench = Bench::new().top("ca_file = \"{dir}/junk.pem\"");
+            bench
+                .pam("linux-login", "alice")
+                .file("junk.pem", junk)
+                .authenticate()
+                .run()
+        },
+    },
+    Row {
+        cause: "a password for a name, where [user] allow is set",
+        code: "PAM_IGNORE",
+        line: "user=(unknown)",
+        words: "",
+        run: || {
+            user(
+                Bench::new().section("[user]\nallow = [\"bob\"]\n"),
+                "hunter2",
+                &[],
+            )
         },
     },
     // … and after.
