@@ -1,0 +1,62 @@
+//! What a row of the table is, and what rows share.
+
+use authentik_double::{Certificate, Double, Fault, Match};
+use pam_harness::Outcome;
+
+use crate::bench::{Bench, PASSWORD};
+
+/// One row: what happened, and what it must come to.
+#[derive(Clone, Copy)]
+pub(super) struct Row {
+    pub(super) cause: &'static str,
+    pub(super) code: &'static str,
+    pub(super) line: &'static str,
+    pub(super) words: &'static str,
+    pub(super) run: fn() -> Outcome,
+}
+
+pub(super) fn flow(flow: &str, secrets: &[&str]) -> Outcome {
+    Bench::new().log_in(flow, "alice", secrets)
+}
+
+/// Before anything of a person was sent: the very first request goes wrong.
+pub(super) fn first(fault: impl FnOnce(Fault) -> Fault) -> Outcome {
+    let bench = Bench::new().top("request_timeout = \"1s\"");
+    bench
+        .double
+        .inject(fault(Fault::on(Match::get("executor"))));
+    bench.log_in("linux-login", "alice", &[])
+}
+
+/// After it: the answer to the password goes wrong.
+pub(super) fn later(fault: impl FnOnce(Fault) -> Fault) -> Outcome {
+    let bench = Bench::new().top("request_timeout = \"1s\"");
+    bench
+        .double
+        .inject(fault(Fault::on(Match::post("executor").nth(2))));
+    bench.log_in("linux-login", "alice", &[PASSWORD])
+}
+
+pub(super) fn certificate(certificate: Certificate) -> Outcome {
+    Bench::with(Double::builder().certificate(certificate)).log_in("linux-login", "alice", &[])
+}
+
+pub(super) fn configured(text: &'static str) -> Outcome {
+    let bench = Bench::new();
+    bench
+        .pam("linux-login", "alice")
+        .config(text)
+        .authenticate()
+        .run()
+}
+
+pub(super) fn user(bench: Bench, name: &str, secrets: &[&str]) -> Outcome {
+    let outcome = bench.log_in("linux-login", name, secrets);
+    assert_eq!(bench.requests(), [""; 0], "nothing is sent for {name:?}");
+    outcome
+}
+
+pub(super) const NOT_ACCEPTED: &str = "That password was not accepted.";
+pub(super) const NOT_SET_UP: &str = "not set up correctly on this host";
+pub(super) const UNREACHABLE: &str = "cannot be reached or does not answer";
+pub(super) const UNCONFIRMED: &str = "did not confirm who you are";
