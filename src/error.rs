@@ -187,9 +187,10 @@ pub enum ServerFault {
     /// A limit of the configuration passed.
     #[error("the authentik server took longer than {0}")]
     Timeout(&'static str),
-    /// A limit passed, and the process was stopped meanwhile.
-    #[error("{0} passed while the process was stopped")]
-    Stopped(&'static str),
+    /// Something failed, and the process was stopped meanwhile: a limit passed, or
+    /// the server closed a connection on which nothing came.
+    #[error("{0}, but the process was stopped meanwhile")]
+    Stopped(String),
     /// `login_timeout` passed, for whatever reason.
     #[error("the login took longer than login_timeout")]
     LoginTimeout,

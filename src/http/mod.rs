@@ -169,9 +169,10 @@ impl HttpsTransport {
         let method = if body.is_some() { "POST" } else { "GET" };
         let answer = answer.map_err(|error| {
             let fault = fault::server_fault(&error, self.deadline.remaining().is_zero());
-            match fault {
-                ServerFault::Timeout(limit) if watch.was_stopped() => ServerFault::Stopped(limit),
-                fault => fault,
+            if watch.was_stopped() {
+                ServerFault::Stopped(fault.to_string())
+            } else {
+                fault
             }
         });
         drop(watch);

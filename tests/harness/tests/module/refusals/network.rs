@@ -149,13 +149,35 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         cause: "a process that was stopped past a limit",
         code: "PAM_AUTH_ERR",
-        line: "request_timeout passed while the process was stopped",
+        line: "took longer than request_timeout, but the process was stopped meanwhile",
         words: "took too long",
         run: || {
             let bench = Bench::new().top("request_timeout = \"1s\"");
             bench
                 .double
                 .inject(Fault::on(Match::get("executor")).never_answer());
+            let process = pam_harness::script::ProcessOptions {
+                stopped: Some((300, 1500)),
+                ..Default::default()
+            };
+            bench
+                .pam("linux-login", "alice")
+                .process(process)
+                .authenticate()
+                .run()
+        },
+    },
+    Row {
+        cause: "a process that was stopped until the server hung up",
+        code: "PAM_AUTH_ERR",
+        line: "the server closed it, but the process was stopped meanwhile",
+        words: "took too long",
+        run: || {
+            let bench = Bench::new();
+            let fault = Fault::on(Match::get("executor"));
+            bench
+                .double
+                .inject(fault.delay(std::time::Duration::from_millis(800)).close());
             let process = pam_harness::script::ProcessOptions {
                 stopped: Some((300, 1500)),
                 ..Default::default()
