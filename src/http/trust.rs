@@ -62,14 +62,14 @@ pub(super) fn client_certificate(files: &ClientFiles) -> Result<ClientCert, Conf
         .iter()
         .map(|certificate| CertificateDer::from_slice(certificate.der()).into_owned());
     let provider = rustls::crypto::ring::default_provider();
-    CertifiedKey::from_der(certificates.collect(), der.clone_key(), &provider)
-        .and_then(|certified| certified.keys_match())
-        .map_err(|error| {
+    CertifiedKey::from_der(certificates.collect(), der.clone_key(), &provider).map_err(
+        |error| {
             let reason = text::one_line(&error.to_string(), 120);
             wrong(&format!(
                 "does not fit client_cert, or is of a kind that cannot be used: {reason}"
             ))
-        })?;
+        },
+    )?;
     Ok(ClientCert::new_with_certs(&chain, key))
 }
 

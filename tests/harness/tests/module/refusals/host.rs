@@ -92,7 +92,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         cause: "no descriptor left",
         code: "PAM_SYSTEM_ERR",
-        line: "",
+        line: NO_LINE,
         words: "This host could not complete the login",
         run: || {
             let bench = Bench::new();

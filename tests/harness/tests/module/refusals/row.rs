@@ -56,6 +56,8 @@ pub(super) fn user(bench: Bench, name: &str, secrets: &[&str]) -> Outcome {
     outcome
 }
 
+/// Without a descriptor nothing can be logged either.
+pub(super) const NO_LINE: &str = "(none)";
 pub(super) const NOT_ACCEPTED: &str = "That password was not accepted.";
 pub(super) const NOT_SET_UP: &str = "not set up correctly on this host";
 pub(super) const UNREACHABLE: &str = "cannot be reached or does not answer";
