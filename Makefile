@@ -1,10 +1,10 @@
-# make demo: log in to nothing, against a stand-in for authentik.
-# make test: format, lints, all tests.
 # make module: the release .so alone.
+# make demo:   log in to nothing, against a stand-in for authentik;
+#              FLOW=… and LOGIN=… choose another flow and user.
+# make test:   format, lints, all tests, and what was skipped and why.
 
 SHELL := /bin/bash
 CARGO ?= cargo
-export CARGO_TERM_COLOR ?= auto
 
 .PHONY: all module demo test clean
 
@@ -14,12 +14,13 @@ module:
 	@scripts/require toolchain build </dev/null
 	@scripts/module </dev/null
 
-# Nothing before the login reads standard input: the answers may be in it.
+# Nothing before the login reads standard input: the answers may be in it. What
+# is set on make's command line is in the demo's environment.
 demo:
 	@scripts/require toolchain build </dev/null
 	@scripts/module </dev/null
-	@$(CARGO) build --quiet --locked -p pam-harness --bin demo </dev/null
-	@FLOW="$(FLOW)" LOGIN="$(LOGIN)" scripts/run-demo
+	@$(CARGO) build --locked -p pam-harness --bin demo </dev/null >&2
+	@scripts/run-demo
 
 test:
 	@scripts/require toolchain build test </dev/null

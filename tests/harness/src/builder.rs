@@ -1,216 +1,306 @@
-//! Describes a transaction, and has `pam-run` play it.
+//! The way a test describes a transaction.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
-
-use crate::accounts;
+use crate::accounts::{self, Account};
 use crate::codes::{Call, Code, Item, Style, flags};
 use crate::module::Module;
 use crate::outcome::Outcome;
-use crate::runner;
-use crate::script::{Answer, IsolationPlan, ProcessOptions, Report, Script, ScriptedAnswer, Step};
-use crate::stack::{self, Placeholders};
-use crate::syslog::LogSocket;
+use crate::runner::HarnessError;
+use crate::script::{Answer, Limit, ProcessOptions, ScriptedAnswer, Step};
+use crate::stage;
+use std::path::PathBuf;
+use std::time::Duration;
 
-/// One transaction with the real libpam, before it is run.
+/// What is at `/dev/log`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Log {
+    Captured,
+    Missing,
+    Stuck,
+}
+
+/// A transaction with the real libpam, before it is run.
+///
+/// In the texts of [`Pam::stack`], [`Pam::arguments`], [`Pam::config`] and
+/// [`Pam::file`] stand `{module}`, `{config}` and `{dir}` for the paths of the
+/// module, of its configuration, and of the test's private directory; in a
+/// stack also `{arguments}` for the module's arguments, and `{preset}`,
+/// `{capture}` and `{capture_password}` for the lines that set and read
+/// `PAM_AUTHTOK`.
+///
+/// Answers are expected in the order in which they are given here, over all
+/// calls. A prompt without an answer, an answer without its prompt, and one
+/// that does not fit each fail the test.
 #[derive(Clone, Debug)]
 pub struct Pam {
-    pam_run: PathBuf,
-    module: Module,
-    service: String,
-    user: Option<String>,
-    items: Vec<(Item, String)>,
-    stack: String,
-    arguments: String,
-    config: Option<String>,
-    files: Vec<(String, String, u32)>,
-    mode: u32,
-    answers: Vec<ScriptedAnswer>,
-    every_secret: Option<String>,
-    steps: Vec<Step>,
+    pub(crate) module: PathBuf,
+    pub(crate) stack: Option<String>,
+    pub(crate) arguments: String,
+    pub(crate) config: Option<String>,
+    pub(crate) config_mode: u32,
+    /// Name, text, mode.
+    pub(crate) files: Vec<(String, String, u32)>,
+    pub(crate) service: String,
+    pub(crate) user: Option<String>,
+    pub(crate) items: Vec<(Item, String)>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) answers: Vec<ScriptedAnswer>,
+    pub(crate) every_secret: Option<String>,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) overlays: Vec<(PathBuf, String)>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) process: ProcessOptions,
+    pub(crate) log: Log,
+    pub(crate) isolated: bool,
+    pub(crate) uid: Option<u32>,
+    pub(crate) preset_authtok: Option<String>,
+    pub(crate) capture_authtok: bool,
+    pub(crate) timeout: Duration,
+    next_items: Vec<(Item, String)>,
     flags: i32,
-    environment: Vec<(String, String)>,
-    process: ProcessOptions,
-    preset_authtok: Option<String>,
-    capture_authtok: bool,
-    log_is_stuck: bool,
-    log_is_missing: bool,
 }
 
 impl Pam {
-    /// A transaction with `module`.
-    ///
-    /// # Panics
-    /// When `pam-run` is not built.
+    /// A transaction with this module, for the service `test` and no user yet.
     pub fn new(module: &Module) -> Pam {
         Pam {
-            pam_run: runner::pam_run().unwrap_or_else(|why| panic!("{why}")),
-            module: module.clone(),
+            module: module.path().to_owned(),
+            stack: None,
+            arguments: String::from("config={config}"),
+            config: None,
+            config_mode: 0o600,
+            files: Vec::new(),
             service: String::from("test"),
             user: None,
             items: Vec::new(),
-            stack: String::from(stack::DEFAULT),
-            arguments: String::from("config={config}"),
-            config: None,
-            files: Vec::new(),
-            mode: 0o600,
+            steps: Vec::new(),
             answers: Vec::new(),
             every_secret: None,
-            steps: Vec::new(),
-            flags: 0,
+            accounts: accounts::standard(),
+            overlays: Vec::new(),
             environment: Vec::new(),
             process: ProcessOptions::default(),
+            log: Log::Captured,
+            isolated: true,
+            uid: None,
             preset_authtok: None,
             capture_authtok: false,
-            log_is_stuck: false,
-            log_is_missing: false,
+            timeout: Duration::from_secs(120),
+            next_items: Vec::new(),
+            flags: 0,
         }
     }
 
-    /// The service, `test` without it.
-    pub fn service(mut self, service: &str) -> Pam {
-        self.service = service.to_owned();
+    // Who asks, and for whom.
+
+    /// The service's name.
+    pub fn service(mut self, name: &str) -> Pam {
+        self.service = name.to_owned();
         self
     }
 
-    /// `PAM_USER`; unset without it, as `login` leaves it.
-    pub fn user(mut self, user: &str) -> Pam {
-        self.user = Some(user.to_owned());
+    /// `PAM_USER`; unset without it, as login has it: the module asks.
+    pub fn user(mut self, name: &str) -> Pam {
+        self.user = Some(name.to_owned());
         self
     }
 
-    /// `PAM_RHOST`.
-    pub fn rhost(mut self, rhost: &str) -> Pam {
-        self.items.push((Item::Rhost, rhost.to_owned()));
+    /// `PAM_RHOST`; login sets the empty string.
+    pub fn rhost(self, host: &str) -> Pam {
+        self.item(Item::Rhost, host)
+    }
+
+    /// `PAM_TTY`; sshd sets `ssh`.
+    pub fn tty(self, name: &str) -> Pam {
+        self.item(Item::Tty, name)
+    }
+
+    /// `PAM_RUSER`, who asks, for sudo and su.
+    pub fn ruser(self, name: &str) -> Pam {
+        self.item(Item::Ruser, name)
+    }
+
+    /// Any item, set before the first call.
+    pub fn item(mut self, item: Item, value: &str) -> Pam {
+        self.items.push((item, value.to_owned()));
         self
     }
 
-    /// `PAM_TTY`.
-    pub fn tty(mut self, tty: &str) -> Pam {
-        self.items.push((Item::Tty, tty.to_owned()));
+    /// An item that the application sets before the next call that is added.
+    pub fn then_item(mut self, item: Item, value: &str) -> Pam {
+        self.next_items.push((item, value.to_owned()));
         self
     }
 
-    /// The stack. `{module}`, `{arguments}`, `{config}` and `{dir}` stand for
-    /// the module's path, its arguments, the configuration's path, and the
-    /// directory with the other files; `{capture}` for the lines that read
-    /// `PAM_AUTHTOK`.
-    pub fn stack(mut self, stack: &str) -> Pam {
-        self.stack = stack.to_owned();
+    // The stack and the module.
+
+    /// The service's stack, in place of one with the module alone in each of
+    /// the four groups.
+    pub fn stack(mut self, text: &str) -> Pam {
+        self.stack = Some(text.to_owned());
         self
     }
 
-    /// What `{arguments}` stands for: `config={config}` without it.
+    /// The module's arguments, in place of `config={config}`.
     pub fn arguments(mut self, arguments: &str) -> Pam {
         self.arguments = arguments.to_owned();
         self
     }
 
-    /// The text of the configuration, in which `{dir}` stands for its directory.
+    /// The module's configuration, a file with mode 0600.
     pub fn config(mut self, text: &str) -> Pam {
         self.config = Some(text.to_owned());
         self
     }
 
-    /// The permission bits of the configuration, 0600 without it.
+    /// The configuration's permission bits.
     pub fn config_mode(mut self, mode: u32) -> Pam {
-        self.mode = mode;
+        self.config_mode = mode;
         self
     }
 
-    /// Another file beside the configuration, mode 0600.
+    /// Another file in the private directory, with mode 0600.
     pub fn file(self, name: &str, text: &str) -> Pam {
         self.file_with_mode(name, text, 0o600)
     }
 
-    /// Another file beside the configuration, with these permission bits.
+    /// Another file in the private directory, with these permission bits.
     pub fn file_with_mode(mut self, name: &str, text: &str, mode: u32) -> Pam {
         self.files.push((name.to_owned(), text.to_owned(), mode));
         self
     }
 
-    /// Types this at a hidden prompt.
-    pub fn answer_secret(self, answer: &str) -> Pam {
-        self.answer(
-            Some(Style::EchoOff),
-            None,
-            Answer::Text(answer.to_owned()),
-            Duration::ZERO,
-        )
+    // The person.
+
+    /// Answers the next prompt, which must be hidden (`PAM_PROMPT_ECHO_OFF`).
+    pub fn answer_secret(self, text: &str) -> Pam {
+        self.answers_with(Some(Style::EchoOff), Answer::Text(text.to_owned()))
     }
 
-    /// Types this at a hidden prompt, after a while.
-    pub fn answer_secret_after(self, answer: &str, delay: Duration) -> Pam {
-        self.answer(
-            Some(Style::EchoOff),
-            None,
-            Answer::Text(answer.to_owned()),
-            delay,
-        )
+    /// The same; the prompt must contain `part`.
+    pub fn answer_secret_to(self, part: &str, text: &str) -> Pam {
+        self.answer_secret(text).expecting(part)
     }
 
-    /// Types this at a hidden prompt that contains `part`.
-    pub fn answer_secret_to(self, part: &str, answer: &str) -> Pam {
-        let answer = Answer::Text(answer.to_owned());
-        self.answer(Some(Style::EchoOff), Some(part), answer, Duration::ZERO)
+    /// The same; the person takes this long.
+    pub fn answer_secret_after(self, text: &str, delay: Duration) -> Pam {
+        self.answer_secret(text).after(delay)
     }
 
-    /// Types this at a visible prompt.
-    pub fn answer_visible(self, answer: &str) -> Pam {
-        self.answer(
-            Some(Style::EchoOn),
-            None,
-            Answer::Text(answer.to_owned()),
-            Duration::ZERO,
-        )
+    /// Answers the next prompt, which must be shown (`PAM_PROMPT_ECHO_ON`).
+    pub fn answer_visible(self, text: &str) -> Pam {
+        self.answers_with(Some(Style::EchoOn), Answer::Text(text.to_owned()))
     }
 
-    /// Types this at a visible prompt, after a while.
-    pub fn answer_visible_after(self, answer: &str, delay: Duration) -> Pam {
-        self.answer(
-            Some(Style::EchoOn),
-            None,
-            Answer::Text(answer.to_owned()),
-            delay,
-        )
+    /// The same; the person takes this long.
+    pub fn answer_visible_after(self, text: &str, delay: Duration) -> Pam {
+        self.answer_visible(text).after(delay)
     }
 
-    /// Sends these bytes at any prompt.
+    /// Answers the next prompt, hidden or not, with these bytes.
     pub fn answer_bytes(self, bytes: &[u8]) -> Pam {
-        self.answer(None, None, Answer::Bytes(bytes.to_owned()), Duration::ZERO)
+        self.answers_with(None, Answer::Bytes(bytes.to_owned()))
     }
 
-    /// Hands back a null pointer at any prompt.
-    pub fn answer_null(self) -> Pam {
-        self.answer(None, None, Answer::Null, Duration::ZERO)
-    }
-
-    /// Aborts at any prompt.
+    /// At the next prompt the conversation fails with `PAM_CONV_ERR`: Ctrl-C,
+    /// or a connection that is gone.
     pub fn abort(self) -> Pam {
-        self.answer(None, None, Answer::Fail(Code::PAM_CONV_ERR), Duration::ZERO)
+        self.answers_with(None, Answer::Fail(Code::PAM_CONV_ERR))
     }
 
-    fn answer(
-        mut self,
-        style: Option<Style>,
-        contains: Option<&str>,
-        answer: Answer,
-        delay: Duration,
-    ) -> Pam {
+    /// At the next prompt the application gives a null pointer for an answer.
+    pub fn answer_null(self) -> Pam {
+        self.answers_with(None, Answer::Null)
+    }
+
+    /// Does this at the next prompt, which must have that style if one is
+    /// given.
+    pub fn answers_with(mut self, style: Option<Style>, answer: Answer) -> Pam {
         self.answers.push(ScriptedAnswer {
             style,
-            contains: contains.map(str::to_owned),
+            contains: None,
             answer,
-            delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+            delay_ms: 0,
         });
         self
     }
 
-    /// Answers every further hidden prompt alike, as sshd's password method does.
-    pub fn answer_every_secret(mut self, answer: &str) -> Pam {
-        self.every_secret = Some(answer.to_owned());
+    /// The prompt of the last answer must contain this.
+    ///
+    /// # Panics
+    ///
+    /// Before the first answer.
+    #[track_caller]
+    pub fn expecting(mut self, part: &str) -> Pam {
+        self.last_answer().contains = Some(part.to_owned());
+        self
+    }
+
+    /// The last answer comes only after this time.
+    ///
+    /// # Panics
+    ///
+    /// Before the first answer.
+    #[track_caller]
+    pub fn after(mut self, delay: Duration) -> Pam {
+        self.last_answer().delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self
+    }
+
+    #[track_caller]
+    fn last_answer(&mut self) -> &mut ScriptedAnswer {
+        match self.answers.last_mut() {
+            Some(answer) => answer,
+            None => panic!("this belongs to an answer, and there is none yet"),
+        }
+    }
+
+    /// Answers every hidden prompt that no other answer is for, as sshd does
+    /// with the password that came with the request. May remain unused.
+    pub fn answer_every_secret(mut self, text: &str) -> Pam {
+        self.every_secret = Some(text.to_owned());
+        self
+    }
+
+    // The calls.
+
+    /// Adds `pam_authenticate`; sudo repeats it on the same handle.
+    pub fn authenticate(self) -> Pam {
+        self.call(Call::Authenticate)
+    }
+
+    /// Adds `pam_setcred`, with `PAM_ESTABLISH_CRED` among its flags.
+    pub fn setcred(mut self) -> Pam {
+        self.flags |= flags::PAM_ESTABLISH_CRED;
+        self = self.call(Call::Setcred);
+        self.flags &= !flags::PAM_ESTABLISH_CRED;
+        self
+    }
+
+    /// Adds `pam_acct_mgmt`.
+    pub fn acct_mgmt(self) -> Pam {
+        self.call(Call::AcctMgmt)
+    }
+
+    /// Adds `pam_open_session`.
+    pub fn open_session(self) -> Pam {
+        self.call(Call::OpenSession)
+    }
+
+    /// Adds `pam_close_session`.
+    pub fn close_session(self) -> Pam {
+        self.call(Call::CloseSession)
+    }
+
+    /// Adds `pam_chauthtok`.
+    pub fn chauthtok(self) -> Pam {
+        self.call(Call::Chauthtok)
+    }
+
+    /// Adds a call.
+    pub fn call(mut self, call: Call) -> Pam {
+        let items = std::mem::take(&mut self.next_items);
+        let flags = self.flags;
+        self.steps.push(Step { call, flags, items });
         self
     }
 
@@ -220,204 +310,136 @@ impl Pam {
         self
     }
 
-    /// `PAM_SILENT` for the calls that are added after this.
+    /// `PAM_SILENT`, as sudo has it, for the calls that are added after this.
     pub fn silent(self) -> Pam {
-        self.flags(flags::PAM_SILENT)
+        let flags = self.flags | flags::PAM_SILENT;
+        self.flags(flags)
     }
 
-    /// Adds `pam_authenticate`; more than one go to the same handle.
-    pub fn authenticate(self) -> Pam {
-        self.call(Call::Authenticate)
-    }
+    // PAM_AUTHTOK.
 
-    /// Adds a call.
-    pub fn call(mut self, call: Call) -> Pam {
-        self.steps.push(Step {
-            call,
-            flags: self.flags,
-            items: Vec::new(),
-        });
+    /// The stack finds `PAM_AUTHTOK` already set, by a module before it.
+    pub fn preset_authtok(mut self, text: &str) -> Pam {
+        self.preset_authtok = Some(text.to_owned());
         self
     }
 
-    /// A variable of the process that calls libpam.
-    pub fn env(mut self, name: &str, value: &str) -> Pam {
-        self.environment.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// What that process is like.
-    pub fn process(mut self, process: ProcessOptions) -> Pam {
-        self.process = process;
-        self
-    }
-
-    /// A password that an earlier module of the stack has left. The default
-    /// stack alone has a place for it.
-    pub fn preset_authtok(mut self, authtok: &str) -> Pam {
-        self.preset_authtok = Some(authtok.to_owned());
-        self
-    }
-
-    /// Reads `PAM_AUTHTOK` behind the module: see [`Outcome::authtok`].
+    /// Reads `PAM_AUTHTOK` right after the module, for [`Outcome::authtok`].
+    /// It starts a child process for that, so tests of what the module leaves
+    /// behind do without.
     pub fn capture_authtok(mut self) -> Pam {
         self.capture_authtok = true;
         self
     }
 
-    /// `/dev/log` is full and nobody reads it.
-    pub fn log_stuck(mut self) -> Pam {
-        self.log_is_stuck = true;
+    // The host.
+
+    /// One more account, or another user ID for one.
+    pub fn account(mut self, name: &str, uid: u32) -> Pam {
+        self.accounts.retain(|account| account.name != name);
+        self.accounts.push(Account::new(name, uid));
         self
     }
 
-    /// There is no `/dev/log`.
-    pub fn log_missing(mut self) -> Pam {
-        self.log_is_missing = true;
+    /// No account of this name.
+    pub fn without_account(mut self, name: &str) -> Pam {
+        self.accounts.retain(|account| account.name != name);
         self
     }
+
+    /// This text over a file of the machine that exists, `/etc/resolv.conf`
+    /// for example, as the transaction sees it.
+    pub fn overlay(mut self, path: &str, text: &str) -> Pam {
+        self.overlays.push((PathBuf::from(path), text.to_owned()));
+        self
+    }
+
+    /// There is no `/dev/log`, as in many a container.
+    pub fn log_missing(mut self) -> Pam {
+        self.log = Log::Missing;
+        self
+    }
+
+    /// `/dev/log` is full and nobody reads it.
+    pub fn log_stuck(mut self) -> Pam {
+        self.log = Log::Stuck;
+        self
+    }
+
+    /// Sees the machine as it is: its accounts, its `/dev/log`.
+    pub fn without_isolation(mut self) -> Pam {
+        self.isolated = false;
+        self
+    }
+
+    // The process.
+
+    /// A variable of the environment, which is empty otherwise.
+    pub fn env(mut self, name: &str, value: &str) -> Pam {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// What the process is like that calls libpam.
+    pub fn process(mut self, process: ProcessOptions) -> Pam {
+        self.process = process;
+        self
+    }
+
+    /// Descriptors 0, 1 and 2 are closed.
+    pub fn close_standard_fds(mut self) -> Pam {
+        self.process.close_standard_fds = true;
+        self
+    }
+
+    /// A soft limit that holds while a call is under way.
+    pub fn limit(mut self, limit: Limit, value: u64) -> Pam {
+        self.process.limits.push((limit, value));
+        self
+    }
+
+    /// The whole process runs as this user, as a screen locker does. For root
+    /// alone; [`crate::ordinary_user`] gives one, or nothing to an ordinary
+    /// user, who needs no other.
+    pub fn as_user(mut self, uid: impl Into<Option<u32>>) -> Pam {
+        self.uid = uid.into();
+        self
+    }
+
+    /// How long it may take before it is killed and the test fails: two
+    /// minutes, unless this says otherwise.
+    pub fn timeout(mut self, limit: Duration) -> Pam {
+        self.timeout = limit;
+        self
+    }
+
+    // And go.
 
     /// Plays it.
     ///
     /// # Panics
-    /// When it could not be played, when a prompt came that nobody expected, or
-    /// when an answer was left over.
+    ///
+    /// When the script did not fit (see [`Pam`]), when the process died, and
+    /// where the namespace is not to be had: tests begin with
+    /// [`require_isolation!`](crate::require_isolation!).
     #[track_caller]
     pub fn run(self) -> Outcome {
-        let outcome = match self.try_run() {
-            Ok(outcome) => outcome,
-            Err(problem) => panic!("the transaction could not be played: {problem}"),
-        };
-        let report = &outcome.report;
-        assert!(
-            report.problems.is_empty() && report.unused_answers == 0,
-            "{} answers were not asked for; {:#?}\n{}",
-            report.unused_answers,
-            report.problems,
-            outcome.transcript()
-        );
-        outcome
+        match self.try_run() {
+            Ok(outcome) => match outcome.check() {
+                Ok(()) => outcome,
+                Err(why) => panic!("{why}\n{outcome}"),
+            },
+            Err(e) => panic!("{e}"),
+        }
     }
 
-    /// Plays it, and leaves it to the caller what to make of problems.
+    /// Plays it, and leaves it to the caller whether the script fitted: see
+    /// [`Outcome::check`].
     ///
     /// # Errors
-    /// What kept it from being played at all.
-    pub fn try_run(self) -> Result<Outcome, String> {
-        let io = |what: &'static str| move |error: std::io::Error| format!("{what}: {error}");
-        let scratch = tempfile::tempdir().map_err(io("a temporary directory"))?;
-        // The helpers of the stack run as whoever; only names are to be seen.
-        let dir = scratch.path();
-        let write = |name: &str, text: &str, mode: u32| -> Result<PathBuf, String> {
-            use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-            let path = dir.join(name);
-            let mut options = std::fs::File::options();
-            options.write(true).create(true).truncate(true).mode(mode);
-            let mut file = options.open(&path).map_err(io("a file of the test"))?;
-            file.write_all(text.as_bytes())
-                .map_err(io("a file of the test"))?;
-            // The umask may have taken bits away that the test is about.
-            file.set_permissions(std::fs::Permissions::from_mode(mode))
-                .map_err(io("a file of the test"))?;
-            Ok(path)
-        };
-        let confdir = dir.join("pam.d");
-        std::fs::create_dir(&confdir).map_err(io("the stacks' directory"))?;
-        stack::write_helpers(dir).map_err(io("the stack's helpers"))?;
-        for (name, text, mode) in &self.files {
-            write(name, text, *mode)?;
-        }
-        let dir_text = dir.display().to_string();
-        let config = dir.join("config.toml").display().to_string();
-        let module = self.module.path().display().to_string();
-        let arguments = self
-            .arguments
-            .replace("{config}", &config)
-            .replace("{dir}", &dir_text);
-        let placeholders = Placeholders {
-            module: &module,
-            arguments: &arguments,
-            config: &config,
-            dir: &dir_text,
-            preset: self.preset_authtok.is_some(),
-            capture: self.capture_authtok,
-        };
-        if let Some(text) = &self.config {
-            write("config.toml", &placeholders.fill(text), self.mode)?;
-        }
-        write(
-            &format!("pam.d/{}", self.service),
-            &placeholders.fill(&self.stack),
-            0o644,
-        )?;
-        write("pam.d/other", stack::OTHER, 0o644)?;
-        let accounts = accounts::standard();
-        let files = vec![
-            (
-                write("passwd", &accounts::passwd(&accounts), 0o644)?,
-                "/etc/passwd".into(),
-            ),
-            (
-                write("group", &accounts::group(&accounts), 0o644)?,
-                "/etc/group".into(),
-            ),
-            (
-                write("nsswitch.conf", accounts::NSSWITCH, 0o644)?,
-                "/etc/nsswitch.conf".into(),
-            ),
-        ];
-        let socket_path = dir.join("log");
-        let socket = match (self.log_is_missing, self.log_is_stuck) {
-            (true, _) => None,
-            (_, true) => Some(LogSocket::stuck(&socket_path).map_err(io("the log's socket"))?),
-            _ => Some(LogSocket::listen(&socket_path).map_err(io("the log's socket"))?),
-        };
-        let namespace_scratch = dir.join("namespace");
-        std::fs::create_dir(&namespace_scratch).map_err(io("the namespace's directory"))?;
-        let output = (dir.join("stdout"), dir.join("stderr"));
-        let script = Script {
-            service: self.service,
-            user: self.user,
-            confdir,
-            items: self.items,
-            steps: self.steps,
-            answers: self.answers,
-            every_secret: self.every_secret,
-            isolation: Some(IsolationPlan {
-                scratch: namespace_scratch,
-                files,
-                dev_log: socket.is_some().then_some(socket_path),
-            }),
-            process: self.process,
-            marker: Some(dir.join("marker")),
-            preset_authtok: self.preset_authtok,
-            output: Some(output.clone()),
-        };
-        let report = play(&self.pam_run, &script, &self.environment)?;
-        let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
-        Ok(Outcome {
-            report,
-            log: socket.map(LogSocket::finish).unwrap_or_default(),
-            authtok: std::fs::read_to_string(dir.join("authtok"))
-                .ok()
-                .map(|text| text.trim_end_matches('\0').to_owned()),
-            stdout: read(&output.0),
-            stderr: read(&output.1),
-        })
+    ///
+    /// What kept it from being played to its end.
+    pub fn try_run(self) -> Result<Outcome, HarnessError> {
+        stage::play(&self)
     }
-}
-
-/// The longest that a transaction may take: one that hangs is killed.
-const LIMIT: Duration = Duration::from_secs(120);
-
-fn play(
-    pam_run: &Path,
-    script: &Script,
-    environment: &[(String, String)],
-) -> Result<Report, String> {
-    let json = serde_json::to_vec(script).map_err(|e| format!("the script: {e}"))?;
-    let mut command = Command::new(pam_run);
-    command.envs(environment.iter().map(|(name, value)| (name, value)));
-    let output = runner::run(command, &json, LIMIT).map_err(|e| e.to_string())?;
-    serde_json::from_slice(&output).map_err(|e| format!("pam-run's report: {e}"))
 }

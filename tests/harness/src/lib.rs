@@ -5,7 +5,7 @@
 //! in a private mount namespace, so that neither the machine's `/etc` nor its
 //! `/dev/log` has a part in it. What happened comes back as an [`Outcome`].
 //!
-//! ```ignore
+//! ```no_run
 //! use pam_harness::{Module, Pam};
 //!
 //! # fn test() {
@@ -13,14 +13,13 @@
 //! let run = Pam::new(&Module::system("pam_unix.so"))
 //!     .service("sshd")
 //!     .user("localadmin")
-//!     .module_args("")
+//!     .arguments("")
 //!     .answer_secret("local-secret")
 //!     .expecting("Password")
 //!     .authenticate()
 //!     .run();
 //! assert_eq!(run.code(), "PAM_SUCCESS");
 //! # }
-//! # test();
 //! ```
 
 pub mod accounts;
@@ -37,6 +36,7 @@ mod runner;
 pub mod script;
 pub mod skip;
 mod stack;
+mod stage;
 pub mod syslog;
 pub mod terminal;
 pub mod transaction;
@@ -46,6 +46,6 @@ pub use codes::{Call, Code, Style};
 pub use isolation::{Isolation, isolation, isolation_as, ordinary_user};
 pub use module::Module;
 pub use outcome::Outcome;
-pub use runner::HarnessError;
-pub use script::{Answer, Limit};
+pub use runner::{HarnessError, pam_run};
+pub use script::{Answer, Limit, ProcessOptions};
 pub use syslog::LogLine;

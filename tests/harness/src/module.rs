@@ -37,9 +37,7 @@ impl Module {
             return absolute(&path).map(|path| Module { path });
         }
         let root = workspace();
-        let target = crate::skip::target_directory()
-            .or_else(|| std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from))
-            .unwrap_or_else(|| root.join("target"));
+        let target = crate::skip::target_directory().unwrap_or_else(|| root.join("target"));
         let path = target.join("release/libpam_authentik_flow.so");
         fresh(&path, &root)?;
         absolute(&path).map(|path| Module { path })

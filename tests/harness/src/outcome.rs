@@ -1,26 +1,49 @@
 //! What a transaction came to.
 
+use crate::codes::{Code, Style};
+use crate::script::{Answer, MessageReport, Report, ScriptedAnswer};
+use crate::syslog::LogLine;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
-use crate::codes::{Code, Style};
-use crate::script::{Answer, MessageReport, Report};
-use crate::syslog::LogLine;
-
-/// What the calls gave, what was said, and what was logged.
+/// What the calls gave, what was said, and what was logged. Prints everything.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub(crate) report: Report,
+    pub(crate) answers: Vec<ScriptedAnswer>,
     pub(crate) log: Vec<LogLine>,
-    pub(crate) authtok: Option<String>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+    /// Nothing where the stack does not read it.
+    pub(crate) authtok: Option<Option<String>>,
 }
 
 impl Outcome {
+    /// Whether the script fitted, and if not, how.
+    ///
+    /// # Errors
+    ///
+    /// A prompt that nobody expected or that was not as expected, and answers
+    /// that nobody asked for.
+    pub fn check(&self) -> Result<(), String> {
+        let mut problems = self.report.problems.clone();
+        let used = self.answers.len() - self.report.unused_answers.min(self.answers.len());
+        for answer in &self.answers[used..] {
+            problems.push(format!("nobody asked for {:?}", answer.answer));
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems.join("\n"))
+        }
+    }
+
     /// The code of the last call.
     ///
     /// # Panics
+    ///
     /// When there was no call.
+    #[track_caller]
     pub fn code(&self) -> Code {
         match self.report.calls.last() {
             Some(call) => call.code,
@@ -41,7 +64,8 @@ impl Outcome {
             .collect()
     }
 
-    /// The delays in microseconds that libpam would have waited, for all calls.
+    /// For how many microseconds libpam would have slept, for all calls; it
+    /// varies what a module asks for by up to half.
     pub fn fail_delays(&self) -> Vec<u32> {
         let calls = self.report.calls.iter();
         calls
@@ -54,21 +78,21 @@ impl Outcome {
         &self.report.messages
     }
 
-    /// The texts that were shown, not asked.
+    /// The texts that were shown and asked nothing.
     pub fn shown(&self) -> Vec<&str> {
-        let messages = self.report.messages.iter();
-        messages
-            .filter(|m| !m.style.is_prompt())
-            .map(|m| m.text.as_str())
-            .collect()
+        self.texts(|style| !style.is_prompt())
     }
 
     /// The prompts.
     pub fn prompts(&self) -> Vec<&str> {
+        self.texts(Style::is_prompt)
+    }
+
+    fn texts(&self, wanted: impl Fn(Style) -> bool) -> Vec<&str> {
         let messages = self.report.messages.iter();
         messages
-            .filter(|m| m.style.is_prompt())
-            .map(|m| m.text.as_str())
+            .filter(|message| wanted(message.style))
+            .map(|message| message.text.as_str())
             .collect()
     }
 
@@ -77,10 +101,23 @@ impl Outcome {
         self.report.user.as_deref()
     }
 
-    /// `PAM_AUTHTOK` as modules behind the one under test find it, where
-    /// [`crate::Pam::capture_authtok`] asked for it.
+    /// `PAM_AUTHTOK` as modules behind the one under test find it; nothing
+    /// when it is not set.
+    ///
+    /// # Panics
+    ///
+    /// Without [`crate::Pam::capture_authtok`], or `{capture}` in the stack.
+    #[track_caller]
     pub fn authtok(&self) -> Option<&str> {
-        self.authtok.as_deref()
+        match &self.authtok {
+            Some(authtok) => authtok.as_deref(),
+            None => panic!("this test does not capture PAM_AUTHTOK"),
+        }
+    }
+
+    /// What modules put into the session's environment, `NAME=value` each.
+    pub fn environment(&self) -> &[String] {
+        &self.report.environment
     }
 
     /// What reached `/dev/log`.
@@ -88,35 +125,73 @@ impl Outcome {
         &self.log
     }
 
-    /// What was written to standard output and standard error.
+    /// What was written to standard output and to standard error.
     pub fn output(&self) -> (&str, &str) {
         (&self.stdout, &self.stderr)
     }
 
-    /// In what the process after the last call differs from the one before the first.
+    /// In what the process differs, after each call and after the end, from
+    /// what it was before the start. Empty when it stayed as it was.
     pub fn host_differences(&self) -> Vec<String> {
-        self.report.before.differences(&self.report.after)
+        let before = &self.report.before;
+        let calls = self.report.calls.iter();
+        let mut found: Vec<String> = calls
+            .flat_map(|call| {
+                let differences = before.differences(&call.state).into_iter();
+                differences.map(move |what| format!("after {:?}: {what}", call.call))
+            })
+            .collect();
+        let after = before.differences(&self.report.after).into_iter();
+        found.extend(after.map(|what| format!("after the end: {what}")));
+        found
     }
 
-    /// The transaction as a person sees it.
+    /// The report as `pam-run` wrote it.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Prompts, answers and words as the person sees them. A hidden answer
+    /// shows as `[hidden]`, whatever it is.
     pub fn transcript(&self) -> String {
         let mut text = String::new();
         for message in &self.report.messages {
             text.push_str(&message.text);
             match (&message.answer, message.style) {
-                (Some(Answer::Text(_)), Style::EchoOff) => text.push_str("········"),
+                (Some(Answer::Text(_) | Answer::Bytes(_)), Style::EchoOff) => {
+                    text.push_str("[hidden]");
+                }
                 (Some(Answer::Text(answer)), _) => text.push_str(answer),
-                (Some(other), _) => text.push_str(&format!("{other:?}")),
+                (Some(Answer::Bytes(bytes)), _) => text.push_str(&String::from_utf8_lossy(bytes)),
+                (Some(Answer::Null), _) => text.push_str("[no answer]"),
+                (Some(Answer::Fail(_)), _) => text.push_str("[aborted]"),
+                (None, style) if style.is_prompt() => text.push_str("[not answered]"),
                 (None, _) => {}
             }
             text.push('\n');
         }
-        for call in &self.report.calls {
-            text.push_str(&format!("{:?}: {}\n", call.call, call.code));
-        }
-        for line in &self.log {
-            text.push_str(&format!("{line}\n"));
-        }
         text
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut section = |title: &str, text: &str| {
+            if text.is_empty() {
+                return Ok(());
+            }
+            writeln!(f, "{title}:")?;
+            text.lines().try_for_each(|line| writeln!(f, "    {line}"))
+        };
+        section("conversation", &self.transcript())?;
+        let mut calls = String::new();
+        for call in &self.report.calls {
+            writeln!(calls, "{:?}: {} ({} ms)", call.call, call.code, call.millis)?;
+        }
+        section("calls", &calls)?;
+        let log: Vec<String> = self.log.iter().map(ToString::to_string).collect();
+        section("log", &log.join("\n"))?;
+        section("standard output", &self.stdout)?;
+        section("standard error", &self.stderr)
     }
 }

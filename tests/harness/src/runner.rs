@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -52,25 +52,20 @@ pub(crate) fn setup(what: impl fmt::Display) -> impl FnOnce(std::io::Error) -> H
 /// Where `pam-run` is: beside the running test, where cargo puts it.
 ///
 /// `PAM_HARNESS_RUN` names another one.
-pub(crate) fn pam_run() -> Result<PathBuf, HarnessError> {
+///
+/// # Errors
+///
+/// When it is not built.
+pub fn pam_run() -> Result<PathBuf, HarnessError> {
     if let Some(path) = std::env::var_os("PAM_HARNESS_RUN") {
         return Ok(PathBuf::from(path));
     }
     let me = std::env::current_exe().map_err(setup("the running test's own path"))?;
-    // target/debug/deps/a-test, or target/debug/demo; a documentation test
-    // runs from a temporary directory, and is told where by its compiler.
-    let beside = me
-        .ancestors()
+    // target/debug/deps/a-test, or target/debug/demo.
+    me.ancestors()
         .skip(1)
         .take(2)
-        .map(|dir| dir.join("pam-run"));
-    let documentation = option_env!("CARGO_MANIFEST_DIR")
-        .map(|dir| Path::new(dir).join("../../target/debug/pam-run"));
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map(|dir| PathBuf::from(dir).join("debug/pam-run"));
-    beside
-        .chain(target)
-        .chain(documentation)
+        .map(|dir| dir.join("pam-run"))
         .find(|path| path.is_file())
         .ok_or_else(|| {
             HarnessError::Setup(String::from(

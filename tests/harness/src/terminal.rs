@@ -1,101 +1,141 @@
-//! A conversation with whoever sits at standard input, as a program such as
-//! `login` leads it: at a terminal secrets are not echoed; otherwise answers are
-//! lines of the input, one each.
-
-use std::io::{self, IsTerminal, Read, Write};
-use std::os::fd::AsFd;
-
-use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+//! A conversation with whoever sits at standard input: a person at a terminal,
+//! or lines of a pipe.
 
 use crate::codes::{Code, Style};
 use crate::transaction::{Converse, Message, Reply};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+use std::io::{self, IsTerminal, Stdin, Write};
 
-/// Asks at standard output, and reads from standard input.
-pub struct Terminal {
-    interactive: bool,
+/// Longer answers than this are nobody's.
+const LONGEST: usize = 64 * 1024;
+
+/// Prompts and all words on standard output, answers from standard input, a line each.
+///
+/// At the end of input, and at Ctrl-C, the conversation fails with
+/// `PAM_CONV_ERR`, as an application's does whose user has gone.
+pub struct Terminal<F: FnMut()> {
+    input: Stdin,
+    before_prompt: F,
 }
 
-impl Terminal {
-    /// Standard input and output as they are.
-    pub fn new() -> Terminal {
+impl<F: FnMut()> Terminal<F> {
+    /// A conversation that calls `before_prompt` before each prompt.
+    pub fn new(before_prompt: F) -> Terminal<F> {
         Terminal {
-            interactive: io::stdin().is_terminal(),
+            input: io::stdin(),
+            before_prompt,
         }
     }
 
-    fn ask(&self, prompt: &str, hidden: bool) -> Result<Reply, Code> {
-        print!("{prompt}");
-        io::stdout().flush().map_err(|_| Code::PAM_CONV_ERR)?;
-        let line = {
-            let _quiet = (hidden && self.interactive).then(EchoOff::begin);
-            read_line()
+    fn ask(&mut self, prompt: &Message) -> io::Result<Option<Vec<u8>>> {
+        (self.before_prompt)();
+        let mut output = io::stdout();
+        output.write_all(&prompt.text)?;
+        output.flush()?;
+        let hidden = match prompt.style {
+            Style::EchoOff => HiddenInput::begin(&self.input),
+            _ => None,
         };
-        if !self.interactive || hidden {
-            println!();
+        let answer = read_line(&self.input);
+        let echoes_the_end = self.input.is_terminal() && hidden.is_none();
+        drop(hidden);
+        // Otherwise the next line would begin behind the prompt.
+        if !echoes_the_end || !matches!(answer, Ok(Some(_))) {
+            writeln!(output)?;
         }
-        line.map(Reply::Text)
+        answer
     }
 }
 
-impl Default for Terminal {
-    fn default() -> Terminal {
-        Terminal::new()
-    }
-}
-
-impl Converse for Terminal {
+impl<F: FnMut()> Converse for Terminal<F> {
     fn converse(&mut self, messages: &[Message]) -> Result<Vec<Reply>, Code> {
-        let mut replies = Vec::with_capacity(messages.len());
-        for message in messages {
-            let text = String::from_utf8_lossy(&message.text);
-            replies.push(match message.style {
-                Style::EchoOff => self.ask(&text, true)?,
-                Style::EchoOn => self.ask(&text, false)?,
-                _ => {
-                    println!("{text}");
-                    Reply::Nothing
+        messages
+            .iter()
+            .map(|message| {
+                if message.style.is_prompt() {
+                    return match self.ask(message) {
+                        Ok(Some(answer)) => Ok(Reply::Text(answer)),
+                        Ok(None) | Err(_) => Err(Code::PAM_CONV_ERR),
+                    };
                 }
-            });
-        }
-        Ok(replies)
+                show(&message.text).map_err(|_| Code::PAM_CONV_ERR)
+            })
+            .collect()
     }
 }
 
-/// One line without its end, byte by byte: what follows is the next answer's.
-fn read_line() -> Result<Vec<u8>, Code> {
+fn show(text: &[u8]) -> io::Result<Reply> {
+    let mut output = io::stdout();
+    output.write_all(text)?;
+    output.write_all(b"\n")?;
+    output.flush()?;
+    Ok(Reply::Nothing)
+}
+
+/// One line without its end; nothing at the end of input.
+///
+/// Byte by byte, so that what follows is left for whoever reads next.
+fn read_line(input: &Stdin) -> io::Result<Option<Vec<u8>>> {
+    let _interruptible = Interruptible::begin()?;
     let mut line = Vec::new();
     let mut byte = [0];
     loop {
-        match io::stdin().lock().read(&mut byte) {
-            Ok(1) if byte == *b"\n" => return Ok(line),
-            Ok(1) => line.extend_from_slice(&byte),
-            Ok(_) if !line.is_empty() => return Ok(line),
-            // The end of the input: nobody is there any more.
-            Ok(_) | Err(_) => return Err(Code::PAM_CONV_ERR),
+        // An interrupted read is Ctrl-C, and is not tried again.
+        match nix::unistd::read(input, &mut byte)? {
+            0 if line.is_empty() => return Ok(None),
+            0 => return Ok(Some(line)),
+            _ if byte == *b"\n" => return Ok(Some(line)),
+            _ if line.len() >= LONGEST => return Err(io::ErrorKind::InvalidData.into()),
+            _ => line.push(byte[0]),
         }
     }
 }
 
-/// The terminal without echo, until dropped.
-struct EchoOff(Option<Termios>);
+/// While it lives, Ctrl-C ends a read and not the process, so that the terminal
+/// gets its echo back.
+struct Interruptible(SigAction);
 
-impl EchoOff {
-    fn begin() -> EchoOff {
-        let stdin = io::stdin();
-        let Ok(before) = tcgetattr(stdin.as_fd()) else {
-            return EchoOff(None);
-        };
-        let mut quiet = before.clone();
-        quiet.local_flags.remove(LocalFlags::ECHO);
-        let _ = tcsetattr(stdin.as_fd(), SetArg::TCSAFLUSH, &quiet);
-        EchoOff(Some(before))
+impl Interruptible {
+    fn begin() -> io::Result<Interruptible> {
+        extern "C" fn nothing(_: i32) {}
+        let action = SigAction::new(
+            SigHandler::Handler(nothing),
+            SaFlags::empty(),
+            SigSet::empty(),
+        );
+        // SAFETY: the handler does nothing, which is safe at any time.
+        let former = unsafe { sigaction(Signal::SIGINT, &action) }?;
+        Ok(Interruptible(former))
     }
 }
 
-impl Drop for EchoOff {
+impl Drop for Interruptible {
     fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            let _ = tcsetattr(io::stdin().as_fd(), SetArg::TCSAFLUSH, before);
-        }
+        // SAFETY: gives back what was there before.
+        let _ = unsafe { sigaction(Signal::SIGINT, &self.0) };
+    }
+}
+
+/// While it lives, a terminal does not show what is typed.
+struct HiddenInput<'a> {
+    input: &'a Stdin,
+    former: Termios,
+}
+
+impl HiddenInput<'_> {
+    /// Nothing where the input is no terminal.
+    fn begin(input: &Stdin) -> Option<HiddenInput<'_>> {
+        let former = tcgetattr(input).ok()?;
+        let mut silent = former.clone();
+        silent.local_flags.remove(LocalFlags::ECHO);
+        tcsetattr(input, SetArg::TCSAFLUSH, &silent).ok()?;
+        Some(HiddenInput { input, former })
+    }
+}
+
+impl Drop for HiddenInput<'_> {
+    fn drop(&mut self) {
+        let _ = tcsetattr(self.input, SetArg::TCSANOW, &self.former);
     }
 }

@@ -235,11 +235,12 @@ unsafe extern "C" fn conversation_callback<C: Converse>(
         return Code::PAM_CONV_ERR.0;
     }
     let mut batch = Vec::with_capacity(length);
-    for index in 0..length {
-        // SAFETY: Linux-PAM passes an array of `count` pointers to messages.
-        let message = unsafe { messages.add(index).read() };
+    // SAFETY: Linux-PAM passes an array of `count` pointers, which lives for
+    // this call.
+    let messages = unsafe { std::slice::from_raw_parts(messages.cast_const(), length) };
+    for message in messages {
         // SAFETY: each points to a message that lives for this call.
-        let message = unsafe { &*message };
+        let message = unsafe { &**message };
         let text = if message.text.is_null() {
             Vec::new()
         } else {
@@ -266,13 +267,12 @@ unsafe extern "C" fn conversation_callback<C: Converse>(
     if array.is_null() {
         return Code::PAM_BUF_ERR.0;
     }
-    for (index, reply) in replies.iter().enumerate() {
+    // SAFETY: `length` zeroed elements, of which nobody else knows yet; zero is
+    // a valid value of both fields.
+    let elements = unsafe { std::slice::from_raw_parts_mut(array, length) };
+    for (element, reply) in elements.iter_mut().zip(&replies) {
         if let Reply::Text(bytes) = reply {
-            let text = copy_for_c(bytes);
-            // SAFETY: `array` has `length` zeroed elements, and there are
-            // as many replies.
-            let response = unsafe { &mut *array.add(index) };
-            response.text = text;
+            element.text = copy_for_c(bytes);
         }
     }
     // SAFETY: not null, and libpam passes a place for the array, which the

@@ -1,89 +1,69 @@
-//! `make demo`: logs somebody in to nothing, through the real libpam with the
-//! module as it would be installed, against a double of authentik on loopback.
+//! Logs somebody in to nothing: the module as it would be installed, through
+//! the real libpam, against a double of authentik on loopback. Needs no root
+//! and touches nothing in `/etc`.
 //!
-//! `FLOW` and `LOGIN` choose the flow and the user. The exit status is 0 after
-//! `PAM_SUCCESS` alone.
+//! The variables `FLOW` and `LOGIN` choose a flow and a user.
 
-use std::fs;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
-use std::process::ExitCode;
-
-use authentik_double::{Double, FlowSummary, list_flows};
-use pam_harness::Module;
-use pam_harness::codes::{Call, Code, Item};
+use authentik_double::{DeviceKind, Double, User, list_flows};
+use pam_harness::codes::Item;
 use pam_harness::terminal::Terminal;
 use pam_harness::transaction::Transaction;
+use pam_harness::{Call, Code, Module};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::ExitCode;
 
 const SERVICE: &str = "demo";
 
 fn main() -> ExitCode {
-    match run() {
+    match demo() {
         Ok(Code::PAM_SUCCESS) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
-        Err(problem) => {
-            eprintln!("demo: {problem}");
+        Err(why) => {
+            eprintln!("demo: {why}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run() -> Result<Code, String> {
+fn demo() -> Result<Code, String> {
     let flow = chosen("FLOW", "linux-login");
     let login = chosen("LOGIN", "alice");
     let module = Module::find()?;
     let double = Double::start();
-    let flows = double.world(|world| list_flows(world));
-    describe(&flows);
-    let Some(summary) = flows.iter().find(|known| known.slug == flow) else {
-        return Err(format!("there is no flow {flow}; choose one of the list"));
-    };
+    introduce(&double);
+    if !double.world(|world| world.flows.contains_key(&flow)) {
+        return Err(format!("there is no flow {flow}"));
+    }
 
-    let io = |error: std::io::Error| error.to_string();
-    let dir = tempfile::tempdir().map_err(io)?;
-    arrange(dir.path(), &double, &flow, &module).map_err(io)?;
-    println!("\nFLOW={flow}: {}", summary.description);
-    println!("LOGIN={login}, who has no account on this machine; the demo's configuration says");
-    println!("require_account = false. Passwords are correct-horse, but for spacey's.");
-    let has_codes = double.world(|world| {
-        world
-            .users
-            .iter()
-            .any(|u| u.username == login && !u.devices.is_empty())
-    });
-    if flow.contains("mfa") || flow.contains("everything") {
-        match (has_codes, login.as_str()) {
-            (true, "carol") => {
-                println!("carol's codes: carol0000000, carol0000001, … each works once")
-            }
-            (true, "gina" | "ivan") => {
-                println!("{login}'s code is sent by message only when asked for")
-            }
-            (true, "bob" | "erin" | "zoe") => {
-                println!("{login}'s code now: {}", double.totp_unused(&login))
-            }
-            (true, _) => println!("{login}'s second factor cannot be typed"),
-            (false, _) => println!("{login} has no second factor; LOGIN=bob has one"),
-        }
-    }
-    println!("\n-- what an application shows --------------------------------");
-    let mut pam = Transaction::start(
-        SERVICE,
-        Some(&login),
-        &dir.path().join("pam.d"),
-        Terminal::new(),
-    )
-    .map_err(|code| format!("pam_start_confdir: {code}"))?;
+    let directory = tempfile::tempdir().map_err(|e| format!("a temporary directory: {e}"))?;
+    write_stack(directory.path(), &module, &double, &flow)
+        .map_err(|e| format!("{}: {e}", directory.path().display()))?;
+    println!();
+    println!("Logging {login} in with the flow {flow}. The configuration has require_account =");
+    println!("false, because {login} need not have an account on this machine.");
+
+    let mut notes = notes(&double, &login);
+    notes();
+    let person = Terminal::new(notes);
+    let mut pam = Transaction::start(SERVICE, Some(&login), directory.path(), person)
+        .map_err(|code| format!("libpam does not start: {code}"))?;
+    println!();
     let code = pam.call(Call::Authenticate, 0);
-    let meaning = pam.meaning(code);
-    println!("-------------------------------------------------------------");
-    println!("{code} ({meaning})");
+    println!();
+    println!("{code}: {}", pam.meaning(code));
     if code == Code::PAM_SUCCESS {
-        let user = pam.item(Item::User).unwrap_or_default();
-        let sessions = double.active_sessions(&user);
-        println!("identity: {user}, to whom authentik's {sessions} authenticated session belongs");
+        let user = pam.item(Item::User);
+        let user = user.as_deref().unwrap_or("nobody");
+        let sessions = match double.active_sessions(user) {
+            1 => String::from("one session"),
+            number => format!("{number} sessions"),
+        };
+        println!("PAM_USER is {user}; authentik's double has {sessions} of {user}.");
     }
-    pam.end();
     Ok(code)
 }
 
@@ -94,65 +74,145 @@ fn chosen(variable: &str, default: &str) -> String {
     }
 }
 
-/// Which flows and users there are.
-fn describe(flows: &[FlowSummary]) {
-    println!("Flows (FLOW=…), each with users who make sense (LOGIN=…):");
-    for flow in flows.iter().filter(|flow| flow.slug.starts_with("linux-")) {
-        println!(
-            "  {:<25} {} ({})",
-            flow.slug,
-            flow.description,
-            flow.users.join(", ")
-        );
+/// What there is to try.
+fn introduce(double: &Double) {
+    println!("A double of authentik is at {}", double.url());
+    let flows = double.world(|world| list_flows(world));
+    println!();
+    println!("Flows (make demo FLOW=…), and whom to try them with:");
+    let mut others = BTreeMap::new();
+    for flow in &flows {
+        if flow.slug.starts_with("linux-") {
+            let users = flow.users.join(" ");
+            println!("  {:<26}{} ({users})", flow.slug, flow.description);
+        } else {
+            let family = flow.slug.split('-').next().unwrap_or_default();
+            *others.entry(family).or_insert(0) += 1;
+        }
     }
-    for (prefix, what) in [
-        ("danger-", "ends like a login and is none"),
-        (
-            "component-",
-            "one component that a terminal cannot do, each",
-        ),
-        ("pam-", "as recorded from a real authentik"),
-    ] {
-        let names: Vec<&str> = flows
-            .iter()
-            .map(|flow| flow.slug.as_str())
-            .filter(|slug| slug.starts_with(prefix))
-            .collect();
-        println!("  {prefix}…: {what}:");
-        for line in names.chunks(3) {
-            println!("    {}", line.join(" "));
+    let others: Vec<String> = others
+        .iter()
+        .map(|(family, number)| format!("{number} {family}-…"))
+        .collect();
+    println!(
+        "  and {}: see tests/double/src/catalogue",
+        others.join(", ")
+    );
+    println!();
+    println!("Users (make demo LOGIN=…), all with the password correct-horse:");
+    for user in double.world(|world| world.users.clone()) {
+        if user.active && user.password == "correct-horse" {
+            let line = format!("  {:<26}{}", user.username, describe(&user));
+            println!("{}", line.trim_end());
         }
     }
 }
 
-/// Writes the stack and the configuration into a directory of the demo's own.
-fn arrange(dir: &Path, double: &Double, flow: &str, module: &Module) -> std::io::Result<()> {
+fn describe(user: &User) -> String {
+    let mut facts: Vec<String> = Vec::new();
+    if user.user_type.as_str() != "internal" {
+        facts.push(format!(
+            "an account of the type {}",
+            user.user_type.as_str()
+        ));
+    }
+    if !user.groups.is_empty() {
+        facts.push(format!("in {}", user.groups.join(", ")));
+    }
+    let devices: Vec<&str> = user
+        .devices
+        .iter()
+        .map(|device| match device.kind {
+            DeviceKind::Totp { .. } => "an authenticator app",
+            DeviceKind::Static { .. } => "a list of codes",
+            DeviceKind::Sms { .. } => "codes by text message",
+            DeviceKind::Email { .. } => "codes by mail",
+            DeviceKind::Duo => "a Duo phone",
+            DeviceKind::Webauthn { .. } => "a security key",
+        })
+        .collect();
+    if !devices.is_empty() {
+        facts.push(format!("has {}", devices.join(", ")));
+    }
+    facts.join("; ")
+}
+
+/// The stack with the module alone, and its configuration.
+fn write_stack(dir: &Path, module: &Module, double: &Double, flow: &str) -> io::Result<()> {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let ca = dir.join("ca.pem");
     let config = dir.join("pam_authentik_flow.toml");
-    let write = |path: &Path, text: &str| {
-        let mut options = fs::File::options();
-        options.write(true).create(true).mode(0o600);
-        let mut file = options.open(path)?;
-        std::io::Write::write_all(&mut file, text.as_bytes())
-    };
     write(&ca, double.ca_pem())?;
-    write(
-        &config,
-        &format!(
-            "url = \"{}\"\nflow = \"{flow}\"\nca_file = \"{}\"\nfail_delay = \"0s\"\n\
-             [user]\nrequire_account = false\n[access]\nallow_any_user = true\n",
-            double.url(),
-            ca.display()
-        ),
-    )?;
-    fs::create_dir(dir.join("pam.d"))?;
-    write(
-        &dir.join("pam.d").join(SERVICE),
-        &format!(
-            "auth required {} config={}\n",
-            module.path().display(),
-            config.display()
-        ),
-    )?;
-    write(&dir.join("pam.d/other"), "auth required pam_deny.so\n")
+    let text = format!(
+        "url = {}\nflow = {}\nca_file = {}\nfail_delay = \"0s\"\n\n\
+         [user]\nrequire_account = false\n\n[access]\nallow_any_user = true\n",
+        quoted(&double.url()),
+        quoted(flow),
+        quoted(&ca.display().to_string()),
+    );
+    write(&config, &text)?;
+    // A path with a blank in it would be two words in a stack.
+    let installed = dir.join("pam_authentik_flow.so");
+    std::os::unix::fs::symlink(module.path(), &installed)?;
+    let stack = format!(
+        "auth required {} config={}\n",
+        installed.display(),
+        config.display()
+    );
+    write(&dir.join(SERVICE), &stack)?;
+    write(&dir.join("other"), "auth required pam_deny.so\n")
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    fs::write(path, text)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+}
+
+/// Tells before each prompt what the person's own devices show by then.
+fn notes(double: &Double, login: &str) -> impl FnMut() {
+    let mut told = Vec::new();
+    move || {
+        for note in devices_show(double, login) {
+            if !told.contains(&note) {
+                println!("[{note}]");
+                told.push(note);
+            }
+        }
+    }
+}
+
+fn devices_show(double: &Double, login: &str) -> Vec<String> {
+    let user = double.world(|world| {
+        let mut users = world.users.iter();
+        users.find(|user| user.username == login).cloned()
+    });
+    let Some(user) = user else {
+        return Vec::new();
+    };
+    let mut notes = Vec::new();
+    for device in &user.devices {
+        match &device.kind {
+            DeviceKind::Totp { .. } => notes.push(format!(
+                "{login}'s authenticator app shows {}",
+                double.totp_unused(login)
+            )),
+            DeviceKind::Static { codes } => {
+                if let Some(code) = codes.first() {
+                    notes.push(format!("the first code on {login}'s list is {code}"));
+                }
+            }
+            DeviceKind::Sms {
+                code: Some(code), ..
+            } => {
+                notes.push(format!("{login} got a text message: {code}"));
+            }
+            DeviceKind::Email {
+                code: Some(code), ..
+            } => {
+                notes.push(format!("{login} got a mail: {code}"));
+            }
+            _ => {}
+        }
+    }
+    notes
 }
