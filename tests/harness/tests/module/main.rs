@@ -6,5 +6,6 @@ mod configuration;
 mod endings;
 mod logins;
 mod manners;
+mod name_servers;
 mod refusals;
 mod second_factor;

@@ -90,6 +90,25 @@ fn a_silent_application_sees_prompts_alone() {
     assert_eq!(outcome.prompts(), ["Password: "]);
 }
 
+/// With the flag and without it: authentik knows no empty password.
+#[test]
+fn an_empty_password_never_leaves_the_host() {
+    pam_harness::require_isolation!();
+    for flags in [0, pam_harness::codes::flags::PAM_DISALLOW_NULL_AUTHTOK] {
+        for flow in ["linux-login", "linux-combined"] {
+            let bench = Bench::new();
+            let outcome = bench
+                .pam(flow, "alice")
+                .answer_secret("")
+                .flags(flags)
+                .authenticate()
+                .run();
+            expect(&outcome, "PAM_AUTH_ERR", &["was empty and was not sent"]);
+            assert!(!bench.was_sent("\"password\""));
+        }
+    }
+}
+
 #[test]
 fn a_failure_asks_for_the_configured_delay() {
     pam_harness::require_isolation!();
