@@ -120,6 +120,8 @@ mod tests {
 
     fn file(dir: &tempfile::TempDir, mode: u32) -> std::path::PathBuf {
         let path = dir.path().join("file");
+        // One without the right to write stays as it is for an ordinary user.
+        let _ = std::fs::remove_file(&path);
         std::fs::write(&path, "text").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         path
