@@ -5,9 +5,8 @@ use crate::secret::Secret;
 
 /// Asks and tells a person.
 ///
-/// Two things implement it for real: the PAM handle, whose application shows
-/// the prompts ([`crate::pam::Transaction`]), and the terminal of the
-/// command. Prompts hold all that must be known before answering: sshd before
+/// The PAM handle implements it, whose application shows the prompts
+/// ([`crate::pam::Transaction`]). Prompts hold all that must be known before answering: sshd before
 /// 10.3 shows messages only together with the next prompt.
 pub trait Conversation {
     /// Asks for a secret, which is not echoed.
@@ -17,15 +16,6 @@ pub trait Conversation {
     /// aborted; [`LoginError::Unsendable`] when what was typed is too long or not
     /// UTF-8, which nothing that authentik knows can be.
     fn ask_secret(&mut self, prompt: &str, what: &'static str) -> Result<Secret, LoginError>;
-
-    /// Asks for something that may be seen.
-    ///
-    /// # Errors
-    /// As [`Conversation::ask_secret`].
-    fn ask(&mut self, prompt: &str, what: &'static str) -> Result<Secret, LoginError>;
-
-    /// Shows a message. Failing to show one ends no login.
-    fn tell(&mut self, text: &str);
 
     /// Shows what went wrong. Failing to show it changes no outcome.
     fn tell_error(&mut self, text: &str);

@@ -7,8 +7,8 @@
 //! a secret was accepted and with the configured access, is
 //! [`access::Verified`]. Nothing else makes `PAM_SUCCESS`.
 //!
-//! The way of a login, from top to bottom, is [`login`]. All `unsafe` code is
-//! in [`pam`].
+//! The way of a login, from top to bottom, is [`login`]. What the compiler
+//! cannot check is in [`pam`] alone.
 
 use std::ffi::CStr;
 

@@ -3,8 +3,7 @@
 //! The server's titles, errors and denials, and the application's items (tty,
 //! rhost), come from others. A terminal obeys what it is sent: escape sequences
 //! can rewrite the screen, bidirectional overrides can turn a sentence round,
-//! and a newline can forge a log line. See CVE-2015-3238's neighbours in
-//! `SECURITY.md` of this project as it grows.
+//! and a newline can forge a log line.
 
 /// The longest message that a PAM conversation takes, its NUL included
 /// (`PAM_MAX_MSG_SIZE` of Linux-PAM).

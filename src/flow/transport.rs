@@ -6,8 +6,8 @@ use crate::error::ServerFault;
 
 /// Carries requests to one authentik server and keeps its session.
 ///
-/// Two things implement it for real: the HTTPS client
-/// ([`crate::http::HttpsTransport`]) and the player of recordings in the tests.
+/// The HTTPS client implements it ([`crate::http::HttpsTransport`]); the protocol
+/// itself knows of no library.
 pub trait Transport {
     /// Sends a GET for `path`, which begins with `/api/`.
     ///

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use libc::{c_int, c_uint, c_void};
 use pam::constants::{
-    PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag,
-    PamMessageStyle, PamResultCode,
+    PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_SILENT, PamFlag, PamMessageStyle, PamResultCode,
 };
 use pam::conv::Conv;
 use pam::items::{AuthTok, RHost, Service, Tty, User};
@@ -171,17 +170,14 @@ impl<'h> Transaction<'h> {
             .send(style, message)
             .map_err(|_| LoginError::Conversation)
     }
+}
 
-    fn prompt(
-        &self,
-        style: PamMessageStyle,
-        prompt: &str,
-        what: &'static str,
-    ) -> Result<Secret, LoginError> {
+impl Conversation for Transaction<'_> {
+    fn ask_secret(&mut self, prompt: &str, what: &'static str) -> Result<Secret, LoginError> {
         // One for the blank, one for the NUL.
         let mut prompt = text::for_person(prompt, text::MAX_MESSAGE_BYTES.saturating_sub(2));
         prompt.push(' ');
-        let Some(answer) = self.converse(style, &prompt)? else {
+        let Some(answer) = self.converse(PAM_PROMPT_ECHO_OFF, &prompt)? else {
             return Err(LoginError::Conversation);
         };
         if answer.len() > Secret::MAX_BYTES {
@@ -199,32 +195,14 @@ impl<'h> Transaction<'h> {
         }
     }
 
-    fn show(&self, style: PamMessageStyle, message: &str) {
+    fn tell_error(&mut self, message: &str) {
         if self.silent {
             return;
         }
         let message = text::for_person(message, text::MAX_MESSAGE_BYTES.saturating_sub(1));
         if !message.is_empty() {
-            let _ = self.converse(style, &message);
+            let _ = self.converse(PAM_ERROR_MSG, &message);
         }
-    }
-}
-
-impl Conversation for Transaction<'_> {
-    fn ask_secret(&mut self, prompt: &str, what: &'static str) -> Result<Secret, LoginError> {
-        self.prompt(PAM_PROMPT_ECHO_OFF, prompt, what)
-    }
-
-    fn ask(&mut self, prompt: &str, what: &'static str) -> Result<Secret, LoginError> {
-        self.prompt(PAM_PROMPT_ECHO_ON, prompt, what)
-    }
-
-    fn tell(&mut self, message: &str) {
-        self.show(PAM_TEXT_INFO, message);
-    }
-
-    fn tell_error(&mut self, message: &str) {
-        self.show(PAM_ERROR_MSG, message);
     }
 
     fn stack_authtok(&mut self) -> Option<Secret> {
