@@ -48,7 +48,7 @@ pub enum LoginError {
     #[error("use_first_pass is set, and no earlier module of the stack left a password")]
     NoStackPassword,
     /// As many codes as `[prompt] attempts` allows were wrong.
-    #[error("{wrong} wrong codes, as many as [prompt] attempts allows{}", if *repeated { "; the password came back as the code: does the application answer every prompt alike?" } else { "" })]
+    #[error("no code was right in as many tries as [prompt] attempts allows ({wrong}){}", if *repeated { "; the password came back as the code: does the application answer every prompt alike?" } else { "" })]
     CodesUsedUp {
         /// How many were wrong.
         wrong: u32,
@@ -82,21 +82,21 @@ pub enum LoginError {
         actual: String,
     },
     /// The session is one in which somebody impersonates the person.
-    #[error("the session is impersonated by another user")]
+    #[error("somebody else impersonates this user in the session")]
     Impersonated,
     /// The flow logged the person in without asking for any secret.
     #[error(
-        "the flow logs people in without a password or a second factor: anybody could be anyone; it was refused"
+        "the flow asked for no password and no code, so it proves nothing: add a password stage"
     )]
     NoSecretAccepted,
     /// The name in lower case is another account's.
-    #[error("[user] lowercase makes the name that of another account")]
+    #[error("in lower case the name is that of another account of this host")]
     AnothersName,
     /// The account is disabled in authentik.
     #[error("the account is not active in authentik")]
     Inactive,
-    /// A service account or an external one.
-    #[error("the account's type is {actual:?}, and only internal accounts may log in")]
+    /// An account of a type that `[user] types` does not name.
+    #[error("the account's type is {actual:?}, which is not in [user] types")]
     AccountType {
         /// The type that authentik gave, cleaned.
         actual: String,
@@ -126,7 +126,9 @@ pub enum LoginError {
         heard: Heard,
     },
     /// The server has no flow with that slug.
-    #[error("authentik has no flow with the slug {slug:?}: check `flow`")]
+    #[error(
+        "HTTP 404: authentik has no flow with the slug {slug:?}, or what answers at `url` is not authentik"
+    )]
     UnknownFlow {
         /// The slug that was asked for.
         slug: String,
@@ -264,7 +266,7 @@ impl LoginError {
 
     /// What the person should read, if anything: short, and what to do next.
     ///
-    /// A wrong password says what the server says; a skip says nothing.
+    /// A wrong password gets one sentence, whoever it is for; a skip says nothing.
     #[must_use]
     pub fn words(&self) -> Option<String> {
         let words = match self {

@@ -48,8 +48,8 @@ impl Identity {
 #[derive(Deserialize)]
 struct Me {
     user: Object<User>,
-    /// Beside `user` when somebody impersonates them, whatever it holds.
-    #[serde(default, deserialize_with = "present")]
+    /// Beside `user` when somebody impersonates them, whatever it holds but null.
+    #[serde(default, deserialize_with = "is_not_null")]
     original: bool,
 }
 
@@ -63,7 +63,7 @@ struct User {
 }
 
 /// `true` for a field that is there and not null.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+fn is_not_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(Option::<serde::de::IgnoredAny>::deserialize(deserializer)?.is_some())
 }
 

@@ -63,8 +63,9 @@ impl PamHooks for AuthentikFlow {
 
     /// There are no credentials to set, but anything else than success is taken
     /// for a failed login: by sshd's parent process, which never saw the
-    /// authentication that its child made, and by doas. libpam skips modules
-    /// whose authentication did not decide.
+    /// authentication that its child made, and by doas. On such a handle libpam
+    /// knows no earlier decision, so a line `success=done` ends the credentials
+    /// of the stack here: modules that set some stand in front of it.
     fn sm_setcred(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
         PamResultCode::PAM_SUCCESS
     }

@@ -24,7 +24,7 @@ const DEFAULT_FAIL_DELAY: Duration = Duration::from_secs(2);
 /// Answers `pam_sm_authenticate`.
 ///
 /// Whatever goes wrong ends in a code of the table in [`crate::pam::code`], a
-/// line in the log, and words for the person.
+/// line in the log and, where there is something to say, words for the person.
 pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResultCode {
     let service = transaction.service();
     let mut audit = Audit::begin(&service, "auth");

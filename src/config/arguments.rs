@@ -7,7 +7,7 @@ use super::url::ServerUrl;
 use super::values::{AbsolutePath, Slug};
 
 /// The file that is read where no argument names another.
-pub const DEFAULT_FILE: &str = "/etc/security/pam_authentik_flow.toml";
+const DEFAULT_FILE: &str = "/etc/security/pam_authentik_flow.toml";
 
 /// The module's arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]

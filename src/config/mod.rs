@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-pub use arguments::{Arguments, DEFAULT_FILE, FirstPass};
+pub use arguments::{Arguments, FirstPass};
 pub use error::{ConfigError, Place};
 pub use url::{ProxyUrl, ServerUrl};
 pub use user::{AccountKind, NameTemplate};
@@ -38,13 +38,14 @@ pub struct Config {
     pub proxy: Option<ProxyUrl>,
     /// The server's addresses, so that no login waits for DNS; empty: it is asked.
     pub addresses: Vec<IpAddr>,
-    /// The longest that a connection may take: DNS, TCP and TLS.
+    /// The longest that a connection may take: DNS, and then TCP and TLS, each.
     pub connect_timeout: Duration,
     /// The longest that one request may take, its connection and body included.
     pub request_timeout: Duration,
     /// The longest that a whole login may take, the person's typing included.
     pub login_timeout: Duration,
-    /// The longest that a push to a phone is waited for, within what is left of the login.
+    /// The longest that a push to a phone is waited for, within what is left of
+    /// the login. Pushes are not sent yet.
     pub push_timeout: Duration,
     /// What libpam waits after a failure, more or less.
     pub fail_delay: Duration,
@@ -273,7 +274,11 @@ fn explain(message: &str) -> String {
     };
     let mut names = rest.split('`');
     let unknown = names.next().unwrap_or_default();
-    let known: Vec<&str> = names.skip(1).step_by(2).collect();
+    let mut known: Vec<&str> = names.skip(1).step_by(2).collect();
+    if known.contains(&"access") {
+        // It is taken out before the rest is read.
+        known.push("services");
+    }
     format!(
         "unknown key {unknown:?}; here are allowed: {}",
         known.join(", ")

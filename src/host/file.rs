@@ -16,7 +16,7 @@ pub enum FileKind {
     /// Certificates to trust: others may read them; a link is followed, since
     /// the distributions' bundles are links.
     Certificates,
-    /// A token or a key: no link, readable by its owner alone.
+    /// A key: no link, readable by its owner alone.
     Secret,
 }
 
@@ -27,13 +27,13 @@ pub enum FileFault {
     #[error("cannot be read: {0}")]
     Unreadable(String),
     /// The host has no descriptor or no memory left to open it with.
-    #[error("cannot be read, for the host failed: {0}")]
+    #[error("cannot be read, because this host is out of resources: {0}")]
     HostFailed(String),
     /// It is a directory, a device or the like.
     #[error("is not a regular file")]
     NotAFile,
     /// It belongs to somebody who is neither root nor the effective user.
-    #[error("belongs to uid {owner}; it must belong to root: chown root it")]
+    #[error("belongs to uid {owner}; it must belong to root: run chown root on it")]
     ForeignOwner {
         /// Its owner.
         owner: u32,

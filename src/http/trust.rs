@@ -95,7 +95,7 @@ fn read_certificates(path: &Path) -> Result<Vec<Certificate<'static>>, ConfigErr
     let (usable, _) = RootCertStore::empty().add_parsable_certificates(ders);
     if usable == 0 {
         return Err(wrong(
-            "holds no certificate; it needs the CA's in PEM form, which begins with -----BEGIN CERTIFICATE-----",
+            "holds no certificate that can be used; PEM begins with -----BEGIN CERTIFICATE-----",
         ));
     }
     Ok(certificates)

@@ -1,6 +1,6 @@
 //! The one table from what happened to the result codes of PAM.
 //!
-//! The manual page repeats it. Two rows bear watching: `PAM_AUTHINFO_UNAVAIL`
+//! The README repeats it. Two rows bear watching: `PAM_AUTHINFO_UNAVAIL`
 //! is narrow, because stacks make an exception for it; and `PAM_IGNORE` comes
 //! from a configured skip alone, never from an error.
 

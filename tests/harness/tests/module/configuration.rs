@@ -171,7 +171,7 @@ fn a_lowered_name_is_nobody_elses() {
     expect(
         &outcome,
         "PAM_PERM_DENIED",
-        &["user=Bob", "that of another account"],
+        &["user=Bob", "that of another account of this host"],
     );
     bench.double.world(|world| {
         world.add_user(authentik_double::User::new("lars").password(PASSWORD));

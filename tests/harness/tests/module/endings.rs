@@ -35,7 +35,7 @@ const DANGEROUS: &[(&str, &[&str], &str, &str)] = &[
         "danger-login-without-secret",
         &[],
         "PAM_AUTH_ERR",
-        "without a password or a second factor",
+        "asked for no password and no code",
     ),
     (
         "danger-redirect-first",
@@ -77,7 +77,7 @@ const DANGEROUS: &[(&str, &[&str], &str, &str)] = &[
         "danger-impersonated",
         &[PASSWORD],
         "PAM_AUTH_ERR",
-        "impersonated",
+        "impersonates",
     ),
     (
         "danger-inactive",
@@ -152,7 +152,7 @@ fn accounts_of_other_types_are_denied_unless_configured() {
         expect(
             &outcome,
             "PAM_PERM_DENIED",
-            &["only internal accounts may log in", kind],
+            &["which is not in [user] types", kind],
         );
         let bench = Bench::new().section(&format!("[user]\ntypes = [\"{kind}\"]\n"));
         expect(

@@ -61,7 +61,7 @@ fn attempts_are_counted_and_an_empty_code_stays_here() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     let outcome = bench.log_in("linux-mfa", "bob", &[PASSWORD, "", "  ", ""]);
-    expect(&outcome, "PAM_MAXTRIES", &["3 wrong codes"]);
+    expect(&outcome, "PAM_MAXTRIES", &["attempts allows (3)"]);
     assert!(!bench.was_sent("\"code\""));
     assert!(
         outcome
@@ -72,7 +72,7 @@ fn attempts_are_counted_and_an_empty_code_stays_here() {
     );
     let bench = Bench::new().section("[prompt]\nattempts = 1\n");
     let outcome = bench.log_in("linux-mfa", "bob", &[PASSWORD, "000000"]);
-    expect(&outcome, "PAM_MAXTRIES", &["1 wrong codes"]);
+    expect(&outcome, "PAM_MAXTRIES", &["attempts allows (1)"]);
 }
 
 /// sshd's password method answers every hidden prompt with the same password.
@@ -171,5 +171,5 @@ fn a_flow_that_begins_again_over_a_wrong_code_counts_it() {
         "carol",
         &[PASSWORD, "000000000000", PASSWORD, "000000000001"],
     );
-    expect(&outcome, "PAM_MAXTRIES", &["2 wrong codes"]);
+    expect(&outcome, "PAM_MAXTRIES", &["attempts allows (2)"]);
 }

@@ -79,7 +79,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         cause: "wrong codes, as many as allowed",
         code: "PAM_MAXTRIES",
-        line: "2 wrong codes",
+        line: "attempts allows (2)",
         words: "Too many wrong codes.",
         run: || {
             Bench::new().section("[prompt]\nattempts = 2\n").log_in(
@@ -183,14 +183,14 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         cause: "an impersonated session",
         code: "PAM_AUTH_ERR",
-        line: "impersonated",
+        line: "impersonates",
         words: UNCONFIRMED,
         run: || flow("danger-impersonated", &[PASSWORD]),
     },
     Row {
         cause: "a flow without a secret",
         code: "PAM_AUTH_ERR",
-        line: "without a password or a second factor",
+        line: "asked for no password and no code",
         words: UNCONFIRMED,
         run: || flow("danger-login-without-secret", &[]),
     },
