@@ -332,3 +332,49 @@ fn words_of_the_server_are_no_terminal_control() {
     let line = line(&outcome);
     assert!(line.chars().all(|c| !c.is_control()), "{line:?}");
 }
+
+/// The lines that the README gives for sshd, with pam_unix for what stands behind them.
+const README_STACK: &str = "\
+auth [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin
+auth [success=done default=die ignore=ignore] {module} {arguments}
+auth required pam_unix.so
+";
+
+#[test]
+fn the_stack_of_the_readme_keeps_a_way_in() {
+    pam_harness::require_isolation!();
+    pam_harness::require_root!(); // pam_unix reads others' hashes as root alone
+    let local = pam_harness::accounts::LOCAL_ADMIN_PASSWORD;
+    let bench = Bench::new();
+    for (config, user, secret, code) in [
+        ("good", "alice", PASSWORD, "PAM_SUCCESS"),
+        ("good", "alice", "nope", "PAM_AUTH_ERR"),
+        ("good", "localadmin", local, "PAM_SUCCESS"),
+        ("good", "localadmin", "nope", "PAM_AUTH_ERR"),
+        ("broken", "localadmin", local, "PAM_SUCCESS"),
+        ("no module", "localadmin", local, "PAM_SUCCESS"),
+    ] {
+        let stack = match config {
+            "no module" => README_STACK.replace("{module}", "{dir}/missing.so"),
+            _ => README_STACK.to_owned(),
+        };
+        let pam = bench.pam("linux-login", user).stack(&stack);
+        let pam = match config {
+            "broken" => pam.config("urll = 1\n"),
+            _ => pam,
+        };
+        let outcome = pam.answer_secret(secret).authenticate().run();
+        assert_eq!(
+            outcome.code().to_string(),
+            code,
+            "{config} {user}: {outcome}"
+        );
+    }
+    // Without authentik, whoever is not on the list stays out.
+    let gone = Bench::new().top("url = \"https://127.0.0.1:1\"");
+    let pam = gone.pam("linux-login", "alice").stack(README_STACK);
+    assert_eq!(
+        pam.authenticate().run().code().to_string(),
+        "PAM_AUTHINFO_UNAVAIL"
+    );
+}
