@@ -101,6 +101,12 @@ mod glibc {
         }
     }
 
+    /// What is set now: wait, tries, options.
+    #[cfg(test)]
+    pub(super) fn settings() -> Option<(c_int, c_int, c_ulong)> {
+        Wait::state().map(|state| (state.retrans, state.retry, state.options))
+    }
+
     impl Drop for Wait {
         fn drop(&mut self) {
             if let Some(state) = Self::state() {
@@ -112,16 +118,23 @@ mod glibc {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_env = "gnu"))]
 mod tests {
     use super::*;
     use std::net::ToSocketAddrs;
 
     #[test]
     fn names_still_resolve_and_the_settings_come_back() {
-        let found = with_bounded_dns(Duration::from_secs(5), || {
-            ("localhost", 443).to_socket_addrs().unwrap().count()
+        let limit = Duration::from_secs(30);
+        // glibc reads resolv.conf at the first call; what it makes of it is to stay.
+        with_bounded_dns(limit, || ());
+        let before = glibc::settings();
+        let (found, during) = with_bounded_dns(limit, || {
+            let found = ("localhost", 443).to_socket_addrs().unwrap().count();
+            (found, glibc::settings())
         });
         assert!(found > 0);
+        assert_ne!(during, before, "the wait was set for the call");
+        assert_eq!(glibc::settings(), before, "and set back after it");
     }
 }
