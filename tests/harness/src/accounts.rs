@@ -31,9 +31,9 @@ pub const LOCAL_ADMIN_PASSWORD: &str = "local-secret";
 const LOCAL_ADMIN_HASH: &str = "$6$harness$NXxFE5XdbPsE10Bkn4fvKCJfEYFjpCUjuGp48UeAs18bXDvRXJLWf5VZ8ahvBtLnfaJ0b.QzyKJvJkZgbMLpa.";
 
 /// The people of the tests, in the order of their user IDs from 2001 on.
-pub const PEOPLE: [&str; 14] = [
+pub const PEOPLE: [&str; 15] = [
     "alice", "bob", "carol", "dave", "erin", "frank", "gina", "ivan", "duke", "hank", "spacey",
-    "mallory", "robot", "eve",
+    "mallory", "robot", "eve", "zoe",
 ];
 
 /// The accounts of every test: [`PEOPLE`], `localadmin` (2100) with

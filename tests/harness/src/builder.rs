@@ -2,6 +2,7 @@
 
 use crate::accounts::{self, Account};
 use crate::codes::{Call, Code, Item, Style, flags};
+use crate::later::Later;
 use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::runner::HarnessError;
@@ -44,6 +45,8 @@ pub struct Pam {
     pub(crate) items: Vec<(Item, String)>,
     pub(crate) steps: Vec<Step>,
     pub(crate) answers: Vec<ScriptedAnswer>,
+    /// By the place of their answer among `answers`.
+    pub(crate) later: Vec<(usize, Later)>,
     pub(crate) every_secret: Option<String>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) overlays: Vec<(PathBuf, String)>,
@@ -74,6 +77,7 @@ impl Pam {
             items: Vec::new(),
             steps: Vec::new(),
             answers: Vec::new(),
+            later: Vec::new(),
             every_secret: None,
             accounts: accounts::standard(),
             overlays: Vec::new(),
@@ -194,6 +198,17 @@ impl Pam {
     /// The same; the person takes this long.
     pub fn answer_visible_after(self, text: &str, delay: Duration) -> Pam {
         self.answer_visible(text).after(delay)
+    }
+
+    /// Answers the next prompt, which must be hidden, with what is known only
+    /// once it is there. `answer` gets all that was shown so far; it is called
+    /// again as long as it gives `None`.
+    pub fn answer_secret_later(
+        mut self,
+        answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Pam {
+        self.later.push((self.answers.len(), Later::new(answer)));
+        self.answers_with(Some(Style::EchoOff), Answer::Later(PathBuf::new()))
     }
 
     /// Answers the next prompt, hidden or not, with these bytes.

@@ -28,6 +28,7 @@ pub mod codes;
 mod ffi;
 pub mod host_state;
 mod isolation;
+mod later;
 mod module;
 pub mod namespace;
 mod outcome;

@@ -163,6 +163,7 @@ impl Outcome {
                 }
                 (Some(Answer::Text(answer)), _) => text.push_str(answer),
                 (Some(Answer::Bytes(bytes)), _) => text.push_str(&String::from_utf8_lossy(bytes)),
+                (Some(Answer::Later(_)), _) => text.push_str("[never answered]"),
                 (Some(Answer::Null), _) => text.push_str("[no answer]"),
                 (Some(Answer::Fail(_)), _) => text.push_str("[aborted]"),
                 (None, style) if style.is_prompt() => text.push_str("[not answered]"),

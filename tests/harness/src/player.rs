@@ -2,6 +2,7 @@
 //! was said.
 
 use crate::codes::{Code, Style};
+use crate::later;
 use crate::script::{Answer, MessageReport, Script, ScriptedAnswer};
 use crate::stack::Marker;
 use crate::transaction::{Converse, Message, Reply};
@@ -72,6 +73,23 @@ impl Player {
         });
     }
 
+    /// The answer that is known only now; written down as if it always was.
+    fn later(&mut self, path: &std::path::Path) -> Option<String> {
+        let shown: Vec<&str> = self.messages.iter().map(|m| m.text.as_str()).collect();
+        match later::ask(path, &shown.join("\n")) {
+            Ok(text) => {
+                if let Some(message) = self.messages.last_mut() {
+                    message.answer = Some(Answer::Text(text.clone()));
+                }
+                Some(text)
+            }
+            Err(problem) => {
+                self.problems.push(problem);
+                None
+            }
+        }
+    }
+
     /// The next answer, or why there is none for this prompt.
     fn answer_to(&mut self, prompt: &Message) -> Result<(Answer, Duration), String> {
         let text = String::from_utf8_lossy(&prompt.text);
@@ -134,6 +152,10 @@ impl Converse for Player {
             self.write_down(message, Some(answer.clone()));
             std::thread::sleep(delay);
             replies.push(match answer {
+                Answer::Later(path) => match self.later(&path) {
+                    Some(text) => Reply::Text(text.into_bytes()),
+                    None => return Err(Code::PAM_CONV_ERR),
+                },
                 Answer::Text(text) => Reply::Text(text.into_bytes()),
                 Answer::Bytes(bytes) => Reply::Text(bytes),
                 Answer::Null => Reply::Nothing,

@@ -84,6 +84,8 @@ pub enum Answer {
     Text(String),
     /// Sends these bytes, which need not be UTF-8.
     Bytes(Vec<u8>),
+    /// Types what comes through the files at this path; see `later.rs`.
+    Later(PathBuf),
     /// The application gives no answer at all: a null pointer.
     Null,
     /// The conversation fails with this code.

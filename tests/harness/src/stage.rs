@@ -5,7 +5,7 @@ use crate::builder::{Log, Pam};
 use crate::isolation::{Isolation, give_away, isolation_as};
 use crate::outcome::Outcome;
 use crate::runner::{self, HarnessError};
-use crate::script::{IsolationPlan, Report, Script};
+use crate::script::{Answer, IsolationPlan, Report, Script, ScriptedAnswer};
 use crate::stack::{self, Placeholders};
 use crate::syslog::LogSocket;
 use std::fs::{self, Permissions};
@@ -13,6 +13,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) fn play(pam: &Pam) -> Result<Outcome, HarnessError> {
     if pam.isolated {
@@ -43,7 +44,17 @@ pub(crate) fn play(pam: &Pam) -> Result<Outcome, HarnessError> {
     if let Some(uid) = pam.uid {
         command.uid(uid).gid(uid);
     }
-    let output = runner::run(command, &json, pam.timeout)?;
+    let over = AtomicBool::new(false);
+    let output = std::thread::scope(|scope| {
+        for (number, later) in &pam.later {
+            let path = later_path(dir, *number);
+            let over = &over;
+            scope.spawn(move || later.serve(&path, over));
+        }
+        let output = runner::run(command, &json, pam.timeout);
+        over.store(true, Ordering::Relaxed);
+        output
+    })?;
     let report: Report = serde_json::from_slice(&output)
         .map_err(|e| HarnessError::Setup(format!("pam-run's report: {e}")))?;
     let read = |name: &str| {
@@ -148,7 +159,7 @@ fn script(pam: &Pam, dir: &Path, has_log: bool) -> Result<Script, HarnessError> 
         confdir: dir.join("pam.d"),
         items: pam.items.clone(),
         steps: pam.steps.clone(),
-        answers: pam.answers.clone(),
+        answers: answers(pam, dir),
         every_secret: pam.every_secret.clone(),
         isolation,
         process: pam.process.clone(),
@@ -156,6 +167,21 @@ fn script(pam: &Pam, dir: &Path, has_log: bool) -> Result<Script, HarnessError> 
         preset_authtok: pam.preset_authtok.clone(),
         output: Some((dir.join("stdout"), dir.join("stderr"))),
     })
+}
+
+/// The answers, those that come later with the files through which they do.
+fn answers(pam: &Pam, dir: &Path) -> Vec<ScriptedAnswer> {
+    let mut answers = pam.answers.clone();
+    for (number, answer) in answers.iter_mut().enumerate() {
+        if let Answer::Later(path) = &mut answer.answer {
+            *path = later_path(dir, number);
+        }
+    }
+    answers
+}
+
+fn later_path(dir: &Path, number: usize) -> PathBuf {
+    dir.join(format!("later-{number}"))
 }
 
 fn isolation_plan(pam: &Pam, dir: &Path, has_log: bool) -> Result<IsolationPlan, HarnessError> {

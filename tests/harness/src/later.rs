@@ -1,0 +1,79 @@
+//! Answers that are known only once the prompt is there: the code that was
+//! just sent, or one for the secret that is on the screen.
+//!
+//! `pam-run` writes what was shown into a file beside the script, and waits
+//! for another one with the answer.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How often either side looks.
+const POLL: Duration = Duration::from_millis(5);
+/// How long a prompt waits for its answer.
+const LONGEST: Duration = Duration::from_secs(30);
+
+type Answerer = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// Gives the answer for what was shown so far, or nothing as long as there is none.
+#[derive(Clone)]
+pub(crate) struct Later(Arc<Answerer>);
+
+impl Later {
+    pub(crate) fn new(answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Later {
+        Later(Arc::new(answer))
+    }
+
+    /// Answers the prompt that asks through the files at `path`, unless it is
+    /// `over` before.
+    pub(crate) fn serve(&self, path: &Path, over: &AtomicBool) {
+        let mut answered = false;
+        while !over.load(Ordering::Relaxed) {
+            if !answered {
+                let shown = fs::read_to_string(asked(path)).ok();
+                if let Some(answer) = shown.and_then(|shown| (self.0)(&shown)) {
+                    // Whoever waits then asks in vain, and says so.
+                    answered = publish(&answer_to(path), &answer).is_ok();
+                }
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+}
+
+impl fmt::Debug for Later {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Later")
+    }
+}
+
+/// Asks for the answer to what was `shown`, through the files at `path`.
+pub(crate) fn ask(path: &Path, shown: &str) -> Result<String, String> {
+    publish(&asked(path), shown).map_err(|e| format!("{}: {e}", path.display()))?;
+    let deadline = Instant::now() + LONGEST;
+    while Instant::now() < deadline {
+        if let Ok(answer) = fs::read_to_string(answer_to(path)) {
+            return Ok(answer);
+        }
+        std::thread::sleep(POLL);
+    }
+    Err(format!("nobody had an answer within {LONGEST:?}"))
+}
+
+fn asked(path: &Path) -> PathBuf {
+    path.with_extension("asked")
+}
+
+fn answer_to(path: &Path) -> PathBuf {
+    path.with_extension("answer")
+}
+
+/// Whole or not at all: the other side reads as soon as it is there.
+fn publish(path: &Path, text: &str) -> std::io::Result<()> {
+    let unfinished = path.with_extension("unfinished");
+    fs::write(&unfinished, text)?;
+    fs::rename(unfinished, path)
+}
