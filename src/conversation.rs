@@ -17,6 +17,19 @@ pub trait Conversation {
     /// UTF-8, which nothing that authentik knows can be.
     fn ask_secret(&mut self, prompt: &str, what: &'static str) -> Result<Secret, LoginError>;
 
+    /// Asks for what may be seen while it is typed.
+    ///
+    /// # Errors
+    /// As [`Conversation::ask_secret`].
+    fn ask(&mut self, prompt: &str, what: &'static str) -> Result<Secret, LoginError>;
+
+    /// Shows what must be read before the next question is answered: it is a
+    /// part of that question, which has no room for it.
+    ///
+    /// # Errors
+    /// [`LoginError::Conversation`] when it cannot be shown.
+    fn tell(&mut self, text: &str) -> Result<(), LoginError>;
+
     /// Shows what went wrong. Failing to show it changes no outcome.
     fn tell_error(&mut self, text: &str);
 

@@ -2,7 +2,7 @@
 //!
 //! One enum for the whole way of a login; [`crate::pam::codes`] holds the one
 //! table from it to the result codes of PAM. [`std::fmt::Display`] is for the
-//! administrator who reads the log; [`LoginError::words`] is for the person at
+//! administrator who reads the log; [`crate::words::refusal`] is for the person at
 //! the prompt. Neither ever holds a secret: no variant can carry one.
 
 use crate::config::ConfigError;
@@ -56,6 +56,29 @@ pub enum LoginError {
         /// answers every hidden prompt alike.
         repeated: bool,
     },
+    /// The person's phone refused a push, or let it run out.
+    #[error("the push was refused or ran out{}", quoted(words.as_ref()))]
+    PushRefused {
+        /// The server's words to the person, cleaned.
+        words: Option<String>,
+    },
+    /// The phone had not answered when `push_timeout` passed.
+    #[error("nobody answered the push within push_timeout")]
+    PushUnanswered,
+    /// The person said no to what a consent stage asks.
+    #[error("the person declined what {0} asks")]
+    Declined(&'static str),
+    /// The answers to one question or stage were wrong too often.
+    #[error("no answer to {question} was right in as many tries as there are ({tries})")]
+    AnswersUsedUp {
+        /// The component or field, cleaned.
+        question: String,
+        /// How many tries there were.
+        tries: u32,
+    },
+    /// The flow went back to its beginning again and again.
+    #[error("the flow went back to its beginning {0} times")]
+    RestartedTooOften(u32),
     /// The server closed the stage after too many wrong answers.
     #[error("too many wrong answers{}", quoted(words.as_ref()))]
     TooManyAttempts {
@@ -139,7 +162,7 @@ pub enum LoginError {
         /// The component, cleaned.
         component: String,
         /// Why it cannot be answered here.
-        reason: &'static str,
+        reason: Obstacle,
     },
 
     // The host and the application.
@@ -155,6 +178,45 @@ pub enum LoginError {
     /// A defect of this module, caught before it reached the application.
     #[error("a defect in the module: {0}")]
     Bug(String),
+}
+
+/// Why a flow cannot go on here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Obstacle {
+    /// What only a browser can do.
+    #[error("it needs a web browser")]
+    Browser,
+    /// A security key is the only second factor, or the one to be set up.
+    #[error("a security key needs a web browser")]
+    SecurityKey,
+    /// All that can be set up needs a browser.
+    #[error("the second factors that can be set up need a web browser")]
+    SetUpInBrowser,
+    /// A redirect stage in mid-flow.
+    #[error(
+        "a redirect stage sends people to a web page; [prompt] skip_redirects = true passes it by"
+    )]
+    RedirectStage,
+    /// No device of a class that can be used here, and nothing to set up.
+    #[error("it offers no second factor that works at a terminal")]
+    NoFactor,
+    /// `[prompt] second_factor` leaves none of the person's devices.
+    #[error("[prompt] second_factor allows none of the person's second factors")]
+    FactorNotAllowed,
+    /// A required field that takes a file.
+    #[error("the required field {0:?} takes a file")]
+    File(String),
+    /// An invalidation flow in the place of a login flow.
+    #[error("it ends a session instead of beginning one: is `flow` an invalidation flow?")]
+    EndsSession,
+    /// A second prompt where `[prompt] single = true`.
+    #[error(
+        "it needs a second prompt, and [prompt] single = true sends one alone: set [prompt] code_separator, or give this service a flow that asks once"
+    )]
+    SecondPrompt,
+    /// A component, or a type of field, that this version does not know.
+    #[error("it is unknown to this version of the module")]
+    Unknown,
 }
 
 /// Whether a person had a part in the request that failed.
@@ -264,80 +326,13 @@ impl LoginError {
         }
     }
 
-    /// What the person should read, if anything: short, and what to do next.
-    ///
-    /// A wrong password gets one sentence, whoever it is for; a skip says nothing.
-    #[must_use]
-    pub fn words(&self) -> Option<String> {
-        let words = match self {
-            Self::Conversation | Self::Skipped(_) => return None,
-            // One sentence for a password, wrong, empty or of nobody: the server's
-            // words would tell those who guess names which of them exist.
-            Self::Rejected { what: "password", .. }
-            | Self::UnknownAccount
-            | Self::ImpossibleName(_) => "That password was not accepted.".into(),
-            Self::Rejected { words, what } => match words {
-                Some(words) => words.clone(),
-                None => format!("That {what} was not accepted."),
-            },
-            Self::Empty { what } | Self::Unsendable { what, .. } | Self::Restarted { what, .. } => {
-                format!("That {what} was not accepted.")
-            }
-            // Nobody was asked for anything, or the module behind asks next.
-            Self::NoStackPassword => return None,
-            Self::CodesUsedUp { .. } => "Too many wrong codes. Please start again.".into(),
-            Self::TooManyAttempts { words } => words
-                .clone()
-                .unwrap_or_else(|| "Too many wrong answers. Wait, then start again.".into()),
-            Self::Denied { words } => match words {
-                Some(words) => format!("Access denied: {words}"),
-                None => "Access denied by your organisation's login service.".into(),
-            },
-            Self::Inactive
-            | Self::AccountType { .. }
-            | Self::NotInGroup
-            | Self::AnothersName => {
-                "Your account may not log in to this host. Ask your administrator for access.".into()
-            }
-            Self::NobodyLoggedIn
-            | Self::SomebodyElse { .. }
-            | Self::Impersonated
-            | Self::NoSecretAccepted => {
-                "The login service did not confirm who you are. Ask your administrator.".into()
-            }
-            Self::Server { fault, .. } => match fault {
-                ServerFault::LoginTimeout | ServerFault::Stopped(_) => {
-                    "The login took too long. Please start again.".into()
-                }
-                ServerFault::Throttled => {
-                    "The login service is busy. Wait a minute, then try again.".into()
-                }
-                ServerFault::FlowError => {
-                    "The login service reported an error. Try again later.".into()
-                }
-                _ => "The login service cannot be reached or does not answer. Try again later."
-                    .into(),
-            },
-            Self::Unsupported { reason, .. } => {
-                format!("This login cannot go on here: {reason}. Ask your administrator.")
-            }
-            Self::UnknownFlow { .. } | Self::Config(_) => {
-                "Login through authentik is not set up correctly on this host. Ask your administrator."
-                    .into()
-            }
-            Self::Host(_) | Self::Bug(_) => {
-                "This host could not complete the login. Ask your administrator.".into()
-            }
-        };
-        Some(words)
-    }
-
     /// Whether asking again on the same handle can only bring the same answer,
     /// so that it is kept and given at once: a denial, or a server that is down.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::Denied { .. }
+            | Self::PushRefused { .. }
             | Self::Inactive
             | Self::AccountType { .. }
             | Self::NotInGroup

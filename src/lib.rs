@@ -35,6 +35,7 @@ pub mod pam;
 pub mod secret;
 pub mod stages;
 pub mod text;
+pub mod words;
 
 /// Wipes all memory that the library frees: HTTP and TLS buffers hold passwords
 /// and cookies, and no type of ours wraps those.

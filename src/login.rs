@@ -17,6 +17,7 @@ use crate::http::HttpsTransport;
 use crate::identity;
 use crate::pam::{self as pam_handle, Transaction, UserName};
 use crate::stages::Stages;
+use crate::words::{self, Words};
 
 /// What libpam waits after a failure where the configuration could not be read.
 const DEFAULT_FAIL_DELAY: Duration = Duration::from_secs(2);
@@ -30,9 +31,11 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
     let mut audit = Audit::begin(&service, "auth");
     audit.from_where(transaction.rhost().as_deref(), transaction.tty().as_deref());
     let mut fail_delay = DEFAULT_FAIL_DELAY;
+    let mut words = Words::of("en");
     let result = pam_handle::guarded(|| {
         let config = Config::load(arguments, &service)?;
         fail_delay = config.fail_delay;
+        words = config.prompt.words;
         attempt(transaction, &config, arguments, &service, &mut audit)
     })
     .and_then(|result| result);
@@ -56,8 +59,8 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
             if !matches!(error, LoginError::Skipped(_)) {
                 transaction.fail_delay(fail_delay);
             }
-            if let Some(words) = error.words() {
-                transaction.tell_error(&words);
+            if let Some(text) = words::refusal(&error, words) {
+                transaction.tell_error(&text);
             }
             code
         }

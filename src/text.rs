@@ -23,6 +23,67 @@ pub fn for_person(text: &str, max_bytes: usize) -> String {
     shorten(clean.trim(), max_bytes)
 }
 
+/// Splits `text` into messages that a PAM conversation takes, at the ends of
+/// lines where it can be, cleaned as by [`for_person`] but for blanks at the
+/// ends: they are a part of a drawing.
+#[must_use]
+pub fn messages(text: &str) -> Vec<String> {
+    // One for the NUL.
+    let room = MAX_MESSAGE_BYTES.saturating_sub(1);
+    let mut messages: Vec<String> = Vec::new();
+    for line in text.split('\n') {
+        let line: String = line.chars().filter(|&c| !is_unprintable(c)).collect();
+        for part in pieces(&line, room) {
+            let fits = |message: &&mut String| message.len().saturating_add(part.len()) < room;
+            match messages.last_mut().filter(fits) {
+                Some(message) => {
+                    message.push('\n');
+                    message.push_str(part);
+                }
+                None => messages.push(part.to_owned()),
+            }
+        }
+    }
+    messages
+}
+
+/// `line` in pieces of at most `room` bytes each.
+fn pieces(line: &str, room: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = line;
+    while rest.len() > room {
+        let mut cut = room;
+        while !rest.is_char_boundary(cut) {
+            cut = cut.saturating_sub(1);
+        }
+        let (piece, more) = rest.split_at(cut);
+        pieces.push(piece);
+        rest = more;
+    }
+    pieces.push(rest);
+    pieces
+}
+
+/// Turns the HTML that authentik allows in labels and small print into text:
+/// tags go, entities become what they stand for.
+#[must_use]
+pub fn from_html(html: &str, max_bytes: usize) -> String {
+    // What is cut off here would not be shown anyway.
+    const MOST: usize = 4096;
+    let bounded = pieces(html, MOST).first().copied().unwrap_or_default();
+    let text = if bounded.contains(['<', '&']) {
+        nanohtml2text::html2text(bounded)
+    } else {
+        bounded.to_owned()
+    };
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| one_line(line, max_bytes))
+        .filter(|line| !line.is_empty())
+        .collect();
+    shorten(&lines.join("\n"), max_bytes)
+}
+
 /// Makes `text` safe as a part of one line: as [`for_person`], with every run
 /// of white space turned into one blank.
 #[must_use]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, Deserializer, Error};
 
+use super::prompt::PromptKeys;
 use super::url::{ProxyUrl, ServerUrl};
 use super::user::{AccountKind, NameTemplate};
 use super::values::{AbsolutePath, Limit, Slug, Span};
@@ -51,14 +52,6 @@ pub(super) struct UserKeys {
 pub(super) struct AccessKeys {
     pub(super) groups: Option<Vec<String>>,
     pub(super) allow_any_user: Option<bool>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct PromptKeys {
-    pub(super) password: Option<String>,
-    pub(super) code: Option<String>,
-    pub(super) attempts: Option<u32>,
 }
 
 /// What is wrong with the text, and at which byte.
@@ -164,11 +157,7 @@ impl Keys {
             } else {
                 self.access
             },
-            prompt: PromptKeys {
-                password: self.prompt.password.or(below.prompt.password),
-                code: self.prompt.code.or(below.prompt.code),
-                attempts: self.prompt.attempts.or(below.prompt.attempts),
-            },
+            prompt: self.prompt.over(below.prompt),
         }
     }
 }

@@ -4,6 +4,7 @@
 mod arguments;
 mod error;
 mod keys;
+mod prompt;
 mod url;
 mod user;
 mod values;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 pub use arguments::{Arguments, FirstPass};
 pub use error::{ConfigError, Place};
+pub use prompt::{FactorClass, LanguageTag, Prompts, QrStyle};
 pub use url::{ProxyUrl, ServerUrl};
 pub use user::{AccountKind, NameTemplate};
 pub use values::{AbsolutePath, Slug};
@@ -45,7 +47,7 @@ pub struct Config {
     /// The longest that a whole login may take, the person's typing included.
     pub login_timeout: Duration,
     /// The longest that a push to a phone is waited for, within what is left of
-    /// the login. Pushes are not sent yet.
+    /// the login.
     pub push_timeout: Duration,
     /// What libpam waits after a failure, more or less.
     pub fail_delay: Duration,
@@ -98,17 +100,6 @@ pub enum AccessRules {
     Groups(Vec<String>),
     /// Everybody who can log in to authentik.
     AnyUser,
-}
-
-/// The texts of prompts, without a blank at the end.
-#[derive(Debug, Clone)]
-pub struct Prompts {
-    /// Asks for the password.
-    pub password: String,
-    /// Asks for a code of the second factor.
-    pub code: String,
-    /// How many codes may be tried in one login; at least one.
-    pub attempts: u32,
 }
 
 impl Config {
@@ -177,12 +168,6 @@ impl Config {
                     .into(),
             );
         }
-        let attempts = keys.prompt.attempts.unwrap_or(3);
-        if !(1..=10).contains(&attempts) {
-            return Err(format!(
-                "[prompt] attempts is {attempts}; write a number from 1 to 10"
-            ));
-        }
         Ok(Self {
             url: arguments.url.clone().or(keys.url).ok_or(
                 "url is missing; write url = \"https://authentik.example.com\" at the top",
@@ -210,25 +195,11 @@ impl Config {
                 types,
             },
             access: access_rules(keys.access)?,
-            prompt: Prompts {
-                password: prompt_text("password", keys.prompt.password, "Password:")?,
-                code: prompt_text("code", keys.prompt.code, "Authentication code:")?,
-                attempts,
-            },
+            prompt: keys.prompt.prompts()?,
             first_pass: arguments.first_pass,
             debug: arguments.debug,
         })
     }
-}
-
-fn prompt_text(key: &str, text: Option<String>, default: &str) -> Result<String, String> {
-    let text = crate::text::one_line(text.as_deref().unwrap_or(default), 200);
-    if text.is_empty() {
-        return Err(format!(
-            "[prompt] {key} is empty; write what people should read, such as {default:?}"
-        ));
-    }
-    Ok(text)
 }
 
 fn access_rules(keys: AccessKeys) -> Result<AccessRules, String> {

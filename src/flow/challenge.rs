@@ -149,6 +149,10 @@ impl Challenge {
             .take(MAX_ERRORS)
             .collect();
         let mut identity = component.clone();
+        if ending == Ending::RedirectStage {
+            // The flow's end has the same component, and is no way back.
+            identity.push_str("\nstage");
+        }
         for part in envelope.name.into_iter().chain(
             envelope
                 .fields
@@ -190,6 +194,22 @@ impl Challenge {
             .filter(|words| !words.is_empty())
             .collect();
         (!words.is_empty()).then(|| text::for_person(&words.join(" "), MAX_WORDS))
+    }
+
+    /// The flow's title, cleaned.
+    #[must_use]
+    pub fn title(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Titled {
+            flow_info: Info,
+        }
+        #[derive(Deserialize)]
+        struct Info {
+            title: String,
+        }
+        let titled: Titled = self.details().ok()?;
+        let title = text::one_line(&titled.flow_info.title, 120);
+        (!title.is_empty()).then_some(title)
     }
 
     /// The challenge as its stage knows it.

@@ -12,6 +12,11 @@ const MAX_CHALLENGES: usize = 100;
 /// How many redirects in a row: one for each stage that skips itself.
 const MAX_REDIRECTS: usize = 32;
 
+/// The stage that flows begin with.
+const IDENTIFICATION: &str = "ak-stage-identification";
+/// How often a flow may begin anew over an answer that holds no secret.
+const MAX_RESTARTS: u32 = 3;
+
 /// Answers challenges: the stages, with a person behind them.
 pub trait Answerer {
     /// Answers one challenge. `rejected` is how often this very stage has
@@ -93,6 +98,7 @@ impl Run<'_> {
         let mut proofs = Vec::new();
         let mut passed: Vec<String> = Vec::new();
         let mut sent: Option<Sent> = None;
+        let mut restarts = 0_u32;
         let mut step = self.start(slug)?;
         for _ in 0..MAX_CHALLENGES {
             let challenge = step.challenge;
@@ -108,6 +114,14 @@ impl Run<'_> {
                                 proofs.extend(sent.proof);
                                 passed.push(sent.identity);
                             }
+                            Verdict::Restarted => {
+                                restarts = restarts.saturating_add(1);
+                                if restarts > MAX_RESTARTS {
+                                    return Err(LoginError::RestartedTooOften(restarts));
+                                }
+                                proofs.clear();
+                                passed.clear();
+                            }
                             Verdict::CodeSentBack => {
                                 answerer.code_sent_back()?;
                                 proofs.clear();
@@ -120,12 +134,6 @@ impl Run<'_> {
             };
             match challenge.ending() {
                 Ending::FinalRedirect => return Ok(FlowEnd { proofs }),
-                Ending::RedirectStage => {
-                    return Err(LoginError::Unsupported {
-                        component: "xak-flow-redirect".into(),
-                        reason: "a redirect stage sends people to a web page",
-                    });
-                }
                 Ending::AccessDenied(words) => {
                     return Err(LoginError::Denied {
                         words: words.clone(),
@@ -135,7 +143,8 @@ impl Run<'_> {
                     self.audit.request_id(request_id.clone());
                     return Err(self.failed(ServerFault::FlowError));
                 }
-                Ending::None => {}
+                // A redirect stage is a stage: what it is worth shows at the end.
+                Ending::None | Ending::RedirectStage => {}
             }
             self.audit.stage(challenge.component(), rejected);
             let response = answerer.answer(&challenge, rejected).map_err(|error| {
@@ -170,8 +179,19 @@ impl Run<'_> {
     fn send(&mut self, response: &Response) -> Result<Step, LoginError> {
         // From here on a person has had a hand in it, whatever becomes of the request.
         self.heard = Heard::Person;
-        let answer = self.transport.post(&self.path, response.body());
-        let answer = answer.map_err(|fault| self.failed(fault))?;
+        let answer = match response.flow_token() {
+            Some(token) => self.transport.get(&token.appended_to(&self.path)),
+            None => {
+                let limit = response.push_timeout();
+                self.transport.post(&self.path, response.body(), limit)
+            }
+        };
+        let answer = answer.map_err(|fault| match fault {
+            ServerFault::Timeout(_) if response.push_timeout().is_some() => {
+                LoginError::PushUnanswered
+            }
+            fault => self.failed(fault),
+        })?;
         self.follow(answer)
     }
 
@@ -230,6 +250,9 @@ enum Verdict {
     Accepted,
     /// The flow went back over a wrong code, which may be tried again.
     CodeSentBack,
+    /// The flow went back to its beginning over an answer that is no secret: its
+    /// binding says *restart*. What had been accepted is void.
+    Restarted,
 }
 
 /// Judges an answer that was not refused in so many words.
@@ -243,7 +266,16 @@ fn judge(
     passed: &[String],
 ) -> Result<Verdict, LoginError> {
     let Some(proof) = sent.proof else {
-        return Ok(Verdict::Accepted);
+        // Dummies and consents may look alike; nobody is identified twice.
+        let began_anew = next.component() == IDENTIFICATION
+            && passed
+                .first()
+                .is_some_and(|first| next.is_same_stage(first));
+        return Ok(if began_anew {
+            Verdict::Restarted
+        } else {
+            Verdict::Accepted
+        });
     };
     let what = proof.what();
     if !next.errors().is_empty() && !passed.iter().any(|identity| next.is_same_stage(identity)) {

@@ -10,5 +10,5 @@ mod transport;
 
 pub use challenge::{Challenge, FieldError};
 pub use executor::{Answerer, FlowEnd, run};
-pub use response::{Proof, Response};
+pub use response::{FlowToken, Proof, Response};
 pub use transport::{Answer, Redirect, Transport};

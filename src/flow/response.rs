@@ -1,14 +1,41 @@
 //! What goes back to the executor.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::error::LoginError;
+use crate::secret::Secret;
 
 /// A stage's answer, ready to be sent.
 pub struct Response {
     body: Zeroizing<Vec<u8>>,
     proof: Option<Proof>,
+    push_timeout: Option<Duration>,
+    flow_token: Option<FlowToken>,
+}
+
+/// The `flow_token` of a link that authentik has mailed. It takes the place of
+/// an answer: the flow goes on with the request that carries it in its query.
+pub struct FlowToken(Secret);
+
+impl FlowToken {
+    /// Takes `text` as a token: letters, digits, `-` and `_` alone, for it
+    /// becomes a part of a request's query.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let is_token = (8..=256).contains(&text.len()) && text.chars().all(allowed);
+        is_token.then(|| Self(Secret::new(text.to_owned())))
+    }
+
+    /// What is put behind the executor's `?query=…`, which holds a query string
+    /// of its own in percent-encoding.
+    pub(super) fn appended_to(&self, path: &str) -> Zeroizing<String> {
+        let separator = if path.ends_with('=') { "" } else { "%26" };
+        Zeroizing::new(format!("{path}{separator}flow_token%3D{}", self.0.expose()))
+    }
 }
 
 /// The kinds of secret whose acceptance by the server proves that somebody has
@@ -53,12 +80,40 @@ impl Response {
         Self::build(fields, Some(proof))
     }
 
+    /// An answer that authentik leaves without an answer of its own until
+    /// somebody's phone has answered a push, or `push_timeout` has passed.
+    ///
+    /// # Errors
+    /// As [`Response::new`].
+    pub fn push(fields: &impl Serialize, push_timeout: Duration) -> Result<Self, LoginError> {
+        let response = Self::build(fields, Some(Proof::SecondFactor))?;
+        Ok(Self {
+            push_timeout: Some(push_timeout),
+            ..response
+        })
+    }
+
+    /// No answer, but a link that was mailed: the flow goes on behind it.
+    #[must_use]
+    pub fn link(flow_token: FlowToken) -> Self {
+        Self {
+            body: Zeroizing::default(),
+            proof: None,
+            push_timeout: None,
+            flow_token: Some(flow_token),
+        }
+    }
+
     fn build(fields: &impl Serialize, proof: Option<Proof>) -> Result<Self, LoginError> {
-        let capacity = if proof.is_some() { CAPACITY } else { 256 };
-        let mut body = Zeroizing::new(Vec::with_capacity(capacity));
+        let mut body = Zeroizing::new(Vec::with_capacity(CAPACITY));
         serde_json::to_writer(&mut *body, fields)
             .map_err(|error| LoginError::Bug(format!("a response is no JSON: {error}")))?;
-        Ok(Self { body, proof })
+        Ok(Self {
+            body,
+            proof,
+            push_timeout: None,
+            flow_token: None,
+        })
     }
 
     pub(super) fn body(&self) -> &[u8] {
@@ -67,5 +122,13 @@ impl Response {
 
     pub(super) fn proof(&self) -> Option<Proof> {
         self.proof
+    }
+
+    pub(super) fn push_timeout(&self) -> Option<Duration> {
+        self.push_timeout
+    }
+
+    pub(super) fn flow_token(&self) -> Option<&FlowToken> {
+        self.flow_token.as_ref()
     }
 }

@@ -1,5 +1,7 @@
 //! The seam between the protocol and how requests travel.
 
+use std::time::Duration;
+
 use zeroize::Zeroizing;
 
 use crate::error::ServerFault;
@@ -15,11 +17,17 @@ pub trait Transport {
     /// How the server or the way to it failed. A status is no failure here.
     fn get(&mut self, path: &str) -> Result<Answer, ServerFault>;
 
-    /// Sends `body`, JSON, as a POST to `path`. It is never sent twice.
+    /// Sends `body`, JSON, as a POST to `path`. It is never sent twice. `limit`
+    /// takes the place of the limit for any other request, where it is given.
     ///
     /// # Errors
     /// As [`Transport::get`].
-    fn post(&mut self, path: &str, body: &[u8]) -> Result<Answer, ServerFault>;
+    fn post(
+        &mut self,
+        path: &str,
+        body: &[u8],
+        limit: Option<Duration>,
+    ) -> Result<Answer, ServerFault>;
 }
 
 /// What came back.

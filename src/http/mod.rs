@@ -48,6 +48,7 @@ pub struct HttpsTransport {
     origin: HeaderValue,
     referer: HeaderValue,
     user_agent: HeaderValue,
+    language: Option<HeaderValue>,
     cookies: Cookies,
     request_timeout: Duration,
     deadline: Deadline,
@@ -118,6 +119,11 @@ impl HttpsTransport {
             origin: header_value(&url.origin()),
             referer: header_value(&format!("{url}/")),
             user_agent: header_value(&agent),
+            language: config
+                .prompt
+                .language
+                .as_ref()
+                .map(|language| header_value(language.as_str())),
             url,
             cookies: Cookies::default(),
             request_timeout: config.request_timeout,
@@ -127,12 +133,17 @@ impl HttpsTransport {
         })
     }
 
-    fn request(&mut self, path: &str, body: Option<&[u8]>) -> Result<Answer, ServerFault> {
+    fn request(
+        &mut self,
+        path: &str,
+        body: Option<&[u8]>,
+        limit: Option<Duration>,
+    ) -> Result<Answer, ServerFault> {
         let left = self.deadline.remaining();
         if left.is_zero() {
             return Err(ServerFault::LoginTimeout);
         }
-        let timeout = left.min(self.request_timeout);
+        let timeout = left.min(limit.unwrap_or(self.request_timeout));
         let target = format!("{}{path}", self.url);
         let watch = StopWatch::begin();
         self.request_deadline.begin(timeout);
@@ -184,7 +195,10 @@ impl HttpsTransport {
     }
 
     fn with_headers<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
-        let request = request.header(header::USER_AGENT, self.user_agent.clone());
+        let mut request = request.header(header::USER_AGENT, self.user_agent.clone());
+        if let Some(language) = &self.language {
+            request = request.header(header::ACCEPT_LANGUAGE, language.clone());
+        }
         match self.cookies.header() {
             Some(cookies) => request.header(header::COOKIE, cookies),
             None => request,
@@ -254,11 +268,16 @@ impl HttpsTransport {
 
 impl Transport for HttpsTransport {
     fn get(&mut self, path: &str) -> Result<Answer, ServerFault> {
-        self.request(path, None)
+        self.request(path, None, None)
     }
 
-    fn post(&mut self, path: &str, body: &[u8]) -> Result<Answer, ServerFault> {
-        self.request(path, Some(body))
+    fn post(
+        &mut self,
+        path: &str,
+        body: &[u8],
+        limit: Option<Duration>,
+    ) -> Result<Answer, ServerFault> {
+        self.request(path, Some(body), limit)
     }
 }
 

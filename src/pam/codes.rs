@@ -19,6 +19,8 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::Unsendable { .. }
         | LoginError::Restarted { .. }
         | LoginError::NoStackPassword
+        | LoginError::PushUnanswered
+        | LoginError::Declined(_)
         | LoginError::NobodyLoggedIn
         | LoginError::SomebodyElse { .. }
         | LoginError::Impersonated
@@ -28,7 +30,11 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::AccountType { .. }
         | LoginError::NotInGroup
         | LoginError::AnothersName => P::PAM_PERM_DENIED,
-        LoginError::TooManyAttempts { .. } | LoginError::CodesUsedUp { .. } => P::PAM_MAXTRIES,
+        LoginError::TooManyAttempts { .. }
+        | LoginError::CodesUsedUp { .. }
+        | LoginError::AnswersUsedUp { .. }
+        | LoginError::RestartedTooOften(_)
+        | LoginError::PushRefused { .. } => P::PAM_MAXTRIES,
         LoginError::Skipped(_) => P::PAM_IGNORE,
         LoginError::UnknownAccount | LoginError::ImpossibleName(_) => P::PAM_USER_UNKNOWN,
         LoginError::Server {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use libc::{c_int, c_uint, c_void};
 use pam::constants::{
-    PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_SILENT, PamFlag, PamMessageStyle, PamResultCode,
+    PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag,
+    PamMessageStyle, PamResultCode,
 };
 use pam::conv::Conv;
 use pam::items::{AuthTok, RHost, Service, Tty, User};
@@ -170,14 +171,17 @@ impl<'h> Transaction<'h> {
             .send(style, message)
             .map_err(|_| LoginError::Conversation)
     }
-}
 
-impl Conversation for Transaction<'_> {
-    fn ask_secret(&mut self, prompt: &str, what: &'static str) -> Result<Secret, LoginError> {
+    fn question(
+        &self,
+        style: PamMessageStyle,
+        prompt: &str,
+        what: &'static str,
+    ) -> Result<Secret, LoginError> {
         // One for the blank, one for the NUL.
         let mut prompt = text::for_person(prompt, text::MAX_MESSAGE_BYTES.saturating_sub(2));
         prompt.push(' ');
-        let Some(answer) = self.converse(PAM_PROMPT_ECHO_OFF, &prompt)? else {
+        let Some(answer) = self.converse(style, &prompt)? else {
             return Err(LoginError::Conversation);
         };
         if answer.len() > Secret::MAX_BYTES {
@@ -193,6 +197,25 @@ impl Conversation for Transaction<'_> {
                 reason: "it is not UTF-8",
             }),
         }
+    }
+}
+
+impl Conversation for Transaction<'_> {
+    fn ask_secret(&mut self, prompt: &str, what: &'static str) -> Result<Secret, LoginError> {
+        self.question(PAM_PROMPT_ECHO_OFF, prompt, what)
+    }
+
+    fn ask(&mut self, prompt: &str, what: &'static str) -> Result<Secret, LoginError> {
+        self.question(PAM_PROMPT_ECHO_ON, prompt, what)
+    }
+
+    /// Shown under `PAM_SILENT`, too: it is half of a question, and sudo asks
+    /// with that flag.
+    fn tell(&mut self, message: &str) -> Result<(), LoginError> {
+        for part in text::messages(message) {
+            self.converse(PAM_TEXT_INFO, &part)?;
+        }
+        Ok(())
     }
 
     fn tell_error(&mut self, message: &str) {

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Stages, nonsense};
-use crate::error::LoginError;
+use crate::error::{LoginError, Obstacle};
 use crate::flow::{Challenge, Proof, Response};
 
 pub(super) const COMPONENT: &str = "ak-stage-identification";
@@ -34,7 +34,7 @@ pub(super) fn answer(
     if details.captcha_stage.is_some() {
         return Err(LoginError::Unsupported {
             component: COMPONENT.into(),
-            reason: "it asks for a captcha, which needs a browser",
+            reason: Obstacle::Browser,
         });
     }
     let user = stages.user;

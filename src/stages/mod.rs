@@ -2,11 +2,20 @@
 //! from its challenge and a conversation to a response.
 
 mod authenticator_validate;
+mod consent;
+mod dialogue;
 mod dummy;
+mod email;
+mod endpoint_agent;
+mod enrol;
 mod identification;
 mod password;
+mod prompt;
+mod redirect;
 mod refused;
 mod user_login;
+
+use std::time::Duration;
 
 use crate::config::{Config, FirstPass, Prompts};
 use crate::conversation::Conversation;
@@ -14,19 +23,31 @@ use crate::deadline::Deadline;
 use crate::error::{Heard, LoginError, ServerFault};
 use crate::flow::{Answerer, Challenge, Response};
 use crate::secret::Secret;
+use dialogue::Dialogue;
 
 /// Answers the challenges of one login.
 pub struct Stages<'a> {
-    conversation: &'a mut dyn Conversation,
+    dialogue: Dialogue<'a>,
     prompts: &'a Prompts,
     first_pass: FirstPass,
     user: &'a str,
+    flow: &'a str,
+    /// Where authentik is, without a slash at the end.
+    server: String,
     deadline: Deadline,
+    push_timeout: Duration,
     /// The password that was sent last: a code that equals it is not sent.
     password: Option<Secret>,
     /// Whether an earlier module of the stack had asked for it.
     password_of_stack: bool,
+    /// The code that was typed in one answer with the password.
+    typed_code: Option<Secret>,
     codes: authenticator_validate::Codes,
+    form: prompt::Form,
+    /// Whether the flow's title was shown.
+    titled: bool,
+    /// How many e-mails with a link were asked for again.
+    mails: u32,
 }
 
 impl<'a> Stages<'a> {
@@ -38,15 +59,61 @@ impl<'a> Stages<'a> {
         deadline: Deadline,
     ) -> Self {
         Self {
-            conversation,
+            dialogue: Dialogue::new(conversation, &config.prompt),
             prompts: &config.prompt,
             first_pass: config.first_pass,
             user,
+            flow: config.flow.as_str(),
+            server: config.url.to_string(),
             deadline,
+            push_timeout: config.push_timeout,
             password: None,
             password_of_stack: false,
+            typed_code: None,
             codes: authenticator_validate::Codes::default(),
+            form: prompt::Form::default(),
+            titled: false,
+            mails: 0,
         }
+    }
+
+    /// Puts the flow's title in front of the next question, once in a login.
+    fn show_title(&mut self, challenge: &Challenge) {
+        if !std::mem::replace(&mut self.titled, true) {
+            self.dialogue.headed(challenge.title());
+        }
+    }
+
+    /// A code for a stage that does not prove anything, asked for until there is one.
+    fn code(&mut self, lead: &str, prompt: &str) -> Result<Secret, LoginError> {
+        self.until_something(lead, |dialogue, lead| {
+            let typed = dialogue.ask_secret(lead, prompt, "code")?;
+            Ok(Secret::new(typed.expose().split_whitespace().collect()))
+        })
+    }
+
+    /// One line that may be seen, asked for until there is one.
+    fn line(&mut self, lead: &str, prompt: &str) -> Result<Secret, LoginError> {
+        self.until_something(lead, |dialogue, lead| {
+            let typed = dialogue.ask(lead, prompt, "answer")?;
+            Ok(Secret::new(typed.expose().trim().to_owned()))
+        })
+    }
+
+    fn until_something(
+        &mut self,
+        lead: &str,
+        mut ask: impl FnMut(&mut Dialogue<'a>, &str) -> Result<Secret, LoginError>,
+    ) -> Result<Secret, LoginError> {
+        let mut lead = lead.to_owned();
+        for _ in 0..self.prompts.attempts {
+            let typed = ask(&mut self.dialogue, &lead)?;
+            if !typed.is_empty() {
+                return Ok(typed);
+            }
+            self.prompts.words.nothing_typed.clone_into(&mut lead);
+        }
+        Err(self.dialogue.used_up())
     }
 
     /// The password, from the person or from an earlier module of the stack; an
@@ -56,11 +123,11 @@ impl<'a> Stages<'a> {
         const WHAT: &str = "password";
         let from_stack = match (self.first_pass, rejected) {
             (FirstPass::Use, 0) => Some(
-                self.conversation
+                self.dialogue
                     .stack_authtok()
                     .ok_or(LoginError::NoStackPassword)?,
             ),
-            (FirstPass::Try, 0) => self.conversation.stack_authtok(),
+            (FirstPass::Try, 0) => self.dialogue.stack_authtok(),
             // The stack's password was refused; now the person is asked, once.
             (FirstPass::Try, 1) if self.password_of_stack => None,
             (_, 0) => None,
@@ -71,22 +138,49 @@ impl<'a> Stages<'a> {
         };
         self.password_of_stack = from_stack.is_some();
         let password = match from_stack {
-            Some(password) => password,
+            Some(password) => self.without_code(password),
             None => {
-                let password = self.conversation.ask_secret(&self.prompts.password, WHAT)?;
+                let typed = self.dialogue.ask_secret("", &self.prompts.password, WHAT)?;
+                let password = self.without_code(typed);
                 if password.is_empty() {
                     return Err(LoginError::Empty { what: WHAT });
                 }
-                self.conversation.leave_authtok(&password);
+                self.dialogue.leave_authtok(&password);
                 password
             }
         };
         Ok(self.password.insert(password))
     }
+
+    /// Takes the code off an answer that holds both, for applications that can
+    /// ask only once.
+    fn without_code(&mut self, typed: Secret) -> Secret {
+        let Some(separator) = &self.prompts.code_separator else {
+            return typed;
+        };
+        let Some((password, code)) = typed.expose().rsplit_once(separator.as_str()) else {
+            return typed;
+        };
+        if !looks_like_a_code(code) {
+            return typed;
+        }
+        self.typed_code = Some(Secret::new(code.to_owned()));
+        Secret::new(password.to_owned())
+    }
+}
+
+/// Six to eight digits, as apps give them, or twelve letters and digits, as
+/// authentik's recovery codes are: a password's end that looks otherwise is a
+/// part of the password.
+fn looks_like_a_code(text: &str) -> bool {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let both = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (digits && (6..=8).contains(&text.len())) || (both && text.len() == 12)
 }
 
 impl Answerer for Stages<'_> {
     fn answer(&mut self, challenge: &Challenge, rejected: usize) -> Result<Response, LoginError> {
+        self.dialogue.begin(challenge.component());
         match challenge.component() {
             identification::COMPONENT => identification::answer(self, challenge, rejected),
             password::COMPONENT => password::answer(self, challenge, rejected),
@@ -95,6 +189,19 @@ impl Answerer for Stages<'_> {
             }
             user_login::COMPONENT => user_login::answer(rejected),
             dummy::COMPONENT => dummy::answer(rejected),
+            prompt::COMPONENT => prompt::answer(self, challenge, rejected),
+            consent::COMPONENT => consent::answer(self, challenge, rejected),
+            email::COMPONENT => email::answer(self, challenge, rejected),
+            endpoint_agent::COMPONENT => endpoint_agent::answer(rejected),
+            redirect::COMPONENT => redirect::answer(self, challenge, rejected),
+            enrol::totp::COMPONENT => enrol::totp::answer(self, challenge, rejected),
+            enrol::static_codes::COMPONENT => {
+                enrol::static_codes::answer(self, challenge, rejected)
+            }
+            enrol::message::SMS | enrol::message::EMAIL => {
+                enrol::message::answer(self, challenge, rejected)
+            }
+            enrol::duo::COMPONENT => enrol::duo::answer(self, challenge, rejected),
             other => Err(refused::refuse(other)),
         }
     }

@@ -1,6 +1,8 @@
 //! A login of the module that is built, through the real libpam, against a
 //! double of authentik of its own.
 
+use std::sync::Arc;
+
 use authentik_double::{Double, DoubleBuilder};
 use pam_harness::{Module, Outcome, Pam};
 
@@ -9,7 +11,7 @@ pub(crate) const PASSWORD: &str = "correct-horse";
 
 /// A double, a configuration, and what is to be done with them.
 pub(crate) struct Bench {
-    pub(crate) double: Double,
+    pub(crate) double: Arc<Double>,
     head: Vec<String>,
     tail: Vec<String>,
     access: String,
@@ -23,7 +25,7 @@ impl Bench {
 
     pub(crate) fn with(builder: DoubleBuilder) -> Self {
         Self {
-            double: builder.start(),
+            double: Arc::new(builder.start()),
             head: vec!["fail_delay = \"0s\"".into()],
             tail: Vec::new(),
             access: "allow_any_user = true".into(),

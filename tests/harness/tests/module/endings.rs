@@ -3,6 +3,7 @@
 
 use crate::bench::{Bench, PASSWORD, expect};
 use authentik_double::{Double, Fault, Flow, Match, UserLogin, Version};
+use pam_harness::Answer;
 
 /// Flow, what is typed, code, and what the log says.
 const DANGEROUS: &[(&str, &[&str], &str, &str)] = &[
@@ -87,15 +88,15 @@ const DANGEROUS: &[(&str, &[&str], &str, &str)] = &[
     ),
     (
         "danger-prompt-login",
-        &[],
-        "PAM_SERVICE_ERR",
-        "ak-stage-prompt",
+        &["correct-horse", ""],
+        "PAM_AUTH_ERR",
+        "asked for no password and no code",
     ),
     (
         "danger-consent-login",
-        &[],
-        "PAM_SERVICE_ERR",
-        "ak-stage-consent",
+        &["y"],
+        "PAM_AUTH_ERR",
+        "asked for no password and no code",
     ),
 ];
 
@@ -105,7 +106,10 @@ fn no_dangerous_ending_is_a_login() {
     for version in [Version::V2025_10, Version::V2026_8] {
         for (flow, secrets, code, reason) in DANGEROUS {
             let bench = Bench::with(Double::builder().version(version).without_pause());
-            expect(&bench.log_in(flow, "alice", secrets), code, &[flow, reason]);
+            let pam = secrets.iter().fold(bench.pam(flow, "alice"), |pam, text| {
+                pam.answers_with(None, Answer::Text((*text).to_owned()))
+            });
+            expect(&pam.authenticate().run(), code, &[flow, reason]);
         }
     }
 }

@@ -4,8 +4,14 @@
 mod bench;
 mod configuration;
 mod endings;
+mod enrolment;
+mod forms;
+mod languages;
 mod logins;
 mod manners;
+mod menu;
 mod name_servers;
+mod once;
+mod passages;
 mod refusals;
 mod second_factor;

@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         cause: "a component nobody knows",
         code: "PAM_SERVICE_ERR",
-        line: "unknown to the module",
+        line: "unknown to this version of the module",
         words: "cannot go on here",
         run: || flow("linux-unknown-component", &[]),
     },

@@ -131,6 +131,8 @@ fn each_component_that_cannot_be_answered_is_named() {
     for flow in flows
         .iter()
         .filter(|flow| flow.slug.starts_with("component-"))
+        // That one is answered.
+        .filter(|flow| flow.slug != "component-ak-stage-endpoint-agent")
     {
         let component = flow.slug.trim_start_matches("component-");
         let bench = Bench::new();
@@ -148,5 +150,5 @@ fn each_component_that_cannot_be_answered_is_named() {
         );
         tried += 1;
     }
-    assert!(tried >= 14, "{tried}");
+    assert!(tried >= 13, "{tried}");
 }

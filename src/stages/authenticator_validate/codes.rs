@@ -1,0 +1,97 @@
+//! What was tried so far, and how long the server wants to be left alone.
+
+use std::time::{Duration, Instant};
+
+use crate::config::FactorClass;
+use crate::error::LoginError;
+
+/// What was sent last to this stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Sent {
+    #[default]
+    Nothing,
+    Code,
+    /// The choice of a device, upon which the server sends a message.
+    Selection,
+    Push,
+    /// The choice of what to set up.
+    SetUp,
+}
+
+/// What was tried so far in this login.
+#[derive(Default)]
+pub(in crate::stages) struct Codes {
+    wrong: u32,
+    /// How many of those the server has seen, for its throttling.
+    refused_by_server: u32,
+    /// Until when the server refuses even a right code.
+    throttled_until: Option<Instant>,
+    /// Whether the password was given as a code.
+    repeated: bool,
+    /// The class that was chosen in this run of the stage.
+    pub(super) chosen: Option<FactorClass>,
+    pub(super) sent: Sent,
+    /// How many messages were sent in this login.
+    pub(super) messages: u32,
+}
+
+impl Codes {
+    /// Counts one wrong code.
+    ///
+    /// # Errors
+    /// [`LoginError::CodesUsedUp`] when it was the last that may be tried.
+    pub(super) fn count_wrong(&mut self, attempts: u32) -> Result<(), LoginError> {
+        self.wrong = self.wrong.saturating_add(1);
+        if self.wrong < attempts {
+            return Ok(());
+        }
+        Err(LoginError::CodesUsedUp {
+            wrong: self.wrong,
+            repeated: self.repeated,
+        })
+    }
+
+    /// Counts the password, given as a code; it was not sent.
+    ///
+    /// # Errors
+    /// As [`Codes::count_wrong`].
+    pub(super) fn count_password(&mut self, attempts: u32) -> Result<(), LoginError> {
+        self.repeated = true;
+        self.count_wrong(attempts)
+    }
+
+    /// Counts a code that the server has refused. Measured: after it the server
+    /// refuses even a right one for a second, then for two, four and so on.
+    pub(super) fn refused_by_server(&mut self, attempts: u32) -> Result<(), LoginError> {
+        const MARGIN: Duration = Duration::from_millis(250);
+        let pause = 1_u64
+            .checked_shl(self.refused_by_server)
+            .unwrap_or(u64::MAX);
+        self.refused_by_server = self.refused_by_server.saturating_add(1);
+        self.throttled_until = Instant::now()
+            .checked_add(Duration::from_secs(pause))
+            .and_then(|until| until.checked_add(MARGIN));
+        self.count_wrong(attempts)
+    }
+
+    /// The flow went back over an answer: what was chosen is forgotten there.
+    ///
+    /// # Errors
+    /// [`LoginError::PushRefused`] after a push: no other one follows it; else
+    /// as [`Codes::count_wrong`].
+    pub(in crate::stages) fn sent_back(&mut self, attempts: u32) -> Result<(), LoginError> {
+        self.chosen = None;
+        if std::mem::take(&mut self.sent) == Sent::Push {
+            return Err(LoginError::PushRefused { words: None });
+        }
+        self.refused_by_server(attempts)
+    }
+
+    /// For how long a code is held back: as long as the server would refuse
+    /// even a right one.
+    pub(super) fn pause(&mut self) -> Duration {
+        self.throttled_until.take().map_or(Duration::ZERO, |until| {
+            until.saturating_duration_since(Instant::now())
+        })
+    }
+}

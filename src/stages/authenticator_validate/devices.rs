@@ -1,0 +1,126 @@
+//! The person's devices, as far as a terminal can use them.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{COMPONENT, Details};
+use crate::config::{FactorClass, Prompts};
+use crate::error::{LoginError, Obstacle, ServerFault};
+use crate::stages::nonsense;
+use crate::text;
+use crate::words::{Words, fill};
+
+/// How many of a person's devices are looked at.
+const MAX_DEVICES: usize = 32;
+
+/// A way to give a second factor: one for each class.
+pub(super) struct Device<'a> {
+    pub(super) class: FactorClass,
+    pub(super) uid: String,
+    /// The entry itself, which selects the device when it is sent back.
+    pub(super) entry: &'a RawValue,
+    /// Where a message goes to, masked by the server; cleaned.
+    pub(super) address: Option<String>,
+    last_used: Option<String>,
+}
+
+impl Device<'_> {
+    /// What stands in the menu.
+    pub(super) fn label(&self, words: &Words) -> String {
+        match (self.class, &self.address) {
+            (FactorClass::Totp, _) => words.factor_totp.into(),
+            (FactorClass::Static, _) => words.factor_static.into(),
+            (FactorClass::Sms, _) => words.factor_sms.into(),
+            (FactorClass::Email, Some(address)) => fill(words.factor_email_to, "address", address),
+            (FactorClass::Email, None) => words.factor_email.into(),
+            (FactorClass::Duo, _) => words.factor_duo.into(),
+        }
+    }
+
+    /// Whether the person has the code already, in an app or on a list.
+    pub(super) fn is_at_hand(&self) -> bool {
+        matches!(self.class, FactorClass::Totp | FactorClass::Static)
+    }
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    device_class: String,
+    #[serde(default)]
+    device_uid: String,
+    #[serde(default)]
+    challenge: EntryChallenge,
+    #[serde(default)]
+    last_used: Option<String>,
+}
+
+/// Of what a device's challenge holds, the one thing to show.
+#[derive(Default, Deserialize)]
+struct EntryChallenge {
+    #[serde(default)]
+    email: Option<String>,
+}
+
+/// The devices that can be used here, the one to offer first in front; empty
+/// where the person has none at all.
+///
+/// # Errors
+/// Where the person has devices, and none can be used here.
+pub(super) fn usable<'a>(
+    details: &Details<'a>,
+    prompts: &Prompts,
+) -> Result<Vec<Device<'a>>, LoginError> {
+    let mut devices: Vec<Device<'a>> = Vec::new();
+    let mut has_key = false;
+    for entry in details.device_challenges.iter().take(MAX_DEVICES) {
+        let read: Entry = serde_json::from_str(entry.get()).map_err(|_| {
+            nonsense(ServerFault::Nonsense(
+                "a device of the second factor has no class".into(),
+            ))
+        })?;
+        has_key |= read.device_class == "webauthn";
+        let Some(class) = FactorClass::named(&read.device_class) else {
+            continue;
+        };
+        if devices.iter().any(|device| device.class == class) {
+            continue;
+        }
+        devices.push(Device {
+            class,
+            uid: read.device_uid,
+            entry,
+            address: read
+                .challenge
+                .email
+                .map(|address| text::one_line(&address, 80))
+                .filter(|address| !address.is_empty()),
+            last_used: read.last_used,
+        });
+    }
+    let refuse = |reason| LoginError::Unsupported {
+        component: COMPONENT.into(),
+        reason,
+    };
+    if devices.is_empty() && !details.device_challenges.is_empty() {
+        return Err(refuse(if has_key {
+            Obstacle::SecurityKey
+        } else {
+            Obstacle::NoFactor
+        }));
+    }
+    match &prompts.second_factor {
+        Some(allowed) => {
+            let had_some = !devices.is_empty();
+            let place =
+                |device: &Device<'_>| allowed.iter().position(|class| *class == device.class);
+            devices.retain(|device| place(device).is_some());
+            devices.sort_by_key(place);
+            if devices.is_empty() && had_some {
+                return Err(refuse(Obstacle::FactorNotAllowed));
+            }
+        }
+        // The server's times are all of one format and zone, so text sorts them.
+        None => devices.sort_by(|a, b| b.last_used.cmp(&a.last_used)),
+    }
+    Ok(devices)
+}

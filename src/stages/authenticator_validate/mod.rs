@@ -1,0 +1,306 @@
+//! `ak-stage-authenticator-validate`: the second factor.
+//!
+//! The server tries a code against all of the person's devices, so a code can
+//! be typed whatever was chosen. Messages by SMS and e-mail are sent only once
+//! their device is chosen, and a push is answered on the phone while the
+//! request waits.
+
+mod codes;
+mod devices;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+pub(super) use codes::Codes;
+use codes::Sent;
+use devices::Device;
+
+use super::dialogue::{join, numbered, option, range};
+use super::{Stages, enrol, nonsense};
+use crate::config::FactorClass;
+use crate::error::{LoginError, ServerFault};
+use crate::flow::{Challenge, Proof, Response};
+use crate::secret::Secret;
+use crate::words::fill;
+
+pub(super) const COMPONENT: &str = "ak-stage-authenticator-validate";
+const WHAT: &str = "code";
+/// How many messages may be asked for in one login.
+const MAX_MESSAGES: u32 = 5;
+
+#[derive(Deserialize)]
+struct Details<'a> {
+    #[serde(borrow, default)]
+    device_challenges: Vec<&'a RawValue>,
+    #[serde(default)]
+    configuration_stages: Vec<enrol::SetUp>,
+}
+
+#[derive(Serialize)]
+struct Code<'a> {
+    component: &'static str,
+    code: &'a str,
+}
+
+#[derive(Serialize)]
+struct Selection<'a> {
+    component: &'static str,
+    selected_challenge: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct Push {
+    component: &'static str,
+    duo: i64,
+}
+
+#[derive(Serialize)]
+struct SetUpAnswer<'a> {
+    component: &'static str,
+    selected_stage: &'a str,
+}
+
+pub(super) fn answer(
+    stages: &mut Stages<'_>,
+    challenge: &Challenge,
+    rejected: usize,
+) -> Result<Response, LoginError> {
+    let details: Details<'_> = challenge.details().map_err(nonsense)?;
+    let sent = std::mem::take(&mut stages.codes.sent);
+    if rejected == 0 {
+        stages.codes.chosen = None;
+    }
+    let lead = match sent {
+        _ if rejected == 0 => String::new(),
+        // The server's "Empty response" is its word for a message that was sent.
+        Sent::Selection | Sent::Nothing => String::new(),
+        Sent::Push => {
+            return Err(LoginError::PushRefused {
+                words: challenge.error_words(),
+            });
+        }
+        Sent::SetUp => {
+            stages.codes.count_wrong(stages.prompts.attempts)?;
+            challenge.error_words().unwrap_or_default()
+        }
+        Sent::Code => {
+            stages.codes.refused_by_server(stages.prompts.attempts)?;
+            // One and the same answer for a code that is wrong, used, or early.
+            let theirs = challenge.error_words().unwrap_or_default();
+            join(&theirs, stages.prompts.words.code_works_once)
+        }
+    };
+    let devices = devices::usable(&details, stages.prompts)?;
+    match devices.as_slice() {
+        [] => set_up(stages, &details.configuration_stages, &lead),
+        all if all.iter().all(Device::is_at_hand) => code_at_hand(stages, &lead, None),
+        [only] if only.class == FactorClass::Duo => push_alone(stages, only, lead),
+        [only] => message_alone(stages, only, &lead),
+        several => from_menu(stages, several, lead),
+    }
+}
+
+/// A code of an app or of a list: there is nothing to choose.
+fn code_at_hand(
+    stages: &mut Stages<'_>,
+    lead: &str,
+    prompt: Option<&str>,
+) -> Result<Response, LoginError> {
+    if let Some(code) = stages.typed_code.take() {
+        return code_response(stages, &code);
+    }
+    let prompts = stages.prompts;
+    let prompt = prompt.unwrap_or(&prompts.code);
+    let mut lead = lead.to_owned();
+    loop {
+        let typed = ask(stages, &lead, prompt)?;
+        match judge(stages, typed)? {
+            Typed::Code(code) => return code_response(stages, &code),
+            Typed::Nothing => {
+                stages.codes.count_wrong(stages.prompts.attempts)?;
+                stages.prompts.words.nothing_typed.clone_into(&mut lead);
+            }
+            Typed::Password(words) => lead = words,
+        }
+    }
+}
+
+/// A message is the only way: it is sent at once, and again for an empty answer.
+fn message_alone(
+    stages: &mut Stages<'_>,
+    device: &Device<'_>,
+    lead: &str,
+) -> Result<Response, LoginError> {
+    if stages.codes.chosen.is_none() {
+        return select(stages, device);
+    }
+    let prompts = stages.prompts;
+    let words = prompts.words;
+    let told = match (&device.address, device.class) {
+        (Some(address), _) => fill(words.sent_to, "address", address),
+        (None, FactorClass::Email) => words.sent_by_email.into(),
+        (None, _) => words.sent_by_sms.into(),
+    };
+    let mut lead = join(lead, &told);
+    loop {
+        let typed = ask(stages, &lead, &prompts.code)?;
+        match judge(stages, typed)? {
+            Typed::Code(code) => return code_response(stages, &code),
+            Typed::Nothing if stages.codes.messages < MAX_MESSAGES => {
+                return select(stages, device);
+            }
+            Typed::Nothing => {
+                stages.codes.count_wrong(stages.prompts.attempts)?;
+                words.nothing_typed.clone_into(&mut lead);
+            }
+            Typed::Password(words) => lead = words,
+        }
+    }
+}
+
+/// A push is the only way. It is sent when somebody presses Enter, and not for
+/// an application that answers every prompt with the password.
+fn push_alone(
+    stages: &mut Stages<'_>,
+    device: &Device<'_>,
+    mut lead: String,
+) -> Result<Response, LoginError> {
+    let words = stages.prompts.words;
+    loop {
+        let typed = ask(stages, &lead, words.push)?;
+        match judge(stages, typed)? {
+            Typed::Nothing => return push(stages, device),
+            Typed::Code(_) => {
+                stages.codes.count_wrong(stages.prompts.attempts)?;
+                words.push_enter_alone.clone_into(&mut lead);
+            }
+            Typed::Password(_) => words.push_enter_alone.clone_into(&mut lead),
+        }
+    }
+}
+
+/// Several ways: a menu, in which a code can be typed straight away.
+fn from_menu(
+    stages: &mut Stages<'_>,
+    devices: &[Device<'_>],
+    mut lead: String,
+) -> Result<Response, LoginError> {
+    let words = stages.prompts.words;
+    if devices.iter().any(Device::is_at_hand) && stages.typed_code.is_some() {
+        return code_at_hand(stages, &lead, None);
+    }
+    if lead.is_empty() {
+        lead = match stages.codes.chosen {
+            Some(FactorClass::Sms | FactorClass::Email) => words.sent_choose_again.into(),
+            _ => String::new(),
+        };
+    }
+    let labels: Vec<String> = devices.iter().map(|device| device.label(words)).collect();
+    let prompt = fill(words.code_or_option, "range", &range(devices.len()));
+    let menu = join(words.choose_a_factor, &numbered(&labels));
+    loop {
+        let typed = ask(stages, &join(&lead, &menu), &prompt)?;
+        let chosen = option(typed.expose().trim(), devices.len());
+        if let Some(device) = chosen.and_then(|index| devices.get(index)) {
+            match device.class {
+                FactorClass::Totp => return code_at_hand(stages, "", Some(words.code_of_app)),
+                FactorClass::Static => return code_at_hand(stages, "", Some(words.code_of_list)),
+                FactorClass::Duo => return push(stages, device),
+                FactorClass::Sms | FactorClass::Email if stages.codes.messages < MAX_MESSAGES => {
+                    return select(stages, device);
+                }
+                FactorClass::Sms | FactorClass::Email => {
+                    stages.codes.count_wrong(stages.prompts.attempts)?;
+                    lead = fill(words.option_unknown, "range", &range(devices.len()));
+                    continue;
+                }
+            }
+        }
+        match judge(stages, typed)? {
+            Typed::Code(code) => return code_response(stages, &code),
+            Typed::Nothing => {
+                stages.codes.count_wrong(stages.prompts.attempts)?;
+                words.nothing_typed.clone_into(&mut lead);
+            }
+            Typed::Password(words) => lead = words,
+        }
+    }
+}
+
+/// No device at all: one is set up, where the flow allows it.
+fn set_up(
+    stages: &mut Stages<'_>,
+    offered: &[enrol::SetUp],
+    lead: &str,
+) -> Result<Response, LoginError> {
+    let chosen = enrol::choose(stages, offered, lead)?;
+    stages.codes.sent = Sent::SetUp;
+    Response::new(&SetUpAnswer {
+        component: COMPONENT,
+        selected_stage: &chosen,
+    })
+}
+
+fn select(stages: &mut Stages<'_>, device: &Device<'_>) -> Result<Response, LoginError> {
+    stages.codes.chosen = Some(device.class);
+    stages.codes.sent = Sent::Selection;
+    stages.codes.messages = stages.codes.messages.saturating_add(1);
+    Response::new(&Selection {
+        component: COMPONENT,
+        selected_challenge: device.entry,
+    })
+}
+
+fn push(stages: &mut Stages<'_>, device: &Device<'_>) -> Result<Response, LoginError> {
+    let duo: i64 = device.uid.parse().map_err(|_| {
+        nonsense(ServerFault::Nonsense(
+            "a device for pushes has no number".into(),
+        ))
+    })?;
+    stages.codes.sent = Sent::Push;
+    let answer = Push {
+        component: COMPONENT,
+        duo,
+    };
+    Response::push(&answer, stages.push_timeout)
+}
+
+fn code_response(stages: &mut Stages<'_>, code: &Secret) -> Result<Response, LoginError> {
+    let pause = stages.codes.pause().min(stages.deadline.remaining());
+    std::thread::sleep(pause);
+    stages.codes.sent = Sent::Code;
+    let answer = Code {
+        component: COMPONENT,
+        code: code.expose(),
+    };
+    Response::proving(&answer, Proof::SecondFactor)
+}
+
+fn ask(stages: &mut Stages<'_>, lead: &str, prompt: &str) -> Result<Secret, LoginError> {
+    stages.dialogue.ask_secret(lead, prompt, WHAT)
+}
+
+/// What somebody typed at a prompt for a code.
+enum Typed {
+    Nothing,
+    Code(Secret),
+    /// The password, which was counted; with the words to say next.
+    Password(String),
+}
+
+fn judge(stages: &mut Stages<'_>, typed: Secret) -> Result<Typed, LoginError> {
+    // Apps show codes in groups, and people type them so.
+    let mut code = String::with_capacity(typed.expose().len());
+    code.extend(typed.expose().chars().filter(|c| !c.is_whitespace()));
+    let code = Secret::new(code);
+    if code.is_empty() {
+        return Ok(Typed::Nothing);
+    }
+    if stages.password.as_ref() == Some(&typed) {
+        stages.codes.count_password(stages.prompts.attempts)?;
+        return Ok(Typed::Password(
+            stages.prompts.words.password_is_no_code.into(),
+        ));
+    }
+    Ok(Typed::Code(code))
+}

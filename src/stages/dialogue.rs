@@ -1,0 +1,243 @@
+//! Questions to the person, made of what every one of them needs: what must be
+//! read first, the prompt, numbered choices, and an end to asking again.
+
+use crate::config::Prompts;
+use crate::conversation::Conversation;
+use crate::error::{LoginError, Obstacle};
+use crate::secret::Secret;
+use crate::text;
+use crate::words::{Words, fill};
+
+/// What fits into one prompt, with its blank and its NUL.
+const PROMPT_BYTES: usize = text::MAX_MESSAGE_BYTES - 2;
+/// What a choice or a yes and no are called in an error.
+const ANSWER: &str = "answer";
+
+/// What Enter alone does at a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Enter {
+    /// Nothing: the question is asked again.
+    Asks,
+    /// It takes the choice with this index.
+    Takes(usize),
+    /// It skips the question.
+    Skips,
+}
+
+/// The conversation of one login.
+pub(super) struct Dialogue<'a> {
+    conversation: &'a mut dyn Conversation,
+    words: &'static Words,
+    attempts: u32,
+    /// Whether the application can be asked only once, and whether it was.
+    single: bool,
+    asked: bool,
+    /// The component that asks, for an error.
+    component: String,
+    /// What is shown in front of the next question.
+    heading: Option<String>,
+}
+
+impl<'a> Dialogue<'a> {
+    pub(super) fn new(conversation: &'a mut dyn Conversation, prompts: &Prompts) -> Self {
+        Self {
+            conversation,
+            words: prompts.words,
+            attempts: prompts.attempts,
+            single: prompts.single,
+            asked: false,
+            component: String::new(),
+            heading: None,
+        }
+    }
+
+    /// The password that an earlier module of the stack has left.
+    pub(super) fn stack_authtok(&mut self) -> Option<Secret> {
+        self.conversation.stack_authtok()
+    }
+
+    pub(super) fn leave_authtok(&mut self, password: &Secret) {
+        self.conversation.leave_authtok(password);
+    }
+
+    /// Whose questions come next.
+    pub(super) fn begin(&mut self, component: &str) {
+        component.clone_into(&mut self.component);
+    }
+
+    /// Puts `heading` in front of the next question.
+    pub(super) fn headed(&mut self, heading: Option<String>) {
+        self.heading = heading;
+    }
+
+    /// Asks for what is not echoed; `lead` is read first.
+    pub(super) fn ask_secret(
+        &mut self,
+        lead: &str,
+        prompt: &str,
+        what: &'static str,
+    ) -> Result<Secret, LoginError> {
+        let prompt = self.prepare(lead, prompt)?;
+        self.conversation.ask_secret(&prompt, what)
+    }
+
+    /// Asks for what may be seen; `lead` is read first.
+    pub(super) fn ask(
+        &mut self,
+        lead: &str,
+        prompt: &str,
+        what: &'static str,
+    ) -> Result<Secret, LoginError> {
+        let prompt = self.prepare(lead, prompt)?;
+        self.conversation.ask(&prompt, what)
+    }
+
+    /// Asks for one of `options`, which are numbered from one; gives its index,
+    /// or `None` where Enter skips the question.
+    pub(super) fn choose(
+        &mut self,
+        lead: &str,
+        options: &[String],
+        enter: Enter,
+    ) -> Result<Option<usize>, LoginError> {
+        let range = range(options.len());
+        let words = self.words;
+        let mut prompt = match enter {
+            Enter::Takes(index) => {
+                let number = index.saturating_add(1).to_string();
+                let prompt = fill(words.option_or_default, "range", &range);
+                fill(&prompt, "default", &number)
+            }
+            Enter::Asks | Enter::Skips => fill(words.option, "range", &range),
+        };
+        if enter == Enter::Skips {
+            prompt = format!("({}) {prompt}", words.optional);
+        }
+        let menu = join(lead, &numbered(options));
+        let mut lead = menu.clone();
+        for _ in 0..self.attempts {
+            let typed = self.ask(&lead, &prompt, ANSWER)?;
+            let typed = typed.expose().trim();
+            match enter {
+                Enter::Takes(index) if typed.is_empty() => return Ok(Some(index)),
+                Enter::Skips if typed.is_empty() => return Ok(None),
+                _ => {}
+            }
+            // Some type what they read instead of its number.
+            let named = || options.iter().position(|option| option == typed);
+            if let Some(index) = option(typed, options.len()).or_else(named) {
+                return Ok(Some(index));
+            }
+            lead = join(&menu, &fill(words.option_unknown, "range", &range));
+        }
+        Err(self.used_up())
+    }
+
+    /// Shows what is not followed by a question of its own.
+    pub(super) fn tell(&mut self, text: &str) -> Result<(), LoginError> {
+        self.conversation.tell(text)
+    }
+
+    /// Asks yes or no; Enter is `default`.
+    pub(super) fn yes_or_no(
+        &mut self,
+        lead: &str,
+        question: &str,
+        default: bool,
+    ) -> Result<bool, LoginError> {
+        let words = self.words;
+        let choice = if default {
+            words.yes_no_default_yes
+        } else {
+            words.yes_no
+        };
+        let prompt = format!("{question} {choice}");
+        let mut lead = lead.to_owned();
+        for _ in 0..self.attempts {
+            let typed = self.ask(&lead, &prompt, ANSWER)?;
+            let typed = typed.expose().trim().to_lowercase();
+            let is = |known: &str| known.split_whitespace().any(|word| word == typed);
+            if typed.is_empty() {
+                return Ok(default);
+            }
+            if is(words.no) || typed == "n" {
+                return Ok(false);
+            }
+            if is(words.yes) || typed == "y" {
+                return Ok(true);
+            }
+            words.answer_yes_or_no.clone_into(&mut lead);
+        }
+        Err(self.used_up())
+    }
+
+    /// The error of somebody who answered one question wrongly too often.
+    pub(super) fn used_up(&self) -> LoginError {
+        LoginError::AnswersUsedUp {
+            question: self.component.clone(),
+            tries: self.attempts,
+        }
+    }
+
+    /// Makes one prompt of what is to be read and what is asked; what has no
+    /// room in it is told before.
+    fn prepare(&mut self, lead: &str, prompt: &str) -> Result<String, LoginError> {
+        if self.single && std::mem::replace(&mut self.asked, true) {
+            return Err(LoginError::Unsupported {
+                component: self.component.clone(),
+                reason: Obstacle::SecondPrompt,
+            });
+        }
+        let heading = self.heading.take().unwrap_or_default();
+        let whole = join(&join(&heading, lead), prompt);
+        if whole.len() <= PROMPT_BYTES {
+            return Ok(whole);
+        }
+        // The last line is the question itself.
+        let (told, asked) = whole.rsplit_once('\n').unwrap_or(("", &whole));
+        let mut asked = asked.to_owned();
+        let mut told = told.to_owned();
+        if asked.len() > PROMPT_BYTES {
+            told = join(&told, &asked);
+            asked = ">".into();
+        }
+        self.conversation.tell(&told)?;
+        Ok(asked)
+    }
+}
+
+/// Two texts, one below the other.
+pub(super) fn join(above: &str, below: &str) -> String {
+    match (above.is_empty(), below.is_empty()) {
+        (true, _) => below.to_owned(),
+        (_, true) => above.to_owned(),
+        _ => format!("{above}\n{below}"),
+    }
+}
+
+/// Options below each other, numbered from one.
+pub(super) fn numbered(options: &[String]) -> String {
+    let lines: Vec<String> = options
+        .iter()
+        .zip(1_usize..)
+        .map(|(option, number)| format!("  {number}) {option}"))
+        .collect();
+    lines.join("\n")
+}
+
+/// `1` or `1-4`.
+pub(super) fn range(count: usize) -> String {
+    if count <= 1 {
+        "1".into()
+    } else {
+        format!("1-{count}")
+    }
+}
+
+/// The index of the option whose number was typed.
+pub(super) fn option(typed: &str, count: usize) -> Option<usize> {
+    let number: usize = typed.parse().ok()?;
+    // "+1" and "01" are numbers, too, and no way to write an option.
+    let is_plain = typed == number.to_string();
+    (is_plain && (1..=count).contains(&number)).then(|| number.saturating_sub(1))
+}

@@ -1,0 +1,93 @@
+//! Setting up a second factor: the choice, and a file for each kind.
+
+pub(super) mod duo;
+pub(super) mod message;
+mod qr;
+pub(super) mod static_codes;
+pub(super) mod totp;
+
+use serde::Deserialize;
+
+use super::{Stages, dialogue};
+use crate::error::{LoginError, Obstacle};
+use crate::flow::Challenge;
+use crate::text;
+
+/// How many kinds are offered.
+const MAX_OFFERED: usize = 16;
+
+/// One kind that the flow offers to set up.
+#[derive(Deserialize)]
+pub(super) struct SetUp {
+    pk: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    meta_model_name: String,
+}
+
+/// Asks which kind to set up, and gives its `pk`.
+///
+/// # Errors
+/// Where none of them works at a terminal.
+pub(super) fn choose(
+    stages: &mut Stages<'_>,
+    offered: &[SetUp],
+    lead: &str,
+) -> Result<String, LoginError> {
+    let words = stages.prompts.words;
+    let mut kinds: Vec<(&SetUp, String)> = Vec::new();
+    for set_up in offered.iter().take(MAX_OFFERED) {
+        // "authentik_stages_authenticator_totp.authenticatortotpstage"
+        let app = set_up.meta_model_name.split('.').next().unwrap_or_default();
+        let kind = match app.rsplit('_').next().unwrap_or_default() {
+            "totp" => words.set_up_totp,
+            "static" => words.set_up_static,
+            "sms" => words.set_up_sms,
+            "email" => words.set_up_email,
+            "duo" => words.set_up_duo,
+            _ => continue,
+        };
+        let name = text::one_line(&set_up.name, 60);
+        let label = if name.is_empty() {
+            kind.to_owned()
+        } else {
+            format!("{kind} ({name})")
+        };
+        kinds.push((set_up, label));
+    }
+    if kinds.is_empty() {
+        return Err(LoginError::Unsupported {
+            component: super::authenticator_validate::COMPONENT.into(),
+            reason: if offered.is_empty() {
+                Obstacle::NoFactor
+            } else {
+                Obstacle::SetUpInBrowser
+            },
+        });
+    }
+    let labels: Vec<String> = kinds.iter().map(|(_, label)| label.clone()).collect();
+    let lead = dialogue::join(lead, words.set_up_a_factor);
+    let index = stages
+        .dialogue
+        .choose(&lead, &labels, dialogue::Enter::Asks)?;
+    index
+        .and_then(|index| kinds.get(index))
+        .map(|(set_up, _)| set_up.pk.clone())
+        .ok_or_else(|| LoginError::Bug("a choice that was not offered".into()))
+}
+
+/// The server's words on the last answer, and an end to asking again.
+///
+/// # Errors
+/// [`LoginError::AnswersUsedUp`] when there were as many wrong answers as may be.
+fn lead_after(
+    stages: &Stages<'_>,
+    challenge: &Challenge,
+    rejected: usize,
+) -> Result<String, LoginError> {
+    if u32::try_from(rejected).unwrap_or(u32::MAX) >= stages.prompts.attempts {
+        return Err(stages.dialogue.used_up());
+    }
+    Ok(challenge.error_words().unwrap_or_default())
+}

@@ -1,0 +1,45 @@
+//! `ak-stage-authenticator-static`: recovery codes are handed out.
+
+use serde::{Deserialize, Serialize};
+
+use super::lead_after;
+use crate::error::LoginError;
+use crate::flow::{Challenge, Response};
+use crate::stages::dialogue::join;
+use crate::stages::{Stages, nonsense};
+use crate::text;
+
+pub(in crate::stages) const COMPONENT: &str = "ak-stage-authenticator-static";
+/// How many codes are shown; authentik hands out six unless told otherwise.
+const MAX_CODES: usize = 100;
+
+#[derive(Deserialize)]
+struct Details {
+    codes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    component: &'static str,
+}
+
+pub(in crate::stages) fn answer(
+    stages: &mut Stages<'_>,
+    challenge: &Challenge,
+    rejected: usize,
+) -> Result<Response, LoginError> {
+    let words = stages.prompts.words;
+    let details: Details = challenge.details().map_err(nonsense)?;
+    let lead = lead_after(stages, challenge, rejected)?;
+    let codes: Vec<String> = details
+        .codes
+        .iter()
+        .take(MAX_CODES)
+        .map(|code| format!("  {}", text::one_line(code, 100)))
+        .collect();
+    let lead = join(&join(&lead, words.static_keep), &codes.join("\n"));
+    stages.dialogue.ask(&lead, words.static_noted, "answer")?;
+    Response::new(&Answer {
+        component: COMPONENT,
+    })
+}

@@ -1,0 +1,181 @@
+//! One field of a form: what the server says of it, and what the person reads.
+
+use serde::Deserialize;
+
+use crate::text;
+use crate::words::{Words, fill};
+
+/// The longest label, small print, or value that is shown, in bytes.
+const MAX_LABEL: usize = 200;
+const MAX_SUB_TEXT: usize = 400;
+const MAX_SHOWN: usize = 2000;
+/// How many choices are offered.
+const MAX_CHOICES: usize = 99;
+
+/// What a field wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Any text; `username` and `email`, which the server checks, too.
+    Text,
+    Password,
+    Number,
+    Checkbox,
+    Choice,
+    Date,
+    DateTime,
+    /// Shown, and sent back as it came.
+    ReadOnly,
+    /// Shown alone.
+    Static,
+    Separator,
+    /// Neither shown nor asked: sent back as it came.
+    Hidden,
+    File,
+    /// A type that this version does not know.
+    Unknown,
+}
+
+impl Kind {
+    /// Whether a person answers it.
+    pub(super) fn is_asked(self) -> bool {
+        matches!(
+            self,
+            Self::Text
+                | Self::Password
+                | Self::Number
+                | Self::Checkbox
+                | Self::Choice
+                | Self::Date
+                | Self::DateTime
+        )
+    }
+}
+
+/// A field as the server sends it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Field {
+    pub(super) field_key: String,
+    #[serde(default)]
+    label: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    pub(super) required: bool,
+    #[serde(default)]
+    placeholder: Option<String>,
+    #[serde(default)]
+    initial_value: Option<String>,
+    #[serde(default)]
+    pub(super) order: i64,
+    #[serde(default)]
+    sub_text: Option<String>,
+    #[serde(default)]
+    choices: Option<Vec<Choice>>,
+}
+
+/// One of a field's choices: a policy may name it otherwise than it is sent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Choice {
+    Plain(String),
+    Labelled { label: String, value: String },
+}
+
+impl Choice {
+    pub(super) fn value(&self) -> &str {
+        match self {
+            Self::Plain(value) | Self::Labelled { value, .. } => value,
+        }
+    }
+
+    pub(super) fn label(&self) -> String {
+        let label = match self {
+            Self::Plain(label) | Self::Labelled { label, .. } => label,
+        };
+        text::one_line(&text::from_html(label, MAX_LABEL), MAX_LABEL)
+    }
+}
+
+impl Field {
+    pub(super) fn kind(&self) -> Kind {
+        match self.kind.as_str() {
+            "text" | "text_area" | "username" | "email" => Kind::Text,
+            // Without choices, as authentik sends it, the language's tag is typed.
+            "ak-locale" if self.choices().is_empty() => Kind::Text,
+            "radio-button-group" | "dropdown" | "ak-locale" => Kind::Choice,
+            "password" => Kind::Password,
+            "number" => Kind::Number,
+            "checkbox" => Kind::Checkbox,
+            "date" => Kind::Date,
+            "date-time" => Kind::DateTime,
+            "text_read_only" | "text_area_read_only" => Kind::ReadOnly,
+            "static" => Kind::Static,
+            "separator" => Kind::Separator,
+            "hidden" => Kind::Hidden,
+            "file" => Kind::File,
+            _ => Kind::Unknown,
+        }
+    }
+
+    pub(super) fn choices(&self) -> &[Choice] {
+        let choices = self.choices.as_deref().unwrap_or_default();
+        choices.get(..MAX_CHOICES).unwrap_or(choices)
+    }
+
+    /// The value that is there before anybody types; empty where there is none.
+    pub(super) fn initial_value(&self) -> &str {
+        self.initial_value.as_deref().unwrap_or_default()
+    }
+
+    /// The label, cleaned, without a colon at its end.
+    pub(super) fn label(&self) -> String {
+        let label = text::one_line(&text::from_html(&self.label, MAX_LABEL), MAX_LABEL);
+        let label = label.trim_end_matches([':', ' ']);
+        if label.is_empty() {
+            text::one_line(&self.field_key, MAX_LABEL)
+        } else {
+            label.to_owned()
+        }
+    }
+
+    /// The small print, cleaned; may have several lines.
+    pub(super) fn sub_text(&self) -> String {
+        text::from_html(self.sub_text.as_deref().unwrap_or_default(), MAX_SUB_TEXT)
+    }
+
+    /// What a field that takes no answer shows.
+    pub(super) fn shown(&self) -> String {
+        let value = text::from_html(self.initial_value(), MAX_SHOWN);
+        match self.kind() {
+            Kind::Static if !value.is_empty() => value,
+            Kind::ReadOnly => format!("{}: {value}", self.label()),
+            Kind::Separator => text::one_line(&text::from_html(&self.label, MAX_LABEL), MAX_LABEL),
+            _ => self.label(),
+        }
+    }
+
+    /// The prompt; `default` is what Enter stands for.
+    pub(super) fn prompt(&self, words: &Words, default: &str) -> String {
+        let mut remarks = Vec::new();
+        if !self.required {
+            remarks.push(words.optional.to_owned());
+        }
+        match self.kind() {
+            Kind::Date => remarks.push("YYYY-MM-DD".into()),
+            Kind::DateTime => remarks.push("YYYY-MM-DD HH:MM".into()),
+            _ => {}
+        }
+        let example = text::one_line(self.placeholder.as_deref().unwrap_or_default(), 80);
+        if !example.is_empty() && default.is_empty() {
+            remarks.push(fill(words.for_example, "example", &example));
+        }
+        let mut prompt = self.label();
+        if !remarks.is_empty() {
+            prompt = format!("{prompt} ({})", remarks.join(", "));
+        }
+        if !default.is_empty() {
+            prompt = format!("{prompt} [{}]", text::one_line(default, 120));
+        }
+        format!("{prompt}:")
+    }
+}

@@ -1,0 +1,297 @@
+//! `ak-stage-prompt`: a form, asked field by field in its order.
+
+mod field;
+mod value;
+
+use std::collections::BTreeMap;
+
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::dialogue::{Enter, join};
+use super::{Stages, nonsense};
+use crate::error::{LoginError, Obstacle, ServerFault};
+use crate::flow::{Challenge, Response};
+use field::{Field, Kind};
+use value::Value;
+
+pub(super) const COMPONENT: &str = "ak-stage-prompt";
+/// How many fields a form may have.
+const MAX_FIELDS: usize = 100;
+const WHAT: &str = "answer";
+
+#[derive(Deserialize)]
+struct Details {
+    fields: Vec<Field>,
+}
+
+/// What was answered so far, by the fields' keys: after a refusal only what was
+/// wrong is asked again.
+#[derive(Default)]
+pub(super) struct Form {
+    values: BTreeMap<String, Value>,
+}
+
+struct Answer<'a>(&'a BTreeMap<String, Value>);
+
+impl Serialize for Answer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("component", COMPONENT)?;
+        for (key, value) in self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+pub(super) fn answer(
+    stages: &mut Stages<'_>,
+    challenge: &Challenge,
+    rejected: usize,
+) -> Result<Response, LoginError> {
+    let details: Details = challenge.details().map_err(nonsense)?;
+    if details.fields.len() > MAX_FIELDS {
+        return Err(nonsense(ServerFault::Nonsense(format!(
+            "a form of more than {MAX_FIELDS} fields"
+        ))));
+    }
+    if u32::try_from(rejected).unwrap_or(u32::MAX) >= stages.prompts.attempts {
+        return Err(stages.dialogue.used_up());
+    }
+    let mut fields = details.fields;
+    fields.sort_by_key(|field| field.order);
+    if rejected == 0 {
+        stages.form = Form::default();
+        stages.show_title(challenge);
+    }
+    let wrong = |field: &Field| {
+        let errors = challenge.errors();
+        let is_named = |field: &Field| errors.iter().any(|error| error.field == field.field_key);
+        // What is wrong with the whole, or with what is not asked for, may be
+        // wrong with anything that was typed.
+        let all_named = errors
+            .iter()
+            .all(|error| fields.iter().any(|field| error.field == field.field_key));
+        rejected == 0 || !all_named || is_named(field)
+    };
+    let mut values = std::mem::take(&mut stages.form.values);
+    let mut lead = if rejected == 0 {
+        String::new()
+    } else {
+        general_errors(challenge, &fields)
+    };
+    let again: Vec<&Field> = fields.iter().filter(|field| wrong(field)).collect();
+    for field in &again {
+        let errors = words_of(challenge, field);
+        lead = join(&lead, &errors);
+        take(stages, field, &mut lead, &mut values)?;
+    }
+    if !lead.is_empty() {
+        // Something was left to read behind the last question, or there was none.
+        if again.iter().any(|field| field.kind().is_asked()) {
+            stages.dialogue.tell(&lead)?;
+        } else {
+            stages
+                .dialogue
+                .ask(&lead, stages.prompts.words.go_on, WHAT)?;
+        }
+    }
+    passwords_agree(stages, &again, &mut values)?;
+    let response = Response::new(&Answer(&values));
+    stages.form.values = values;
+    response
+}
+
+/// The server's words on one field's last answer.
+fn words_of(challenge: &Challenge, field: &Field) -> String {
+    let words: Vec<&str> = challenge
+        .errors()
+        .iter()
+        .filter(|error| error.field == field.field_key)
+        .map(|error| error.words.as_str())
+        .collect();
+    words.join("\n")
+}
+
+/// The server's words that belong to no field.
+fn general_errors(challenge: &Challenge, fields: &[Field]) -> String {
+    let words: Vec<&str> = challenge
+        .errors()
+        .iter()
+        .filter(|error| fields.iter().all(|field| field.field_key != error.field))
+        .map(|error| error.words.as_str())
+        .collect();
+    words.join("\n")
+}
+
+/// Asks for one field, or adds what it shows to what is read before the next.
+fn take(
+    stages: &mut Stages<'_>,
+    field: &Field,
+    lead: &mut String,
+    values: &mut BTreeMap<String, Value>,
+) -> Result<(), LoginError> {
+    let value = match field.kind() {
+        Kind::Static | Kind::Separator => {
+            *lead = join(&join(lead, &field.shown()), &field.sub_text());
+            return Ok(());
+        }
+        Kind::ReadOnly => {
+            *lead = join(&join(lead, &field.shown()), &field.sub_text());
+            // An empty one is refused by the server.
+            (!field.initial_value().is_empty()).then(|| Value::text(field.initial_value()))
+        }
+        Kind::Hidden => {
+            (!field.initial_value().is_empty()).then(|| Value::text(field.initial_value()))
+        }
+        Kind::File | Kind::Unknown if !field.required => None,
+        kind @ (Kind::File | Kind::Unknown) => {
+            return Err(LoginError::Unsupported {
+                component: COMPONENT.into(),
+                reason: match kind {
+                    Kind::File => Obstacle::File(field.label()),
+                    _ => Obstacle::Unknown,
+                },
+            });
+        }
+        _ => {
+            let lead = join(&std::mem::take(lead), &field.sub_text());
+            let before = values.remove(&field.field_key);
+            ask(stages, field, &lead, before)?
+        }
+    };
+    match value {
+        Some(value) => values.insert(field.field_key.clone(), value),
+        None => values.remove(&field.field_key),
+    };
+    Ok(())
+}
+
+/// Asks until the answer is one that can be sent; none for an optional field
+/// that was left empty.
+fn ask(
+    stages: &mut Stages<'_>,
+    field: &Field,
+    lead: &str,
+    before: Option<Value>,
+) -> Result<Option<Value>, LoginError> {
+    let words = stages.prompts.words;
+    let label = field.label();
+    match field.kind() {
+        Kind::Checkbox => {
+            let default = match before {
+                Some(Value::Flag(flag)) => flag,
+                _ => matches!(field.initial_value(), "true" | "True" | "1"),
+            };
+            let flag = stages.dialogue.yes_or_no(lead, &label, default)?;
+            return Ok(Some(Value::Flag(flag)));
+        }
+        Kind::Choice => return choose(stages, field, lead, before.as_ref()),
+        _ => {}
+    }
+    let default = match &before {
+        _ if field.kind() == Kind::Password => String::new(),
+        Some(Value::Text(text)) => text.expose().to_owned(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => field.initial_value().to_owned(),
+    };
+    let prompt = field.prompt(words, &default);
+    let mut lead = lead.to_owned();
+    for _ in 0..stages.prompts.attempts {
+        let typed = if field.kind() == Kind::Password {
+            stages.dialogue.ask_secret(&lead, &prompt, WHAT)?
+        } else {
+            stages.dialogue.ask(&lead, &prompt, WHAT)?
+        };
+        if field.kind() == Kind::Password {
+            // Blanks are a part of a password.
+            if !typed.is_empty() {
+                return Ok(Some(Value::Text(typed)));
+            }
+        }
+        let mut text = typed.expose().trim();
+        if text.is_empty() {
+            text = &default;
+        }
+        if text.is_empty() {
+            if !field.required {
+                return Ok(None);
+            }
+            words.required.clone_into(&mut lead);
+            continue;
+        }
+        let (value, complaint) = match field.kind() {
+            Kind::Number => (value::number(text), words.not_a_number),
+            Kind::Date => (value::date(text), words.not_a_date),
+            Kind::DateTime => (value::date_time(text), words.not_a_date_time),
+            _ => (Some(Value::text(text)), words.required),
+        };
+        if value.is_some() {
+            return Ok(value);
+        }
+        complaint.clone_into(&mut lead);
+    }
+    Err(stages.dialogue.used_up())
+}
+
+fn choose(
+    stages: &mut Stages<'_>,
+    field: &Field,
+    lead: &str,
+    before: Option<&Value>,
+) -> Result<Option<Value>, LoginError> {
+    let choices = field.choices();
+    let default = match before {
+        Some(Value::Text(text)) => text.expose(),
+        _ => field.initial_value(),
+    };
+    let default = choices.iter().position(|choice| choice.value() == default);
+    let enter = match default {
+        Some(index) => Enter::Takes(index),
+        None if field.required => Enter::Asks,
+        None => Enter::Skips,
+    };
+    let labels: Vec<String> = choices.iter().map(field::Choice::label).collect();
+    if choices.is_empty() {
+        // A server that offers nothing takes nothing.
+        return Ok(None);
+    }
+    let heading = format!("{}:", field.label());
+    let index = stages
+        .dialogue
+        .choose(&join(lead, &heading), &labels, enter)?;
+    Ok(index
+        .and_then(|index| choices.get(index))
+        .map(|choice| Value::text(choice.value())))
+}
+
+/// The server wants all passwords of a form to be the same; where they are
+/// not, they are asked for again, here.
+fn passwords_agree(
+    stages: &mut Stages<'_>,
+    fields: &[&Field],
+    values: &mut BTreeMap<String, Value>,
+) -> Result<(), LoginError> {
+    let passwords: Vec<&&Field> = fields
+        .iter()
+        .filter(|field| field.kind() == Kind::Password)
+        .collect();
+    for _ in 0..stages.prompts.attempts {
+        let mut given = passwords
+            .iter()
+            .filter_map(|field| match values.get(&field.field_key) {
+                Some(Value::Text(text)) => Some(text),
+                _ => None,
+            });
+        let first = given.next();
+        if given.all(|other| Some(other) == first) {
+            return Ok(());
+        }
+        let mut lead = stages.prompts.words.passwords_differ.to_owned();
+        for field in &passwords {
+            take(stages, field, &mut lead, values)?;
+        }
+    }
+    Err(stages.dialogue.used_up())
+}

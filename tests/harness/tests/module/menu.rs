@@ -1,0 +1,252 @@
+//! Several second factors, and those that the server or a phone has a part in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use authentik_double::{Phone, User};
+
+use crate::bench::{Bench, PASSWORD, expect};
+
+/// The number of requests so far whose body holds `text`.
+fn sent(bench: &Bench, text: &str) -> usize {
+    let requests = bench.double.requests();
+    requests
+        .iter()
+        .filter(|request| String::from_utf8_lossy(&request.body).contains(text))
+        .count()
+}
+
+const MENU: &str = "\
+Second factor:
+  1) recovery code
+  2) code from your authenticator app
+  3) push to your phone: approve it there
+  4) code by text message
+  5) code by e-mail to z**@e******.com
+Code or option (1-5): ";
+
+#[test]
+fn a_code_can_be_typed_straight_into_the_menu() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let code = bench.double.totp_unused("zoe");
+    let outcome = bench.log_in("linux-mfa", "zoe", &[PASSWORD, &code]);
+    expect(&outcome, "PAM_SUCCESS", &[]);
+    assert_eq!(outcome.prompts(), ["Password: ", MENU]);
+    assert_eq!(sent(&bench, "selected_challenge"), 0);
+}
+
+#[test]
+fn what_was_used_last_stands_first() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let code = bench.double.totp_unused("zoe");
+    expect(
+        &bench.log_in("linux-mfa", "zoe", &[PASSWORD, &code]),
+        "PAM_SUCCESS",
+        &[],
+    );
+    // The code was tried against her recovery codes, too, which are throttled now.
+    bench.double.advance(Duration::from_secs(5));
+    let outcome = bench
+        .pam("linux-mfa", "zoe")
+        .answer_secret(PASSWORD)
+        .answer_secret_to("  1) code from your authenticator app\n", "2")
+        .answer_secret_to("Recovery code:", "zoe000000000")
+        .authenticate()
+        .run();
+    expect(&outcome, "PAM_SUCCESS", &[]);
+}
+
+#[test]
+fn a_chosen_message_is_sent_and_sent_again_when_chosen_again() {
+    pam_harness::require_isolation!();
+    for option in ["4", "5"] {
+        let bench = Bench::new();
+        let double = Arc::clone(&bench.double);
+        let outcome = bench
+            .pam("linux-mfa", "zoe")
+            .answer_secret(PASSWORD)
+            .answer_secret(option)
+            .answer_secret_to("A code was sent. To have another one sent, choose", option)
+            .answer_secret_later(move |_| double.last_code("zoe"))
+            .authenticate()
+            .run();
+        expect(&outcome, "PAM_SUCCESS", &[]);
+        assert_eq!(sent(&bench, "selected_challenge"), 2);
+    }
+}
+
+#[test]
+fn enter_sends_the_only_message_again_a_bounded_number_of_times() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let double = Arc::clone(&bench.double);
+    let outcome = bench
+        .pam("linux-mfa", "gina")
+        .answer_secret(PASSWORD)
+        .answer_secret("")
+        .answer_secret_later(move |_| double.last_code("gina"))
+        .authenticate()
+        .run();
+    expect(&outcome, "PAM_SUCCESS", &[]);
+    assert_eq!(sent(&bench, "selected_challenge"), 2);
+
+    let bench = Bench::new();
+    let empty = [PASSWORD, "", "", "", "", "", "", ""];
+    let outcome = bench.log_in("linux-mfa", "gina", &empty);
+    expect(&outcome, "PAM_MAXTRIES", &[]);
+    assert_eq!(sent(&bench, "selected_challenge"), 5);
+}
+
+/// Over ssh, and then at once for sudo.
+#[test]
+fn a_code_that_was_just_used_is_told_to_wait_for_the_next() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let code = bench.double.totp_unused("bob");
+    expect(
+        &bench.log_in("linux-mfa", "bob", &[PASSWORD, &code]),
+        "PAM_SUCCESS",
+        &[],
+    );
+    let double = Arc::clone(&bench.double);
+    let outcome = bench
+        .pam("linux-mfa", "bob")
+        .answer_secret(PASSWORD)
+        .answer_secret(&code)
+        .answer_secret_later(move |_| {
+            double.advance(Duration::from_secs(31));
+            Some(double.totp_unused("bob"))
+        })
+        .authenticate()
+        .run();
+    expect(&outcome, "PAM_SUCCESS", &[]);
+    assert_eq!(
+        outcome.prompts()[2],
+        "Invalid Token. Please ensure the time on your device is accurate and try again.\n\
+         A code works only once: after one that was just used, wait for the next.\n\
+         Authentication code: "
+    );
+}
+
+#[test]
+fn a_push_is_sent_on_enter_and_waited_for() {
+    pam_harness::require_isolation!();
+    // With the phone's pause, which is longer than any other request may take.
+    let bench =
+        Bench::with(authentik_double::Double::builder()).top("request_timeout = \"1500ms\"");
+    bench
+        .double
+        .world(|world| world.user_mut("duke").phone = Phone::Approve(Duration::from_secs(2)));
+    let outcome = bench.log_in("linux-mfa", "duke", &[PASSWORD, ""]);
+    expect(&outcome, "PAM_SUCCESS", &[]);
+    assert_eq!(
+        outcome.prompts()[1],
+        "Press Enter to send a push to your phone, then approve it there: "
+    );
+    assert_eq!(sent(&bench, "\"duo\""), 1);
+}
+
+#[test]
+fn a_push_that_is_refused_is_final_and_no_other_one_follows() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    bench
+        .double
+        .world(|world| world.user_mut("duke").phone = Phone::Deny(Duration::ZERO));
+    // The application asks twice more, as sudo does.
+    let outcome = bench
+        .pam("linux-mfa", "duke")
+        .answer_secret(PASSWORD)
+        .answer_secret("")
+        .authenticate()
+        .authenticate()
+        .authenticate()
+        .run();
+    assert!(
+        outcome
+            .report()
+            .calls
+            .iter()
+            .all(|call| call.code == pam_harness::Code::PAM_MAXTRIES),
+        "{outcome}"
+    );
+    assert_eq!(sent(&bench, "\"duo\""), 1);
+    assert!(
+        outcome.shown()[0].starts_with("The push was refused"),
+        "{}",
+        outcome.transcript()
+    );
+}
+
+#[test]
+fn a_phone_that_does_not_answer_ends_the_wait_with_push_timeout() {
+    pam_harness::require_isolation!();
+    let bench = Bench::with(authentik_double::Double::builder()).top("push_timeout = \"1s\"");
+    bench
+        .double
+        .world(|world| world.user_mut("duke").phone = Phone::Never);
+    let outcome = bench.log_in("linux-mfa", "duke", &[PASSWORD, ""]);
+    expect(&outcome, "PAM_AUTH_ERR", &["within push_timeout"]);
+    assert!(outcome.durations()[0] < Duration::from_secs(20));
+    assert_eq!(sent(&bench, "\"duo\""), 1);
+}
+
+/// sshd's password method answers every hidden prompt with the password.
+#[test]
+fn no_push_is_sent_for_an_answer_that_nobody_thought_about() {
+    pam_harness::require_isolation!();
+    for typed in [PASSWORD, "123456"] {
+        let bench = Bench::new();
+        let outcome = bench.log_in("linux-mfa", "duke", &[PASSWORD, typed, typed, typed]);
+        expect(&outcome, "PAM_MAXTRIES", &[]);
+        assert_eq!(sent(&bench, "\"duo\""), 0);
+    }
+}
+
+#[test]
+fn the_configuration_orders_and_limits_the_classes() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().section("[prompt]\nsecond_factor = [\"duo\", \"totp\"]\n");
+    let code = bench.double.totp_unused("zoe");
+    let outcome = bench.log_in("linux-mfa", "zoe", &[PASSWORD, &code]);
+    expect(&outcome, "PAM_SUCCESS", &[]);
+    assert_eq!(
+        outcome.prompts()[1],
+        "Second factor:\n  1) push to your phone: approve it there\n  2) code from your authenticator app\nCode or option (1-2): "
+    );
+    // Who has none of them is told so.
+    let outcome = bench.log_in("linux-mfa", "carol", &[PASSWORD]);
+    expect(
+        &outcome,
+        "PAM_SERVICE_ERR",
+        &["second_factor allows none of the person's second factors"],
+    );
+}
+
+#[test]
+fn a_security_key_is_passed_over_where_there_is_something_else() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    bench.double.world(|world| {
+        world.add_user(
+            User::new("eve")
+                .device(authentik_double::Device::webauthn("a2V5"))
+                .device(authentik_double::Device::static_codes(["eve000000001"])),
+        );
+    });
+    let outcome = bench.log_in("linux-mfa", "eve", &[PASSWORD, "eve000000001"]);
+    expect(&outcome, "PAM_SUCCESS", &[]);
+    assert_eq!(outcome.prompts()[1], "Authentication code: ");
+}
+
+/// The class that was chosen is no reason to let anything else pass.
+#[test]
+fn numbers_that_are_no_option_are_codes() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let outcome = bench.log_in("linux-mfa", "zoe", &[PASSWORD, "6", "0", "-1"]);
+    expect(&outcome, "PAM_MAXTRIES", &[]);
+    assert_eq!(sent(&bench, "\"code\""), 3);
+}
