@@ -104,6 +104,51 @@ pub enum LoginError {
     /// In none of the groups that `[access] groups` names.
     #[error("the user is in none of the groups of [access] groups")]
     NotInGroup,
+    /// In groups that share a name which `[access] groups` names.
+    #[error("two groups of the user are named {name:?}: write the UUID of one in [access] groups")]
+    AmbiguousGroup {
+        /// The name, cleaned.
+        name: String,
+    },
+    /// The application of `[access] application` is not open to them.
+    #[error("the application {slug:?} is not open to the user{}", quoted(words.as_ref()))]
+    NotOpen {
+        /// The application's slug.
+        slug: String,
+        /// Its policies' words to the person, cleaned.
+        words: Option<String>,
+    },
+
+    // What authentik says of somebody who came by another way.
+    /// Nobody of that name, of those who came by another way.
+    #[error("authentik knows nobody of this name, and [account] unknown = \"ignore\" is not set")]
+    NotInAuthentik,
+    /// The account of somebody who came by another way is disabled.
+    #[error(
+        "the account is not active in authentik, and an SSH key or a ticket does not change that"
+    )]
+    Deactivated,
+    /// Only `[access] application` is set, which somebody without a session cannot be asked for.
+    #[error(
+        "[access] application can only be asked for in the session of a login: name groups, too, or nobody comes in with an SSH key"
+    )]
+    ApplicationNeedsPerson,
+    /// The token of `[account] token_file` may not look up what is needed.
+    #[error(
+        "HTTP {status}: the token of [account] token_file is wrong, or its account's role lacks the permission {permission}"
+    )]
+    LookupForbidden {
+        /// The status that said so.
+        status: u16,
+        /// authentik's name of the permission.
+        permission: &'static str,
+    },
+    /// authentik could not be asked about somebody who came by another way.
+    #[error("{0}, and [account] on_unavailable = \"ignore\" is not set, or not meant for this")]
+    LookupFailed(ServerFault),
+    /// The same, and the configuration leaves them to the other modules then.
+    #[error("{0}; left to the other modules, as [account] on_unavailable = \"ignore\" says")]
+    LookupSkipped(ServerFault),
 
     // Who is left alone, who does not exist.
     /// The configuration says to leave this user alone.
@@ -130,6 +175,12 @@ pub enum LoginError {
         "HTTP 404: authentik has no flow with the slug {slug:?}, or what answers at `url` is not authentik"
     )]
     UnknownFlow {
+        /// The slug that was asked for.
+        slug: String,
+    },
+    /// The server has no application with that slug.
+    #[error("HTTP 404: authentik has no application with the slug {slug:?} of [access]")]
+    UnknownApplication {
         /// The slug that was asked for.
         slug: String,
     },
@@ -270,7 +321,7 @@ impl LoginError {
     #[must_use]
     pub fn words(&self) -> Option<String> {
         let words = match self {
-            Self::Conversation | Self::Skipped(_) => return None,
+            Self::Conversation | Self::Skipped(_) | Self::LookupSkipped(_) => return None,
             // One sentence for a password, wrong, empty or of nobody: the server's
             // words would tell those who guess names which of them exist.
             Self::Rejected { what: "password", .. }
@@ -293,9 +344,17 @@ impl LoginError {
                 Some(words) => format!("Access denied: {words}"),
                 None => "Access denied by your organisation's login service.".into(),
             },
+            Self::NotOpen {
+                words: Some(words), ..
+            } => format!("Access denied: {words}"),
             Self::Inactive
+            | Self::Deactivated
             | Self::AccountType { .. }
             | Self::NotInGroup
+            | Self::AmbiguousGroup { .. }
+            | Self::NotOpen { words: None, .. }
+            | Self::NotInAuthentik
+            | Self::ApplicationNeedsPerson
             | Self::AnothersName => {
                 "Your account may not log in to this host. Ask your administrator for access.".into()
             }
@@ -305,7 +364,7 @@ impl LoginError {
             | Self::NoSecretAccepted => {
                 "The login service did not confirm who you are. Ask your administrator.".into()
             }
-            Self::Server { fault, .. } => match fault {
+            Self::Server { fault, .. } | Self::LookupFailed(fault) => match fault {
                 ServerFault::LoginTimeout | ServerFault::Stopped(_) => {
                     "The login took too long. Please start again.".into()
                 }
@@ -321,7 +380,10 @@ impl LoginError {
             Self::Unsupported { reason, .. } => {
                 format!("This login cannot go on here: {reason}. Ask your administrator.")
             }
-            Self::UnknownFlow { .. } | Self::Config(_) => {
+            Self::UnknownFlow { .. }
+            | Self::UnknownApplication { .. }
+            | Self::LookupForbidden { .. }
+            | Self::Config(_) => {
                 "Login through authentik is not set up correctly on this host. Ask your administrator."
                     .into()
             }
@@ -341,8 +403,11 @@ impl LoginError {
             | Self::Inactive
             | Self::AccountType { .. }
             | Self::NotInGroup
+            | Self::AmbiguousGroup { .. }
+            | Self::NotOpen { .. }
             | Self::AnothersName
             | Self::UnknownFlow { .. }
+            | Self::UnknownApplication { .. }
             | Self::Unsupported { .. }
             | Self::NobodyLoggedIn
             | Self::NoSecretAccepted => true,
