@@ -336,13 +336,26 @@ fn ask<T: for<'a> Deserialize<'a>>(
     match answer.status {
         200 if answer.is_json => serde_json::from_slice(&answer.body)
             .map(|Object(read)| read)
-            .map_err(|_| nonsense("a field is missing, twice there, or of a wrong type")),
+            .map_err(|_| not_ready_or_nonsense(&answer)),
         200 => Err(nonsense("it is not JSON by its own words")),
         status @ (401 | 403) => Err(LoginError::LookupForbidden { status, permission }),
         429 => Err(failed(ServerFault::Throttled)),
         _ if answer.asks_to_wait => Err(failed(ServerFault::Throttled)),
         301..=399 => Err(nonsense("it redirects")),
         status => Err(failed(ServerFault::Status(status))),
+    }
+}
+
+/// A server that is starting says so with status 200.
+fn not_ready_or_nonsense(answer: &Answer) -> LoginError {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Starting {
+        error: String,
+    }
+    match serde_json::from_slice::<Object<Starting>>(&answer.body) {
+        Ok(Object(starting)) => failed(ServerFault::NotReady(text::one_line(&starting.error, 200))),
+        Err(_) => nonsense("a field is missing, twice there, or of a wrong type"),
     }
 }
 

@@ -249,3 +249,51 @@ pub fn loudness(error: &LoginError) -> Loudness {
         _ => Loudness::Notice,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything that a login was judged by; `debug` or `nodelay` is not.
+    #[test]
+    fn a_proof_is_for_one_user_service_flow_and_rule() {
+        let subject = |text: &str, argument: &CStr, service: &str, user: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("config.toml");
+            std::fs::write(&path, text).unwrap();
+            let path = format!("config={}\0", path.display());
+            let path = CStr::from_bytes_with_nul(path.as_bytes()).unwrap();
+            let config = Config::load(&[path, argument], service).unwrap();
+            super::subject(&config, service, user)
+        };
+        let text = "url = \"https://a.example\"\nflow = \"f\"\n[access]\ngroups = [\"g\"]\n";
+        let first = subject(text, c"debug", "sshd", "alice");
+        assert_eq!(first, subject(text, c"nodelay", "sshd", "alice"));
+        for other in [
+            subject(text, c"debug", "sudo", "alice"),
+            subject(text, c"debug", "sshd", "bob"),
+            subject(text, c"flow=g", "sshd", "alice"),
+            subject(text, c"url=https://b.example", "sshd", "alice"),
+            subject(
+                &text.replace("[\"g\"]", "[\"h\"]"),
+                c"debug",
+                "sshd",
+                "alice",
+            ),
+            subject(
+                &format!("{text}application = \"x\"\n"),
+                c"debug",
+                "sshd",
+                "alice",
+            ),
+            subject(
+                &format!("{text}[user]\ntypes = [\"external\"]\n"),
+                c"debug",
+                "sshd",
+                "alice",
+            ),
+        ] {
+            assert_ne!(first, other);
+        }
+    }
+}
