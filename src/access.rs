@@ -1,8 +1,16 @@
 //! May this person use this host?
 
-use crate::config::AccessRules;
-use crate::error::LoginError;
-use crate::identity::Identity;
+use serde::Deserialize;
+
+use crate::config::{AccessRules, Slug};
+use crate::error::{Heard, LoginError, ServerFault};
+use crate::flow::Transport;
+use crate::identity::{Group, Identity};
+use crate::json::Object;
+use crate::text;
+
+/// The longest text of an application's policies that is shown, in bytes.
+const MAX_WORDS: usize = 400;
 
 /// A login that is proved: the flow ended, a secret was accepted, the server
 /// confirmed whose session it is, and that person may use this host.
@@ -11,23 +19,210 @@ use crate::identity::Identity;
 /// that only [`crate::identity::confirm`] makes. The one place that answers
 /// `PAM_SUCCESS` to a login takes one.
 #[must_use]
+#[derive(Debug, Clone)]
 pub struct Verified(());
 
-/// Applies the configuration's `[access]` to somebody whose identity is confirmed.
+/// Somebody who came by another way than this module, and may use this host as
+/// far as can be told without them.
+///
+/// Only [`admit`] makes one. It proves nothing of who they are: that was for
+/// the other way to find out.
+#[must_use]
+pub struct Admitted(());
+
+/// Applies the configuration's `[access]` to somebody whose identity is
+/// confirmed, in the session that `transport` holds: groups first, which cost
+/// no request.
 ///
 /// # Errors
-/// [`LoginError::NotInGroup`].
-pub fn permit(identity: &Identity, rules: &AccessRules) -> Result<Verified, LoginError> {
-    let permitted = match rules {
-        AccessRules::AnyUser => true,
-        AccessRules::Groups(wanted) => identity
-            .groups()
-            .iter()
-            .any(|group| wanted.contains(&group.name)),
+/// [`LoginError::NotInGroup`], [`LoginError::AmbiguousGroup`],
+/// [`LoginError::NotOpen`], [`LoginError::UnknownApplication`]; and
+/// [`LoginError::Server`] where the server does not say a plain yes or no.
+pub fn permit(
+    transport: &mut dyn Transport,
+    identity: &Identity,
+    rules: &AccessRules,
+) -> Result<Verified, LoginError> {
+    if let Some(wanted) = rules.groups() {
+        Membership::of(identity.groups(), wanted).required()?;
+    }
+    if let Some(slug) = rules.application() {
+        ask_application(transport, slug)?;
+    }
+    Ok(Verified(()))
+}
+
+/// Applies `[access]` to somebody who is only looked up. `membership` is what
+/// is known of their groups.
+///
+/// # Errors
+/// As [`permit`], and [`LoginError::ApplicationNeedsPerson`]: an application's
+/// answer is for the person's own session alone.
+pub fn admit(membership: &Membership, rules: &AccessRules) -> Result<Admitted, LoginError> {
+    match (rules.groups(), rules.application()) {
+        (Some(_), _) => membership.required()?,
+        (None, Some(_)) => return Err(LoginError::ApplicationNeedsPerson),
+        (None, None) => {}
+    }
+    Ok(Admitted(()))
+}
+
+/// Whether somebody is in one of the groups that are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Membership {
+    /// In one of them.
+    Member,
+    /// In none of them.
+    None,
+    /// In two groups that share this name, cleaned: nobody can tell which was meant.
+    Ambiguous(String),
+}
+
+impl Membership {
+    /// Looks for `wanted`, names or UUIDs, among the groups of a person.
+    ///
+    /// What has the form of a UUID is one and never a name: whoever may name a
+    /// group could give it the UUID of another.
+    #[must_use]
+    pub fn of(groups: &[Group], wanted: &[String]) -> Self {
+        let mut ambiguous = None;
+        for wanted in wanted {
+            if is_uuid(wanted) {
+                if groups
+                    .iter()
+                    .any(|group| group.pk.eq_ignore_ascii_case(wanted))
+                {
+                    return Self::Member;
+                }
+                continue;
+            }
+            let mut named = groups.iter().filter(|group| group.name == *wanted);
+            let Some(first) = named.next() else { continue };
+            if named.all(|other| other.pk.eq_ignore_ascii_case(&first.pk)) {
+                return Self::Member;
+            }
+            ambiguous.get_or_insert_with(|| text::one_line(wanted, 100));
+        }
+        ambiguous.map_or(Self::None, Self::Ambiguous)
+    }
+
+    fn required(&self) -> Result<(), LoginError> {
+        match self {
+            Self::Member => Ok(()),
+            Self::None => Err(LoginError::NotInGroup),
+            Self::Ambiguous(name) => Err(LoginError::AmbiguousGroup { name: name.clone() }),
+        }
+    }
+}
+
+/// Whether `text` has the form that authentik gives its keys: 8-4-4-4-12
+/// hexadecimal digits. It is then fit to stand in a path, too.
+#[must_use]
+pub fn is_uuid(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let all = [8, 4, 4, 4, 12].into_iter().all(|length| {
+        parts.next().is_some_and(|part| {
+            part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+    });
+    all && parts.next().is_none()
+}
+
+/// What `check_access` says. Each field is required, and of its type: `"true"`
+/// is no yes.
+#[derive(Deserialize)]
+struct Verdict {
+    passing: bool,
+    messages: Vec<String>,
+}
+
+/// Asks whether the application is open to whom the session belongs.
+///
+/// Only after [`crate::identity::confirm`]: of an application without bindings
+/// the server says yes to anybody, logged in or not.
+fn ask_application(transport: &mut dyn Transport, slug: &Slug) -> Result<(), LoginError> {
+    let failed = |fault| LoginError::server(fault, Heard::Person);
+    let path = format!("/api/v3/core/applications/{}/check_access/", slug.as_str());
+    let answer = transport.get(&path).map_err(failed)?;
+    let verdict = match answer.status {
+        200 if answer.is_json => serde_json::from_slice::<Object<Verdict>>(&answer.body),
+        404 => {
+            return Err(LoginError::UnknownApplication {
+                slug: slug.as_str().to_owned(),
+            });
+        }
+        200 => {
+            return Err(failed(ServerFault::Nonsense(
+                "it is not JSON by its own words".into(),
+            )));
+        }
+        429 => return Err(failed(ServerFault::Throttled)),
+        status => return Err(failed(ServerFault::Status(status))),
     };
-    if permitted {
-        Ok(Verified(()))
-    } else {
-        Err(LoginError::NotInGroup)
+    let Ok(Object(verdict)) = verdict else {
+        return Err(failed(ServerFault::Nonsense(
+            "it does not say whether the application is open".into(),
+        )));
+    };
+    if verdict.passing {
+        return Ok(());
+    }
+    let words = text::for_person(&verdict.messages.join("\n"), MAX_WORDS);
+    Err(LoginError::NotOpen {
+        slug: slug.as_str().to_owned(),
+        words: (!words.is_empty()).then_some(words),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "7cb3ed34-07b9-4aa3-afb1-d1ec626fa8e4";
+    const TWO: &str = "a4374138-053d-4efc-aabe-a4a313c08193";
+
+    fn member(groups: &[(&str, &str)], wanted: &[&str]) -> Membership {
+        let groups: Vec<Group> = groups
+            .iter()
+            .map(|(name, pk)| Group {
+                name: (*name).into(),
+                pk: (*pk).into(),
+            })
+            .collect();
+        let wanted: Vec<String> = wanted.iter().map(|name| (*name).into()).collect();
+        Membership::of(&groups, &wanted)
+    }
+
+    #[test]
+    fn a_uuid_is_one_and_no_name() {
+        assert!(is_uuid(ONE) && is_uuid(&ONE.to_uppercase()));
+        for text in [
+            "",
+            "linux",
+            "7cb3ed34-07b9-4aa3-afb1-d1ec626fa8e",
+            "7cb3ed34-07b9-4aa3-afb1-d1ec626fa8e4-",
+            "7cb3ed34-07b9-4aa3-afb1-d1ec626fa8g4",
+            "../../../../7cb3ed34-07b9-4aa3-afb1",
+        ] {
+            assert!(!is_uuid(text), "{text:?}");
+        }
+        assert_eq!(
+            member(&[("a", ONE)], &[&ONE.to_uppercase()]),
+            Membership::Member
+        );
+        assert_eq!(member(&[(TWO, ONE)], &[TWO]), Membership::None);
+    }
+
+    #[test]
+    fn a_name_that_two_groups_share_counts_for_neither() {
+        let both = [("a", ONE), ("a", TWO), ("b", "other")];
+        assert_eq!(member(&both, &["a"]), Membership::Ambiguous("a".into()));
+        assert_eq!(member(&both, &["a", TWO]), Membership::Member);
+        assert_eq!(member(&both, &["a", "b"]), Membership::Member);
+        assert_eq!(
+            member(&[("a", ONE), ("a", ONE)], &["a"]),
+            Membership::Member
+        );
+        assert_eq!(member(&both, &["A"]), Membership::None);
     }
 }

@@ -127,6 +127,51 @@ pub enum LoginError {
     /// In none of the groups that `[access] groups` names.
     #[error("the user is in none of the groups of [access] groups")]
     NotInGroup,
+    /// In groups that share a name which `[access] groups` names.
+    #[error("two groups of the user are named {name:?}: write the UUID of one in [access] groups")]
+    AmbiguousGroup {
+        /// The name, cleaned.
+        name: String,
+    },
+    /// The application of `[access] application` is not open to them.
+    #[error("the application {slug:?} is not open to the user{}", quoted(words.as_ref()))]
+    NotOpen {
+        /// The application's slug.
+        slug: String,
+        /// Its policies' words to the person, cleaned.
+        words: Option<String>,
+    },
+
+    // What authentik says of somebody who came by another way.
+    /// Nobody of that name, of those who came by another way.
+    #[error("authentik knows nobody of this name, and [account] unknown = \"ignore\" is not set")]
+    NotInAuthentik,
+    /// The account of somebody who came by another way is disabled.
+    #[error(
+        "the account is not active in authentik, and an SSH key or a ticket does not change that"
+    )]
+    Deactivated,
+    /// Only `[access] application` is set, which somebody without a session cannot be asked for.
+    #[error(
+        "[access] application can only be asked for in the session of a login: name groups, too, or nobody comes in with an SSH key"
+    )]
+    ApplicationNeedsPerson,
+    /// The token of `[account] token_file` may not look up what is needed.
+    #[error(
+        "HTTP {status}: the token of [account] token_file is wrong, or its account's role lacks the permission {permission}"
+    )]
+    LookupForbidden {
+        /// The status that said so.
+        status: u16,
+        /// authentik's name of the permission.
+        permission: &'static str,
+    },
+    /// authentik could not be asked about somebody who came by another way.
+    #[error("{0}, and [account] on_unavailable = \"ignore\" is not set, or not meant for this")]
+    LookupFailed(ServerFault),
+    /// The same, and the configuration leaves them to the other modules then.
+    #[error("{0}; left to the other modules, as [account] on_unavailable = \"ignore\" says")]
+    LookupSkipped(ServerFault),
 
     // Who is left alone, who does not exist.
     /// The configuration says to leave this user alone.
@@ -153,6 +198,12 @@ pub enum LoginError {
         "HTTP 404: authentik has no flow with the slug {slug:?}, or what answers at `url` is not authentik"
     )]
     UnknownFlow {
+        /// The slug that was asked for.
+        slug: String,
+    },
+    /// The server has no application with that slug.
+    #[error("HTTP 404: authentik has no application with the slug {slug:?} of [access]")]
+    UnknownApplication {
         /// The slug that was asked for.
         slug: String,
     },
@@ -336,8 +387,11 @@ impl LoginError {
             | Self::Inactive
             | Self::AccountType { .. }
             | Self::NotInGroup
+            | Self::AmbiguousGroup { .. }
+            | Self::NotOpen { .. }
             | Self::AnothersName
             | Self::UnknownFlow { .. }
+            | Self::UnknownApplication { .. }
             | Self::Unsupported { .. }
             | Self::NobodyLoggedIn
             | Self::NoSecretAccepted => true,

@@ -25,16 +25,12 @@ pub struct Identity {
 
 /// A group of authentik, of which the user is a member, directly or through a
 /// group below it.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Group {
     /// Its name.
     pub name: String,
     /// Its UUID.
-    #[allow(
-        dead_code,
-        reason = "required of the answer: a group without one is nonsense"
-    )]
-    pk: String,
+    pub pk: String,
 }
 
 impl Identity {

@@ -16,6 +16,7 @@ use ::pam::constants::{PamFlag, PamResultCode};
 use ::pam::module::{PamHandle, PamHooks};
 
 pub mod access;
+pub mod account;
 pub mod audit;
 pub mod config;
 pub mod conversation;
@@ -27,13 +28,16 @@ pub mod http;
 pub mod identity;
 pub mod json;
 pub mod login;
+pub mod occasion;
 #[allow(
     unsafe_code,
     reason = "the border to C: every block says why it is sound"
 )]
 pub mod pam;
 pub mod secret;
+pub mod session;
 pub mod stages;
+pub mod standing;
 pub mod text;
 pub mod words;
 
@@ -71,8 +75,8 @@ impl PamHooks for AuthentikFlow {
         PamResultCode::PAM_SUCCESS
     }
 
-    fn acct_mgmt(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
-        PamResultCode::PAM_IGNORE
+    fn acct_mgmt(handle: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
+        account::manage(&mut pam::Transaction::new(handle, flags), &args)
     }
 
     fn sm_open_session(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {

@@ -7,16 +7,19 @@ use pam::constants::PamResultCode;
 
 use crate::access::{self, Verified};
 use crate::audit::{Audit, Loudness, Outcome};
-use crate::config::{Config, UserRules};
+use crate::config::Config;
 use crate::conversation::Conversation;
 use crate::deadline::Deadline;
 use crate::error::LoginError;
 use crate::flow;
-use crate::host::{self, Lookup};
+use crate::host;
 use crate::http::HttpsTransport;
 use crate::identity;
+use crate::occasion::Occasion;
 use crate::pam::{self as pam_handle, Transaction, UserName};
+use crate::session;
 use crate::stages::Stages;
+use crate::standing::{self, Standing};
 use crate::words::{self, Words};
 
 /// What libpam waits after a failure where the configuration could not be read.
@@ -32,6 +35,8 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
     audit.from_where(transaction.rhost().as_deref(), transaction.tty().as_deref());
     let mut fail_delay = DEFAULT_FAIL_DELAY;
     let mut words = Words::of("en");
+    // Whoever was logged in on this handle before is judged anew.
+    transaction.unmark();
     let result = pam_handle::guarded(|| {
         let config = Config::load(arguments, &service)?;
         fail_delay = config.fail_delay;
@@ -89,7 +94,9 @@ fn attempt(
     if user == "panic" {
         panic!("correct-horse");
     }
-    match standing(&user, &config.user)? {
+    let standing = standing::of(&user, &config.user)?;
+    let is_account = matches!(standing, Standing::Person);
+    match standing {
         Standing::Person => audit.user(Some(&user)),
         Standing::LeftAlone { reason, known } => {
             audit.user(known.then_some(user.as_str()));
@@ -110,21 +117,77 @@ fn attempt(
             }
         }
     }
-    let subject = format!(
-        "{service}\n{user}\n{}\n{}\n{arguments:?}",
-        config.url,
-        config.flow.as_str()
-    );
-    if let Some(error) = transaction.kept_verdict(&subject) {
+    let subject = subject(config, service, &user);
+    let kept_for = format!("{subject}\n{arguments:?}");
+    if let Some(error) = transaction.kept_verdict(&kept_for) {
         return Err(error);
     }
-    let result = run(transaction, config, service, &user, deadline, audit);
+    let occasion = occasion(transaction, service, is_account.then(|| user.clone()));
+    let result = run(transaction, config, &occasion, &user, deadline, audit);
     match &result {
-        // Whom authentik has confirmed has typed no password for a name.
-        Ok(_) => audit.user(Some(&user)),
-        Err(error) if error.is_lasting() => transaction.keep_verdict(&subject, error),
+        Ok(proof) => {
+            // Whom authentik has confirmed has typed no password for a name.
+            audit.user(Some(&user));
+            transaction.mark(&subject, proof.clone());
+        }
+        Err(error) if error.is_lasting() => transaction.keep_verdict(&kept_for, error),
         Err(_) => {}
     }
+    result
+}
+
+/// For whom, and by which rules, a login was proved: another user, service,
+/// flow, or rule of access begins anew.
+#[must_use]
+pub fn subject(config: &Config, service: &str, user: &str) -> String {
+    format!(
+        "{service}\n{user}\n{}\n{}\n{:?}\n{:?}",
+        config.url,
+        config.flow.as_str(),
+        config.access,
+        config.user.types,
+    )
+}
+
+/// What authentik is told of this call. `user` is a name that an account has.
+#[must_use]
+pub fn occasion(transaction: &Transaction<'_>, service: &str, user: Option<String>) -> Occasion {
+    Occasion {
+        service: service.to_owned(),
+        host: host::host_name(),
+        user,
+        ruser: transaction
+            .ruser()
+            .and_then(|name| standing::known_name(&name)),
+        rhost: transaction.rhost(),
+        tty: transaction.tty(),
+    }
+}
+
+/// Logs `user` in, and ends authentik's session however that went.
+///
+/// # Errors
+/// As [`prove`].
+pub fn run(
+    conversation: &mut dyn Conversation,
+    config: &Config,
+    occasion: &Occasion,
+    user: &str,
+    deadline: Deadline,
+    audit: &mut Audit,
+) -> Result<Verified, LoginError> {
+    let trace = audit.trace(config.debug);
+    let mut transport = HttpsTransport::for_login(config, occasion, deadline, trace)?;
+    let result = prove(
+        &mut transport,
+        conversation,
+        config,
+        occasion,
+        user,
+        deadline,
+        audit,
+    );
+    session::end(&mut transport, config);
     result
 }
 
@@ -133,85 +196,26 @@ fn attempt(
 ///
 /// # Errors
 /// Whatever keeps it from being proved.
-pub fn run(
+pub fn prove(
+    transport: &mut HttpsTransport,
     conversation: &mut dyn Conversation,
     config: &Config,
-    service: &str,
+    occasion: &Occasion,
     user: &str,
     deadline: Deadline,
     audit: &mut Audit,
 ) -> Result<Verified, LoginError> {
-    let trace = audit.trace(config.debug);
-    let mut transport = HttpsTransport::new(config, service, &host::host_name(), deadline, trace)?;
-    let name = name_in_authentik(user, &config.user)?;
+    let name = standing::name_in_authentik(user, &config.user)?;
     let mut stages = Stages::new(conversation, config, &name, deadline);
-    let end = flow::run(&mut transport, &config.flow, &mut stages, audit)?;
-    let identity = identity::confirm(&mut transport, &end, &name, &config.user.types)?;
-    access::permit(&identity, &config.access)
-}
-
-/// What `user` is called in authentik.
-///
-/// # Errors
-/// [`LoginError::AnothersName`] where lowering the name would make one account
-/// log in as another.
-fn name_in_authentik(user: &str, rules: &UserRules) -> Result<String, LoginError> {
-    if !rules.lowercase {
-        return Ok(rules.name.apply(user));
-    }
-    let lowered = user.to_ascii_lowercase();
-    if lowered != user && !matches!(account(&lowered)?, Lookup::Unknown) {
-        return Err(LoginError::AnothersName);
-    }
-    Ok(rules.name.apply(&lowered))
-}
-
-fn account(name: &str) -> Result<Lookup, LoginError> {
-    host::find_account(name).map_err(|error| LoginError::Host(error.to_string()))
-}
-
-/// What the host and the configuration make of a name.
-enum Standing {
-    Person,
-    /// `known` tells whether it is a name that the host or the configuration has:
-    /// another may be a password that was typed in its place.
-    LeftAlone {
-        reason: &'static str,
-        known: bool,
-    },
-    /// The account database answers to the name with an account of another name.
-    OtherSpelling,
-    NoAccount,
-}
-
-fn standing(user: &str, rules: &UserRules) -> Result<Standing, LoginError> {
-    if rules.ignore.iter().any(|name| name == user) {
-        return Ok(Standing::LeftAlone {
-            reason: "the name is in [user] ignore",
-            known: true,
-        });
-    }
-    let found = account(user)?;
-    let known = !matches!(found, Lookup::Unknown);
-    let left_alone = |reason| Standing::LeftAlone { reason, known };
-    if let Some(allowed) = &rules.allow {
-        if !allowed.iter().any(|name| name == user) {
-            return Ok(left_alone("the name is not in [user] allow"));
-        }
-    }
-    Ok(match found {
-        Lookup::Unknown => Standing::NoAccount,
-        // Nothing that is said of that account was asked for: not its uid either.
-        Lookup::OtherSpelling => Standing::OtherSpelling,
-        Lookup::Account { uid: 0 } if rules.allow_root => Standing::Person,
-        Lookup::Account { uid: 0 } => {
-            left_alone("root is left alone unless [user] allow_root = true")
-        }
-        Lookup::Account { uid } if uid < rules.min_uid => {
-            left_alone("the uid is below [user] min_uid")
-        }
-        Lookup::Account { .. } => Standing::Person,
-    })
+    let end = flow::run(
+        transport,
+        &config.flow,
+        &occasion.query(),
+        &mut stages,
+        audit,
+    )?;
+    let identity = identity::confirm(transport, &end, &name, &config.user.types)?;
+    access::permit(transport, &identity, &config.access)
 }
 
 /// Asks for a password once and sends it nowhere: who guesses names sees the
@@ -227,11 +231,18 @@ fn refuse_like_a_wrong_password(
     }
 }
 
-fn loudness(error: &LoginError) -> Loudness {
+/// How loud the log tells of a refusal.
+#[must_use]
+pub fn loudness(error: &LoginError) -> Loudness {
     match error {
         LoginError::Skipped(_) => Loudness::Info,
         LoginError::Server { .. }
         | LoginError::UnknownFlow { .. }
+        | LoginError::UnknownApplication { .. }
+        | LoginError::ApplicationNeedsPerson
+        | LoginError::LookupForbidden { .. }
+        | LoginError::LookupFailed(_)
+        | LoginError::LookupSkipped(_)
         | LoginError::Unsupported { .. }
         | LoginError::NobodyLoggedIn
         | LoginError::NoSecretAccepted
@@ -239,5 +250,53 @@ fn loudness(error: &LoginError) -> Loudness {
         | LoginError::Host(_)
         | LoginError::Bug(_) => Loudness::Error,
         _ => Loudness::Notice,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything that a login was judged by; `debug` or `nodelay` is not.
+    #[test]
+    fn a_proof_is_for_one_user_service_flow_and_rule() {
+        let subject = |text: &str, argument: &CStr, service: &str, user: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("config.toml");
+            std::fs::write(&path, text).unwrap();
+            let path = format!("config={}\0", path.display());
+            let path = CStr::from_bytes_with_nul(path.as_bytes()).unwrap();
+            let config = Config::load(&[path, argument], service).unwrap();
+            super::subject(&config, service, user)
+        };
+        let text = "url = \"https://a.example\"\nflow = \"f\"\n[access]\ngroups = [\"g\"]\n";
+        let first = subject(text, c"debug", "sshd", "alice");
+        assert_eq!(first, subject(text, c"nodelay", "sshd", "alice"));
+        for other in [
+            subject(text, c"debug", "sudo", "alice"),
+            subject(text, c"debug", "sshd", "bob"),
+            subject(text, c"flow=g", "sshd", "alice"),
+            subject(text, c"url=https://b.example", "sshd", "alice"),
+            subject(
+                &text.replace("[\"g\"]", "[\"h\"]"),
+                c"debug",
+                "sshd",
+                "alice",
+            ),
+            subject(
+                &format!("{text}application = \"x\"\n"),
+                c"debug",
+                "sshd",
+                "alice",
+            ),
+            subject(
+                &format!("{text}[user]\ntypes = [\"external\"]\n"),
+                c"debug",
+                "sshd",
+                "alice",
+            ),
+        ] {
+            assert_ne!(first, other);
+        }
     }
 }

@@ -22,6 +22,8 @@ pub struct Arguments {
     pub ca_file: Option<AbsolutePath>,
     /// Where the password comes from.
     pub first_pass: FirstPass,
+    /// `use_authtok`: a new password comes from an earlier module of the stack alone.
+    pub use_authtok: bool,
     /// `nodelay`: libpam is not asked to wait after a failure.
     pub nodelay: bool,
     /// `debug`: more lines in the log, never a secret.
@@ -54,6 +56,7 @@ impl Arguments {
             flow: None,
             ca_file: None,
             first_pass: FirstPass::Ask,
+            use_authtok: false,
             nodelay: false,
             debug: false,
         };
@@ -89,6 +92,7 @@ impl Arguments {
                         FirstPass::Use
                     };
                 }
+                None if argument == "use_authtok" => parsed.use_authtok = true,
                 None if argument == "nodelay" => parsed.nodelay = true,
                 None if argument == "debug" => parsed.debug = true,
                 _ => {
@@ -102,8 +106,7 @@ impl Arguments {
     }
 }
 
-const KNOWN: &str =
-    "config=PATH, url=, flow=, ca_file=PATH, try_first_pass, use_first_pass, nodelay and debug";
+const KNOWN: &str = "config=PATH, url=, flow=, ca_file=PATH, try_first_pass, use_first_pass, use_authtok, nodelay and debug";
 
 fn refused(problem: String) -> ConfigError {
     ConfigError::new(Place::Argument, problem)

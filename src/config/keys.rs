@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, Deserializer, Error};
 
+use super::access::Otherwise;
 use super::prompt::PromptKeys;
 use super::url::{ProxyUrl, ServerUrl};
 use super::user::{AccountKind, NameTemplate};
@@ -29,8 +30,13 @@ pub(super) struct Keys {
     pub(super) login_timeout: Option<Limit>,
     pub(super) push_timeout: Option<Limit>,
     pub(super) fail_delay: Option<Span>,
+    pub(super) end_session: Option<bool>,
+    pub(super) invalidation_flow: Option<Slug>,
     pub(super) user: UserKeys,
     pub(super) access: AccessKeys,
+    pub(super) account: AccountKeys,
+    pub(super) outpost: OutpostKeys,
+    pub(super) password: PasswordKeys,
     pub(super) prompt: PromptKeys,
 }
 
@@ -51,7 +57,30 @@ pub(super) struct UserKeys {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct AccessKeys {
     pub(super) groups: Option<Vec<String>>,
+    pub(super) application: Option<Slug>,
     pub(super) allow_any_user: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AccountKeys {
+    pub(super) token_file: Option<AbsolutePath>,
+    pub(super) services: Option<Vec<String>>,
+    pub(super) on_unavailable: Option<Otherwise>,
+    pub(super) unknown: Option<Otherwise>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct OutpostKeys {
+    pub(super) token_file: Option<AbsolutePath>,
+    pub(super) enabled: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PasswordKeys {
+    pub(super) flow: Option<Slug>,
 }
 
 /// What is wrong with the text, and at which byte.
@@ -70,7 +99,7 @@ impl From<Error> for Mistake {
 }
 
 /// The service that a login shell's service belongs to: `sudo` of `sudo-i`.
-fn family(service: &str) -> Option<&str> {
+pub(super) fn family(service: &str) -> Option<&str> {
     let (family, kind) = service.rsplit_once('-')?;
     matches!(kind, "i" | "l").then_some(family)
 }
@@ -142,6 +171,8 @@ impl Keys {
             login_timeout: self.login_timeout.or(below.login_timeout),
             push_timeout: self.push_timeout.or(below.push_timeout),
             fail_delay: self.fail_delay.or(below.fail_delay),
+            end_session: self.end_session.or(below.end_session),
+            invalidation_flow: self.invalidation_flow.or(below.invalidation_flow),
             user: UserKeys {
                 ignore: self.user.ignore.or(below.user.ignore),
                 min_uid: self.user.min_uid.or(below.user.min_uid),
@@ -157,6 +188,19 @@ impl Keys {
             } else {
                 self.access
             },
+            account: AccountKeys {
+                token_file: self.account.token_file.or(below.account.token_file),
+                services: self.account.services.or(below.account.services),
+                on_unavailable: self.account.on_unavailable.or(below.account.on_unavailable),
+                unknown: self.account.unknown.or(below.account.unknown),
+            },
+            outpost: OutpostKeys {
+                token_file: self.outpost.token_file.or(below.outpost.token_file),
+                enabled: self.outpost.enabled.or(below.outpost.enabled),
+            },
+            password: PasswordKeys {
+                flow: self.password.flow.or(below.password.flow),
+            },
             prompt: self.prompt.over(below.prompt),
         }
     }
@@ -165,6 +209,6 @@ impl Keys {
 impl AccessKeys {
     /// Who may log in is one decision: a service that decides anew replaces it whole.
     fn is_empty(&self) -> bool {
-        self.groups.is_none() && self.allow_any_user.is_none()
+        self.groups.is_none() && self.application.is_none() && self.allow_any_user.is_none()
     }
 }

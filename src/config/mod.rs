@@ -1,6 +1,7 @@
 //! The configuration: one file and the module's arguments, made into one value
 //! that does not change during a login.
 
+mod access;
 mod arguments;
 mod error;
 mod keys;
@@ -14,6 +15,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+pub use access::{AccessRules, AccountRules, Otherwise};
 pub use arguments::{Arguments, FirstPass};
 pub use error::{ConfigError, Place};
 pub use prompt::{FactorClass, LanguageTag, Prompts, QrStyle};
@@ -22,7 +24,8 @@ pub use user::{AccountKind, NameTemplate};
 pub use values::{AbsolutePath, Slug};
 
 use crate::host::{FileKind, read_trusted_file};
-use keys::{AccessKeys, Keys};
+use access::{access_rules, account_rules};
+use keys::Keys;
 use values::{Limit, Span};
 
 /// What a login goes by.
@@ -53,12 +56,25 @@ pub struct Config {
     pub fail_delay: Duration,
     /// Which users the module is for.
     pub user: UserRules,
+    /// Whether authentik's session ends with the login; else it runs out as the
+    /// flow's user-login stage says.
+    pub end_session: bool,
+    /// The flow that ends a session.
+    pub invalidation_flow: Slug,
     /// Who may log in.
     pub access: AccessRules,
+    /// How people are looked up that this module has not logged in; `None`: they are not.
+    pub account: Option<AccountRules>,
+    /// The file of the outpost's token, with which authentik is told the client's address.
+    pub outpost_token: Option<AbsolutePath>,
+    /// The flow that changes passwords; `None`: this module changes none.
+    pub password_flow: Option<Slug>,
     /// What people are asked.
     pub prompt: Prompts,
     /// Where the password comes from.
     pub first_pass: FirstPass,
+    /// Whether a new password comes from an earlier module of the stack alone.
+    pub use_authtok: bool,
     /// More lines in the log.
     pub debug: bool,
 }
@@ -91,15 +107,6 @@ pub struct UserRules {
     pub lowercase: bool,
     /// The types of account that may log in; never empty.
     pub types: Vec<AccountKind>,
-}
-
-/// Who may log in, of those that authentik knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AccessRules {
-    /// Members of any of these groups; never empty.
-    Groups(Vec<String>),
-    /// Everybody who can log in to authentik.
-    AnyUser,
 }
 
 impl Config {
@@ -194,29 +201,23 @@ impl Config {
                 lowercase: keys.user.lowercase.unwrap_or(false),
                 types,
             },
+            end_session: keys.end_session.unwrap_or(true),
+            invalidation_flow: keys.invalidation_flow.map_or_else(
+                || Slug::parse("default-invalidation-flow"),
+                Ok,
+            )?,
+            account: account_rules(keys.account, service)?,
             access: access_rules(keys.access)?,
+            outpost_token: keys
+                .outpost
+                .token_file
+                .filter(|_| keys.outpost.enabled.unwrap_or(true)),
+            password_flow: keys.password.flow,
             prompt: keys.prompt.prompts()?,
             first_pass: arguments.first_pass,
+            use_authtok: arguments.use_authtok,
             debug: arguments.debug,
         })
-    }
-}
-
-fn access_rules(keys: AccessKeys) -> Result<AccessRules, String> {
-    const CHOICE: &str = "write groups = [\"linux-users\"] below [access], or allow_any_user = true if really everybody in authentik may log in";
-    match (keys.groups, keys.allow_any_user) {
-        (Some(_), Some(true)) => Err(format!(
-            "[access] has groups and allow_any_user = true, which contradict each other; {CHOICE}"
-        )),
-        (Some(groups), _) if groups.is_empty() => Err(format!(
-            "[access] groups is empty, so nobody could log in; {CHOICE}"
-        )),
-        (Some(groups), _) if groups.iter().any(|group| group.trim().is_empty()) => {
-            Err(format!("[access] groups holds an empty name; {CHOICE}"))
-        }
-        (Some(groups), _) => Ok(AccessRules::Groups(groups)),
-        (None, Some(true)) => Ok(AccessRules::AnyUser),
-        (None, _) => Err(format!("[access] does not say who may log in; {CHOICE}")),
     }
 }
 

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-/// The slug of a flow, as authentik allows it: letters, digits, `-` and `_`.
+/// authentik allows flows 50 characters, and applications as many as they like.
+const MAX_SLUG: usize = 200;
+
+/// The slug of a flow or an application, as authentik allows it: letters, digits, `-` and `_`.
 ///
 /// It becomes a part of the path that is asked for, so nothing else may be in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,9 +22,9 @@ impl Slug {
     /// What is wrong with it and what to write instead.
     pub fn parse(text: &str) -> Result<Self, String> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if text.is_empty() || text.len() > 50 || !text.chars().all(allowed) {
+        if text.is_empty() || text.len() > MAX_SLUG || !text.chars().all(allowed) {
             return Err(format!(
-                "{text:?} is no slug of a flow; write the slug that authentik's admin interface shows, such as \"linux-login\""
+                "{text:?} is no slug; write the slug that authentik's admin interface shows, such as \"linux-login\""
             ));
         }
         Ok(Self(text.to_owned()))
@@ -172,7 +175,16 @@ mod tests {
     #[test]
     fn slugs_cannot_leave_their_path() {
         assert!(Slug::parse("linux-login_2").is_ok());
-        for text in ["", "a/b", "..", "a b", "ä", "a?b", "%2e", &"a".repeat(51)] {
+        for text in [
+            "",
+            "a/b",
+            "..",
+            "a b",
+            "ä",
+            "a?b",
+            "%2e",
+            &"a".repeat(MAX_SLUG + 1),
+        ] {
             assert!(Slug::parse(text).is_err(), "{text:?} was taken");
         }
     }

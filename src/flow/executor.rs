@@ -6,6 +6,7 @@ use super::transport::{Answer, Redirect, Transport};
 use crate::audit::Audit;
 use crate::config::Slug;
 use crate::error::{Heard, LoginError, ServerFault};
+use crate::occasion::percent_encoded;
 
 /// How many challenges a flow may send. The longest that people build have a dozen stages.
 const MAX_CHALLENGES: usize = 100;
@@ -53,7 +54,8 @@ impl FlowEnd {
     }
 }
 
-/// Runs the flow `slug` to its end.
+/// Runs the flow `slug` to its end. `query` is a query string of its own, which
+/// policies of authentik can read; see [`crate::occasion::Occasion::query`].
 ///
 /// # Errors
 /// Whatever kept it from ending in a final redirect; a denial outranks
@@ -61,16 +63,25 @@ impl FlowEnd {
 pub fn run(
     transport: &mut dyn Transport,
     slug: &Slug,
+    query: &str,
     answerer: &mut dyn Answerer,
     audit: &mut Audit,
 ) -> Result<FlowEnd, LoginError> {
     Run {
         transport,
-        path: format!("/api/v3/flows/executor/{}/?query=", slug.as_str()),
+        path: path(slug, query),
         heard: Heard::Nobody,
         audit,
     }
     .drive(slug, answerer)
+}
+
+/// The path of the flow's executor. A query string within a query string is
+/// encoded as any other value is.
+#[must_use]
+pub fn path(slug: &Slug, query: &str) -> String {
+    let query = percent_encoded(query);
+    format!("/api/v3/flows/executor/{}/?query={query}", slug.as_str())
 }
 
 struct Run<'a> {

@@ -9,6 +9,6 @@ mod response;
 mod transport;
 
 pub use challenge::{Challenge, FieldError};
-pub use executor::{Answerer, FlowEnd, run};
+pub use executor::{Answerer, FlowEnd, path, run};
 pub use response::{FlowToken, Proof, Response};
 pub use transport::{Answer, Redirect, Transport};

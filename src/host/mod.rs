@@ -18,6 +18,18 @@ pub fn host_name() -> String {
         .unwrap_or_else(|| "localhost".into())
 }
 
+/// Whether this process has root's rights over files, which screen lockers lack.
+#[must_use]
+pub fn runs_as_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// Whether root itself has called the program, and nobody by way of a set-uid bit.
+#[must_use]
+pub fn root_called() -> bool {
+    nix::unistd::getuid().is_root()
+}
+
 /// Whether the host itself is in the way: it has run out of descriptors, memory
 /// or ports, or a filter of its own forbids the connection. Each of these a
 /// local user may be able to bring about.

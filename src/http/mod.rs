@@ -5,6 +5,7 @@ mod bounded;
 mod cookies;
 mod fault;
 mod resolver;
+mod token;
 mod trust;
 
 use std::sync::Arc;
@@ -20,15 +21,17 @@ use ureq::{Agent, Body, Proxy, ProxyProtocol};
 use zeroize::Zeroizing;
 
 use crate::audit::Trace;
-use crate::config::{Config, ConfigError, Place, ServerUrl};
+use crate::config::{AbsolutePath, Config, ConfigError, Place, ServerUrl};
 use crate::deadline::Deadline;
 use crate::error::ServerFault;
 use crate::flow::{Answer, Redirect, Transport};
+use crate::occasion::Occasion;
 use crate::pam::StopWatch;
 use crate::text;
 use bounded::{BoundedConnector, RequestDeadline};
 use cookies::Cookies;
 use resolver::OnceResolver;
+use token::Outpost;
 
 /// A connection that has idled this long is not used again.
 ///
@@ -41,7 +44,7 @@ const MAX_IDLE: Duration = Duration::from_secs(1);
 const CSRF_COOKIE: &str = "authentik_csrf";
 const CSRF_HEADER: &str = "x-authentik-csrf";
 
-/// Requests to one authentik server, with its session's cookies, for one login.
+/// Requests to one authentik server, for one login or one look-up.
 pub struct HttpsTransport {
     agent: Agent,
     url: ServerUrl,
@@ -49,25 +52,71 @@ pub struct HttpsTransport {
     referer: HeaderValue,
     user_agent: HeaderValue,
     language: Option<HeaderValue>,
-    cookies: Cookies,
+    credentials: Credentials,
+    /// Whether an answer was sent, so that the session may be somebody's.
+    has_answered: bool,
     request_timeout: Duration,
     deadline: Deadline,
     request_deadline: RequestDeadline,
     trace: Trace,
 }
 
+/// Who speaks. A session and a bearer's token never meet in one request: where
+/// both are sent, authentik takes the bearer's user for the session's.
+enum Credentials {
+    /// The person, by the session's cookies, with an outpost's word for where they are.
+    Session {
+        cookies: Cookies,
+        outpost: Option<Outpost>,
+    },
+    /// A service account, by its token.
+    Bearer(HeaderValue),
+}
+
 impl HttpsTransport {
-    /// Prepares requests to the server of `config`; nothing is sent yet.
+    /// Prepares the requests of a person's login; nothing is sent yet.
     ///
-    /// `service` and `host` go into the `User-Agent`, which authentik shows
-    /// beside the session.
+    /// The service and the host of `occasion` go into the `User-Agent`, which
+    /// authentik shows beside the session, and its address to the executor,
+    /// where `[outpost]` has a token for it.
     ///
     /// # Errors
-    /// Where the certificates to trust cannot be read.
-    pub fn new(
+    /// Where the certificates to trust, or a token, cannot be read.
+    pub fn for_login(
         config: &Config,
-        service: &str,
-        host: &str,
+        occasion: &Occasion,
+        deadline: Deadline,
+        trace: Trace,
+    ) -> Result<Self, ConfigError> {
+        let file = config.outpost_token.as_ref();
+        let outpost = file.map(|file| Outpost::read(file, occasion.address()));
+        let credentials = Credentials::Session {
+            cookies: Cookies::default(),
+            outpost: outpost.transpose()?,
+        };
+        Self::new(config, occasion, credentials, deadline, trace)
+    }
+
+    /// Prepares requests in the name of the service account whose token is in
+    /// `token_file`, without any session.
+    ///
+    /// # Errors
+    /// As [`HttpsTransport::for_login`].
+    pub fn for_lookup(
+        config: &Config,
+        token_file: &AbsolutePath,
+        occasion: &Occasion,
+        deadline: Deadline,
+        trace: Trace,
+    ) -> Result<Self, ConfigError> {
+        let credentials = Credentials::Bearer(token::bearer(token_file)?);
+        Self::new(config, occasion, credentials, deadline, trace)
+    }
+
+    fn new(
+        config: &Config,
+        occasion: &Occasion,
+        credentials: Credentials,
         deadline: Deadline,
         trace: Trace,
     ) -> Result<Self, ConfigError> {
@@ -110,9 +159,10 @@ impl HttpsTransport {
         let resolver = OnceResolver::new(peer, port, config.connect_timeout, &config.addresses);
         let url = config.url.clone();
         let agent = format!(
-            "pam-authentik-flow/{} ({}; {host})",
+            "pam-authentik-flow/{} ({}; {})",
             env!("CARGO_PKG_VERSION"),
-            header_word(service),
+            header_word(&occasion.service),
+            occasion.host,
         );
         Ok(Self {
             agent: Agent::with_parts(agent_config, connector, resolver),
@@ -125,7 +175,8 @@ impl HttpsTransport {
                 .as_ref()
                 .map(|language| header_value(language.as_str())),
             url,
-            cookies: Cookies::default(),
+            credentials,
+            has_answered: false,
             request_timeout: config.request_timeout,
             deadline,
             request_deadline,
@@ -133,17 +184,36 @@ impl HttpsTransport {
         })
     }
 
+    /// Whether the session may be somebody's by now: an answer was sent in it.
+    #[must_use]
+    pub fn has_answered(&self) -> bool {
+        self.has_answered
+    }
+
+    /// Another time limit, for a session that is used in a later call.
+    pub fn extend(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+    }
+
+    /// Asks for `path` as [`Transport::get`] does, and waits no longer than `limit`.
+    ///
+    /// # Errors
+    /// As [`Transport::get`].
+    pub fn get_within(&mut self, path: &str, limit: Duration) -> Result<Answer, ServerFault> {
+        self.request(path, None, limit.min(self.request_timeout))
+    }
+
     fn request(
         &mut self,
         path: &str,
         body: Option<&[u8]>,
-        limit: Option<Duration>,
+        limit: Duration,
     ) -> Result<Answer, ServerFault> {
         let left = self.deadline.remaining();
         if left.is_zero() {
             return Err(ServerFault::LoginTimeout);
         }
-        let timeout = left.min(limit.unwrap_or(self.request_timeout));
+        let timeout = left.min(limit);
         let target = format!("{}{path}", self.url);
         let watch = StopWatch::begin();
         self.request_deadline.begin(timeout);
@@ -156,7 +226,7 @@ impl HttpsTransport {
                     .config()
                     .timeout_global(Some(timeout))
                     .build();
-                self.with_headers(request).call()
+                self.with_headers(path, request).call()
             }
             Some(body) => {
                 let request = self
@@ -166,11 +236,12 @@ impl HttpsTransport {
                     .timeout_global(Some(timeout))
                     .build();
                 let request = self
-                    .with_headers(request)
+                    .with_headers(path, request)
                     .header(header::CONTENT_TYPE, "application/json")
                     .header(header::ORIGIN, self.origin.clone())
                     .header(header::REFERER, self.referer.clone());
-                match self.cookies.value(CSRF_COOKIE) {
+                self.has_answered = true;
+                match self.csrf_token() {
                     Some(token) => request.header(CSRF_HEADER, token).send(body),
                     None => request.send(body),
                 }
@@ -194,14 +265,34 @@ impl HttpsTransport {
         answer
     }
 
-    fn with_headers<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+    fn with_headers<B>(
+        &self,
+        path: &str,
+        request: ureq::RequestBuilder<B>,
+    ) -> ureq::RequestBuilder<B> {
         let mut request = request.header(header::USER_AGENT, self.user_agent.clone());
         if let Some(language) = &self.language {
             request = request.header(header::ACCEPT_LANGUAGE, language.clone());
         }
-        match self.cookies.header() {
-            Some(cookies) => request.header(header::COOKIE, cookies),
-            None => request,
+        match &self.credentials {
+            Credentials::Bearer(token) => request.header(header::AUTHORIZATION, token.clone()),
+            Credentials::Session { cookies, outpost } => {
+                let request = match outpost {
+                    Some(outpost) => outpost.sign(path, request),
+                    None => request,
+                };
+                match cookies.header() {
+                    Some(cookies) => request.header(header::COOKIE, cookies),
+                    None => request,
+                }
+            }
+        }
+    }
+
+    fn csrf_token(&self) -> Option<HeaderValue> {
+        match &self.credentials {
+            Credentials::Session { cookies, .. } => cookies.value(CSRF_COOKIE),
+            Credentials::Bearer(_) => None,
         }
     }
 
@@ -210,8 +301,10 @@ impl HttpsTransport {
         path: &str,
         mut response: HttpResponse<Body>,
     ) -> Result<Answer, ureq::Error> {
-        for cookie in response.headers().get_all(header::SET_COOKIE) {
-            self.cookies.set(cookie.as_bytes());
+        if let Credentials::Session { cookies, .. } = &mut self.credentials {
+            for cookie in response.headers().get_all(header::SET_COOKIE) {
+                cookies.set(cookie.as_bytes());
+            }
         }
         let text_of = |name: &str| {
             response
@@ -268,7 +361,7 @@ impl HttpsTransport {
 
 impl Transport for HttpsTransport {
     fn get(&mut self, path: &str) -> Result<Answer, ServerFault> {
-        self.request(path, None, None)
+        self.request(path, None, self.request_timeout)
     }
 
     fn post(
@@ -277,7 +370,7 @@ impl Transport for HttpsTransport {
         body: &[u8],
         limit: Option<Duration>,
     ) -> Result<Answer, ServerFault> {
-        self.request(path, Some(body), limit)
+        self.request(path, Some(body), limit.unwrap_or(self.request_timeout))
     }
 }
 

@@ -6,7 +6,7 @@
 
 use pam::constants::PamResultCode;
 
-use crate::access::Verified;
+use crate::access::{Admitted, Verified};
 use crate::error::{Heard, LoginError};
 
 /// The code for a login that failed or was left alone. Never `PAM_SUCCESS`.
@@ -29,13 +29,21 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::Inactive
         | LoginError::AccountType { .. }
         | LoginError::NotInGroup
+        | LoginError::AmbiguousGroup { .. }
+        | LoginError::NotOpen { .. }
+        | LoginError::NotInAuthentik
+        | LoginError::ApplicationNeedsPerson
+        // A stack's exception for a server that is down is not meant for
+        // accounts: those have [account] on_unavailable.
+        | LoginError::LookupFailed(_)
         | LoginError::AnothersName => P::PAM_PERM_DENIED,
+        LoginError::Deactivated => P::PAM_ACCT_EXPIRED,
         LoginError::TooManyAttempts { .. }
         | LoginError::CodesUsedUp { .. }
         | LoginError::AnswersUsedUp { .. }
         | LoginError::RestartedTooOften(_)
         | LoginError::PushRefused { .. } => P::PAM_MAXTRIES,
-        LoginError::Skipped(_) => P::PAM_IGNORE,
+        LoginError::Skipped(_) | LoginError::LookupSkipped(_) => P::PAM_IGNORE,
         LoginError::UnknownAccount | LoginError::ImpossibleName(_) => P::PAM_USER_UNKNOWN,
         LoginError::Server {
             heard: Heard::Nobody,
@@ -45,13 +53,22 @@ pub fn code(error: &LoginError) -> PamResultCode {
             heard: Heard::Person,
             ..
         } => P::PAM_AUTH_ERR,
-        LoginError::UnknownFlow { .. } | LoginError::Unsupported { .. } | LoginError::Config(_) => {
-            P::PAM_SERVICE_ERR
-        }
+        LoginError::UnknownFlow { .. }
+        | LoginError::UnknownApplication { .. }
+        | LoginError::LookupForbidden { .. }
+        | LoginError::Unsupported { .. }
+        | LoginError::Config(_) => P::PAM_SERVICE_ERR,
         LoginError::Host(_) => P::PAM_SYSTEM_ERR,
         LoginError::Conversation => P::PAM_CONV_ERR,
         LoginError::Bug(_) => P::PAM_ABORT,
     }
+}
+
+/// `PAM_SUCCESS` for the account of somebody who came by another way: only
+/// against what says that they may use this host.
+#[must_use]
+pub fn admitted(_judged: Admitted) -> PamResultCode {
+    PamResultCode::PAM_SUCCESS
 }
 
 /// `PAM_SUCCESS` for a login: only against what proves it.

@@ -7,7 +7,7 @@ mod guard;
 mod stopped;
 mod transaction;
 
-pub use codes::{code, success};
+pub use codes::{admitted, code, success};
 pub use dns::with_bounded_dns;
 pub use guard::guarded;
 pub use stopped::StopWatch;

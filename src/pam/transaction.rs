@@ -9,10 +9,11 @@ use pam::constants::{
     PamMessageStyle, PamResultCode,
 };
 use pam::conv::Conv;
-use pam::items::{AuthTok, RHost, Service, Tty, User};
+use pam::items::{AuthTok, RHost, RUser, Service, Tty, User};
 use pam::module::PamHandle;
 use zeroize::Zeroizing;
 
+use crate::access::Verified;
 use crate::conversation::Conversation;
 use crate::error::LoginError;
 use crate::secret::Secret;
@@ -28,13 +29,18 @@ unsafe extern "C" {
 /// `PAM_AUTHTOK` of `<security/_pam_types.h>`.
 const ITEM_AUTHTOK: c_int = 6;
 
-/// Under which name a verdict is kept on the handle. It carries an address of
+/// Under which name something is kept on the handle. It carries an address of
 /// this very library: another build of the module in the same stack could keep
 /// something of another shape.
-fn kept_name() -> String {
+fn kept_name(what: &str) -> String {
     static HERE: u8 = 0;
-    format!("pam_authentik_flow.verdict.{:p}", &raw const HERE)
+    format!("pam_authentik_flow.{what}.{:p}", &raw const HERE)
 }
+
+/// The refusal of a login ([`Kept`]).
+const VERDICT: &str = "verdict";
+/// The proof of a login ([`Mark`]).
+const MARK: &str = "mark";
 
 /// How long a server that could not be reached is taken to be down on one handle.
 const KEPT_FOR: Duration = Duration::from_secs(60);
@@ -54,6 +60,14 @@ struct Kept {
     subject: String,
     error: LoginError,
     at: Instant,
+}
+
+/// That this module has logged somebody in on this handle.
+#[derive(Default)]
+struct Mark {
+    /// For whom and by which rules; empty for nobody.
+    subject: String,
+    proof: Option<Verified>,
 }
 
 /// One call that libpam makes into the module.
@@ -96,6 +110,15 @@ impl<'h> Transaction<'h> {
         tty.map(|tty| lossy(&tty)).filter(|tty| !tty.is_empty())
     }
 
+    /// Who asks, where the application says so.
+    #[must_use]
+    pub fn ruser(&self) -> Option<String> {
+        let ruser = self.handle.get_item::<RUser<'_>>().ok().flatten();
+        ruser
+            .map(|ruser| lossy(&ruser))
+            .filter(|ruser| !ruser.is_empty())
+    }
+
     /// Who wants to log in; asks through the application where it has not said
     /// so, as `login` does not.
     ///
@@ -109,18 +132,17 @@ impl<'h> Transaction<'h> {
             }
         }
         match self.handle.get_item::<User<'_>>() {
-            Ok(Some(user)) => {
-                let bytes = user.to_bytes();
-                match (
-                    crate::host::impossible_name(bytes),
-                    std::str::from_utf8(bytes),
-                ) {
-                    (None, Ok(name)) => Ok(UserName::Possible(name.to_owned())),
-                    (Some(reason), _) => Ok(UserName::Impossible(reason)),
-                    (None, Err(_)) => Ok(UserName::Impossible("it is not UTF-8")),
-                }
-            }
+            Ok(Some(user)) => Ok(judge_name(&user)),
             _ => Err(LoginError::Conversation),
+        }
+    }
+
+    /// Whose account it is; nobody is asked for a name that is not there.
+    #[must_use]
+    pub fn named_user(&self) -> UserName {
+        match self.handle.get_item::<User<'_>>() {
+            Ok(Some(user)) => judge_name(&user),
+            _ => UserName::Impossible("there is none"),
         }
     }
 
@@ -136,9 +158,9 @@ impl<'h> Transaction<'h> {
     /// The verdict that was kept on this handle for `subject`, if it still holds.
     #[must_use]
     pub fn kept_verdict(&self, subject: &str) -> Option<LoginError> {
-        // SAFETY: only keep_verdict of this very library stores under this name,
+        // SAFETY: only keep_verdict of this very library stores under that name,
         // and it stores a Kept.
-        let kept = unsafe { self.handle.get_data::<Kept>(&kept_name()) }.ok()?;
+        let kept = unsafe { self.handle.get_data::<Kept>(&kept_name(VERDICT)) }.ok()?;
         let holds = match kept.error {
             LoginError::Server { .. } => kept.at.elapsed() < KEPT_FOR,
             _ => true,
@@ -155,7 +177,42 @@ impl<'h> Transaction<'h> {
             at: Instant::now(),
         };
         // A handle without memory for it only means that it is asked again.
-        let _ = self.handle.set_data(&kept_name(), Box::new(kept));
+        let _ = self.handle.set_data(&kept_name(VERDICT), Box::new(kept));
+    }
+
+    /// Notes on the handle that a login was proved for `subject`: the account
+    /// is asked for next, in the same process.
+    pub fn mark(&mut self, subject: &str, proof: Verified) {
+        let mark = Mark {
+            subject: subject.to_owned(),
+            proof: Some(proof),
+        };
+        // Without memory for it they are looked up as anybody else.
+        let _ = self.handle.set_data(&kept_name(MARK), Box::new(mark));
+    }
+
+    /// Takes the note back. Where libpam has no memory even for that, the next
+    /// login's refusal keeps the application from asking for the account.
+    pub fn unmark(&mut self) {
+        if self.has_mark() {
+            let _ = self
+                .handle
+                .set_data(&kept_name(MARK), Box::new(Mark::default()));
+        }
+    }
+
+    /// The proof of a login for `subject`, where there was one on this handle.
+    #[must_use]
+    pub fn marked(&self, subject: &str) -> Option<Verified> {
+        // SAFETY: only mark and unmark of this very library store under that
+        // name, and they store a Mark.
+        let mark = unsafe { self.handle.get_data::<Mark>(&kept_name(MARK)) }.ok()?;
+        mark.proof.clone().filter(|_| mark.subject == subject)
+    }
+
+    fn has_mark(&self) -> bool {
+        // SAFETY: as in marked.
+        unsafe { self.handle.get_data::<Mark>(&kept_name(MARK)) }.is_ok()
     }
 
     fn converse(
@@ -252,6 +309,18 @@ impl Conversation for Transaction<'_> {
         // its copy itself. A failure leaves the item unset, which the modules
         // behind meet by asking.
         let _ = unsafe { pam_set_item(&raw mut *self.handle, ITEM_AUTHTOK, item.as_ptr().cast()) };
+    }
+}
+
+fn judge_name(user: &CStr) -> UserName {
+    let bytes = user.to_bytes();
+    match (
+        crate::host::impossible_name(bytes),
+        std::str::from_utf8(bytes),
+    ) {
+        (None, Ok(name)) => UserName::Possible(name.to_owned()),
+        (Some(reason), _) => UserName::Impossible(reason),
+        (None, Err(_)) => UserName::Impossible("it is not UTF-8"),
     }
 }
 

@@ -9,7 +9,9 @@ use crate::error::{LoginError, Obstacle, ServerFault};
 #[must_use]
 pub fn refusal(error: &LoginError, words: &Words) -> Option<String> {
     let text = match error {
-        LoginError::Conversation | LoginError::Skipped(_) => return None,
+        LoginError::Conversation | LoginError::Skipped(_) | LoginError::LookupSkipped(_) => {
+            return None;
+        }
         // Nobody was asked for anything, or the module behind asks next.
         LoginError::NoStackPassword => return None,
         // One sentence for a password, wrong, empty or of nobody: the server's
@@ -41,15 +43,24 @@ pub fn refusal(error: &LoginError, words: &Words) -> Option<String> {
             Some(theirs) => fill(words.denied_with, "words", theirs),
             None => words.denied.into(),
         },
+        LoginError::NotOpen {
+            words: Some(theirs),
+            ..
+        } => fill(words.denied_with, "words", theirs),
         LoginError::Inactive
+        | LoginError::Deactivated
         | LoginError::AccountType { .. }
         | LoginError::NotInGroup
+        | LoginError::AmbiguousGroup { .. }
+        | LoginError::NotOpen { words: None, .. }
+        | LoginError::NotInAuthentik
+        | LoginError::ApplicationNeedsPerson
         | LoginError::AnothersName => words.not_for_this_host.into(),
         LoginError::NobodyLoggedIn
         | LoginError::SomebodyElse { .. }
         | LoginError::Impersonated
         | LoginError::NoSecretAccepted => words.not_confirmed.into(),
-        LoginError::Server { fault, .. } => match fault {
+        LoginError::Server { fault, .. } | LoginError::LookupFailed(fault) => match fault {
             ServerFault::LoginTimeout | ServerFault::Stopped(_) => words.too_slow.into(),
             ServerFault::Throttled => words.busy.into(),
             ServerFault::FlowError => words.flow_error.into(),
@@ -58,7 +69,10 @@ pub fn refusal(error: &LoginError, words: &Words) -> Option<String> {
         LoginError::Unsupported { reason, .. } => {
             fill(words.cannot_go_on, "reason", &obstacle(reason, words))
         }
-        LoginError::UnknownFlow { .. } | LoginError::Config(_) => words.not_set_up.into(),
+        LoginError::UnknownFlow { .. }
+        | LoginError::UnknownApplication { .. }
+        | LoginError::LookupForbidden { .. }
+        | LoginError::Config(_) => words.not_set_up.into(),
         LoginError::Host(_) | LoginError::Bug(_) => words.host_failed.into(),
     };
     Some(text)

@@ -3,8 +3,9 @@
 use crate::bench::{Bench, PASSWORD, expect, line};
 use authentik_double::{Double, Version};
 
-/// Identification, password and user-login take six requests: the first GET,
-/// two answers with the GET that each redirects to, and users/me.
+/// Identification, password and user-login take seven requests: the first GET,
+/// two answers with the GET that each redirects to, users/me, and the end of
+/// the session.
 #[test]
 fn a_login_takes_the_requests_that_the_protocol_needs() {
     pam_harness::require_isolation!();
@@ -33,6 +34,7 @@ fn a_login_takes_the_requests_that_the_protocol_needs() {
             format!("POST {executor}"),
             format!("GET {executor}"),
             "GET /api/v3/core/users/me/".into(),
+            "GET /api/v3/flows/executor/default-invalidation-flow/".into(),
         ]
     );
     assert_eq!(
@@ -47,11 +49,11 @@ fn a_login_takes_the_requests_that_the_protocol_needs() {
 fn both_forms_of_identification_log_in() {
     pam_harness::require_isolation!();
     for (flow, requests) in [
-        ("linux-combined", 4),
-        ("linux-dummy", 8),
-        ("linux-remember-me", 7),
-        ("linux-many", 30),
-        ("default-authentication-flow", 7),
+        ("linux-combined", 5),
+        ("linux-dummy", 9),
+        ("linux-remember-me", 8),
+        ("linux-many", 31),
+        ("default-authentication-flow", 8),
     ] {
         let bench = Bench::new();
         let outcome = bench.log_in(flow, "alice", &[PASSWORD]);

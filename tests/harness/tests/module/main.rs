@@ -1,6 +1,8 @@
 //! The module, as it would be installed, through the real libpam against a
 //! double of authentik.
 
+mod access;
+mod account;
 mod bench;
 mod configuration;
 mod endings;
@@ -12,6 +14,8 @@ mod manners;
 mod menu;
 mod name_servers;
 mod once;
+mod outpost;
 mod passages;
 mod refusals;
 mod second_factor;
+mod session;

@@ -133,7 +133,14 @@ fn nothing_but_that_link_is_taken_and_nothing_is_fetched_for_it() {
         Some("That is not the link from the e-mail.")
     );
     let after = bench.requests().split_off(before);
-    assert_eq!(after.len(), 5, "{after:#?}");
+    // The last one ends the session.
+    assert_eq!(after.len(), 6, "{after:#?}");
+    assert!(
+        after[..5]
+            .iter()
+            .all(|request| request.ends_with("/executor/mail/")),
+        "{after:#?}"
+    );
 }
 
 /// A token that the server does not know leaves the flow where it is.

@@ -1,0 +1,374 @@
+//! May somebody use this host whom this module has not logged in?
+//!
+//! sshd asks for the account of those who came with a key, too: they may have
+//! been deactivated in authentik since. Who was logged in by this module in the
+//! same transaction has been judged already.
+
+use std::ffi::CStr;
+
+use pam::constants::PamResultCode;
+use serde::Deserialize;
+
+use crate::access::{self, Admitted, Membership, Verified, is_uuid};
+use crate::audit::{Audit, Loudness, Outcome};
+use crate::config::{AccountRules, Config, Otherwise};
+use crate::conversation::Conversation;
+use crate::deadline::Deadline;
+use crate::error::{LoginError, ServerFault};
+use crate::flow::{Answer, Transport};
+use crate::http::HttpsTransport;
+use crate::identity::Group;
+use crate::json::Object;
+use crate::login;
+use crate::occasion::percent_encoded;
+use crate::pam::{self as pam_handle, Transaction, UserName};
+use crate::standing::{self, Standing};
+use crate::text;
+use crate::words::{self, Words};
+
+/// How many groups are asked for by their UUID: more than any organisation has
+/// above one person, and an end to groups that are above themselves.
+const MAX_GROUP_REQUESTS: usize = 32;
+
+const VIEW_USER: &str = "authentik_core.view_user";
+const VIEW_GROUP: &str = "authentik_core.view_group";
+
+/// Answers `pam_sm_acct_mgmt`.
+///
+/// Never `PAM_SUCCESS` for somebody of whom nothing is known: those whom nobody
+/// is to look up are for the other modules of the stack to judge.
+pub fn manage(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResultCode {
+    let service = transaction.service();
+    let mut audit = Audit::begin(&service, "account");
+    audit.from_where(transaction.rhost().as_deref(), transaction.tty().as_deref());
+    let mut quiet = false;
+    let mut words = Words::of("en");
+    let result = pam_handle::guarded(|| {
+        let config = Config::load(arguments, &service)?;
+        words = config.prompt.words;
+        let judged = judge(transaction, &config, &service, &mut audit);
+        // The login has left its line, and cron would leave one a minute.
+        quiet = !config.debug && !matches!(judged, Ok(Judged::LookedUp(_)) | Err(_));
+        judged
+    })
+    .and_then(|result| result);
+    let (code, reason, severity) = match result {
+        Ok(Judged::LoggedIn(proof)) => (pam_handle::success(proof), None, Loudness::Info),
+        Ok(Judged::LookedUp(admitted)) => (pam_handle::admitted(admitted), None, Loudness::Info),
+        Ok(Judged::NotOurs(reason)) => {
+            let error = LoginError::Skipped(reason);
+            let code = pam_handle::code(&error);
+            (code, Some(error.to_string()), Loudness::Info)
+        }
+        Err(error) => {
+            if let Some(text) = words::refusal(&error, words) {
+                transaction.tell_error(&text);
+            }
+            let severity = login::loudness(&error);
+            (pam_handle::code(&error), Some(error.to_string()), severity)
+        }
+    };
+    if !quiet {
+        audit.finish(Outcome {
+            code: &format!("{code:?}"),
+            reason,
+            severity,
+        });
+    }
+    code
+}
+
+/// What somebody's account comes to.
+enum Judged {
+    /// This module has logged them in.
+    LoggedIn(Verified),
+    /// They were looked up.
+    LookedUp(Admitted),
+    /// The configuration leaves them to the other modules.
+    NotOurs(&'static str),
+}
+
+fn judge(
+    transaction: &mut Transaction<'_>,
+    config: &Config,
+    service: &str,
+    audit: &mut Audit,
+) -> Result<Judged, LoginError> {
+    let deadline = Deadline::after(config.login_timeout);
+    let name = transaction.named_user();
+    let mark = match &name {
+        UserName::Possible(user) => transaction.marked(&login::subject(config, service, user)),
+        UserName::Impossible(_) => None,
+    };
+    let rules = match (&mark, &config.account) {
+        (None, None) => return Ok(Judged::NotOurs("nobody is looked up for this service")),
+        (_, rules) => rules.as_ref(),
+    };
+    let user = match name {
+        UserName::Possible(user) => user,
+        UserName::Impossible(reason) => {
+            audit.user(None);
+            return Err(LoginError::ImpossibleName(reason));
+        }
+    };
+    let known = match standing::of(&user, &config.user)? {
+        Standing::Person => true,
+        Standing::LeftAlone { reason, known } => {
+            audit.user(known.then_some(user.as_str()));
+            return Ok(Judged::NotOurs(reason));
+        }
+        Standing::OtherSpelling => {
+            audit.user(None);
+            return Err(LoginError::ImpossibleName(
+                "the account database knows it by another spelling",
+            ));
+        }
+        Standing::NoAccount => false,
+    };
+    audit.user(known.then_some(user.as_str()));
+    match (mark, rules) {
+        (Some(proof), _) => Ok(Judged::LoggedIn(proof)),
+        _ if !known && config.user.require_account => Err(LoginError::UnknownAccount),
+        (None, None) => Ok(Judged::NotOurs("nobody is looked up for this service")),
+        (None, Some(rules)) => {
+            let name = standing::name_in_authentik(&user, &config.user)?;
+            let occasion = login::occasion(transaction, service, known.then_some(user));
+            let trace = audit.trace(config.debug);
+            let mut transport =
+                HttpsTransport::for_lookup(config, &rules.token_file, &occasion, deadline, trace)?;
+            match look_up(&mut transport, &name, config) {
+                Err(LoginError::NotInAuthentik) if rules.unknown == Otherwise::Ignore => Ok(
+                    Judged::NotOurs("authentik knows nobody of this name ([account] unknown)"),
+                ),
+                Err(LoginError::LookupFailed(fault)) if may_be_ignored(rules, &fault) => {
+                    Err(LoginError::LookupSkipped(fault))
+                }
+                result => result.map(Judged::LookedUp),
+            }
+        }
+    }
+}
+
+/// Whether the server is down, and the configuration says to let them by then.
+///
+/// What somebody can bring about who makes enough attempts is no server that is
+/// down, and neither is an answer that makes no sense: those are doubts.
+fn may_be_ignored(rules: &AccountRules, fault: &ServerFault) -> bool {
+    rules.on_unavailable == Otherwise::Ignore
+        && !fault.may_be_a_persons_doing()
+        && !matches!(fault, ServerFault::Nonsense(_))
+}
+
+/// Looks `name` up in authentik and applies the configuration to who that is.
+///
+/// # Errors
+/// Whatever is not beyond doubt, or speaks against them.
+fn look_up(
+    transport: &mut dyn Transport,
+    name: &str,
+    config: &Config,
+) -> Result<Admitted, LoginError> {
+    let person = find(transport, name)?;
+    if !person.is_active {
+        return Err(LoginError::Deactivated);
+    }
+    if !config
+        .user
+        .types
+        .iter()
+        .any(|kind| kind.as_str() == person.kind)
+    {
+        return Err(LoginError::AccountType {
+            actual: text::one_line(&person.kind, 40),
+        });
+    }
+    let membership = match config.access.groups() {
+        Some(wanted) => membership(transport, person.groups_obj, wanted)?,
+        None => Membership::None,
+    };
+    access::admit(&membership, &config.access)
+}
+
+#[derive(Deserialize)]
+struct Page {
+    pagination: Object<Pagination>,
+    results: Vec<Object<Person>>,
+}
+
+#[derive(Deserialize)]
+struct Pagination {
+    count: u64,
+}
+
+#[derive(Deserialize)]
+struct Person {
+    username: String,
+    is_active: bool,
+    #[serde(rename = "type")]
+    kind: String,
+    groups_obj: Vec<Object<GroupEntry>>,
+}
+
+/// A group in a list of a person's, or asked for by its UUID.
+///
+/// 2025.10 gives each at most one `parent`, in both places; 2026.8 several
+/// `parents`, and only to who asks for the group itself.
+#[derive(Deserialize)]
+struct GroupEntry {
+    name: String,
+    pk: String,
+    /// `None` where nothing is said of it, which is not the same as null.
+    #[serde(default, deserialize_with = "said")]
+    parent: Option<Option<String>>,
+    #[serde(default)]
+    parent_name: Option<String>,
+    #[serde(default)]
+    parents: Option<Vec<String>>,
+}
+
+fn said<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+fn find(transport: &mut dyn Transport, name: &str) -> Result<Person, LoginError> {
+    let path = format!("/api/v3/core/users/?username={}", percent_encoded(name));
+    let page: Page = ask(transport, &path, VIEW_USER)?;
+    let (Object(pagination), results) = (page.pagination, page.results);
+    if results.is_empty() && pagination.count == 0 {
+        return Err(LoginError::NotInAuthentik);
+    }
+    let mut found = results
+        .into_iter()
+        .map(|Object(person)| person)
+        .filter(|person| person.username == name);
+    // Somebody else in answer to this name, or two of it: neither is nobody.
+    match (found.next(), found.next()) {
+        (Some(person), None) => Ok(person),
+        _ => Err(nonsense(
+            "it names another user than was asked for, or several",
+        )),
+    }
+}
+
+/// Whether somebody whose direct groups are `direct` is in one of `wanted`,
+/// ancestors counted, as users/me counts them for a login. A group is only
+/// asked for as long as none of those that are known is wanted.
+fn membership(
+    transport: &mut dyn Transport,
+    direct: Vec<Object<GroupEntry>>,
+    wanted: &[String],
+) -> Result<Membership, LoginError> {
+    let mut known: Vec<Group> = Vec::new();
+    // UUIDs of groups whose own ancestors are yet to be asked for.
+    let mut above: Vec<String> = Vec::new();
+    let mut visited: Vec<String> = Vec::new();
+    for Object(entry) in direct {
+        take_in(entry, true, &mut known, &mut above, &mut visited);
+    }
+    let mut requests = 0_usize;
+    loop {
+        let membership = Membership::of(&known, wanted);
+        if membership == Membership::Member {
+            return Ok(membership);
+        }
+        let Some(uuid) = above.pop() else {
+            return Ok(membership);
+        };
+        if visited.contains(&uuid) {
+            continue;
+        }
+        if !is_uuid(&uuid) {
+            return Err(nonsense("a group's key is no UUID"));
+        }
+        requests = requests.saturating_add(1);
+        if requests > MAX_GROUP_REQUESTS {
+            return Err(nonsense(
+                "the user's groups have too many groups above them",
+            ));
+        }
+        let path = format!("/api/v3/core/groups/{uuid}/?include_users=false");
+        let entry: GroupEntry = ask(transport, &path, VIEW_GROUP)?;
+        if !entry.pk.eq_ignore_ascii_case(&uuid) {
+            return Err(nonsense("it shows another group than was asked for"));
+        }
+        visited.push(uuid);
+        take_in(entry, false, &mut known, &mut above, &mut visited);
+    }
+}
+
+/// Adds a group to those that are known, and what is above it to those to ask for.
+fn take_in(
+    entry: GroupEntry,
+    is_listed: bool,
+    known: &mut Vec<Group>,
+    above: &mut Vec<String>,
+    visited: &mut Vec<String>,
+) {
+    if is_listed {
+        if entry.parents.is_none() && entry.parent.is_none() {
+            // The list does not say what is above this group; the group does.
+            above.push(entry.pk.clone());
+        } else {
+            visited.push(entry.pk.clone());
+        }
+    }
+    let parent = entry.parent.flatten();
+    let parents = entry.parents.into_iter().flatten();
+    for parent in parent.clone().into_iter().chain(parents) {
+        if !visited.contains(&parent) {
+            above.push(parent);
+        }
+    }
+    if let (Some(pk), Some(name)) = (parent, entry.parent_name) {
+        known.push(Group { name, pk });
+    }
+    known.push(Group {
+        name: entry.name,
+        pk: entry.pk,
+    });
+}
+
+fn ask<T: for<'a> Deserialize<'a>>(
+    transport: &mut dyn Transport,
+    path: &str,
+    permission: &'static str,
+) -> Result<T, LoginError> {
+    let answer: Answer = transport.get(path).map_err(failed)?;
+    match answer.status {
+        200 if answer.is_json => serde_json::from_slice(&answer.body)
+            .map(|Object(read)| read)
+            .map_err(|_| not_ready_or_nonsense(&answer)),
+        200 => Err(nonsense("it is not JSON by its own words")),
+        status @ (401 | 403) => Err(LoginError::LookupForbidden { status, permission }),
+        429 => Err(failed(ServerFault::Throttled)),
+        _ if answer.asks_to_wait => Err(failed(ServerFault::Throttled)),
+        301..=399 => Err(nonsense("it redirects")),
+        status => Err(failed(ServerFault::Status(status))),
+    }
+}
+
+/// A server that is starting says so with status 200.
+fn not_ready_or_nonsense(answer: &Answer) -> LoginError {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Starting {
+        error: String,
+    }
+    match serde_json::from_slice::<Object<Starting>>(&answer.body) {
+        Ok(Object(starting)) => failed(ServerFault::NotReady(text::one_line(&starting.error, 200))),
+        Err(_) => nonsense("a field is missing, twice there, or of a wrong type"),
+    }
+}
+
+fn failed(fault: ServerFault) -> LoginError {
+    match fault {
+        ServerFault::Host(problem) => LoginError::Host(problem),
+        fault => LoginError::LookupFailed(fault),
+    }
+}
+
+fn nonsense(problem: &str) -> LoginError {
+    failed(ServerFault::Nonsense(problem.into()))
+}

@@ -1,0 +1,92 @@
+//! Tokens of service accounts, from files that root alone can read, and the
+//! headers that they go into.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use ureq::RequestBuilder;
+use ureq::http::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::config::{AbsolutePath, ConfigError, Place};
+use crate::host::{FileFault, FileKind, read_trusted_file, runs_as_root};
+
+/// authentik's own have 60 characters; JSON web tokens are longer.
+const MAX_TOKEN: usize = 4096;
+
+/// Below this path are the requests that an outpost's token goes with.
+const EXECUTOR: &str = "/api/v3/flows/executor/";
+
+/// An outpost's token and what it vouches for: the client's address.
+pub(super) struct Outpost {
+    token: HeaderValue,
+    address: HeaderValue,
+}
+
+impl Outpost {
+    /// Reads the token; `address` is the client's, where there is one.
+    ///
+    /// # Errors
+    /// A file that others could have read or written, that cannot be read, or
+    /// that holds no token.
+    pub(super) fn read(file: &AbsolutePath, address: Option<IpAddr>) -> Result<Self, ConfigError> {
+        const ADVICE: &str = "; this program does not run as root: give it a flow that needs no outpost, and write enabled = false below [services.NAME.outpost], NAME being its file in /etc/pam.d";
+        // authentik takes a token for an outpost's only beside an address, and
+        // keeps the sender's own where that is empty: somebody at the console
+        // is where the host is.
+        let address = address
+            .map(|address| address.to_string())
+            .unwrap_or_default();
+        Ok(Self {
+            token: read(file.as_path(), "", ADVICE)?,
+            address: HeaderValue::from_str(&address).unwrap_or(HeaderValue::from_static("")),
+        })
+    }
+
+    /// Adds the headers to a request to the executor, and to no other.
+    pub(super) fn sign<B>(&self, path: &str, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        if !path.starts_with(EXECUTOR) {
+            return request;
+        }
+        request
+            .header("x-authentik-remote-ip", self.address.clone())
+            .header("x-authentik-outpost-token", self.token.clone())
+    }
+}
+
+/// The value of `Authorization` with the token in `file`.
+///
+/// # Errors
+/// As [`Outpost::read`].
+pub(super) fn bearer(file: &AbsolutePath) -> Result<HeaderValue, ConfigError> {
+    const ADVICE: &str =
+        "; this program does not run as root: leave its service out of [account] services";
+    read(file.as_path(), "Bearer ", ADVICE)
+}
+
+/// The token behind `prefix`, as a header's value that is never printed.
+fn read(path: &Path, prefix: &str, without_root: &str) -> Result<HeaderValue, ConfigError> {
+    let bytes = read_trusted_file(path, FileKind::Secret).map_err(|fault| {
+        let mut error = ConfigError::file(path, &fault);
+        if matches!(fault, FileFault::Unreadable(_)) && !runs_as_root() {
+            error.problem.push_str(without_root);
+        }
+        error
+    })?;
+    let wrong = || {
+        ConfigError::new(
+            Place::File(path.to_owned()),
+            "does not hold a token and nothing else; write the token that authentik's admin interface shows, in one line",
+        )
+    };
+    let token = bytes.trim_ascii();
+    if token.is_empty() || token.len() > MAX_TOKEN || !token.iter().all(u8::is_ascii_graphic) {
+        return Err(wrong());
+    }
+    let mut line = Zeroizing::new(Vec::with_capacity(prefix.len().saturating_add(token.len())));
+    line.extend_from_slice(prefix.as_bytes());
+    line.extend_from_slice(token);
+    let mut value = HeaderValue::from_bytes(&line).map_err(|_| wrong())?;
+    value.set_sensitive(true);
+    Ok(value)
+}

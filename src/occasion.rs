@@ -1,0 +1,161 @@
+//! What the host knows of a login, and authentik is told.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Who asks for whom, from where, as the application says.
+///
+/// All of it may be anybody's to forge: a policy of authentik may be stricter
+/// because of it, never laxer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Occasion {
+    /// The service, by which libpam chose the stack.
+    pub service: String,
+    /// This host's name.
+    pub host: String,
+    /// Who logs in. `None` for a name that no account of the host has: people
+    /// type passwords there, and a server's log keeps what is asked of it.
+    pub user: Option<String>,
+    /// Who asks, as sudo and su say; by the same rule.
+    pub ruser: Option<String>,
+    /// From which host, a name or an address.
+    pub rhost: Option<String>,
+    /// On which terminal.
+    pub tty: Option<String>,
+}
+
+/// The longest value that is told, in bytes. Each byte may take five in the
+/// address that is asked for, and some servers read no more than 4 KiB of it.
+const MAX_VALUE: usize = 255;
+/// For those that are short by nature: services, terminals, this host's name.
+const MAX_SHORT: usize = 64;
+
+impl Occasion {
+    /// The `query` of the executor: a query string of its own, whose values are
+    /// percent-encoded. In a URL it is to be encoded once more.
+    ///
+    /// What is too long, or holds what no such name holds, is left out and not
+    /// cut: half a name may be another's, and what somebody could choose freely
+    /// has no place in the request that decides whether a server is down.
+    #[must_use]
+    pub fn query(&self) -> String {
+        let values = [
+            ("pam_service", Some(&self.service), MAX_SHORT, "-_.@"),
+            ("pam_host", Some(&self.host), MAX_SHORT, "-_."),
+            ("pam_user", self.user.as_ref(), MAX_VALUE, ANY_SIGN),
+            ("pam_rhost", self.rhost.as_ref(), MAX_VALUE, "-_.:%"),
+            ("pam_tty", self.tty.as_ref(), MAX_SHORT, "-_.:/"),
+            ("pam_ruser", self.ruser.as_ref(), MAX_VALUE, ANY_SIGN),
+        ];
+        let mut query = String::new();
+        for (name, value, longest, signs) in values {
+            let Some(value) = value else { continue };
+            let plain = |c: char| c.is_ascii_alphanumeric() || signs.contains(c);
+            if value.is_empty() || value.len() > longest || !value.chars().all(plain) {
+                continue;
+            }
+            if !query.is_empty() {
+                query.push('&');
+            }
+            query.push_str(name);
+            query.push('=');
+            query.push_str(&percent_encoded(value));
+        }
+        query
+    }
+
+    /// The client's address, where the application gives one and no name: names
+    /// are never looked up. An IPv4 address in IPv6 clothes becomes one, and a
+    /// link-local address loses its interface, which means nothing elsewhere.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        let rhost = self.rhost.as_deref()?;
+        let address = match rhost.split_once('%') {
+            None => rhost.parse().ok()?,
+            Some((address, interface)) => {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+                if interface.is_empty() || !interface.chars().all(plain) {
+                    return None;
+                }
+                IpAddr::V6(address.parse::<Ipv6Addr>().ok()?)
+            }
+        };
+        Some(address.to_canonical())
+    }
+}
+
+/// The signs of account names that [`crate::host::impossible_name`] lets through.
+const ANY_SIGN: &str = "!\"#$%&'()*+,-.;<=>?@[\\]^_`{|}~";
+
+/// `text` as a value in a query string: all but letters, digits and `-._~` as
+/// `%XX`, so that nothing in it ends the value or begins another.
+#[must_use]
+pub fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(rhost: &str) -> Occasion {
+        Occasion {
+            service: "sshd".into(),
+            rhost: Some(rhost.into()),
+            ..Occasion::default()
+        }
+    }
+
+    #[test]
+    fn only_an_address_is_one() {
+        let address = |rhost| from(rhost).address().map(|address| address.to_string());
+        for (rhost, expected) in [
+            ("192.0.2.7", Some("192.0.2.7")),
+            ("::ffff:192.0.2.7", Some("192.0.2.7")),
+            ("::FFFF:c000:207", Some("192.0.2.7")),
+            ("2001:DB8:0::1", Some("2001:db8::1")),
+            ("fe80::1%eth0", Some("fe80::1")),
+            ("localhost", None),
+            ("", None),
+            ("1", None),
+            ("192.0.2.07", None),
+            ("192.0.2.7:22", None),
+            ("[::1]", None),
+            ("192.0.2.7%eth0", None),
+            ("fe80::1%", None),
+            ("fe80::1%a\r\nX: y", None),
+            (" 192.0.2.7", None),
+        ] {
+            assert_eq!(address(rhost).as_deref(), expected, "{rhost:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_stays_a_value() {
+        let mut occasion = from("a.example");
+        occasion.user = Some("a&next=//evil;%26".into());
+        occasion.tty = Some("/dev/pts/0".into());
+        assert_eq!(
+            occasion.query(),
+            "pam_service=sshd&pam_rhost=a.example&pam_tty=%2Fdev%2Fpts%2F0"
+        );
+        occasion.user = Some("a&next=evil".into());
+        assert!(occasion.query().contains("&pam_user=a%26next%3Devil&"));
+    }
+
+    #[test]
+    fn what_no_name_holds_is_left_out_and_not_cut() {
+        for rhost in ["a&next=x", "a b", "a\nb", "\u{430}", "<script>", "'--"] {
+            assert_eq!(from(rhost).query(), "pam_service=sshd", "{rhost:?}");
+        }
+        assert!(from(&"a".repeat(255)).query().contains("pam_rhost"));
+        assert_eq!(from(&"a".repeat(256)).query(), "pam_service=sshd");
+    }
+}

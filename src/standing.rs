@@ -1,0 +1,86 @@
+//! What the host and the configuration make of a name, before authentik is asked.
+
+use crate::config::UserRules;
+use crate::error::LoginError;
+use crate::host::{self, Lookup};
+
+/// What the host and the configuration make of a name.
+pub enum Standing {
+    /// An account of the host that the module is for.
+    Person,
+    /// The configuration says to leave it alone. `known` tells whether it is a
+    /// name that the host or the configuration has: another may be a password
+    /// that was typed in its place.
+    LeftAlone {
+        /// Which rule says so.
+        reason: &'static str,
+        /// Whether somebody has that name.
+        known: bool,
+    },
+    /// The account database answers to the name with an account of another name.
+    OtherSpelling,
+    /// The host has no such account.
+    NoAccount,
+}
+
+/// Judges `user` by the account database and `[user]`.
+///
+/// # Errors
+/// [`LoginError::Host`] where the account database fails.
+pub fn of(user: &str, rules: &UserRules) -> Result<Standing, LoginError> {
+    if rules.ignore.iter().any(|name| name == user) {
+        return Ok(Standing::LeftAlone {
+            reason: "the name is in [user] ignore",
+            known: true,
+        });
+    }
+    let found = account(user)?;
+    let known = !matches!(found, Lookup::Unknown);
+    let left_alone = |reason| Standing::LeftAlone { reason, known };
+    if let Some(allowed) = &rules.allow {
+        if !allowed.iter().any(|name| name == user) {
+            return Ok(left_alone("the name is not in [user] allow"));
+        }
+    }
+    Ok(match found {
+        Lookup::Unknown => Standing::NoAccount,
+        // Nothing that is said of that account was asked for: not its uid either.
+        Lookup::OtherSpelling => Standing::OtherSpelling,
+        Lookup::Account { uid: 0 } if rules.allow_root => Standing::Person,
+        Lookup::Account { uid: 0 } => {
+            left_alone("root is left alone unless [user] allow_root = true")
+        }
+        Lookup::Account { uid } if uid < rules.min_uid => {
+            left_alone("the uid is below [user] min_uid")
+        }
+        Lookup::Account { .. } => Standing::Person,
+    })
+}
+
+/// What `user` is called in authentik.
+///
+/// # Errors
+/// [`LoginError::AnothersName`] where lowering the name would make one account
+/// log in as another; [`LoginError::Host`] where that cannot be told.
+pub fn name_in_authentik(user: &str, rules: &UserRules) -> Result<String, LoginError> {
+    if !rules.lowercase {
+        return Ok(rules.name.apply(user));
+    }
+    let lowered = user.to_ascii_lowercase();
+    if lowered != user && !matches!(account(&lowered)?, Lookup::Unknown) {
+        return Err(LoginError::AnothersName);
+    }
+    Ok(rules.name.apply(&lowered))
+}
+
+/// `name`, if an account of the host has exactly that name.
+#[must_use]
+pub fn known_name(name: &str) -> Option<String> {
+    let known = host::impossible_name(name.as_bytes()).is_none()
+        && matches!(host::find_account(name), Ok(Lookup::Account { .. }));
+    known.then(|| name.to_owned())
+}
+
+fn account(name: &str) -> Result<Lookup, LoginError> {
+    host::find_account(name).map_err(|error| LoginError::Host(error.to_string()))
+}

@@ -1,0 +1,667 @@
+//! `pam_acct_mgmt`: for those whom this module has logged in, and for those who
+//! came with a key.
+
+use authentik_double::{Fault, Group, Match, Permission, SeenRequest, Token, User, UserType};
+use pam_harness::codes::Item;
+use pam_harness::{Outcome, Pam};
+use serde_json::json;
+
+use crate::bench::{Bench, PASSWORD};
+
+const USERS: &str = "GET /api/v3/core/users/";
+const ADMINS: &str = "7cb3ed34-07b9-4aa3-afb1-d1ec626fa8e4";
+
+/// A bench whose hosts look people up with a token that may see users and groups.
+fn bench(more: &str) -> Bench {
+    Bench::new()
+        .access("groups = [\"linux-admins\"]")
+        .section(&format!(
+            "[account]\ntoken_file = \"{{dir}}/account.token\"\n{more}"
+        ))
+}
+
+/// Somebody whom sshd let by with a key.
+fn key(bench: &Bench, user: &str) -> Pam {
+    key_with(bench, user, "view-user-group-token")
+}
+
+fn key_with(bench: &Bench, user: &str, token: &str) -> Pam {
+    bench
+        .pam("linux-login", user)
+        .file("account.token", &format!("{token}\n"))
+        .acct_mgmt()
+}
+
+/// The account's line in the log, of those that are not the login's.
+#[track_caller]
+fn line(outcome: &Outcome) -> String {
+    let lines: Vec<String> = outcome
+        .log()
+        .iter()
+        .map(|line| line.text.clone())
+        .filter(|text| text.contains(":account): ") && !text.contains("debug: "))
+        .collect();
+    assert_eq!(lines.len(), 1, "{outcome}");
+    lines.concat()
+}
+
+#[track_caller]
+fn expect(outcome: &Outcome, code: &str, part: &str) {
+    let line = line(outcome);
+    assert!(
+        line.contains(&format!(":account): {code}:")),
+        "{line}\n{outcome}"
+    );
+    assert!(line.contains(part), "{part:?} is not in {line}");
+    // libpam gives no PAM_IGNORE to an application.
+    let shown = if code == "PAM_IGNORE" {
+        "PAM_PERM_DENIED"
+    } else {
+        code
+    };
+    assert_eq!(outcome.code().to_string(), shown, "{outcome}");
+}
+
+#[test]
+fn a_key_is_judged_by_the_account_behind_it() {
+    pam_harness::require_isolation!();
+    for (user, code, part) in [
+        ("alice", "PAM_SUCCESS", "user=alice"),
+        // In a group below the one that is asked for.
+        ("frank", "PAM_SUCCESS", "user=frank"),
+        ("dave", "PAM_ACCT_EXPIRED", "not active"),
+        ("eve", "PAM_PERM_DENIED", "in none of the groups"),
+        ("mallory", "PAM_PERM_DENIED", "external"),
+        ("robot", "PAM_PERM_DENIED", "service_account"),
+        ("localadmin", "PAM_PERM_DENIED", "knows nobody of this name"),
+        // authentik has alice and bob, this host Bob, too.
+        ("Bob", "PAM_PERM_DENIED", "knows nobody of this name"),
+        ("nobody-here", "PAM_USER_UNKNOWN", "user=(unknown)"),
+        ("al ice", "PAM_USER_UNKNOWN", "blanks"),
+    ] {
+        let bench = bench("");
+        let outcome = key(&bench, user).run();
+        expect(&outcome, code, part);
+        let words = outcome.shown().concat();
+        assert_eq!(words.is_empty(), code == "PAM_SUCCESS", "{outcome}");
+    }
+}
+
+#[test]
+fn the_token_goes_with_the_look_up_and_nothing_else_does() {
+    pam_harness::require_isolation!();
+    let bench = bench("");
+    let pam = bench
+        .pam("linux-login", "alice")
+        .file("account.token", "view-user-group-token")
+        .answer_secret(PASSWORD)
+        .authenticate()
+        // Another person on the same handle: no mark, and cookies just before.
+        .then_item(Item::User, "frank")
+        .acct_mgmt();
+    let outcome = pam.run();
+    let codes: Vec<String> = outcome.codes().iter().map(ToString::to_string).collect();
+    assert_eq!(codes, ["PAM_SUCCESS", "PAM_SUCCESS"], "{outcome}");
+    let is_lookup = |request: &SeenRequest| {
+        request.path == "/api/v3/core/users/" || request.path.contains("/core/groups/")
+    };
+    let requests = bench.double.requests();
+    assert_eq!(requests.iter().filter(|r| is_lookup(r)).count(), 1);
+    for request in &requests {
+        let authorization = request.header("authorization");
+        if is_lookup(request) {
+            assert_eq!(authorization, Some("Bearer view-user-group-token"));
+            assert_eq!(request.header("cookie"), None);
+            assert_eq!(request.header("x-authentik-csrf"), None);
+        } else {
+            assert_eq!(authorization, None, "{}", request.path);
+        }
+        assert!(!request.query.contains("token"), "{}", request.query);
+    }
+    let lookup = requests.iter().find(|r| is_lookup(r)).expect("a look-up");
+    assert_eq!(lookup.query, "username=frank");
+}
+
+#[test]
+fn who_was_logged_in_here_is_not_looked_up() {
+    pam_harness::require_isolation!();
+    for section in ["", "[account]\ntoken_file = \"{dir}/account.token\"\n"] {
+        let bench = Bench::new().section(section);
+        let outcome = bench
+            .pam("linux-login", "alice")
+            .file("account.token", "view-user-group-token")
+            .answer_secret(PASSWORD)
+            .authenticate()
+            .acct_mgmt()
+            .run();
+        let codes: Vec<String> = outcome.codes().iter().map(ToString::to_string).collect();
+        assert_eq!(codes, ["PAM_SUCCESS", "PAM_SUCCESS"], "{outcome}");
+        assert!(!bench.requests().iter().any(|r| r == USERS));
+        assert_eq!(outcome.log().len(), 1, "one line for a login: {outcome}");
+    }
+}
+
+/// The mark is for one person, and for the rules that let them in.
+#[test]
+fn a_login_counts_for_its_own_person_and_flow_alone() {
+    pam_harness::require_isolation!();
+    let stack =
+        "auth required {module} {arguments}\naccount required {module} {arguments} ACCOUNT\n";
+    for (item, arguments) in [
+        (Some((Item::User, "bob")), ""),
+        (Some((Item::User, "Bob")), ""),
+        (None, "flow=linux-combined"),
+    ] {
+        let bench = Bench::new();
+        let pam = bench
+            .pam("linux-login", "alice")
+            .stack(&stack.replace("ACCOUNT", arguments))
+            .answer_secret(PASSWORD)
+            .authenticate();
+        let pam = match item {
+            Some((item, value)) => pam.then_item(item, value),
+            None => pam,
+        };
+        let outcome = pam.acct_mgmt().run();
+        let codes: Vec<String> = outcome.codes().iter().map(ToString::to_string).collect();
+        // Ignored, which is libpam's denial where nothing else is in the stack.
+        assert_eq!(
+            codes,
+            ["PAM_SUCCESS", "PAM_PERM_DENIED"],
+            "{item:?} {outcome}"
+        );
+    }
+    // Arguments that change neither whom nor what is asked do no harm.
+    let bench = Bench::new();
+    let outcome = bench
+        .pam("linux-login", "alice")
+        .stack(&stack.replace("ACCOUNT", "debug nodelay"))
+        .answer_secret(PASSWORD)
+        .authenticate()
+        .acct_mgmt()
+        .run();
+    assert_eq!(outcome.code(), "PAM_SUCCESS", "{outcome}");
+    // A later login that fails takes the mark back.
+    let outcome = bench
+        .pam("linux-login", "alice")
+        .answer_secret(PASSWORD)
+        .answer_secret("wrong")
+        .authenticate()
+        .authenticate()
+        .acct_mgmt()
+        .run();
+    let codes: Vec<String> = outcome.codes().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        codes,
+        ["PAM_SUCCESS", "PAM_AUTH_ERR", "PAM_PERM_DENIED"],
+        "{outcome}"
+    );
+}
+
+/// sudo asks for the account with NOPASSWD, too, and so do cron and systemd.
+#[test]
+fn who_is_not_to_be_looked_up_is_left_to_the_other_modules() {
+    pam_harness::require_isolation!();
+    let permit = "account required {module} {arguments}\naccount required pam_permit.so\n";
+    let only_us = "account required {module} {arguments}\n";
+    for (service, user, section) in [
+        (
+            "sudo",
+            "alice",
+            "[account]\ntoken_file = \"{dir}/account.token\"\n",
+        ),
+        (
+            "cron",
+            "root",
+            "[account]\ntoken_file = \"{dir}/account.token\"\n",
+        ),
+        ("sshd", "alice", ""),
+        ("sshd", "eve", ""),
+        ("sshd", "nobody-here", ""),
+        (
+            "sshd",
+            "root",
+            "[account]\ntoken_file = \"{dir}/account.token\"\n",
+        ),
+        (
+            "sshd",
+            "daemon",
+            "[account]\ntoken_file = \"{dir}/account.token\"\n",
+        ),
+        (
+            "sshd",
+            "eve",
+            "[user]\nignore = [\"eve\"]\n[account]\ntoken_file = \"{dir}/account.token\"\n",
+        ),
+        (
+            "sshd",
+            "eve",
+            "[user]\nallow = [\"alice\"]\n[account]\ntoken_file = \"{dir}/account.token\"\n",
+        ),
+    ] {
+        let bench = Bench::new()
+            .access("groups = [\"linux-admins\"]")
+            .section(section);
+        let pam = bench
+            .pam_for(service, "linux-login")
+            .user(user)
+            .file("account.token", "view-user-group-token");
+        let outcome = pam.clone().stack(permit).acct_mgmt().run();
+        assert_eq!(outcome.code(), "PAM_SUCCESS", "{service} {user} {outcome}");
+        assert!(
+            outcome.log().is_empty(),
+            "cron would log one a minute: {outcome}"
+        );
+        // It was no success of ours.
+        let outcome = pam.stack(only_us).acct_mgmt().run();
+        assert_eq!(
+            outcome.code(),
+            "PAM_PERM_DENIED",
+            "{service} {user} {outcome}"
+        );
+        assert_eq!(bench.requests(), [""; 0]);
+    }
+    // And sudo is looked up where it is listed, sudo-i with it.
+    for service in ["sudo", "sudo-i"] {
+        let bench = bench("services = [\"sudo\"]\n");
+        let pam = bench.pam_for(service, "linux-login").user("dave");
+        let pam = pam.file("account.token", "view-user-group-token");
+        assert_eq!(
+            pam.acct_mgmt().run().code(),
+            "PAM_ACCT_EXPIRED",
+            "{service}"
+        );
+        assert_eq!(
+            key(&bench, "dave").run().code(),
+            "PAM_PERM_DENIED",
+            "sshd is not listed"
+        );
+    }
+}
+
+#[test]
+fn a_server_that_is_down_denies_unless_the_configuration_lets_them_by() {
+    pam_harness::require_isolation!();
+    let ignore = "on_unavailable = \"ignore\"\n";
+    type Strike = fn(Fault) -> Fault;
+    let down: [Strike; 5] = [
+        Fault::server_error,
+        Fault::bad_gateway,
+        Fault::never_answer,
+        Fault::close,
+        Fault::starting,
+    ];
+    // What somebody can bring about, and what is a doubt, is no server that is down.
+    let doubtful: [Strike; 7] = [
+        |fault| fault.answer(429, "application/json", "{}"),
+        |fault| {
+            fault
+                .answer(503, "text/html", "")
+                .header("Retry-After", "9")
+        },
+        |fault| fault.answer(404, "text/html", ""),
+        |fault| {
+            fault
+                .answer(302, "text/html", "")
+                .header("Location", "/login")
+        },
+        |fault| fault.answer(200, "text/html", "<html>"),
+        |fault| fault.answer(200, "application/json", "{}"),
+        |fault| fault.answer(200, "application/json", "[]"),
+    ];
+    let strikes = down
+        .iter()
+        .map(|s| (s, true))
+        .chain(doubtful.iter().map(|s| (s, false)));
+    for (strike, is_down) in strikes {
+        for (more, ignores) in [("", false), (ignore, true)] {
+            let bench = bench(more).top("request_timeout = \"1s\"");
+            bench
+                .double
+                .inject(strike(Fault::on(Match::path("core/users"))));
+            let outcome = key(&bench, "alice").run();
+            let code = match is_down && ignores {
+                true => "PAM_IGNORE",
+                false => "PAM_PERM_DENIED",
+            };
+            expect(&outcome, code, "on_unavailable");
+            assert_eq!(
+                outcome.shown().is_empty(),
+                code == "PAM_IGNORE",
+                "{outcome}"
+            );
+        }
+    }
+    for (more, code) in [("", "PAM_PERM_DENIED"), (ignore, "PAM_IGNORE")] {
+        let bench = bench(more).top("url = \"https://127.0.0.1:1\"");
+        expect(&key(&bench, "alice").run(), code, "no connection");
+    }
+    // Halfway through the look-up, too.
+    for (more, code) in [("", "PAM_PERM_DENIED"), (ignore, "PAM_IGNORE")] {
+        let bench = bench(more).top("request_timeout = \"1s\"");
+        deep(&bench, 3);
+        bench
+            .double
+            .inject(Fault::on(Match::path("core/groups")).server_error());
+        expect(&key(&bench, "eve").run(), code, "HTTP status 5");
+    }
+}
+
+#[test]
+fn somebody_whom_authentik_does_not_know_may_be_a_local_account() {
+    pam_harness::require_isolation!();
+    for (more, code, part) in [
+        ("", "PAM_PERM_DENIED", "knows nobody of this name"),
+        ("unknown = \"deny\"\n", "PAM_PERM_DENIED", "knows nobody"),
+        // The login's line says nothing: other modules decide.
+        ("unknown = \"ignore\"\n", "", ""),
+        (
+            "on_unavailable = \"ignore\"\n",
+            "PAM_PERM_DENIED",
+            "knows nobody",
+        ),
+    ] {
+        let bench = bench(more);
+        let outcome = key(&bench, "localadmin").run();
+        if code.is_empty() {
+            assert!(outcome.log().is_empty(), "{outcome}");
+            assert_eq!(outcome.code(), "PAM_PERM_DENIED");
+            let stack = "account required {module} {arguments}\naccount required pam_permit.so\n";
+            let outcome = key(&bench, "localadmin").stack(stack).run();
+            assert_eq!(outcome.code(), "PAM_SUCCESS", "{outcome}");
+            // It is for the unknown alone.
+            let outcome = key(&bench, "dave").stack(stack).run();
+            assert_eq!(outcome.code(), "PAM_ACCT_EXPIRED", "{outcome}");
+        } else {
+            expect(&outcome, code, part);
+        }
+    }
+}
+
+/// Groups `level-1` to `level-DEPTH`, each below the next, and eve in the first.
+fn deep(bench: &Bench, depth: usize) {
+    bench.double.world(|world| {
+        for level in 1..=depth {
+            let group = Group::new(&format!("level-{level}"));
+            world.add_group(match level < depth {
+                true => group.parent(&format!("level-{}", level + 1)),
+                false => group,
+            });
+        }
+        world.add_user(User::new("eve").group("level-1"));
+    });
+}
+
+#[test]
+fn ancestors_count_however_far_up() {
+    pam_harness::require_isolation!();
+    // As many requests for groups as it takes to find it, and no more.
+    for (depth, wanted, code, requests) in [
+        (1, "level-1", "PAM_SUCCESS", 0),
+        (2, "level-2", "PAM_SUCCESS", 0),
+        (3, "level-3", "PAM_SUCCESS", 1),
+        (6, "level-6", "PAM_SUCCESS", 4),
+        (6, "level-1", "PAM_SUCCESS", 0),
+        (6, "elsewhere", "PAM_PERM_DENIED", 5),
+        (60, "level-60", "PAM_PERM_DENIED", 32),
+    ] {
+        let bench = bench("").access(&format!("groups = [\"{wanted}\"]"));
+        deep(&bench, depth);
+        let outcome = key(&bench, "eve").run();
+        expect(&outcome, code, "user=eve");
+        let groups = bench
+            .requests()
+            .iter()
+            .filter(|r| r.contains("/core/groups/"))
+            .count();
+        assert_eq!(groups, requests, "{depth} {wanted}");
+        for request in bench.double.requests() {
+            if request.path.contains("/core/groups/") {
+                assert_eq!(request.query, "include_users=false");
+            }
+        }
+    }
+    // A group that is above itself ends, too.
+    let bench = bench("").access("groups = [\"elsewhere\"]");
+    deep(&bench, 4);
+    bench.double.world(|world| {
+        world.add_group(Group::new("level-4").parent("level-1"));
+    });
+    expect(
+        &key(&bench, "eve").run(),
+        "PAM_PERM_DENIED",
+        "in none of the groups",
+    );
+    // A UUID counts as one, up the ladder.
+    let bench = self::bench("").access(&format!("groups = [\"{ADMINS}\"]"));
+    expect(&key(&bench, "frank").run(), "PAM_SUCCESS", "user=frank");
+}
+
+/// 2026.8 has groups with several parents, and tells of them only with the group itself.
+#[test]
+fn ancestors_count_in_the_newer_form_too() {
+    pam_harness::require_isolation!();
+    let (a, b) = (
+        "11111111-2222-3333-4444-555555555555",
+        "66666666-7777-8888-9999-000000000000",
+    );
+    for (wanted, code) in [
+        ("linux-admins", "PAM_SUCCESS"),
+        ("other", "PAM_SUCCESS"),
+        ("a", "PAM_SUCCESS"),
+        ("none", "PAM_PERM_DENIED"),
+    ] {
+        let bench = bench("").access(&format!("groups = [\"{wanted}\"]"));
+        let user = json!({
+            "username": "eve", "is_active": true, "type": "internal",
+            "groups_obj": [{"pk": a, "name": "a"}],
+        });
+        let page = json!({"pagination": {"count": 1}, "results": [user]});
+        let group = |pk: &str, name: &str, parents: &[&str]| {
+            let body = json!({"pk": pk, "name": name, "parents": parents, "parents_obj": null});
+            Fault::on(Match::path(&format!("core/groups/{pk}"))).json(200, &body)
+        };
+        bench
+            .double
+            .inject(Fault::on(Match::path("core/users")).json(200, &page));
+        bench.double.inject(group(a, "a", &[b, ADMINS]));
+        bench.double.inject(group(b, "other", &[a]));
+        expect(&key(&bench, "eve").run(), code, "user=eve");
+    }
+}
+
+#[test]
+fn a_token_that_may_not_look_is_a_mistake_of_the_configuration() {
+    pam_harness::require_isolation!();
+    for (token, user, code, part) in [
+        (
+            "no-such-token",
+            "alice",
+            "PAM_SERVICE_ERR",
+            "authentik_core.view_user",
+        ),
+        (
+            "plain-service-token",
+            "alice",
+            "PAM_SERVICE_ERR",
+            "authentik_core.view_user",
+        ),
+        // One permission is enough for groups and what is right above them …
+        ("view-user-token", "alice", "PAM_SUCCESS", "user=alice"),
+        ("view-user-token", "frank", "PAM_SUCCESS", "user=frank"),
+        ("view-user-token", "dave", "PAM_ACCT_EXPIRED", "not active"),
+        ("view-user-token", "localadmin", "PAM_PERM_DENIED", "nobody"),
+        ("view-user-token", "mallory", "PAM_PERM_DENIED", "external"),
+        // … and another for what is further up.
+        (
+            "view-user-token",
+            "eve",
+            "PAM_SERVICE_ERR",
+            "authentik_core.view_group",
+        ),
+    ] {
+        for ignore in ["", "on_unavailable = \"ignore\"\nunknown = \"deny\"\n"] {
+            let bench = bench(ignore);
+            deep(&bench, 3);
+            expect(&key_with(&bench, user, token).run(), code, part);
+        }
+    }
+    let bench = bench("");
+    let pam = bench.pam("linux-login", "alice");
+    expect(
+        &pam.clone().acct_mgmt().run(),
+        "PAM_SERVICE_ERR",
+        "cannot be read",
+    );
+    let loose = pam.file_with_mode("account.token", "view-user-token", 0o644);
+    expect(
+        &loose.acct_mgmt().run(),
+        "PAM_SERVICE_ERR",
+        "can be read by others",
+    );
+    assert_eq!(bench.requests(), [""; 0]);
+}
+
+#[test]
+fn an_application_alone_keeps_keys_out() {
+    pam_harness::require_isolation!();
+    for (access, user, code, part) in [
+        (
+            "application = \"linux-open\"",
+            "alice",
+            "PAM_PERM_DENIED",
+            "name groups, too",
+        ),
+        (
+            "application = \"linux-open\"",
+            "dave",
+            "PAM_ACCT_EXPIRED",
+            "not active",
+        ),
+        (
+            "application = \"linux-closed\"\ngroups = [\"linux-admins\"]",
+            "alice",
+            "PAM_SUCCESS",
+            "",
+        ),
+        (
+            "application = \"linux-open\"\ngroups = [\"linux-admins\"]",
+            "eve",
+            "PAM_PERM_DENIED",
+            "",
+        ),
+        ("allow_any_user = true", "eve", "PAM_SUCCESS", ""),
+        ("allow_any_user = true", "dave", "PAM_ACCT_EXPIRED", ""),
+    ] {
+        let bench = bench("").access(access);
+        expect(&key(&bench, user).run(), code, part);
+        assert!(!bench.requests().iter().any(|r| r.contains("check_access")));
+    }
+}
+
+#[test]
+fn only_the_very_name_in_an_answer_without_doubt_counts() {
+    pam_harness::require_isolation!();
+    let good = json!({
+        "username": "alice", "is_active": true, "type": "internal",
+        "groups_obj": [{"pk": ADMINS, "name": "linux-admins", "parent": null, "parent_name": null}],
+    });
+    let with = |key: &str, value: serde_json::Value| {
+        let mut user = good.clone();
+        user[key] = value;
+        user
+    };
+    let mut without_groups = good.clone();
+    without_groups["groups_obj"] = serde_json::Value::Null;
+    for (count, results, code) in [
+        (1, json!([good]), "PAM_SUCCESS"),
+        (
+            2,
+            json!([good, with("username", json!("Alice"))]),
+            "PAM_SUCCESS",
+        ),
+        (2, json!([good, good]), "PAM_PERM_DENIED"),
+        (
+            1,
+            json!([with("username", json!("Alice"))]),
+            "PAM_PERM_DENIED",
+        ),
+        (
+            1,
+            json!([with("username", json!("alice "))]),
+            "PAM_PERM_DENIED",
+        ),
+        (
+            1,
+            json!([with("is_active", json!("true"))]),
+            "PAM_PERM_DENIED",
+        ),
+        (1, json!([with("is_active", json!(1))]), "PAM_PERM_DENIED"),
+        (1, json!([with("type", json!(null))]), "PAM_PERM_DENIED"),
+        (1, json!([without_groups]), "PAM_PERM_DENIED"),
+        (1, json!([]), "PAM_PERM_DENIED"),
+        (
+            1,
+            json!([["alice", true, "internal", []]]),
+            "PAM_PERM_DENIED",
+        ),
+    ] {
+        for more in ["", "unknown = \"ignore\"\non_unavailable = \"ignore\"\n"] {
+            let bench = bench(more);
+            let page = json!({"pagination": {"count": count}, "results": results});
+            bench
+                .double
+                .inject(Fault::on(Match::path("core/users")).json(200, &page));
+            let outcome = key(&bench, "alice").run();
+            expect(&outcome, code, "user=alice");
+        }
+    }
+}
+
+#[test]
+fn names_are_mapped_and_encoded_as_for_a_login() {
+    pam_harness::require_isolation!();
+    let bench = bench("").section("[user]\nname = \"{user}+x&is_superuser=true@example.com\"\n");
+    bench.double.world(|world| {
+        let name = "alice+x&is_superuser=true@example.com";
+        world.add_user(User::new(name).group("linux-admins"));
+    });
+    expect(&key(&bench, "alice").run(), "PAM_SUCCESS", "user=alice");
+    assert_eq!(
+        bench.double.requests()[0].query,
+        "username=alice%2Bx%26is_superuser%3Dtrue%40example.com"
+    );
+}
+
+#[test]
+fn the_configured_types_apply() {
+    pam_harness::require_isolation!();
+    let bench = bench("").section("[user]\ntypes = [\"external\"]\n");
+    bench.double.world(|world| {
+        let external = User::new("mallory").kind(UserType::External);
+        world.add_user(external.group("linux-admins"));
+        world.add_token(Token::new("other", "svc-lookup").allow(Permission::ViewUser));
+    });
+    expect(
+        &key_with(&bench, "mallory", "other").run(),
+        "PAM_SUCCESS",
+        "",
+    );
+    expect(&key(&bench, "alice").run(), "PAM_PERM_DENIED", "internal");
+}
+
+#[test]
+fn a_wrong_configuration_lets_nobody_by() {
+    pam_harness::require_isolation!();
+    for section in [
+        "[account]\ntoken_file = \"account.token\"\n",
+        "[account]\ntoken_file = \"/t\"\nservices = []\n",
+        "[account]\ntoken_file = \"/t\"\nunknown = \"allow\"\n",
+        "[account]\non_unavailable = \"ignore\"\n",
+        "[account]\ntokenfile = \"/t\"\n",
+    ] {
+        let bench = Bench::new().section(section);
+        let outcome = bench.pam("linux-login", "alice").acct_mgmt().run();
+        expect(&outcome, "PAM_SERVICE_ERR", "config.toml");
+    }
+}

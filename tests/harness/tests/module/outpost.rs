@@ -1,0 +1,319 @@
+//! What authentik is told: in the query, and with an outpost's word for it.
+
+use std::collections::BTreeMap;
+
+use authentik_double::{Application, Authentication, Flow, Policy, SeenRequest};
+use pam_harness::Pam;
+use pam_harness::codes::Item;
+
+use crate::bench::{Bench, PASSWORD, expect};
+
+const TOKEN: &str = "outpost-token";
+const OUTPOST: &str = "[outpost]\ntoken_file = \"{dir}/outpost.token\"\n";
+
+fn decoded(text: &str) -> Vec<u8> {
+    let mut bytes = text.bytes();
+    let mut plain = Vec::new();
+    while let Some(byte) = bytes.next() {
+        let mut digit = || {
+            char::from(bytes.next().expect("two digits"))
+                .to_digit(16)
+                .expect("hex")
+        };
+        match byte {
+            b'%' => plain.push(u8::try_from(digit() * 16 + digit()).expect("a byte")),
+            b'+' => plain.push(b' '),
+            byte => plain.push(byte),
+        }
+    }
+    plain
+}
+
+fn pairs(query: &str) -> BTreeMap<String, String> {
+    let text = |part: &str| String::from_utf8(decoded(part)).expect("UTF-8");
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(key, value)| (text(key), text(value)))
+        .collect()
+}
+
+/// The query within the request's query.
+fn told(request: &SeenRequest) -> BTreeMap<String, String> {
+    let outer = pairs(&request.query);
+    assert_eq!(
+        outer.len(),
+        usize::from(!outer.is_empty()),
+        "{}",
+        request.query
+    );
+    pairs(outer.get("query").map(String::as_str).unwrap_or_default())
+}
+
+fn of_login(bench: &Bench) -> Vec<SeenRequest> {
+    let requests = bench.double.requests();
+    requests
+        .into_iter()
+        .filter(|request| request.path.contains("/executor/linux-login/"))
+        .collect()
+}
+
+fn login(pam: Pam) -> Pam {
+    pam.answer_secret(PASSWORD).authenticate()
+}
+
+#[test]
+fn the_query_says_who_comes_from_where() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let pam = bench.pam_for("sudo", "linux-login");
+    let outcome = login(pam.user("alice").tty("/dev/pts/3").ruser("bob")).run();
+    assert_eq!(outcome.code(), "PAM_SUCCESS", "{outcome}");
+    let requests = of_login(&bench);
+    assert_eq!(requests.len(), 5);
+    for request in requests {
+        let mut told = told(&request);
+        let host = told.remove("pam_host").unwrap_or_default();
+        assert!(!host.is_empty(), "the host has a name");
+        let told: Vec<(&str, &str)> = told.iter().map(|(k, v)| (&**k, &**v)).collect();
+        assert_eq!(
+            told,
+            [
+                ("pam_rhost", "192.0.2.7"),
+                ("pam_ruser", "bob"),
+                ("pam_service", "sudo"),
+                ("pam_tty", "/dev/pts/3"),
+                ("pam_user", "alice"),
+            ]
+        );
+    }
+}
+
+/// As authentik's own policies read it.
+#[test]
+fn a_policy_reads_it_and_tightens() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    bench.double.world(|world| {
+        let flow = Flow::new("ssh-only")
+            .identification()
+            .password()
+            .user_login();
+        let policy = |request: &authentik_double::PolicyRequest<'_>| {
+            request.query("pam_service") == Some("sshd")
+                && request.query("pam_user") == Some("alice")
+        };
+        world.add_flow(flow.policy(Policy::check(policy)));
+    });
+    expect(
+        &bench.log_in("ssh-only", "alice", &[PASSWORD]),
+        "PAM_SUCCESS",
+        &[],
+    );
+    for pam in [
+        bench.pam("ssh-only", "bob"),
+        bench.pam_for("sudo", "ssh-only").user("alice"),
+    ] {
+        let outcome = pam.authenticate().run();
+        assert_eq!(outcome.code(), "PAM_PERM_DENIED", "{outcome}");
+    }
+}
+
+/// An absolute `next` would end the flow in a denial, and one of an attacker's
+/// could be worse: nothing that somebody chooses becomes another key.
+#[test]
+fn nothing_is_smuggled_into_the_query() {
+    pam_harness::require_isolation!();
+    let evil = "x&next=https://evil.example/";
+    for (item, value) in [
+        (Item::Rhost, evil),
+        (Item::Tty, evil),
+        (Item::Ruser, evil),
+        (Item::Rhost, "x%26next%3Dhttps%3A%2F%2Fevil.example"),
+        (Item::Rhost, "a\r\nX-Evil: 1"),
+        (Item::Rhost, "\u{202e}evil"),
+        (Item::Tty, "next=https://evil.example/#?&"),
+        (Item::Rhost, &"a".repeat(3_000)),
+        (Item::Tty, &"t".repeat(3_000)),
+        (Item::Ruser, &"r".repeat(3_000)),
+    ] {
+        let bench = Bench::new();
+        let outcome = login(bench.pam("linux-login", "alice").item(item, value)).run();
+        assert_eq!(outcome.code(), "PAM_SUCCESS", "{value:.40}: {outcome}");
+        for request in bench.double.requests() {
+            assert!(request.query.len() < 2000, "{}", request.query.len());
+            assert_eq!(request.header("x-evil"), None);
+            for (key, told) in told(&request) {
+                assert!(key.starts_with("pam_"), "{value:.40}: {key}");
+                assert!(told.len() < 256, "{key} is {} bytes", told.len());
+            }
+        }
+    }
+}
+
+/// People type passwords where a name is asked for.
+#[test]
+fn a_name_that_no_account_has_is_not_told() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().section("[user]\nrequire_account = false\n");
+    bench.double.world(|world| {
+        world.add_user(authentik_double::User::new("hunter2").password(PASSWORD));
+    });
+    let pam = bench.pam("linux-login", "hunter2").ruser("hunter3");
+    let outcome = login(pam).run();
+    assert_eq!(outcome.code(), "PAM_SUCCESS", "{outcome}");
+    for request in bench.double.requests() {
+        assert!(!request.query.contains("hunter"), "{}", request.query);
+    }
+    assert!(!of_login(&bench).is_empty());
+}
+
+fn with_outpost(bench: &Bench, flow: &str, mode: u32) -> Pam {
+    bench
+        .pam(flow, "alice")
+        .file_with_mode("outpost.token", &format!("{TOKEN}\n"), mode)
+}
+
+#[test]
+fn the_clients_address_goes_to_the_executor_with_the_token() {
+    pam_harness::require_isolation!();
+    for (rhost, address) in [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("fe80::7%eth0", "fe80::7"),
+        // A name is never looked up; authentik then takes the host's address.
+        ("localhost", ""),
+        ("", ""),
+        ("1.2.3.4\r\nX-Evil: 1", ""),
+    ] {
+        let bench = Bench::new()
+            .section(OUTPOST)
+            .access("application = \"linux-open\"");
+        let pam = with_outpost(&bench, "linux-login", 0o600).rhost(rhost);
+        let outcome = login(pam).run();
+        assert_eq!(outcome.code(), "PAM_SUCCESS", "{rhost}: {outcome}");
+        let (mut with, mut without) = (0, 0);
+        for request in bench.double.requests() {
+            let header = |name| request.header(name);
+            assert_eq!(header("authorization"), None, "{}", request.path);
+            assert_eq!(header("x-evil"), None);
+            if request.path.starts_with("/api/v3/flows/executor/") {
+                with += 1;
+                assert_eq!(header("x-authentik-remote-ip"), Some(address), "{rhost}");
+                assert_eq!(header("x-authentik-outpost-token"), Some(TOKEN));
+            } else {
+                without += 1;
+                assert_eq!(header("x-authentik-remote-ip"), None, "{}", request.path);
+                assert_eq!(
+                    header("x-authentik-outpost-token"),
+                    None,
+                    "{}",
+                    request.path
+                );
+            }
+        }
+        assert_eq!((with, without), (6, 2), "{:?}", bench.requests());
+    }
+}
+
+#[test]
+fn without_an_outpost_no_address_and_no_token_travel() {
+    pam_harness::require_isolation!();
+    let off = "[outpost]\ntoken_file = \"{dir}/outpost.token\"\nenabled = false\n";
+    for section in ["", off] {
+        let bench = Bench::new().section(section);
+        let outcome = login(with_outpost(&bench, "linux-login", 0o600)).run();
+        expect(&outcome, "PAM_SUCCESS", &[]);
+        for request in bench.double.requests() {
+            for name in ["x-authentik-remote-ip", "x-authentik-outpost-token"] {
+                assert_eq!(request.header(name), None, "{}", request.path);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_flow_that_requires_an_outpost_is_open_to_the_host_alone() {
+    pam_harness::require_isolation!();
+    for (section, rhost, code) in [
+        (OUTPOST, "203.0.113.7", "PAM_SUCCESS"),
+        (OUTPOST, "", "PAM_SUCCESS"),
+        ("", "203.0.113.7", "PAM_PERM_DENIED"),
+    ] {
+        let bench = Bench::new().section(section);
+        bench.double.world(|world| {
+            let flow = Flow::new("closed").identification().password().user_login();
+            world.add_flow(flow.authentication(Authentication::RequireOutpost));
+            world.add_application(Application::new("any"));
+        });
+        let pam = with_outpost(&bench, "closed", 0o600).rhost(rhost);
+        let pam = match code {
+            "PAM_SUCCESS" => pam.answer_secret(PASSWORD),
+            _ => pam,
+        };
+        let outcome = pam.authenticate().run();
+        assert_eq!(outcome.code(), code, "{rhost}: {outcome}");
+    }
+}
+
+#[test]
+fn a_token_file_is_judged_like_a_key() {
+    pam_harness::require_isolation!();
+    for mode in [0o640, 0o604, 0o620] {
+        let bench = Bench::new().section(OUTPOST);
+        let outcome = with_outpost(&bench, "linux-login", mode)
+            .authenticate()
+            .run();
+        expect(&outcome, "PAM_SERVICE_ERR", &["outpost.token: can be"]);
+        assert_eq!(bench.requests(), [""; 0]);
+    }
+    for text in [
+        "",
+        "\n",
+        "two\nlines",
+        "a token",
+        "t\u{f6}ken",
+        &"x".repeat(5000),
+    ] {
+        let bench = Bench::new().section(OUTPOST);
+        let pam = bench.pam("linux-login", "alice");
+        let outcome = pam.file("outpost.token", text).authenticate().run();
+        expect(&outcome, "PAM_SERVICE_ERR", &["does not hold a token"]);
+        assert!(!outcome.log()[0].text.contains("x".repeat(50).as_str()));
+    }
+    let bench = Bench::new().section(OUTPOST);
+    let outcome = bench.pam("linux-login", "alice").authenticate().run();
+    expect(
+        &outcome,
+        "PAM_SERVICE_ERR",
+        &["outpost.token: cannot be read"],
+    );
+}
+
+/// Screen lockers run as the person, who must not read the token.
+#[test]
+fn a_program_without_root_is_told_what_to_do() {
+    pam_harness::require_isolation!();
+    pam_harness::require_root!();
+    let section = "[outpost]\ntoken_file = \"/etc/ssl/private/none\"\n";
+    let off = format!("{section}[services.locker.outpost]\nenabled = false\n");
+    for (section, code) in [(section, "PAM_SERVICE_ERR"), (off.as_str(), "PAM_SUCCESS")] {
+        let bench = Bench::new().section(section);
+        let pam = bench
+            .pam_for("locker", "linux-login")
+            .user("alice")
+            .as_user(pam_harness::ordinary_user());
+        let pam = match code {
+            "PAM_SUCCESS" => pam.answer_secret(PASSWORD),
+            _ => pam,
+        };
+        let outcome = pam.authenticate().run();
+        assert_eq!(outcome.code(), code, "{outcome}");
+        if code == "PAM_SERVICE_ERR" {
+            let line = crate::bench::line(&outcome);
+            assert!(line.contains("does not run as root"), "{line}");
+            assert!(line.contains("[services.NAME.outpost]"), "{line}");
+        }
+    }
+}
