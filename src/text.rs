@@ -178,4 +178,57 @@ mod tests {
         assert!(one_line(&"x ".repeat(10_000), 50).len() <= 50);
         assert!(for_person(&"ä".repeat(10_000), 50).len() <= 50);
     }
+
+    #[test]
+    fn messages_are_split_at_lines_and_lose_nothing() {
+        let line = "\u{2588}".repeat(57);
+        let drawing = vec![line.as_str(); 29].join("\n");
+        let parts = messages(&drawing);
+        assert!(parts.iter().all(|part| part.len() < MAX_MESSAGE_BYTES));
+        assert_eq!(parts.join("\n"), drawing);
+        // Blanks at the ends are a part of a drawing; control characters never are.
+        assert_eq!(messages("  x  \n \u{1b}[2J"), ["  x  \n [2J"]);
+        let long = "\u{e4}".repeat(1000);
+        let parts = messages(&long);
+        assert!(parts.iter().all(|part| part.len() < MAX_MESSAGE_BYTES));
+        assert_eq!(parts.concat(), long);
+        assert_eq!(messages(""), [""]);
+    }
+
+    #[test]
+    fn html_becomes_text() {
+        assert_eq!(
+            from_html("Static <b>bold</b> &amp; plain", 100),
+            "Static bold & plain"
+        );
+        assert_eq!(
+            from_html("1 < 2, R&D", 100),
+            from_html("1 &lt; 2, R&amp;D", 100)
+        );
+        assert_eq!(
+            from_html("One.<br>Two.<p>Three.</p>", 100),
+            "One.\nTwo.\nThree."
+        );
+        assert_eq!(
+            from_html("<script>alert(1)</script>x\u{1b}[1m", 100),
+            "x[1m"
+        );
+        // Entities cannot smuggle in what the cleaner takes out.
+        let smuggled = from_html("a&#27;[2J&#x202e;b&#8238;&#155;&#x9b;&#10;", 100);
+        assert!(!smuggled.chars().any(is_unprintable), "{smuggled:?}");
+        for broken in [
+            "<",
+            "&",
+            "&#;",
+            "&#xffffffff;",
+            "<a href=",
+            "</",
+            "<!--",
+            "&#0;",
+            "<b",
+        ] {
+            assert!(from_html(broken, 100).len() <= 100, "{broken}");
+        }
+        assert!(from_html(&"<p>\u{e4}".repeat(5000), 50).len() <= 50);
+    }
 }
