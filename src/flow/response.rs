@@ -42,7 +42,16 @@ impl Response {
     /// # Errors
     /// [`LoginError::Bug`] when `fields` cannot be written as JSON.
     pub fn new(fields: &impl Serialize) -> Result<Self, LoginError> {
-        Self::build(fields, None)
+        Self::build(fields, None, 256)
+    }
+
+    /// An answer that holds a secret, perhaps twice, which proves nothing: a new
+    /// password, which nobody has known before.
+    ///
+    /// # Errors
+    /// As [`Response::new`].
+    pub fn with_secret(fields: &impl Serialize) -> Result<Self, LoginError> {
+        Self::build(fields, None, 2 * CAPACITY)
     }
 
     /// An answer that holds a secret of this kind.
@@ -50,11 +59,14 @@ impl Response {
     /// # Errors
     /// As [`Response::new`].
     pub fn proving(fields: &impl Serialize, proof: Proof) -> Result<Self, LoginError> {
-        Self::build(fields, Some(proof))
+        Self::build(fields, Some(proof), CAPACITY)
     }
 
-    fn build(fields: &impl Serialize, proof: Option<Proof>) -> Result<Self, LoginError> {
-        let capacity = if proof.is_some() { CAPACITY } else { 256 };
+    fn build(
+        fields: &impl Serialize,
+        proof: Option<Proof>,
+        capacity: usize,
+    ) -> Result<Self, LoginError> {
         let mut body = Zeroizing::new(Vec::with_capacity(capacity));
         serde_json::to_writer(&mut *body, fields)
             .map_err(|error| LoginError::Bug(format!("a response is no JSON: {error}")))?;
