@@ -11,7 +11,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::audit::{Audit, Outcome};
-use crate::config::{Config, FirstPass, Slug};
+use crate::config::{Config, FirstPass};
 use crate::conversation::Conversation;
 use crate::deadline::Deadline;
 use crate::error::{Heard, LoginError};
@@ -127,22 +127,33 @@ fn attempt(
         }
         Phase::Update => {
             audit.flow(change_flow.as_str());
-            let Some(mut session) = transaction.take_session(&subject) else {
-                return Err(LoginError::NoSession);
-            };
-            session.extend(deadline);
-            let result = update(
+            let kept = transaction.take_session(&subject);
+            let kept = kept.ok_or(LoginError::NoSession)?;
+            let occasion = login::occasion(transaction, service, Some(user.clone()));
+            let trace = audit.trace(config.debug);
+            let mut transport = HttpsTransport::go_on(kept, config, &occasion, deadline, trace)?;
+            let name = standing::name_in_authentik(&user, &config.user)?;
+            let mut change = Change {
                 transaction,
-                &mut session,
                 config,
-                change_flow,
-                service,
-                &user,
+                name: &name,
                 deadline,
-                audit,
-            );
-            session::end(&mut session, config);
-            result
+                password: None,
+                refused: 0,
+            };
+            let query = occasion.query();
+            let result = flow::run(&mut transport, change_flow, &query, &mut change, audit);
+            let password = change.password.take();
+            session::end(&mut transport, config);
+            match (result, password) {
+                (Ok(_), Some(password)) => {
+                    transaction.set_new_password(&password);
+                    Ok(())
+                }
+                // A flow that ends proves nothing: this one never asked for a password.
+                (Ok(_), None) => Err(LoginError::NothingChanged),
+                (Err(error), _) => Err(error),
+            }
         }
     }
 }
@@ -184,51 +195,15 @@ fn log_in(
     transaction.use_old_password(false);
     match result {
         Ok(_) => {
-            transaction.keep_session(subject, transport);
+            if let Some(session) = transport.into_session() {
+                transaction.keep_session(subject, session);
+            }
             Ok(())
         }
         Err(error) => {
             session::end(&mut transport, &config);
             Err(error)
         }
-    }
-}
-
-/// The second call: the new password.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "what a login has, and its session and flow"
-)]
-fn update(
-    transaction: &mut Transaction<'_>,
-    session: &mut HttpsTransport,
-    config: &Config,
-    change_flow: &Slug,
-    service: &str,
-    user: &str,
-    deadline: Deadline,
-    audit: &mut Audit,
-) -> Result<(), LoginError> {
-    let occasion = login::occasion(transaction, service, Some(user.to_owned()));
-    let name = standing::name_in_authentik(user, &config.user)?;
-    let mut change = Change {
-        transaction,
-        config,
-        name: &name,
-        deadline,
-        password: None,
-        refused: 0,
-    };
-    let result = flow::run(session, change_flow, &occasion.query(), &mut change, audit);
-    let password = change.password.take();
-    match (result, password) {
-        (Ok(_), Some(password)) => {
-            transaction.set_new_password(&password);
-            Ok(())
-        }
-        // A flow that ends proves nothing: this one never asked for a password.
-        (Ok(_), None) => Err(LoginError::NothingChanged),
-        (Err(error), _) => Err(error),
     }
 }
 

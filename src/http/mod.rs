@@ -60,6 +60,10 @@ pub struct HttpsTransport {
     trace: Trace,
 }
 
+/// The session of a login, without a connection, for a later call of the same
+/// handle. Its cookies are wiped when it is dropped.
+pub struct Session(Cookies);
+
 /// Who speaks. A session and a bearer's token never meet in one request: where
 /// both are sent, authentik takes the bearer's user for the session's.
 enum Credentials {
@@ -184,9 +188,33 @@ impl HttpsTransport {
         self.has_answered
     }
 
-    /// Another time limit, for a session that is used in a later call.
-    pub fn extend(&mut self, deadline: Deadline) {
-        self.deadline = deadline;
+    /// Hangs up and keeps the session, where there may be one: between two calls
+    /// of libpam no descriptor stays open.
+    #[must_use]
+    pub fn into_session(self) -> Option<Session> {
+        match self.credentials {
+            Credentials::Session { cookies, .. } => Some(Session(cookies)),
+            Credentials::Bearer(_) => None,
+        }
+    }
+
+    /// Goes on with a session of an earlier call.
+    ///
+    /// # Errors
+    /// As [`HttpsTransport::for_login`].
+    pub fn go_on(
+        session: Session,
+        config: &Config,
+        occasion: &Occasion,
+        deadline: Deadline,
+        trace: Trace,
+    ) -> Result<Self, ConfigError> {
+        let mut transport = Self::for_login(config, occasion, deadline, trace)?;
+        if let Credentials::Session { cookies, .. } = &mut transport.credentials {
+            *cookies = session.0;
+        }
+        transport.has_answered = true;
+        Ok(transport)
     }
 
     /// Asks for `path` as [`Transport::get`] does, and waits no longer than `limit`.

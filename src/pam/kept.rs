@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::transaction::Transaction;
 use crate::access::Verified;
 use crate::error::LoginError;
-use crate::http::HttpsTransport;
+use crate::http::Session;
 
 /// Under which name something is kept on the handle. It carries an address of
 /// this very library: another build of the module in the same stack could keep
@@ -26,8 +26,11 @@ const MARK: &str = "mark";
 /// How long a server that could not be reached is taken to be down on one handle.
 const KEPT_FOR: Duration = Duration::from_secs(60);
 
-/// The session of a change of password ([`KeptSession`]).
-const SESSION: &str = "session";
+/// The session of a change of password ([`KeptSession`]), of which several lines
+/// of one stack keep one each.
+fn session_name(subject: &str) -> String {
+    kept_name(&format!("session.{subject}"))
+}
 
 /// A verdict that asking again would not change.
 struct Kept {
@@ -47,10 +50,8 @@ struct Mark {
 
 /// A session that the first call of a change of password has proved.
 struct KeptSession {
-    /// For whom, and for which flow.
-    subject: String,
     /// Taken by the second call.
-    session: RefCell<Option<HttpsTransport>>,
+    session: RefCell<Option<Session>>,
 }
 
 impl Transaction<'_> {
@@ -117,24 +118,21 @@ impl Transaction<'_> {
     /// Keeps the session in which `subject` was proved for the second call of
     /// `pam_chauthtok`. It is wiped with the handle, and then ends at the server
     /// when its time is over: what libpam calls at the end must ask nobody.
-    pub fn keep_session(&mut self, subject: &str, session: HttpsTransport) {
+    pub fn keep_session(&mut self, subject: &str, session: Session) {
         let kept = KeptSession {
-            subject: subject.to_owned(),
             session: RefCell::new(Some(session)),
         };
         // Without memory for it the second call says that there is none.
-        let _ = self.handle.set_data(&kept_name(SESSION), Box::new(kept));
+        let _ = self.handle.set_data(&session_name(subject), Box::new(kept));
     }
 
     /// Takes the session that was kept for `subject`.
     #[must_use]
-    pub fn take_session(&mut self, subject: &str) -> Option<HttpsTransport> {
-        // SAFETY: only keep_session of this very library stores under that name,
-        // and it stores a KeptSession.
-        let kept = unsafe { self.handle.get_data::<KeptSession>(&kept_name(SESSION)) }.ok()?;
-        if kept.subject != subject {
-            return None;
-        }
+    pub fn take_session(&mut self, subject: &str) -> Option<Session> {
+        let name = session_name(subject);
+        // SAFETY: only keep_session of this very library stores under such a
+        // name, and it stores a KeptSession.
+        let kept = unsafe { self.handle.get_data::<KeptSession>(&name) }.ok()?;
         kept.session.try_borrow_mut().ok()?.take()
     }
 }

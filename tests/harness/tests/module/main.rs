@@ -10,6 +10,7 @@ mod logins;
 mod manners;
 mod name_servers;
 mod outpost;
+mod password_change;
 mod refusals;
 mod second_factor;
 mod session;
