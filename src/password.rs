@@ -54,7 +54,12 @@ pub fn change(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResu
     .and_then(|result| result);
     let code = pam_handle::password_code(result.as_ref().err(), phase);
     if let Err(error) = &result {
-        if let Some(words) = error.words() {
+        // The application says itself that there is nobody of that name.
+        let nameless = matches!(
+            error,
+            LoginError::UnknownAccount | LoginError::ImpossibleName(_)
+        );
+        if let Some(words) = error.words().filter(|_| !nameless) {
             transaction.tell_error(&words);
         }
     }
