@@ -61,7 +61,12 @@ pub fn manage(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResu
             (code, Some(error.to_string()), Loudness::Info)
         }
         Err(error) => {
-            if let Some(text) = words::refusal(&error, words) {
+            // Nobody was asked for a password here that could be wrong.
+            let nameless = matches!(
+                error,
+                LoginError::UnknownAccount | LoginError::ImpossibleName(_)
+            );
+            if let Some(text) = words::refusal(&error, words).filter(|_| !nameless) {
                 transaction.tell_error(&text);
             }
             let severity = login::loudness(&error);

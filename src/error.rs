@@ -6,6 +6,7 @@
 //! the prompt. Neither ever holds a secret: no variant can carry one.
 
 use crate::config::ConfigError;
+pub use crate::fault::ServerFault;
 
 /// Why somebody is not logged in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -173,6 +174,28 @@ pub enum LoginError {
     #[error("{0}; left to the other modules, as [account] on_unavailable = \"ignore\" says")]
     LookupSkipped(ServerFault),
 
+    // A new password.
+    /// The server's policy refused it, as often as `[prompt] attempts` allows.
+    #[error("authentik refused the new password{}", quoted(words.as_ref()))]
+    NewPasswordRefused {
+        /// The server's words to the person, cleaned.
+        words: Option<String>,
+    },
+    /// It was not typed the same way twice.
+    #[error("the new password was not typed the same way twice")]
+    NewPasswordsDiffer,
+    /// `use_authtok`, and no earlier module of the stack has left a new password.
+    #[error("use_authtok is set, and no earlier module of the stack left a new password")]
+    NoNewPassword,
+    /// The flow that should change the password ended without asking for one.
+    #[error(
+        "the flow of [password] ended without asking for a new password, so it has changed none"
+    )]
+    NothingChanged,
+    /// The second call without the first, or for somebody else.
+    #[error("the preliminary check has left no session to change the password in")]
+    NoSession,
+
     // Who is left alone, who does not exist.
     /// The configuration says to leave this user alone.
     #[error("left alone: {0}")]
@@ -282,72 +305,6 @@ pub enum Heard {
     Nobody,
     /// Something that a person controls was sent, or was being sent.
     Person,
-}
-
-/// How the server, or the way to it, failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ServerFault {
-    /// The server's name did not resolve.
-    #[error("the name of the authentik server does not resolve: {0}")]
-    Dns(String),
-    /// No connection, or a broken one.
-    #[error("no connection to the authentik server: {0}")]
-    Connection(String),
-    /// The TLS handshake failed; the text says what about the certificate.
-    #[error("the authentik server's TLS certificate or handshake was refused: {0}")]
-    Tls(String),
-    /// This host has no descriptor or no memory left for a connection.
-    #[error("no connection, for this host failed: {0}")]
-    Host(String),
-    /// A limit of the configuration passed.
-    #[error("the authentik server took longer than {0}")]
-    Timeout(&'static str),
-    /// Something failed, and the process was stopped meanwhile: a limit passed, or
-    /// the server closed a connection on which nothing came.
-    #[error("{0}, but the process was stopped meanwhile")]
-    Stopped(String),
-    /// `login_timeout` passed, for whatever reason.
-    #[error("the login took longer than login_timeout")]
-    LoginTimeout,
-    /// A status that the executor does not give.
-    #[error("the authentik server answered with HTTP status {0}")]
-    Status(u16),
-    /// An answer that is not what the executor says.
-    #[error("the authentik server's answer makes no sense: {0}")]
-    Nonsense(String),
-    /// `ak-stage-flow-error`: a stage that crashed, a refused request, or throttling.
-    #[error("authentik reported a flow error; its log has the request id")]
-    FlowError,
-    /// Status 429, or an answer that asks to come back later.
-    #[error("authentik, or what is in front of it, throttles this host's requests")]
-    Throttled,
-    /// The proxy refused to connect.
-    #[error("the proxy refused to connect to authentik: {0}")]
-    ProxyRefused(String),
-    /// The server is starting, as it says itself.
-    #[error("authentik is not ready: {0}")]
-    NotReady(String),
-}
-
-impl ServerFault {
-    /// Whether somebody at the prompt, or somebody who makes enough attempts from
-    /// this host, can bring it about, whatever was sent.
-    ///
-    /// Rate limiters and application firewalls answer with a 4xx, or ask to come
-    /// back later; so does authentik's throttling, which looks like any flow error.
-    /// Time passes while somebody types, or while their process is stopped.
-    #[must_use]
-    pub fn may_be_a_persons_doing(&self) -> bool {
-        match self {
-            Self::FlowError
-            | Self::Throttled
-            | Self::ProxyRefused(_)
-            | Self::LoginTimeout
-            | Self::Stopped(_) => true,
-            Self::Status(status) => (400..500).contains(status),
-            _ => false,
-        }
-    }
 }
 
 impl From<ConfigError> for LoginError {

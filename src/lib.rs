@@ -22,6 +22,7 @@ pub mod config;
 pub mod conversation;
 pub mod deadline;
 pub mod error;
+mod fault;
 pub mod flow;
 pub mod host;
 pub mod http;
@@ -34,6 +35,7 @@ pub mod occasion;
     reason = "the border to C: every block says why it is sound"
 )]
 pub mod pam;
+pub mod password;
 pub mod secret;
 pub mod session;
 pub mod stages;
@@ -87,7 +89,7 @@ impl PamHooks for AuthentikFlow {
         PamResultCode::PAM_IGNORE
     }
 
-    fn sm_chauthtok(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
-        PamResultCode::PAM_IGNORE
+    fn sm_chauthtok(handle: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
+        password::change(&mut pam::Transaction::new(handle, flags), &args)
     }
 }

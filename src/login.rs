@@ -213,9 +213,30 @@ pub fn prove(
         &occasion.query(),
         &mut stages,
         audit,
-    )?;
+    )
+    .map_err(|error| with_a_way_out(error, config))?;
     let identity = identity::confirm(transport, &end, &name, &config.user.types)?;
     access::permit(transport, &identity, &config.access)
+}
+
+/// Says where a password is changed, to somebody who is denied because theirs
+/// has expired: without it they could not log in to change it here either.
+///
+/// authentik's policy says so in words alone, and in English unless asked for
+/// another language, which this module does not.
+fn with_a_way_out(error: LoginError, config: &Config) -> LoginError {
+    match error {
+        LoginError::Denied { words: Some(words) } => {
+            let lower = words.to_lowercase();
+            let expired = lower.contains("password") && lower.contains("expired");
+            let words = match expired {
+                true => format!("{words}\nChange it in a browser, at {}", config.url),
+                false => words,
+            };
+            LoginError::Denied { words: Some(words) }
+        }
+        error => error,
+    }
 }
 
 /// Asks for a password once and sends it nowhere: who guesses names sees the

@@ -30,6 +30,14 @@ fn the_least_configuration_has_safe_defaults() {
     assert!(config.user.ignore.is_empty());
     assert_eq!(config.access, AccessRules::Groups(vec!["linux".into()]));
     assert_eq!(config.prompt.password, "Password:");
+    assert!(config.end_session);
+    assert_eq!(
+        config.invalidation_flow.as_str(),
+        "default-invalidation-flow"
+    );
+    assert_eq!(config.account, None);
+    assert_eq!(config.outpost_token, None);
+    assert_eq!(config.password_flow, None);
     assert_eq!(config.ca_file, None);
 }
 
@@ -89,7 +97,7 @@ fn a_mistake_in_any_service_shows_in_every_service() {
     let text = format!("{LEAST}[services.sudo]\nflwo = \"x\"\n");
     assert_eq!(
         error(&text),
-        "/f.toml:6: unknown key \"flwo\"; here are allowed: url, flow, ca_file, client_cert, client_key, proxy, addresses, connect_timeout, request_timeout, login_timeout, push_timeout, fail_delay, user, access, prompt, services"
+        "/f.toml:6: unknown key \"flwo\"; here are allowed: url, flow, ca_file, client_cert, client_key, proxy, addresses, connect_timeout, request_timeout, login_timeout, push_timeout, fail_delay, end_session, invalidation_flow, user, access, account, outpost, password, prompt, services"
     );
 }
 
@@ -210,4 +218,59 @@ fn arguments_lie_over_the_file_and_its_services() {
     assert_eq!(config.fail_delay, Duration::ZERO);
     assert_eq!(config.first_pass, FirstPass::Try);
     assert!(config.debug);
+}
+
+#[test]
+fn access_is_one_decision() {
+    let head = "url = \"https://a.example\"\nflow = \"f\"\n";
+    let rules = |access: &str| load(&format!("{head}[access]\n{access}"), "sshd");
+    let slug = || Slug::parse("app").unwrap();
+    let groups = || vec!["g".to_owned()];
+    for (access, expected) in [
+        ("groups = [\"g\"]", AccessRules::Groups(groups())),
+        ("application = \"app\"", AccessRules::Application(slug())),
+        (
+            "application = \"app\"\ngroups = [\"g\"]\nallow_any_user = false",
+            AccessRules::GroupsAndApplication(groups(), slug()),
+        ),
+        ("allow_any_user = true", AccessRules::AnyUser),
+    ] {
+        assert_eq!(rules(access).unwrap().access, expected, "{access}");
+    }
+    for wrong in [
+        "",
+        "allow_any_user = false",
+        "groups = []",
+        "groups = []\napplication = \"app\"",
+        "application = \"\"",
+        "application = \"a/../b\"",
+        "application = \"app\"\nallow_any_user = true",
+    ] {
+        assert!(rules(wrong).is_err(), "{wrong:?} was taken");
+    }
+    // A service that decides anew decides all of it.
+    let both = format!("{LEAST}[services.sudo.access]\napplication = \"app\"\n");
+    let sudo = load(&both, "sudo").unwrap().access;
+    assert_eq!(sudo, AccessRules::Application(slug()));
+}
+
+#[test]
+fn accounts_are_looked_up_for_the_listed_services() {
+    let account = |more: &str, service: &str| {
+        let text = format!("{LEAST}[account]\ntoken_file = \"/t\"\n{more}");
+        load(&text, service).unwrap().account
+    };
+    let rules = account("", "sshd").unwrap();
+    assert_eq!(rules.on_unavailable, Otherwise::Deny);
+    assert_eq!(rules.unknown, Otherwise::Deny);
+    for (more, service, asked) in [
+        ("", "sshd", true),
+        ("", "sudo", false),
+        ("", "cron", false),
+        ("services = [\"sudo\"]\n", "sudo", true),
+        ("services = [\"sudo\"]\n", "sudo-i", true),
+        ("services = [\"sudo\"]\n", "sshd", false),
+    ] {
+        assert_eq!(account(more, service).is_some(), asked, "{more} {service}");
+    }
 }

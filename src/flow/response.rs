@@ -59,6 +59,8 @@ impl Proof {
     }
 }
 
+/// Room for an answer that holds no secret; it grows where that is too little.
+const SMALL: usize = 256;
 /// Room enough for the longest secret with every byte escaped, so that the
 /// buffer is never moved while it is written: a move would leave a copy behind.
 const CAPACITY: usize = 6 * crate::secret::Secret::MAX_BYTES + 1024;
@@ -69,7 +71,16 @@ impl Response {
     /// # Errors
     /// [`LoginError::Bug`] when `fields` cannot be written as JSON.
     pub fn new(fields: &impl Serialize) -> Result<Self, LoginError> {
-        Self::build(fields, None)
+        Self::build(fields, None, SMALL)
+    }
+
+    /// An answer that holds a secret, perhaps twice, which proves nothing: a new
+    /// password, which nobody has known before.
+    ///
+    /// # Errors
+    /// As [`Response::new`].
+    pub fn with_secret(fields: &impl Serialize) -> Result<Self, LoginError> {
+        Self::build(fields, None, 2 * CAPACITY)
     }
 
     /// An answer that holds a secret of this kind.
@@ -77,7 +88,7 @@ impl Response {
     /// # Errors
     /// As [`Response::new`].
     pub fn proving(fields: &impl Serialize, proof: Proof) -> Result<Self, LoginError> {
-        Self::build(fields, Some(proof))
+        Self::build(fields, Some(proof), CAPACITY)
     }
 
     /// An answer that authentik leaves without an answer of its own until
@@ -86,7 +97,7 @@ impl Response {
     /// # Errors
     /// As [`Response::new`].
     pub fn push(fields: &impl Serialize, push_timeout: Duration) -> Result<Self, LoginError> {
-        let response = Self::build(fields, Some(Proof::SecondFactor))?;
+        let response = Self::build(fields, Some(Proof::SecondFactor), SMALL)?;
         Ok(Self {
             push_timeout: Some(push_timeout),
             ..response
@@ -104,8 +115,12 @@ impl Response {
         }
     }
 
-    fn build(fields: &impl Serialize, proof: Option<Proof>) -> Result<Self, LoginError> {
-        let mut body = Zeroizing::new(Vec::with_capacity(CAPACITY));
+    fn build(
+        fields: &impl Serialize,
+        proof: Option<Proof>,
+        capacity: usize,
+    ) -> Result<Self, LoginError> {
+        let mut body = Zeroizing::new(Vec::with_capacity(capacity));
         serde_json::to_writer(&mut *body, fields)
             .map_err(|error| LoginError::Bug(format!("a response is no JSON: {error}")))?;
         Ok(Self {

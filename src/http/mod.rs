@@ -3,6 +3,7 @@
 
 mod bounded;
 mod cookies;
+mod credentials;
 mod fault;
 mod resolver;
 mod token;
@@ -17,7 +18,7 @@ use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::transport::{
     ConnectProxyConnector, Connector, RustlsConnector, TcpConnector,
 };
-use ureq::{Agent, Body, Proxy, ProxyProtocol};
+use ureq::{Agent, Body, Proxy, ProxyProtocol, RequestBuilder};
 use zeroize::Zeroizing;
 
 use crate::audit::Trace;
@@ -29,7 +30,8 @@ use crate::occasion::Occasion;
 use crate::pam::StopWatch;
 use crate::text;
 use bounded::{BoundedConnector, RequestDeadline};
-use cookies::Cookies;
+use credentials::Credentials;
+pub use credentials::Session;
 use resolver::OnceResolver;
 use token::Outpost;
 
@@ -40,8 +42,7 @@ use token::Outpost;
 /// could not be sent again: nobody would know whether the first had arrived.
 const MAX_IDLE: Duration = Duration::from_secs(1);
 
-/// The cookie and the header of authentik's protection against forged requests.
-const CSRF_COOKIE: &str = "authentik_csrf";
+/// The header of authentik's protection against forged requests.
 const CSRF_HEADER: &str = "x-authentik-csrf";
 
 /// Requests to one authentik server, for one login or one look-up.
@@ -61,18 +62,6 @@ pub struct HttpsTransport {
     trace: Trace,
 }
 
-/// Who speaks. A session and a bearer's token never meet in one request: where
-/// both are sent, authentik takes the bearer's user for the session's.
-enum Credentials {
-    /// The person, by the session's cookies, with an outpost's word for where they are.
-    Session {
-        cookies: Cookies,
-        outpost: Option<Outpost>,
-    },
-    /// A service account, by its token.
-    Bearer(HeaderValue),
-}
-
 impl HttpsTransport {
     /// Prepares the requests of a person's login; nothing is sent yet.
     ///
@@ -90,10 +79,7 @@ impl HttpsTransport {
     ) -> Result<Self, ConfigError> {
         let file = config.outpost_token.as_ref();
         let outpost = file.map(|file| Outpost::read(file, occasion.address()));
-        let credentials = Credentials::Session {
-            cookies: Cookies::default(),
-            outpost: outpost.transpose()?,
-        };
+        let credentials = Credentials::new_session(outpost.transpose()?);
         Self::new(config, occasion, credentials, deadline, trace)
     }
 
@@ -190,9 +176,28 @@ impl HttpsTransport {
         self.has_answered
     }
 
-    /// Another time limit, for a session that is used in a later call.
-    pub fn extend(&mut self, deadline: Deadline) {
-        self.deadline = deadline;
+    /// Hangs up and keeps the session, where there may be one: between two calls
+    /// of libpam no descriptor stays open.
+    #[must_use]
+    pub fn into_session(self) -> Option<Session> {
+        self.credentials.into_session()
+    }
+
+    /// Goes on with a session of an earlier call.
+    ///
+    /// # Errors
+    /// As [`HttpsTransport::for_login`].
+    pub fn go_on(
+        session: Session,
+        config: &Config,
+        occasion: &Occasion,
+        deadline: Deadline,
+        trace: Trace,
+    ) -> Result<Self, ConfigError> {
+        let mut transport = Self::for_login(config, occasion, deadline, trace)?;
+        transport.credentials.go_on(session);
+        transport.has_answered = true;
+        Ok(transport)
     }
 
     /// Asks for `path` as [`Transport::get`] does, and waits no longer than `limit`.
@@ -241,7 +246,7 @@ impl HttpsTransport {
                     .header(header::ORIGIN, self.origin.clone())
                     .header(header::REFERER, self.referer.clone());
                 self.has_answered = true;
-                match self.csrf_token() {
+                match self.credentials.csrf_token() {
                     Some(token) => request.header(CSRF_HEADER, token).send(body),
                     None => request.send(body),
                 }
@@ -265,35 +270,12 @@ impl HttpsTransport {
         answer
     }
 
-    fn with_headers<B>(
-        &self,
-        path: &str,
-        request: ureq::RequestBuilder<B>,
-    ) -> ureq::RequestBuilder<B> {
+    fn with_headers<B>(&self, path: &str, request: RequestBuilder<B>) -> RequestBuilder<B> {
         let mut request = request.header(header::USER_AGENT, self.user_agent.clone());
         if let Some(language) = &self.language {
             request = request.header(header::ACCEPT_LANGUAGE, language.clone());
         }
-        match &self.credentials {
-            Credentials::Bearer(token) => request.header(header::AUTHORIZATION, token.clone()),
-            Credentials::Session { cookies, outpost } => {
-                let request = match outpost {
-                    Some(outpost) => outpost.sign(path, request),
-                    None => request,
-                };
-                match cookies.header() {
-                    Some(cookies) => request.header(header::COOKIE, cookies),
-                    None => request,
-                }
-            }
-        }
-    }
-
-    fn csrf_token(&self) -> Option<HeaderValue> {
-        match &self.credentials {
-            Credentials::Session { cookies, .. } => cookies.value(CSRF_COOKIE),
-            Credentials::Bearer(_) => None,
-        }
+        self.credentials.sign(path, request)
     }
 
     fn read(
@@ -301,11 +283,7 @@ impl HttpsTransport {
         path: &str,
         mut response: HttpResponse<Body>,
     ) -> Result<Answer, ureq::Error> {
-        if let Credentials::Session { cookies, .. } = &mut self.credentials {
-            for cookie in response.headers().get_all(header::SET_COOKIE) {
-                cookies.set(cookie.as_bytes());
-            }
-        }
+        self.credentials.take_in(response.headers());
         let text_of = |name: &str| {
             response
                 .headers()

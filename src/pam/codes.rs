@@ -6,6 +6,7 @@
 
 use pam::constants::PamResultCode;
 
+use super::transaction::Phase;
 use crate::access::{Admitted, Verified};
 use crate::error::{Heard, LoginError};
 
@@ -58,9 +59,39 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::LookupForbidden { .. }
         | LoginError::Unsupported { .. }
         | LoginError::Config(_) => P::PAM_SERVICE_ERR,
+        LoginError::NewPasswordRefused { .. }
+        | LoginError::NewPasswordsDiffer
+        | LoginError::NoNewPassword
+        | LoginError::NothingChanged
+        | LoginError::NoSession => P::PAM_AUTHTOK_ERR,
         LoginError::Host(_) => P::PAM_SYSTEM_ERR,
         LoginError::Conversation => P::PAM_CONV_ERR,
         LoginError::Bug(_) => P::PAM_ABORT,
+    }
+}
+
+/// The code for a change of password, which has words of its own for a login
+/// that failed: a server that cannot be reached, before anything was changed, is
+/// `PAM_TRY_AGAIN`; an old password that is wrong or missing
+/// `PAM_AUTHTOK_RECOVERY_ERR`; and whatever keeps the new one from being set
+/// `PAM_AUTHTOK_ERR`. Everything else is as in [`code`].
+#[must_use]
+pub fn password_code(error: Option<&LoginError>, phase: Phase) -> PamResultCode {
+    use PamResultCode as P;
+    let Some(error) = error else {
+        return P::PAM_SUCCESS;
+    };
+    match (code(error), phase) {
+        (P::PAM_AUTHINFO_UNAVAIL | P::PAM_AUTH_ERR | P::PAM_MAXTRIES, Phase::Update) => {
+            P::PAM_AUTHTOK_ERR
+        }
+        (P::PAM_AUTHINFO_UNAVAIL | P::PAM_AUTH_ERR, Phase::Preliminary)
+            if matches!(error, LoginError::Server { .. }) =>
+        {
+            P::PAM_TRY_AGAIN
+        }
+        (P::PAM_AUTH_ERR | P::PAM_MAXTRIES, Phase::Preliminary) => P::PAM_AUTHTOK_RECOVERY_ERR,
+        (code, _) => code,
     }
 }
 

@@ -4,11 +4,12 @@
 mod codes;
 mod dns;
 mod guard;
+mod kept;
 mod stopped;
 mod transaction;
 
-pub use codes::{admitted, code, success};
+pub use codes::{admitted, code, password_code, success};
 pub use dns::with_bounded_dns;
 pub use guard::guarded;
 pub use stopped::StopWatch;
-pub use transaction::{Transaction, UserName};
+pub use transaction::{Phase, Transaction, UserName};

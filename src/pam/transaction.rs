@@ -1,19 +1,18 @@
 //! One call of libpam: the handle's items, its conversation, and what is kept on it.
 
 use std::ffi::CStr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libc::{c_int, c_uint, c_void};
 use pam::constants::{
-    PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag,
-    PamMessageStyle, PamResultCode,
+    PAM_CHANGE_EXPIRED_AUTHTOK, PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT,
+    PAM_TEXT_INFO, PamFlag, PamMessageStyle, PamResultCode,
 };
 use pam::conv::Conv;
-use pam::items::{AuthTok, RHost, RUser, Service, Tty, User};
+use pam::items::{AuthTok, OldAuthTok, RHost, RUser, Service, Tty, User};
 use pam::module::PamHandle;
 use zeroize::Zeroizing;
 
-use crate::access::Verified;
 use crate::conversation::Conversation;
 use crate::error::LoginError;
 use crate::secret::Secret;
@@ -28,22 +27,20 @@ unsafe extern "C" {
 
 /// `PAM_AUTHTOK` of `<security/_pam_types.h>`.
 const ITEM_AUTHTOK: c_int = 6;
+/// `PAM_OLDAUTHTOK`.
+const ITEM_OLDAUTHTOK: c_int = 7;
+/// The flag of the first call of a change of password (`<security/pam_modules.h>`);
+/// the second has another.
+const PAM_PRELIM_CHECK: PamFlag = 0x4000;
 
-/// Under which name something is kept on the handle. It carries an address of
-/// this very library: another build of the module in the same stack could keep
-/// something of another shape.
-fn kept_name(what: &str) -> String {
-    static HERE: u8 = 0;
-    format!("pam_authentik_flow.{what}.{:p}", &raw const HERE)
+/// The two calls of a change of password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Whether it could be changed: nothing is yet.
+    Preliminary,
+    /// The change itself, once every module of the stack is ready.
+    Update,
 }
-
-/// The refusal of a login ([`Kept`]).
-const VERDICT: &str = "verdict";
-/// The proof of a login ([`Mark`]).
-const MARK: &str = "mark";
-
-/// How long a server that could not be reached is taken to be down on one handle.
-const KEPT_FOR: Duration = Duration::from_secs(60);
 
 /// Who wants to log in, as the application says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,26 +51,14 @@ pub enum UserName {
     Impossible(&'static str),
 }
 
-/// A verdict that asking again would not change.
-struct Kept {
-    /// What it holds for: another user or flow begins anew.
-    subject: String,
-    error: LoginError,
-    at: Instant,
-}
-
-/// That this module has logged somebody in on this handle.
-#[derive(Default)]
-struct Mark {
-    /// For whom and by which rules; empty for nobody.
-    subject: String,
-    proof: Option<Verified>,
-}
-
 /// One call that libpam makes into the module.
 pub struct Transaction<'h> {
-    handle: &'h mut PamHandle,
+    pub(super) handle: &'h mut PamHandle,
+    flags: PamFlag,
     silent: bool,
+    /// Whether `PAM_OLDAUTHTOK` stands for the password, as in the first call of
+    /// a change of password.
+    old_password: bool,
 }
 
 impl<'h> Transaction<'h> {
@@ -81,8 +66,59 @@ impl<'h> Transaction<'h> {
     pub fn new(handle: &'h mut PamHandle, flags: PamFlag) -> Self {
         Self {
             handle,
+            flags,
             silent: flags & PAM_SILENT != 0,
+            old_password: false,
         }
+    }
+
+    /// Which of the two calls of a change of password this is.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        if self.flags & PAM_PRELIM_CHECK == 0 {
+            Phase::Update
+        } else {
+            Phase::Preliminary
+        }
+    }
+
+    /// Whether only passwords that have expired are to be changed.
+    #[must_use]
+    pub fn wants_expired_changed_only(&self) -> bool {
+        self.flags & PAM_CHANGE_EXPIRED_AUTHTOK != 0
+    }
+
+    /// Whether the stack's password is from now on the old one of a change of
+    /// password (`PAM_OLDAUTHTOK`), in both directions.
+    pub fn use_old_password(&mut self, old: bool) {
+        self.old_password = old;
+    }
+
+    /// The new password that an earlier module of the stack has left (`PAM_AUTHTOK`).
+    #[must_use]
+    pub fn new_password_of_stack(&self) -> Option<Secret> {
+        let authtok = self.handle.get_item::<AuthTok<'_>>().ok().flatten()?;
+        usable(authtok.as_bytes())
+    }
+
+    /// Leaves the new password for the modules behind (`PAM_AUTHTOK`), whatever
+    /// was there before.
+    pub fn set_new_password(&mut self, password: &Secret) {
+        self.set_secret(ITEM_AUTHTOK, password);
+    }
+
+    fn set_secret(&mut self, item_type: c_int, secret: &Secret) {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(secret.expose().len().saturating_add(1)));
+        bytes.extend_from_slice(secret.expose().as_bytes());
+        bytes.push(0);
+        let Ok(item) = CStr::from_bytes_with_nul(&bytes) else {
+            return;
+        };
+        // SAFETY: the handle is libpam's own, valid and not shared for the whole
+        // of this call; libpam copies the string, which ends in NUL, and wipes
+        // its copy itself. A failure leaves the item unset, which the modules
+        // behind meet by asking.
+        let _ = unsafe { pam_set_item(&raw mut *self.handle, item_type, item.as_ptr().cast()) };
     }
 
     /// The service, by which libpam chose the stack; empty where it is unset.
@@ -153,66 +189,6 @@ impl<'h> Transaction<'h> {
         // SAFETY: the handle is libpam's own, valid and not shared for the whole
         // of this call; the function keeps a number and nothing else.
         let _ = unsafe { pam_fail_delay(&raw mut *self.handle, micro_seconds) };
-    }
-
-    /// The verdict that was kept on this handle for `subject`, if it still holds.
-    #[must_use]
-    pub fn kept_verdict(&self, subject: &str) -> Option<LoginError> {
-        // SAFETY: only keep_verdict of this very library stores under that name,
-        // and it stores a Kept.
-        let kept = unsafe { self.handle.get_data::<Kept>(&kept_name(VERDICT)) }.ok()?;
-        let holds = match kept.error {
-            LoginError::Server { .. } => kept.at.elapsed() < KEPT_FOR,
-            _ => true,
-        };
-        (holds && kept.subject == subject).then(|| kept.error.clone())
-    }
-
-    /// Keeps a verdict on the handle, so that an application that asks again,
-    /// as sudo does three times, costs no further request and no wait.
-    pub fn keep_verdict(&mut self, subject: &str, error: &LoginError) {
-        let kept = Kept {
-            subject: subject.to_owned(),
-            error: error.clone(),
-            at: Instant::now(),
-        };
-        // A handle without memory for it only means that it is asked again.
-        let _ = self.handle.set_data(&kept_name(VERDICT), Box::new(kept));
-    }
-
-    /// Notes on the handle that a login was proved for `subject`: the account
-    /// is asked for next, in the same process.
-    pub fn mark(&mut self, subject: &str, proof: Verified) {
-        let mark = Mark {
-            subject: subject.to_owned(),
-            proof: Some(proof),
-        };
-        // Without memory for it they are looked up as anybody else.
-        let _ = self.handle.set_data(&kept_name(MARK), Box::new(mark));
-    }
-
-    /// Takes the note back. Where libpam has no memory even for that, the next
-    /// login's refusal keeps the application from asking for the account.
-    pub fn unmark(&mut self) {
-        if self.has_mark() {
-            let _ = self
-                .handle
-                .set_data(&kept_name(MARK), Box::new(Mark::default()));
-        }
-    }
-
-    /// The proof of a login for `subject`, where there was one on this handle.
-    #[must_use]
-    pub fn marked(&self, subject: &str) -> Option<Verified> {
-        // SAFETY: only mark and unmark of this very library store under that
-        // name, and they store a Mark.
-        let mark = unsafe { self.handle.get_data::<Mark>(&kept_name(MARK)) }.ok()?;
-        mark.proof.clone().filter(|_| mark.subject == subject)
-    }
-
-    fn has_mark(&self) -> bool {
-        // SAFETY: as in marked.
-        unsafe { self.handle.get_data::<Mark>(&kept_name(MARK)) }.is_ok()
     }
 
     fn converse(
@@ -286,30 +262,32 @@ impl Conversation for Transaction<'_> {
     }
 
     fn stack_authtok(&mut self) -> Option<Secret> {
-        let authtok = self.handle.get_item::<AuthTok<'_>>().ok().flatten()?;
-        let text = std::str::from_utf8(authtok.as_bytes()).ok()?;
-        let usable = !text.is_empty() && text.len() <= Secret::MAX_BYTES;
-        usable.then(|| Secret::new(text.to_owned()))
+        if self.old_password {
+            let authtok = self.handle.get_item::<OldAuthTok<'_>>().ok().flatten()?;
+            return usable(authtok.as_bytes());
+        }
+        self.new_password_of_stack()
     }
 
     fn leave_authtok(&mut self, password: &Secret) {
-        if !matches!(self.handle.get_item::<AuthTok<'_>>(), Ok(None)) {
-            return;
-        }
-        let mut bytes = Zeroizing::new(Vec::with_capacity(
-            password.expose().len().saturating_add(1),
-        ));
-        bytes.extend_from_slice(password.expose().as_bytes());
-        bytes.push(0);
-        let Ok(item) = CStr::from_bytes_with_nul(&bytes) else {
-            return;
+        let (item_type, unset) = if self.old_password {
+            let item = self.handle.get_item::<OldAuthTok<'_>>();
+            (ITEM_OLDAUTHTOK, matches!(item, Ok(None)))
+        } else {
+            let item = self.handle.get_item::<AuthTok<'_>>();
+            (ITEM_AUTHTOK, matches!(item, Ok(None)))
         };
-        // SAFETY: the handle is libpam's own, valid and not shared for the whole
-        // of this call; libpam copies the string, which ends in NUL, and wipes
-        // its copy itself. A failure leaves the item unset, which the modules
-        // behind meet by asking.
-        let _ = unsafe { pam_set_item(&raw mut *self.handle, ITEM_AUTHTOK, item.as_ptr().cast()) };
+        if unset {
+            self.set_secret(item_type, password);
+        }
     }
+}
+
+/// What can be a password at all.
+fn usable(bytes: &[u8]) -> Option<Secret> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let usable = !text.is_empty() && text.len() <= Secret::MAX_BYTES;
+    usable.then(|| Secret::new(text.to_owned()))
 }
 
 fn judge_name(user: &CStr) -> UserName {

@@ -77,6 +77,19 @@ impl<'a> Stages<'a> {
         }
     }
 
+    /// Asks for a secret of a flow that is no login; `lead` is read first.
+    ///
+    /// # Errors
+    /// As [`Conversation::ask_secret`].
+    pub fn ask_secret(
+        &mut self,
+        lead: &str,
+        prompt: &str,
+        what: &'static str,
+    ) -> Result<Secret, LoginError> {
+        self.dialogue.ask_secret(lead, prompt, what)
+    }
+
     /// Puts the flow's title in front of the next question, once in a login.
     fn show_title(&mut self, challenge: &Challenge) {
         if !std::mem::replace(&mut self.titled, true) {

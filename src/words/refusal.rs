@@ -13,7 +13,12 @@ pub fn refusal(error: &LoginError, words: &Words) -> Option<String> {
             return None;
         }
         // Nobody was asked for anything, or the module behind asks next.
-        LoginError::NoStackPassword => return None,
+        LoginError::NoStackPassword | LoginError::NoNewPassword => return None,
+        LoginError::NewPasswordRefused { words: theirs } => theirs
+            .clone()
+            .unwrap_or_else(|| words.new_password_refused.into()),
+        LoginError::NewPasswordsDiffer => words.new_passwords_differ.into(),
+        LoginError::NothingChanged | LoginError::NoSession => words.password_unchanged.into(),
         // One sentence for a password, wrong, empty or of nobody: the server's
         // words would tell those who guess names which of them exist.
         LoginError::Rejected {

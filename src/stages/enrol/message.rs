@@ -76,5 +76,5 @@ pub(in crate::stages) fn answer(
     };
     let code = stages.code(&lead, &prompt)?;
     answer.code = Some(code.expose());
-    Response::new(&answer)
+    Response::with_secret(&answer)
 }

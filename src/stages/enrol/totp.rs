@@ -46,7 +46,7 @@ pub(in crate::stages) fn answer(
         lead = join(&lead, &fill(words.totp_address, "address", &address));
     }
     let code = stages.code(&lead, words.totp_first_code)?;
-    Response::new(&Answer {
+    Response::with_secret(&Answer {
         component: COMPONENT,
         code: code.expose(),
     })

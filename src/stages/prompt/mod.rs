@@ -98,7 +98,8 @@ pub(super) fn answer(
         }
     }
     passwords_agree(stages, &again, &mut values)?;
-    let response = Response::new(&Answer(&values));
+    // Any field may hold what nobody else is to know.
+    let response = Response::with_secret(&Answer(&values));
     stages.form.values = values;
     response
 }

@@ -16,6 +16,7 @@ mod name_servers;
 mod once;
 mod outpost;
 mod passages;
+mod password_change;
 mod refusals;
 mod second_factor;
 mod session;

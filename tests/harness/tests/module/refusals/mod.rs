@@ -4,6 +4,7 @@ mod host;
 mod network;
 mod person;
 mod row;
+mod rules;
 
 use authentik_double::Double;
 use pam_harness::Outcome;
@@ -15,7 +16,7 @@ use crate::bench::{Bench, expect};
 fn every_cause_ends_in_its_code_its_line_and_its_words() {
     pam_harness::require_isolation!();
     let mut table = Table::new();
-    for row in [person::ROWS, network::ROWS, host::ROWS].concat() {
+    for row in [person::ROWS, rules::ROWS, network::ROWS, host::ROWS].concat() {
         let outcome = (row.run)();
         let words = outcome.shown().join(" / ");
         table.add(&row, &outcome, &words);
@@ -84,8 +85,10 @@ impl Table {
 
 fn expect_line(row: &Row, outcome: &Outcome) {
     let line = crate::bench::line(outcome);
-    let code = format!("pam_authentik_flow(sshd:auth): {}: ", row.code);
-    assert!(line.contains(&code), "{}: {line}", row.cause);
+    let entry = ["auth", "account", "password"]
+        .into_iter()
+        .find(|entry| line.contains(&format!("pam_authentik_flow(sshd:{entry}): {}: ", row.code)));
+    assert!(entry.is_some(), "{}: {line}", row.cause);
     assert!(
         line.contains(row.line),
         "{}: {:?} is not in {line}",

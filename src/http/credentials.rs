@@ -1,0 +1,83 @@
+//! In whose name a request is made.
+
+use ureq::RequestBuilder;
+use ureq::http::{HeaderMap, HeaderValue, header};
+
+use super::cookies::Cookies;
+use super::token::Outpost;
+
+/// The cookie of authentik's protection against forged requests.
+const CSRF_COOKIE: &str = "authentik_csrf";
+
+/// Who speaks. A session and a bearer's token never meet in one request: where
+/// both are sent, authentik takes the bearer's user for the session's.
+pub(super) enum Credentials {
+    /// The person, by the session's cookies, with an outpost's word for where they are.
+    Session {
+        cookies: Cookies,
+        outpost: Option<Outpost>,
+    },
+    /// A service account, by the value of `Authorization`. No cookie is taken or sent.
+    Bearer(HeaderValue),
+}
+
+/// The session of a login, without a connection, for a later call of the same
+/// handle. Its cookies are wiped when it is dropped.
+pub struct Session(Cookies);
+
+impl Credentials {
+    pub(super) fn new_session(outpost: Option<Outpost>) -> Self {
+        Self::Session {
+            cookies: Cookies::default(),
+            outpost,
+        }
+    }
+
+    /// Adds what proves who speaks to a request for `path`.
+    pub(super) fn sign<B>(&self, path: &str, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match self {
+            Self::Bearer(token) => request.header(header::AUTHORIZATION, token.clone()),
+            Self::Session { cookies, outpost } => {
+                let request = match outpost {
+                    Some(outpost) => outpost.sign(path, request),
+                    None => request,
+                };
+                match cookies.header() {
+                    Some(cookies) => request.header(header::COOKIE, cookies),
+                    None => request,
+                }
+            }
+        }
+    }
+
+    /// What an answer of a session that is logged in needs besides.
+    pub(super) fn csrf_token(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Session { cookies, .. } => cookies.value(CSRF_COOKIE),
+            Self::Bearer(_) => None,
+        }
+    }
+
+    /// Takes in the cookies that a response sets.
+    pub(super) fn take_in(&mut self, headers: &HeaderMap) {
+        if let Self::Session { cookies, .. } = self {
+            for cookie in headers.get_all(header::SET_COOKIE) {
+                cookies.set(cookie.as_bytes());
+            }
+        }
+    }
+
+    pub(super) fn into_session(self) -> Option<Session> {
+        match self {
+            Self::Session { cookies, .. } => Some(Session(cookies)),
+            Self::Bearer(_) => None,
+        }
+    }
+
+    /// Goes on with the cookies of `session`.
+    pub(super) fn go_on(&mut self, session: Session) {
+        if let Self::Session { cookies, .. } = self {
+            *cookies = session.0;
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! `pam_chauthtok`: the old password logs in, then authentik's own flow changes it.
+
+use authentik_double::{Fault, Field, Flow, Match, Prompt};
+use pam_harness::codes::flags::PAM_CHANGE_EXPIRED_AUTHTOK;
+use pam_harness::script::ProcessOptions;
+use pam_harness::{Outcome, Pam};
+
+use crate::bench::{Bench, PASSWORD};
+
+const NEW: &str = "battery-staple-9";
+const SECTION: &str = "[password]\nflow = \"default-password-change\"\n";
+const FLOW: &str = "default-password-change";
+
+fn bench() -> Bench {
+    Bench::new().section(SECTION)
+}
+
+/// passwd, called by alice herself.
+fn passwd(bench: &Bench) -> Pam {
+    let process = ProcessOptions {
+        real_uid: Some(2001),
+        ..Default::default()
+    };
+    bench
+        .pam_for("passwd", "linux-login")
+        .user("alice")
+        .process(process)
+}
+
+#[track_caller]
+fn expect(outcome: &Outcome, code: &str, part: &str) {
+    let lines: Vec<String> = outcome.log().iter().map(|line| line.text.clone()).collect();
+    let wanted = format!("pam_authentik_flow(passwd:password): {code}:");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains(&wanted) && line.contains(part)),
+        "{wanted} {part}\n{outcome}"
+    );
+    assert_eq!(outcome.code(), code, "{outcome}");
+}
+
+fn password_of(bench: &Bench, user: &str) -> String {
+    bench
+        .double
+        .world(|world| world.user(user).password.clone())
+}
+
+fn asked_to_change(bench: &Bench) -> usize {
+    let path = format!("/executor/{FLOW}/");
+    bench
+        .requests()
+        .iter()
+        .filter(|r| r.contains(&path))
+        .count()
+}
+
+#[test]
+fn a_password_is_changed_in_the_session_of_a_login() {
+    pam_harness::require_isolation!();
+    let bench = bench();
+    let outcome = passwd(&bench)
+        .answer_secret_to("Current password: ", PASSWORD)
+        .answer_secret_to("New password: ", NEW)
+        .answer_secret_to("Retype new password: ", NEW)
+        .chauthtok()
+        .run();
+    expect(
+        &outcome,
+        "PAM_SUCCESS",
+        "flow=default-password-change stages=prompt",
+    );
+    assert_eq!(outcome.log().len(), 1, "{outcome}");
+    assert_eq!(password_of(&bench, "alice"), NEW);
+    assert_eq!(outcome.shown(), [""; 0]);
+    assert_eq!(outcome.host_differences(), [""; 0]);
+    assert_eq!(bench.double.active_sessions("alice"), 0);
+    assert_eq!(bench.requests().len(), 10, "{:#?}", bench.requests());
+    // authentik checks where an answer of a logged-in session comes from.
+    let requests = bench.double.requests();
+    let change = requests
+        .iter()
+        .find(|r| r.method == "POST" && r.path.contains(FLOW));
+    let change = change.expect("an answer");
+    assert!(change.header("x-authentik-csrf").is_some());
+    assert_eq!(
+        change.header("referer"),
+        Some(format!("{}/", bench.double.url()).as_str())
+    );
+    assert!(
+        change.query.contains("pam_service%3Dpasswd"),
+        "{}",
+        change.query
+    );
+    assert!(requests.iter().all(|r| r.header("authorization").is_none()));
+    // The old one is void.
+    assert_eq!(
+        bench.log_in("linux-login", "alice", &[PASSWORD]).code(),
+        "PAM_AUTH_ERR"
+    );
+    assert_eq!(
+        bench.log_in("linux-login", "alice", &[NEW]).code(),
+        "PAM_SUCCESS"
+    );
+}
+
+#[test]
+fn what_the_policy_says_is_shown_and_asked_again() {
+    pam_harness::require_isolation!();
+    let bench = bench();
+    let outcome = passwd(&bench)
+        .answer_secret(PASSWORD)
+        .answer_secret("short")
+        .answer_secret("short")
+        .answer_secret_to(
+            "Password needs to be 8 characters or longer.\nNew password: ",
+            "password123",
+        )
+        .answer_secret("password123")
+        .answer_secret_to("Password is too weak.", NEW)
+        .answer_secret(NEW)
+        .chauthtok()
+        .run();
+    expect(&outcome, "PAM_SUCCESS", "");
+    assert_eq!(password_of(&bench, "alice"), NEW);
+
+    // As often as codes may be wrong, and no more.
+    let bench = self::bench().section("[prompt]\nattempts = 2\n");
+    let outcome = passwd(&bench)
+        .answer_secret(PASSWORD)
+        .answer_secret("short")
+        .answer_secret("short")
+        .answer_secret("short")
+        .answer_secret("short")
+        .chauthtok()
+        .run();
+    expect(&outcome, "PAM_AUTHTOK_ERR", "refused the new password");
+    assert_eq!(
+        outcome.shown(),
+        ["Password needs to be 8 characters or longer."]
+    );
+    assert_eq!(password_of(&bench, "alice"), PASSWORD);
+    assert_eq!(bench.double.active_sessions("alice"), 0);
+}
+
+#[test]
+fn a_new_password_is_typed_twice_and_never_empty() {
+    pam_harness::require_isolation!();
+    let bench = bench();
+    let outcome = passwd(&bench)
+        .answer_secret(PASSWORD)
+        .answer_secret(NEW)
+        .answer_secret("battery-stapel-9")
+        .answer_secret_to("The two were not the same.\nNew password: ", NEW)
+        .answer_secret(NEW)
+        .chauthtok()
+        .run();
+    expect(&outcome, "PAM_SUCCESS", "");
+    assert!(!bench.was_sent("stapel"));
+
+    for (answers, code, part) in [
+        (
+            &["a", "b", "c", "d", "e", "f"] as &[&str],
+            "PAM_AUTHTOK_ERR",
+            "the same way twice",
+        ),
+        (&[""], "PAM_AUTHTOK_ERR", "was empty"),
+    ] {
+        let bench = self::bench();
+        let pam = passwd(&bench).answer_secret(PASSWORD);
+        let pam = answers
+            .iter()
+            .fold(pam, |pam, answer| pam.answer_secret(answer));
+        let outcome = pam.chauthtok().run();
+        expect(&outcome, code, part);
+        assert_eq!(password_of(&bench, "alice"), PASSWORD);
+        assert_eq!(asked_to_change(&bench), 1, "{:?}", bench.requests());
+        assert_eq!(bench.double.active_sessions("alice"), 0);
+    }
+}
+
+#[test]
+fn without_the_old_password_nothing_begins() {
+    pam_harness::require_isolation!();
+    for (answer, code, part) in [
+        ("wrong", "PAM_AUTHTOK_RECOVERY_ERR", "refused the password"),
+        ("", "PAM_AUTHTOK_RECOVERY_ERR", "was empty"),
+    ] {
+        let bench = bench();
+        let outcome = passwd(&bench).answer_secret(answer).chauthtok().run();
+        expect(&outcome, code, part);
+        assert_eq!(asked_to_change(&bench), 0);
+    }
+    let bench = bench().access("groups = [\"ops-child\"]");
+    let outcome = passwd(&bench).answer_secret(PASSWORD).chauthtok().run();
+    expect(&outcome, "PAM_PERM_DENIED", "in none of the groups");
+    assert_eq!(asked_to_change(&bench), 0);
+    assert_eq!(bench.double.active_sessions("alice"), 0);
+    let bench = self::bench();
+    let outcome = passwd(&bench).abort().chauthtok().run();
+    expect(&outcome, "PAM_CONV_ERR", "");
+}
+
+#[test]
+fn a_server_that_is_down_is_asked_again_later() {
+    pam_harness::require_isolation!();
+    let bench = bench().top("url = \"https://127.0.0.1:1\"");
+    expect(
+        &passwd(&bench).chauthtok().run(),
+        "PAM_TRY_AGAIN",
+        "no connection",
+    );
+    // Once something may have been changed, that is no answer any more.
+    for (when, answers) in [
+        (Match::get(FLOW), &[PASSWORD] as &[&str]),
+        (Match::post(FLOW), &[PASSWORD, NEW, NEW]),
+    ] {
+        let bench = self::bench();
+        bench
+            .double
+            .inject(Fault::on(when).answer(502, "text/html", ""));
+        let pam = answers
+            .iter()
+            .fold(passwd(&bench), |pam, answer| pam.answer_secret(answer));
+        let outcome = pam.chauthtok().run();
+        expect(&outcome, "PAM_AUTHTOK_ERR", "HTTP status 502");
+        assert_eq!(bench.double.active_sessions("alice"), 0);
+    }
+}
+
+#[test]
+fn who_is_left_alone_and_what_is_not_configured_is_ignored() {
+    pam_harness::require_isolation!();
+    // Only PAM_IGNORE jumps over the refusal.
+    let stack = "password [ignore=1 default=die] {module} {arguments}\npassword requisite pam_deny.so\npassword required pam_permit.so\n";
+    for (section, user, flags) in [
+        ("", "alice", 0),
+        (SECTION, "root", 0),
+        (SECTION, "daemon", 0),
+        (
+            "[password]\nflow = \"f\"\n[user]\nignore = [\"alice\"]\n",
+            "alice",
+            0,
+        ),
+        (
+            "[password]\nflow = \"f\"\n[user]\nallow = [\"bob\"]\n",
+            "alice",
+            0,
+        ),
+        // authentik's passwords do not expire where this module could see it.
+        (SECTION, "alice", PAM_CHANGE_EXPIRED_AUTHTOK),
+    ] {
+        let bench = Bench::new().section(section);
+        let pam = bench.pam_for("passwd", "linux-login").user(user);
+        let outcome = pam.stack(stack).flags(flags).chauthtok().run();
+        assert_eq!(outcome.code(), "PAM_SUCCESS", "{section} {user}: {outcome}");
+        assert_eq!(bench.requests(), [""; 0]);
+    }
+    let bench = bench();
+    for user in ["nobody-here", "al ice"] {
+        let pam = bench.pam_for("passwd", "linux-login").user(user);
+        assert_eq!(pam.chauthtok().run().code(), "PAM_USER_UNKNOWN", "{user}");
+    }
+    let bench = Bench::new().section("[password]\nfloww = \"x\"\n");
+    expect(
+        &passwd(&bench).chauthtok().run(),
+        "PAM_SERVICE_ERR",
+        "unknown key",
+    );
+}
+
+/// Root may set a local password without the old one, and is told that here it may not.
+#[test]
+fn root_needs_the_old_password_too_and_is_told_so() {
+    pam_harness::require_isolation!();
+    pam_harness::require_root!();
+    let bench = bench();
+    let outcome = bench
+        .pam_for("passwd", "linux-login")
+        .user("alice")
+        .answer_secret_to(
+            "Current password of alice (authentik asks root for it, too): ",
+            PASSWORD,
+        )
+        .answer_secret(NEW)
+        .answer_secret(NEW)
+        .chauthtok()
+        .run();
+    expect(&outcome, "PAM_SUCCESS", "user=alice");
+    assert_eq!(password_of(&bench, "alice"), NEW);
+}
+
+/// Two lines of the module, of which the first changes the password at another
+/// authentik: it leaves the old and the new password for the second.
+const BOTH: &str = "\
+password required {module} config={dir}/first.toml
+password required {module} {arguments}
+";
+
+#[test]
+fn the_stacks_new_password_is_used_as_the_arguments_say() {
+    pam_harness::require_isolation!();
+    for (arguments, first, typed, code, now) in [
+        ("use_authtok", NEW, None, "PAM_SUCCESS", NEW),
+        ("use_first_pass", NEW, None, "PAM_SUCCESS", NEW),
+        ("try_first_pass", NEW, None, "PAM_SUCCESS", NEW),
+        ("try_first_pass", "short", Some(NEW), "PAM_SUCCESS", NEW),
+        ("use_authtok", "short", None, "PAM_AUTHTOK_ERR", PASSWORD),
+        ("use_first_pass", "short", None, "PAM_AUTHTOK_ERR", PASSWORD),
+        ("", "of-the-first-1", Some(NEW), "PAM_SUCCESS", NEW),
+    ] {
+        let lenient = Bench::new()
+            .top("ca_file = \"{dir}/first.pem\"")
+            .section("[password]\nflow = \"change\"\n");
+        lenient.double.world(|world| {
+            let field = Field::new("password", "password", "Anything");
+            world.add_flow(Flow::new("change").bind(Prompt::new([field])));
+        });
+        let bench = bench().arguments(arguments);
+        let mut pam = passwd(&bench)
+            .stack(BOTH)
+            .file("first.toml", &lenient.configuration("linux-login"))
+            .file("first.pem", lenient.double.ca_pem())
+            .answer_secret(PASSWORD)
+            .answer_secret(first)
+            .answer_secret(first);
+        if let Some(typed) = typed {
+            pam = pam.answer_secret(typed).answer_secret(typed);
+        }
+        let outcome = pam.chauthtok().run();
+        assert_eq!(outcome.code(), code, "{arguments} {first}: {outcome}");
+        assert_eq!(password_of(&bench, "alice"), now, "{arguments} {first}");
+    }
+    let bench = bench().arguments("use_authtok");
+    let outcome = passwd(&bench).answer_secret(PASSWORD).chauthtok().run();
+    expect(
+        &outcome,
+        "PAM_AUTHTOK_ERR",
+        "no earlier module of the stack left a new password",
+    );
+}
+
+/// The second line finds the old password that the first has asked for.
+#[test]
+fn the_stacks_old_password_is_used_and_left() {
+    pam_harness::require_isolation!();
+    let stack = "password required {module} {arguments}\npassword optional {module} {arguments}\n";
+    let bench = bench();
+    let outcome = passwd(&bench)
+        .stack(stack)
+        .answer_secret(PASSWORD)
+        .answer_secret(NEW)
+        .answer_secret(NEW)
+        .chauthtok()
+        .run();
+    assert_eq!(outcome.code(), "PAM_SUCCESS", "{outcome}");
+    let passwords = |r: &authentik_double::SeenRequest| {
+        r.path.contains("linux-login") && String::from_utf8_lossy(&r.body).contains(PASSWORD)
+    };
+    let sent = bench
+        .double
+        .requests()
+        .iter()
+        .filter(|r| passwords(r))
+        .count();
+    assert_eq!(
+        sent, 2,
+        "each line has logged in, and the person was asked once"
+    );
+}
+
+#[test]
+fn a_second_factor_is_asked_for_once() {
+    pam_harness::require_isolation!();
+    let bench = bench();
+    let code = bench.double.totp_unused("bob");
+    let outcome = bench
+        .pam_for("passwd", "linux-mfa")
+        .user("bob")
+        .answer_secret(PASSWORD)
+        .answer_secret(&code)
+        .answer_secret(NEW)
+        .answer_secret(NEW)
+        .chauthtok()
+        .run();
+    expect(&outcome, "PAM_SUCCESS", "user=bob");
+    assert_eq!(password_of(&bench, "bob"), NEW);
+}
+
+#[test]
+fn a_flow_that_asks_for_no_new_password_has_changed_none() {
+    pam_harness::require_isolation!();
+    let fields = || [Field::new("password", "password", "One field alone")];
+    for (flow, typed, code, part) in [
+        (
+            Flow::new("change"),
+            false,
+            "PAM_AUTHTOK_ERR",
+            "without asking for a new password",
+        ),
+        (
+            Flow::new("change").dummy("x"),
+            false,
+            "PAM_AUTHTOK_ERR",
+            "without asking",
+        ),
+        (
+            Flow::new("change").deny("Not now."),
+            false,
+            "PAM_PERM_DENIED",
+            "Not now.",
+        ),
+        (
+            Flow::new("other"),
+            false,
+            "PAM_SERVICE_ERR",
+            "no flow with the slug",
+        ),
+        (
+            Flow::new("change").bind(Prompt::new(fields())),
+            true,
+            "PAM_SUCCESS",
+            "",
+        ),
+    ] {
+        let bench = Bench::new().section("[password]\nflow = \"change\"\n");
+        bench.double.world(|world| world.add_flow(flow));
+        let pam = passwd(&bench).answer_secret(PASSWORD);
+        let pam = match typed {
+            true => pam.answer_secret(NEW).answer_secret(NEW),
+            false => pam,
+        };
+        expect(&pam.chauthtok().run(), code, part);
+        assert_eq!(bench.double.active_sessions("alice"), 0);
+    }
+}
