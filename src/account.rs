@@ -22,9 +22,10 @@ use crate::json::Object;
 use crate::login;
 use crate::occasion::percent_encoded;
 use crate::pam::{self as pam_handle, Transaction, UserName};
+use crate::refusal;
 use crate::standing::{self, Standing};
 use crate::text;
-use crate::words::{self, Words};
+use crate::words::Words;
 
 /// How many groups are asked for by their UUID: more than any organisation has
 /// above one person, and an end to groups that are above themselves.
@@ -66,7 +67,7 @@ pub fn manage(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResu
                 error,
                 LoginError::UnknownAccount | LoginError::ImpossibleName(_)
             );
-            if let Some(text) = words::refusal(&error, words).filter(|_| !nameless) {
+            if let Some(text) = refusal::words_of(&error, words).filter(|_| !nameless) {
                 transaction.tell_error(&text);
             }
             let severity = login::loudness(&error);

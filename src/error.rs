@@ -2,7 +2,7 @@
 //!
 //! One enum for the whole way of a login; [`crate::pam::codes`] holds the one
 //! table from it to the result codes of PAM. [`std::fmt::Display`] is for the
-//! administrator who reads the log; [`crate::words::refusal`] is for the person at
+//! administrator who reads the log; [`crate::refusal`] is for the person at
 //! the prompt. Neither ever holds a secret: no variant can carry one.
 
 use crate::config::ConfigError;

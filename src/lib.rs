@@ -36,6 +36,7 @@ pub mod occasion;
 )]
 pub mod pam;
 pub mod password;
+pub mod refusal;
 pub mod secret;
 pub mod session;
 pub mod stages;

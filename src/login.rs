@@ -17,10 +17,11 @@ use crate::http::HttpsTransport;
 use crate::identity;
 use crate::occasion::Occasion;
 use crate::pam::{self as pam_handle, Transaction, UserName};
+use crate::refusal;
 use crate::session;
 use crate::stages::Stages;
 use crate::standing::{self, Standing};
-use crate::words::{self, Words};
+use crate::words::Words;
 
 /// What libpam waits after a failure where the configuration could not be read.
 const DEFAULT_FAIL_DELAY: Duration = Duration::from_secs(2);
@@ -64,7 +65,7 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
             if !matches!(error, LoginError::Skipped(_)) {
                 transaction.fail_delay(fail_delay);
             }
-            if let Some(text) = words::refusal(&error, words) {
+            if let Some(text) = refusal::words_of(&error, words) {
                 transaction.tell_error(&text);
             }
             code

@@ -21,11 +21,12 @@ use crate::http::HttpsTransport;
 use crate::json::Object;
 use crate::login;
 use crate::pam::{self as pam_handle, Phase, Transaction, UserName};
+use crate::refusal;
 use crate::secret::Secret;
 use crate::session;
 use crate::stages::Stages;
 use crate::standing::{self, Standing};
-use crate::words::{self, Words, fill};
+use crate::words::{Words, fill};
 
 const PROMPT: &str = "ak-stage-prompt";
 const WHAT: &str = "new password";
@@ -62,7 +63,7 @@ pub fn change(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResu
             error,
             LoginError::UnknownAccount | LoginError::ImpossibleName(_)
         );
-        if let Some(text) = words::refusal(error, words).filter(|_| !nameless) {
+        if let Some(text) = refusal::words_of(error, words).filter(|_| !nameless) {
             transaction.tell_error(&text);
         }
     }

@@ -2,13 +2,13 @@
 //! again would not change, the mark of a login, and the session in which a
 //! password is to be changed.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use super::transaction::Transaction;
 use crate::access::Verified;
 use crate::error::LoginError;
-use crate::http::Session;
 
 /// Under which name something is kept on the handle. It carries an address of
 /// this very library: another build of the module in the same stack could keep
@@ -50,8 +50,8 @@ struct Mark {
 
 /// A session that the first call of a change of password has proved.
 struct KeptSession {
-    /// Taken by the second call.
-    session: RefCell<Option<Session>>,
+    /// Taken by the second call. What a session is, is not for this folder to know.
+    session: RefCell<Option<Box<dyn Any>>>,
 }
 
 impl Transaction<'_> {
@@ -118,21 +118,22 @@ impl Transaction<'_> {
     /// Keeps the session in which `subject` was proved for the second call of
     /// `pam_chauthtok`. It is wiped with the handle, and then ends at the server
     /// when its time is over: what libpam calls at the end must ask nobody.
-    pub fn keep_session(&mut self, subject: &str, session: Session) {
+    pub fn keep_session(&mut self, subject: &str, session: impl Any) {
         let kept = KeptSession {
-            session: RefCell::new(Some(session)),
+            session: RefCell::new(Some(Box::new(session))),
         };
         // Without memory for it the second call says that there is none.
         let _ = self.handle.set_data(&session_name(subject), Box::new(kept));
     }
 
-    /// Takes the session that was kept for `subject`.
+    /// Takes the session that was kept for `subject`, where it is of this type.
     #[must_use]
-    pub fn take_session(&mut self, subject: &str) -> Option<Session> {
+    pub fn take_session<S: Any>(&mut self, subject: &str) -> Option<S> {
         let name = session_name(subject);
         // SAFETY: only keep_session of this very library stores under such a
         // name, and it stores a KeptSession.
         let kept = unsafe { self.handle.get_data::<KeptSession>(&name) }.ok()?;
-        kept.session.try_borrow_mut().ok()?.take()
+        let session = kept.session.try_borrow_mut().ok()?.take()?;
+        session.downcast::<S>().ok().map(|session| *session)
     }
 }

@@ -3,10 +3,6 @@
 //! A language is a file beside this one, compiled in: what people read depends
 //! on no variable and no file of the host at the time of a login.
 
-mod refusal;
-
-pub use refusal::refusal;
-
 include!(concat!(env!("OUT_DIR"), "/words.rs"));
 
 impl Words {

@@ -1,13 +1,13 @@
 //! What a person reads when a login fails: short, and what to do next.
 
-use super::{Words, fill};
 use crate::error::{LoginError, Obstacle, ServerFault};
+use crate::words::{Words, fill};
 
 /// What the person should read, if anything.
 ///
 /// A wrong password gets one sentence, whoever it is for; a skip says nothing.
 #[must_use]
-pub fn refusal(error: &LoginError, words: &Words) -> Option<String> {
+pub fn words_of(error: &LoginError, words: &Words) -> Option<String> {
     let text = match error {
         LoginError::Conversation | LoginError::Skipped(_) | LoginError::LookupSkipped(_) => {
             return None;
