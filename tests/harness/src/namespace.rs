@@ -49,7 +49,7 @@ fn new_namespace() -> Result<(), String> {
     write("/proc/self/gid_map", &format!("{gid} {gid} 1"))
 }
 
-fn private_mounts() -> Result<(), String> {
+pub(crate) fn private_mounts() -> Result<(), String> {
     mount(
         None::<&Path>,
         "/",
@@ -64,7 +64,7 @@ fn write(path: &str, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|e| format!("{path} cannot be written: {e}"))
 }
 
-fn bind(source: &Path, target: &Path) -> Result<(), String> {
+pub(crate) fn bind(source: &Path, target: &Path) -> Result<(), String> {
     mount(
         Some(source),
         target,
@@ -94,7 +94,7 @@ fn hide_directory(directory: &Path, scratch: &Path) -> Result<(), String> {
 
 /// A `/dev` of our own: nodes bound from the machine's, and the given
 /// `/dev/log` or none.
-fn private_dev(plan: &IsolationPlan) -> Result<(), String> {
+pub(crate) fn private_dev(plan: &IsolationPlan) -> Result<(), String> {
     let dev = plan.scratch.join("dev");
     make(fs::create_dir_all(&dev), &dev)?;
     mount(
@@ -138,7 +138,7 @@ fn private_dev(plan: &IsolationPlan) -> Result<(), String> {
     bind(&dev, Path::new("/dev"))
 }
 
-fn make<T>(result: io::Result<T>, path: &Path) -> Result<(), String> {
+pub(crate) fn make<T>(result: io::Result<T>, path: &Path) -> Result<(), String> {
     result
         .map(drop)
         .map_err(|e| format!("{} cannot be made: {e}", path.display()))

@@ -4,10 +4,10 @@ use std::fmt;
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A line that reached `/dev/log`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,9 @@ impl fmt::Display for LogLine {
 const PRIORITIES: [&str; 8] = [
     "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
 ];
+
+/// How a line begins by which the reader is asked how far it is.
+const MARK: &str = "mark-of-the-harness ";
 
 const FACILITIES: [&str; 24] = [
     "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv",
@@ -88,7 +91,8 @@ impl LogLine {
 /// A socket at a path, and the thread that reads it.
 pub(crate) struct LogSocket {
     stop: Arc<AtomicBool>,
-    reader: Option<JoinHandle<Vec<LogLine>>>,
+    lines: Arc<Mutex<Vec<LogLine>>>,
+    reader: Option<JoinHandle<()>>,
     /// The socket that nobody reads, when there is no reader.
     _stuck: Option<UnixDatagram>,
 }
@@ -101,9 +105,12 @@ impl LogSocket {
         socket.set_read_timeout(Some(Duration::from_millis(20)))?;
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
-        let reader = std::thread::spawn(move || read_until_told(&socket, &told));
+        let lines = Arc::default();
+        let read = Arc::clone(&lines);
+        let reader = std::thread::spawn(move || read_until_told(&socket, &told, &read));
         Ok(LogSocket {
             stop,
+            lines,
             reader: Some(reader),
             _stuck: None,
         })
@@ -127,6 +134,7 @@ impl LogSocket {
         }
         Ok(LogSocket {
             stop: Arc::default(),
+            lines: Arc::default(),
             reader: None,
             _stuck: Some(socket),
         })
@@ -135,10 +143,32 @@ impl LogSocket {
     /// The lines so far. Datagrams sent before this call are all there.
     pub(crate) fn finish(mut self) -> Vec<LogLine> {
         self.stop.store(true, Ordering::SeqCst);
-        self.reader
-            .take()
-            .and_then(|reader| reader.join().ok())
-            .unwrap_or_default()
+        // A reader that died has left what it had read.
+        let _ = self.reader.take().map(JoinHandle::join);
+        std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The lines so far, all of those that were sent before this call, while
+    /// the socket goes on reading. `path` is where it is.
+    pub(crate) fn so_far(&self, path: &Path) -> io::Result<Vec<LogLine>> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        // A line of our own comes behind all that was sent before.
+        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+        let mark = format!("{MARK}{number}").into_bytes();
+        UnixDatagram::unbound()?.send_to(&mark, path)?;
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            if lines.iter().any(|line| line.raw == mark) {
+                let marks = |line: &&LogLine| !line.raw.starts_with(MARK.as_bytes());
+                return Ok(lines.iter().filter(marks).cloned().collect());
+            }
+            drop(lines);
+            if Instant::now() > deadline {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
@@ -154,20 +184,22 @@ fn open_to_all(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))
 }
 
-fn read_until_told(socket: &UnixDatagram, stop: &AtomicBool) -> Vec<LogLine> {
-    let mut lines = Vec::new();
+fn read_until_told(socket: &UnixDatagram, stop: &AtomicBool, lines: &Mutex<Vec<LogLine>>) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         // Asked before the read: what was sent before the request is read by
         // the time the queue is found empty.
         let last = stop.load(Ordering::SeqCst);
         if last && socket.set_nonblocking(true).is_err() {
-            return lines;
+            return;
         }
         match socket.recv(&mut buffer) {
-            Ok(length) => lines.push(LogLine::parse(&buffer[..length])),
+            Ok(length) => lines
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(LogLine::parse(&buffer[..length])),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) if last => return lines,
+            Err(_) if last => return,
             Err(_) => {}
         }
     }

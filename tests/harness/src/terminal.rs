@@ -30,13 +30,14 @@ impl<F: FnMut()> Terminal<F> {
 
     fn ask(&mut self, prompt: &Message) -> io::Result<Option<Vec<u8>>> {
         (self.before_prompt)();
-        let mut output = io::stdout();
-        output.write_all(&prompt.text)?;
-        output.flush()?;
+        // Before the prompt: what is typed at once is then neither shown nor lost.
         let hidden = match prompt.style {
             Style::EchoOff => HiddenInput::begin(&self.input),
             _ => None,
         };
+        let mut output = io::stdout();
+        output.write_all(&prompt.text)?;
+        output.flush()?;
         let answer = read_line(&self.input);
         let echoes_the_end = self.input.is_terminal() && hidden.is_none();
         drop(hidden);

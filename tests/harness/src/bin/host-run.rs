@@ -1,0 +1,30 @@
+//! The inside of a [`pam_harness::host::RealHost`]: its first process, and the
+//! way in for every program that a test runs on it.
+//!
+//! `host-run host PLAN` makes the namespaces; `host-run enter PID JOB` does a
+//! job in those of the process PID; `host-run first PLAN` and `host-run job JOB`
+//! are how it calls itself inside. `host-run login-as SERVICE USER` is an
+//! application of PAM like a screen locker.
+
+use pam_harness::host::inside;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words[..] {
+        ["host", plan] => inside::make_host(plan),
+        ["first", plan] => inside::first_process(plan),
+        ["enter", pid, job] => inside::enter(pid, job),
+        ["job", job] => inside::do_job(job),
+        ["login-as", service, user] => inside::login_as(service, user),
+        _ => Err(format!("host-run does not know {words:?}")),
+    };
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(why) => {
+            eprintln!("host-run: {why}");
+            ExitCode::from(125)
+        }
+    }
+}

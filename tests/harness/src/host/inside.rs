@@ -1,0 +1,221 @@
+//! What happens inside a host: its first process, and the jobs that enter it.
+
+use super::mounts;
+use crate::codes::Call;
+use crate::terminal;
+use crate::transaction::Transaction;
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::wait::waitpid;
+use nix::unistd::{Gid, Uid, setgid, setgroups, setsid, setuid};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// What a host is made of, beside the files that are written into it later.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// An empty directory outside of the host.
+    pub scratch: PathBuf,
+    /// The socket behind the host's `/dev/log`.
+    pub dev_log: PathBuf,
+    /// Where the system's PAM modules are.
+    pub modules: PathBuf,
+}
+
+/// What is to be done inside.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Job {
+    /// Runs a program.
+    Run {
+        /// The terminal that it gets for its own, by path.
+        terminal: Option<PathBuf>,
+        /// Who runs it: user, group.
+        user: (u32, u32),
+        /// Its environment, and no more.
+        environment: Vec<(String, String)>,
+        /// Its name and its arguments.
+        command: Vec<String>,
+    },
+    /// Writes standard input to a file, whose directories are made.
+    Put {
+        /// Which file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// To whom it belongs.
+        owner: u32,
+    },
+}
+
+/// Where this program is inside.
+pub(crate) const PROGRAM: &str = "/run/host-run";
+
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|e| format!("this is no plan or job: {e}"))
+}
+
+fn failed<E: std::fmt::Display>(what: impl std::fmt::Display) -> impl FnOnce(E) -> String {
+    move |e| format!("{what}: {e}")
+}
+
+/// Makes the namespaces and the first process in them; tells its process ID on
+/// standard output, waits for it.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn make_host(plan: &str) -> Result<u8, String> {
+    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWPID)
+        .map_err(failed("the kernel refuses private namespaces"))?;
+    let me = std::env::current_exe().map_err(failed("my own path"))?;
+    let mut first = Command::new(me)
+        .args(["first", plan])
+        .spawn()
+        .map_err(failed("the first process"))?;
+    println!("{}", first.id());
+    exit_status(&mut first)
+}
+
+/// The first process: arranges the mounts, says `ready`, then takes care of
+/// orphans until standard input ends. With it ends all that runs inside.
+///
+/// # Errors
+///
+/// Which mount was refused.
+pub fn first_process(plan: &str) -> Result<u8, String> {
+    let plan: Plan = parse(plan)?;
+    let me = std::env::current_exe().map_err(failed("my own path"))?;
+    mounts::arrange(&plan, &me)?;
+    nix::unistd::sethostname("host").map_err(failed("the host's name"))?;
+    println!("ready");
+    std::thread::spawn(|| {
+        // The test has ended, in whatever way.
+        let _ = io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(0);
+    });
+    loop {
+        if waitpid(None, None).is_err() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Does a job in the namespaces of the process with this ID, and ends as it does.
+///
+/// # Errors
+///
+/// When they cannot be entered.
+pub fn enter(pid: &str, job: &str) -> Result<u8, String> {
+    let open = |kind: &str| {
+        let path = format!("/proc/{pid}/ns/{kind}");
+        File::open(&path).map_err(failed(path))
+    };
+    // All opened first: inside, the numbers of processes are others.
+    let namespaces = [
+        (open("uts")?, CloneFlags::CLONE_NEWUTS),
+        (open("pid")?, CloneFlags::CLONE_NEWPID),
+        (open("mnt")?, CloneFlags::CLONE_NEWNS),
+    ];
+    for (namespace, kind) in &namespaces {
+        setns(namespace, *kind).map_err(failed("the namespaces cannot be entered"))?;
+    }
+    // Only a child is in the namespace of processes.
+    let mut child = Command::new(PROGRAM)
+        .args(["job", job])
+        .spawn()
+        .map_err(failed(PROGRAM))?;
+    exit_status(&mut child)
+}
+
+/// The exit status as a shell tells it.
+fn exit_status(child: &mut std::process::Child) -> Result<u8, String> {
+    let status = child.wait().map_err(failed("waiting for a process"))?;
+    let number = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(125);
+    Ok(u8::try_from(number).unwrap_or(125))
+}
+
+/// Does a job, inside already.
+///
+/// # Errors
+///
+/// What could not be done.
+pub fn do_job(job: &str) -> Result<u8, String> {
+    match parse(job)? {
+        Job::Run {
+            terminal,
+            user: (uid, gid),
+            environment,
+            command,
+        } => {
+            setsid().map_err(failed("a session of its own"))?;
+            if let Some(path) = terminal {
+                // To a session's first process without a terminal the first one
+                // that it opens becomes its own.
+                let _kept_by_the_session = File::options()
+                    .read(true)
+                    .write(true)
+                    .open(&path)
+                    .map_err(failed(path.display()))?;
+            }
+            if uid != 0 {
+                setgroups(&[]).map_err(failed("its groups"))?;
+                setgid(Gid::from_raw(gid)).map_err(failed("its group"))?;
+                setuid(Uid::from_raw(uid)).map_err(failed("its user"))?;
+            }
+            let (program, arguments) = command.split_first().ok_or("no command")?;
+            let error = Command::new(program)
+                .args(arguments)
+                .env_clear()
+                .envs(environment)
+                .current_dir("/")
+                .exec();
+            Err(format!("{program}: {error}"))
+        }
+        Job::Put { path, mode, owner } => put(&path, mode, owner).map(|()| 0),
+    }
+}
+
+fn put(path: &Path, mode: u32, owner: u32) -> Result<(), String> {
+    let mut text = Vec::new();
+    io::stdin()
+        .read_to_end(&mut text)
+        .map_err(failed("standard input"))?;
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    if !directory.is_dir() {
+        fs::create_dir_all(directory).map_err(failed(directory.display()))?;
+        chown(directory, Some(owner), Some(owner)).map_err(failed(directory.display()))?;
+    }
+    fs::write(path, text)
+        .and_then(|()| fs::set_permissions(path, Permissions::from_mode(mode)))
+        .and_then(|()| chown(path, Some(owner), Some(owner)))
+        .map_err(failed(path.display()))
+}
+
+/// An application without any right of its own, like a screen locker: asks for
+/// the secrets of `user` at standard input, and tells the code.
+///
+/// # Errors
+///
+/// When there is no transaction.
+pub fn login_as(service: &str, user: &str) -> Result<u8, String> {
+    let conversation = terminal::Terminal::new(|| {});
+    let mut pam = Transaction::start(service, Some(user), Path::new("/etc/pam.d"), conversation)
+        .map_err(|code| format!("pam_start: {code}"))?;
+    let mut code = pam.call(Call::Authenticate, 0);
+    if code == "PAM_SUCCESS" {
+        code = pam.call(Call::AcctMgmt, 0);
+    }
+    let unlocked = code == "PAM_SUCCESS";
+    let word = if unlocked { "unlocked" } else { "still locked" };
+    writeln!(io::stdout(), "{word}: {code}").map_err(failed("standard output"))?;
+    pam.end();
+    Ok(u8::from(!unlocked))
+}

@@ -1,0 +1,314 @@
+//! A host of its own: the machine's real sshd, sudo, su and login, with stacks,
+//! accounts and a log that are the test's, in namespaces that take all of it
+//! away at the end.
+//!
+//! ```no_run
+//! use authentik_double::Double;
+//! use pam_harness::host::RealHost;
+//!
+//! # fn test() {
+//! pam_harness::require_real_host!("/usr/sbin/sshd", "ssh");
+//! let double = Double::start();
+//! let host = RealHost::new(&double).start();
+//! let mut ssh = host.ssh("alice").run(&["id", "-un"]);
+//! ssh.answer("Password:", "correct-horse");
+//! let ended = ssh.finish();
+//! assert_eq!(ended.status, 0);
+//! assert!(ended.transcript.ends_with("alice\n"));
+//! assert_eq!(host.log().len(), 1);
+//! # }
+//! ```
+//!
+//! Inside, the machine's files are there to be read; `/etc` and the directory of
+//! the PAM modules have a layer of their own above them, and `/run`, `/tmp`,
+//! `/home`, `/root` and the logs are empty. The network is the machine's: the
+//! stand-in for authentik is reached by `localhost`, and sshd listens there.
+
+mod builder;
+pub mod inside;
+mod mounts;
+mod programs;
+mod ssh;
+pub mod stacks;
+mod terminal;
+
+pub use builder::{RealHostBuilder, configuration};
+pub use programs::available;
+pub use ssh::Ssh;
+pub use terminal::{Ended, Terminal};
+
+use crate::accounts::Account;
+use crate::syslog::{LogLine, LogSocket};
+use authentik_double::Double;
+use inside::Job;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
+use tempfile::TempDir;
+
+/// A host that runs. When it is dropped, its processes are killed, and all that
+/// was written in it is gone.
+pub struct RealHost {
+    /// Ends the host when its standard input is closed.
+    root: Child,
+    program: PathBuf,
+    pid: u32,
+    accounts: Vec<Account>,
+    log: LogSocket,
+    /// How many lines of the log were taken.
+    taken: Mutex<usize>,
+    sshd: Mutex<Option<ssh::Daemon>>,
+    directory: TempDir,
+}
+
+impl RealHost {
+    /// A host that logs people in by this server, with the stacks of
+    /// `conf/pam.d`.
+    pub fn new(double: &Double) -> RealHostBuilder {
+        RealHostBuilder::new(double)
+    }
+
+    // Programs.
+
+    /// The ssh client, as a person who wants to log in as `user` runs it. The
+    /// first one starts sshd.
+    pub fn ssh(&self, user: &str) -> Ssh<'_> {
+        Ssh::new(self, user)
+    }
+
+    /// sudo in a terminal, run by `user`.
+    #[track_caller]
+    pub fn sudo(&self, user: &str, arguments: &[&str]) -> Terminal {
+        self.terminal(user, &[&["sudo"], arguments].concat())
+    }
+
+    /// su in a terminal, run by `user`.
+    #[track_caller]
+    pub fn su(&self, user: &str, arguments: &[&str]) -> Terminal {
+        self.terminal(user, &[&["su"], arguments].concat())
+    }
+
+    /// login at a terminal, as getty starts it.
+    #[track_caller]
+    pub fn login(&self) -> Terminal {
+        self.terminal("root", &["login"])
+    }
+
+    /// A screen locker: an application without rights of its own that asks for
+    /// the secrets of the person who runs it, by the service `locker`.
+    #[track_caller]
+    pub fn locker(&self, user: &str) -> Terminal {
+        self.terminal(user, &[inside::PROGRAM, "login-as", "locker", user])
+    }
+
+    /// A program in a terminal, run by `user`, with nothing of theirs but an
+    /// environment as a login gives it.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[track_caller]
+    pub fn terminal(&self, user: &str, command: &[&str]) -> Terminal {
+        let started = Terminal::start(|path| self.enter(&self.job(user, Some(path), command)));
+        started.unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}"))
+    }
+
+    /// Runs a program without a terminal until it ends.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[track_caller]
+    pub fn output(&self, user: &str, command: &[&str]) -> Output {
+        let result = self
+            .enter(&self.job(user, None, command))
+            .stdin(Stdio::null())
+            .output();
+        result.unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}"))
+    }
+
+    // Files.
+
+    /// Writes a file of root's with mode 0644, in the host alone.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be written.
+    #[track_caller]
+    pub fn write(&self, path: &str, text: &str) {
+        self.put(path, text.as_bytes(), 0o644, 0);
+    }
+
+    /// Writes a file with these permission bits for the user with this ID.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be written.
+    #[track_caller]
+    pub fn put(&self, path: &str, text: &[u8], mode: u32, owner: u32) {
+        if let Err(why) = self.try_put(path, text, mode, owner) {
+            panic!("{path} cannot be written: {why}");
+        }
+    }
+
+    /// What a file of the host holds; nothing when it is not there.
+    #[track_caller]
+    pub fn read(&self, path: &str) -> Option<String> {
+        let output = self.output("root", &["cat", path]);
+        let text = || String::from_utf8_lossy(&output.stdout).into_owned();
+        output.status.success().then(text)
+    }
+
+    /// Removes a file.
+    #[track_caller]
+    pub fn remove(&self, path: &str) {
+        let output = self.output("root", &["rm", "-r", path]);
+        assert!(output.status.success(), "{path} cannot be removed");
+    }
+
+    /// Replaces the stack of a service by one of `conf/pam.d`, or by a text.
+    #[track_caller]
+    pub fn stack(&self, service: &str, text: &str) {
+        self.write(&format!("/etc/pam.d/{service}"), text);
+    }
+
+    /// Replaces the module's configuration; the next login reads it.
+    #[track_caller]
+    pub fn config(&self, text: &str) {
+        self.write(CONFIG, text);
+    }
+
+    // The log.
+
+    /// What reached the host's `/dev/log` so far.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be read.
+    #[track_caller]
+    pub fn log(&self) -> Vec<LogLine> {
+        match self.log.so_far(&self.directory.path().join("log")) {
+            Ok(lines) => lines,
+            Err(e) => panic!("the log cannot be read: {e}"),
+        }
+    }
+
+    /// The lines that came since the last time that this was asked.
+    #[track_caller]
+    pub fn new_log(&self) -> Vec<LogLine> {
+        let lines = self.log();
+        let mut taken = self.taken.lock().unwrap_or_else(|e| e.into_inner());
+        let new = lines.get(*taken..).unwrap_or_default().to_vec();
+        *taken = lines.len();
+        new
+    }
+
+    /// The module's own lines among those of [`new_log`](RealHost::new_log).
+    #[track_caller]
+    pub fn new_lines(&self) -> Vec<String> {
+        let lines = self.new_log().into_iter();
+        lines
+            .filter(|line| line.text.contains("pam_authentik_flow("))
+            .map(|line| line.text)
+            .collect()
+    }
+
+    /// The processes that run in the host, by name, the first one left out.
+    pub fn processes(&self) -> Vec<String> {
+        let script = "for p in /proc/[0-9]*; do [ $p = /proc/1 ] || [ $p = /proc/$$ ] || cat $p/comm; done 2>/dev/null";
+        let output = self.output("root", &["sh", "-c", script]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let names = text.lines().filter(|name| *name != "cat");
+        names.map(str::to_owned).collect()
+    }
+
+    /// The user ID of an account.
+    ///
+    /// # Panics
+    ///
+    /// When the host has none of this name.
+    #[track_caller]
+    pub fn uid(&self, user: &str) -> u32 {
+        match self.accounts.iter().find(|account| account.name == user) {
+            Some(account) => account.uid,
+            None => panic!("this host has no account {user}"),
+        }
+    }
+
+    fn job(&self, user: &str, terminal: Option<PathBuf>, command: &[&str]) -> Job {
+        let uid = self.uid(user);
+        let home = if uid == 0 {
+            String::from("/root")
+        } else {
+            format!("/home/{user}")
+        };
+        let variables = [
+            ("HOME", home.as_str()),
+            ("USER", user),
+            ("LOGNAME", user),
+            ("SHELL", "/bin/sh"),
+            ("TERM", "vt100"),
+            (
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            ),
+        ];
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Job::Run {
+            terminal,
+            user: (uid, uid),
+            environment: variables.iter().map(owned).collect(),
+            command: command.iter().map(|word| (*word).to_owned()).collect(),
+        }
+    }
+
+    /// The command that does a job inside.
+    fn enter(&self, job: &Job) -> Command {
+        // A job is made of strings and numbers: it has a text.
+        let job = serde_json::to_string(job).unwrap_or_default();
+        let mut command = Command::new(&self.program);
+        command
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .args(["enter", &self.pid.to_string(), &job]);
+        command
+    }
+
+    fn try_put(&self, path: &str, text: &[u8], mode: u32, owner: u32) -> Result<(), String> {
+        let job = Job::Put {
+            path: Path::new(path).to_owned(),
+            mode,
+            owner,
+        };
+        let mut child = self
+            .enter(&job)
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|e| e.to_string())?;
+        if let Some(mut input) = child.stdin.take() {
+            // Who cannot read it says why by itself.
+            let _ = input.write_all(text);
+        }
+        let output = child.wait_with_output().map_err(|e| e.to_string())?;
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
+    }
+}
+
+impl Drop for RealHost {
+    fn drop(&mut self) {
+        drop(self.root.stdin.take());
+        // Its first process ends, and the kernel ends all others with it.
+        let _ = self.root.wait();
+    }
+}
+
+/// Where the module looks for its configuration.
+pub(crate) const CONFIG: &str = "/etc/security/pam_authentik_flow.toml";
+/// The certificate of the stand-in's authority.
+pub(crate) const CA: &str = "/etc/security/authentik-ca.pem";

@@ -1,0 +1,61 @@
+//! What of the machine a host needs, and whether it is here.
+
+use super::RealHost;
+use authentik_double::Double;
+use nix::unistd::Uid;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// Whether hosts can be had here, with these programs in them; if not, why.
+///
+/// # Errors
+///
+/// The reason, for [`skip!`](crate::skip!).
+pub fn available(programs: &[&str]) -> Result<(), String> {
+    if !Uid::effective().is_root() {
+        return Err(String::from("only root can do this"));
+    }
+    if let Some(missing) = programs.iter().find(|name| find_program(name).is_none()) {
+        return Err(format!("{missing} is not installed"));
+    }
+    // Tried once, for real.
+    static PROBE: OnceLock<Result<(), String>> = OnceLock::new();
+    let probe = || RealHost::new(&Double::start()).try_start().map(drop);
+    PROBE.get_or_init(probe).clone()
+}
+
+/// Where a program is.
+pub(super) fn find_program(name: &str) -> Option<PathBuf> {
+    ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+        .iter()
+        .map(|directory| Path::new(directory).join(name))
+        .find(|path| path.is_file())
+}
+
+/// Where the system keeps its PAM modules.
+pub(super) fn module_directory() -> Result<PathBuf, String> {
+    let mut candidates: Vec<PathBuf> = ["/usr/lib64", "/lib64", "/usr/lib", "/lib"]
+        .iter()
+        .map(PathBuf::from)
+        .collect();
+    for parent in ["/usr/lib", "/lib"] {
+        let entries = Path::new(parent).read_dir().into_iter().flatten().flatten();
+        candidates.extend(entries.map(|entry| entry.path()));
+    }
+    candidates
+        .into_iter()
+        .map(|directory| directory.join("security"))
+        .find(|directory| directory.join("pam_unix.so").is_file())
+        .and_then(|directory| directory.canonicalize().ok())
+        .ok_or_else(|| String::from("pam_unix.so is in none of the usual directories"))
+}
+
+/// Skips the test where a [`RealHost`] with these programs is not to be had.
+#[macro_export]
+macro_rules! require_real_host {
+    ($($program:expr),* $(,)?) => {
+        if let ::std::result::Result::Err(reason) = $crate::host::available(&[$($program),*]) {
+            $crate::skip!("{reason}");
+        }
+    };
+}
