@@ -11,7 +11,7 @@ use crate::config::{Config, UserRules};
 use crate::conversation::Conversation;
 use crate::deadline::Deadline;
 use crate::error::LoginError;
-use crate::flow;
+use crate::flow::{self, Transport};
 use crate::host::{self, Lookup};
 use crate::http::HttpsTransport;
 use crate::identity;
@@ -143,10 +143,26 @@ pub fn run(
 ) -> Result<Verified, LoginError> {
     let trace = audit.trace(config.debug);
     let mut transport = HttpsTransport::new(config, service, &host::host_name(), deadline, trace)?;
+    run_over(&mut transport, conversation, config, user, deadline, audit)
+}
+
+/// As [`run`], over any transport: recorded answers of a real server go this
+/// very way, too.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_over(
+    transport: &mut dyn Transport,
+    conversation: &mut dyn Conversation,
+    config: &Config,
+    user: &str,
+    deadline: Deadline,
+    audit: &mut Audit,
+) -> Result<Verified, LoginError> {
     let name = name_in_authentik(user, &config.user)?;
     let mut stages = Stages::new(conversation, config, &name, deadline);
-    let end = flow::run(&mut transport, &config.flow, &mut stages, audit)?;
-    let identity = identity::confirm(&mut transport, &end, &name, &config.user.types)?;
+    let end = flow::run(transport, &config.flow, &mut stages, audit)?;
+    let identity = identity::confirm(transport, &end, &name, &config.user.types)?;
     access::permit(&identity, &config.access)
 }
 
