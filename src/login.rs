@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::conversation::Conversation;
 use crate::deadline::Deadline;
 use crate::error::LoginError;
-use crate::flow;
+use crate::flow::{self, Transport};
 use crate::host;
 use crate::http::HttpsTransport;
 use crate::identity;
@@ -21,7 +21,7 @@ use crate::refusal;
 use crate::session;
 use crate::stages::Stages;
 use crate::standing::{self, Standing};
-use crate::words::Words;
+use crate::words::{Words, fill};
 
 /// What libpam waits after a failure where the configuration could not be read.
 const DEFAULT_FAIL_DELAY: Duration = Duration::from_secs(2);
@@ -198,7 +198,7 @@ pub fn run(
 /// # Errors
 /// Whatever keeps it from being proved.
 pub fn prove(
-    transport: &mut HttpsTransport,
+    transport: &mut dyn Transport,
     conversation: &mut dyn Conversation,
     config: &Config,
     occasion: &Occasion,
@@ -231,7 +231,10 @@ fn with_a_way_out(error: LoginError, config: &Config) -> LoginError {
             let lower = words.to_lowercase();
             let expired = lower.contains("password") && lower.contains("expired");
             let words = match expired {
-                true => format!("{words}\nChange it in a browser, at {}", config.url),
+                true => {
+                    let way = config.prompt.words.change_in_browser;
+                    format!("{words}\n{}", fill(way, "url", &config.url.to_string()))
+                }
                 false => words,
             };
             LoginError::Denied { words: Some(words) }

@@ -84,6 +84,10 @@ pub(super) fn answer(
     let again: Vec<&Field> = fields.iter().filter(|field| wrong(field)).collect();
     for field in &again {
         let errors = words_of(challenge, field);
+        if !errors.is_empty() {
+            // What was refused is not offered again: Enter would send it.
+            values.remove(&field.field_key);
+        }
         lead = join(&lead, &errors);
         take(stages, field, &mut lead, &mut values)?;
     }

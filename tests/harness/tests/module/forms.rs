@@ -191,14 +191,24 @@ fn what_the_server_refuses_is_asked_again_and_the_rest_is_kept() {
     ]);
     let outcome = fill(&bench, &["Alice", "nowhere", "alice@example.com"]);
     expect(&outcome, "PAM_SUCCESS", &[]);
-    assert_eq!(
-        outcome.prompts()[3],
-        "Enter a valid email address.\nMail [nowhere]: "
-    );
+    assert_eq!(outcome.prompts()[3], "Enter a valid email address.\nMail: ");
     assert_eq!(
         sent(&bench),
         serde_json::json!({"name": "Alice", "mail": "alice@example.com"})
     );
+}
+
+/// What was refused is not offered again: Enter leaves the field empty.
+#[test]
+fn an_optional_field_that_was_refused_can_be_left_empty() {
+    pam_harness::require_isolation!();
+    let bench = bench(vec![
+        Field::new("name", "text", "Name").order(1),
+        Field::new("mail", "email", "Mail").optional().order(2),
+    ]);
+    let outcome = fill(&bench, &["Alice", "nowhere", ""]);
+    expect(&outcome, "PAM_SUCCESS", &[]);
+    assert_eq!(sent(&bench), serde_json::json!({"name": "Alice"}));
 }
 
 #[test]

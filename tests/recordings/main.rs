@@ -1,0 +1,162 @@
+//! Plays the recordings of a real authentik in `tests/captures` through the
+//! module: what a recording holds comes back from a [`player::Player`] in the
+//! place of HTTPS, what a person types from the sidecar `play.toml`, and
+//! everything between is what every login runs through. What the module sends
+//! is held against what was sent when the recording was made.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test says so by ending"
+)]
+
+mod honesty;
+mod person;
+mod player;
+mod recording;
+mod sidecar;
+
+use std::collections::BTreeSet;
+use std::ffi::{CStr, CString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pam_authentik_flow::audit::Audit;
+use pam_authentik_flow::config::Config;
+use pam_authentik_flow::deadline::Deadline;
+use pam_authentik_flow::occasion::Occasion;
+use pam_authentik_flow::{login, pam};
+use person::Person;
+use player::Player;
+use recording::Step;
+use sidecar::{Play, Sidecar};
+
+fn captures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")
+}
+
+#[test]
+fn recordings_come_to_the_right_code() {
+    let sidecar = Sidecar::read(&captures().join("play.toml"));
+    let recordings = recording::read_all(&captures());
+    let mut complaints = sidecar.complaints(&recordings.keys().collect());
+    let (mut logins, mut cut_short) = (0, 0);
+    for (name, plays) in &sidecar.play {
+        if let Some(steps) = recordings.get(name) {
+            let found = play_all(steps, plays);
+            complaints.extend(found.into_iter().map(|what| format!("{name}: {what}")));
+            logins += plays.len();
+            cut_short += plays.iter().filter(|play| play.is_cut_short()).count();
+        }
+    }
+    let not_played: Vec<String> = sidecar
+        .not_played
+        .keys()
+        .map(|name| format!("{name} ({})", sidecar.reason(name).unwrap_or_default()))
+        .collect();
+    println!(
+        "{} of {} recordings played through the module, in {logins} logins of which \
+         {cut_short} go further than was recorded; {} not: {}",
+        sidecar.play.len(),
+        recordings.len(),
+        not_played.len(),
+        not_played.join(", ")
+    );
+    assert!(
+        complaints.is_empty(),
+        "{} differences from the recordings:\n{}",
+        complaints.len(),
+        complaints.join("\n")
+    );
+}
+
+/// Plays the logins of one recording, each on its own; together they make every
+/// request to a flow that the sidecar does not skip.
+fn play_all(steps: &[Step], plays: &[Play]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let mut left: BTreeSet<usize> = (0..steps.len())
+        .filter(|&number| steps[number].is_of_a_flow())
+        .collect();
+    for (login, play) in plays.iter().enumerate() {
+        let (played, found) = run(steps, play);
+        complaints.extend(
+            found
+                .into_iter()
+                .map(|what| format!("login {login}: {what}")),
+        );
+        left.retain(|number| !played.contains(number) && !play.skip.contains(number));
+    }
+    let beyond = plays.iter().flat_map(|play| play.skip.range(steps.len()..));
+    complaints.extend(beyond.map(|number| format!("#{number} is skipped, and is not there")));
+    for number in left {
+        complaints.push(format!("#{number} is neither asked for nor skipped"));
+    }
+    complaints
+}
+
+/// Runs one login; gives the requests that it made, and what was not as it should be.
+fn run(steps: &[Step], play: &Play) -> (BTreeSet<usize>, Vec<String>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = config(steps, play, folder.path());
+    let mut player = Player::new(steps, play);
+    let mut person = Person::new(play);
+    let result = login::prove(
+        &mut player,
+        &mut person,
+        &config,
+        &Occasion::default(),
+        &play.user,
+        // The recorded answers know no time: nothing is waited for that a real
+        // server wants to have waited for.
+        Deadline::after(Duration::ZERO),
+        &mut Audit::begin("recordings", "auth"),
+    );
+    let (code, why) = match result {
+        Ok(verified) => (pam::success(verified), None),
+        Err(error) => (pam::code(&error), Some(error.to_string())),
+    };
+    let (played, mut complaints) = player.finish();
+    complaints.extend(person.finish());
+    let code = format!("{code:?}");
+    if code != play.code {
+        complaints.push(format!("{code} instead of {}, for {why:?}", play.code));
+    }
+    let is_why = match (&why, &play.why) {
+        (None, None) => true,
+        (Some(why), Some(part)) => why.contains(part.as_str()),
+        _ => false,
+    };
+    if !is_why {
+        complaints.push(format!("the log says {why:?} instead of {:?}", play.why));
+    }
+    (played, complaints)
+}
+
+/// The configuration of one login, from a file as every other one.
+fn config(steps: &[Step], play: &Play, folder: &Path) -> Config {
+    let slug = steps[play.first..]
+        .iter()
+        .find_map(Step::slug)
+        .expect("a flow to begin with");
+    let access = if play.anyone {
+        "allow_any_user = true"
+    } else {
+        "groups = [\"linux-admins\"]"
+    };
+    let text = format!(
+        "url = \"https://authentik.test:9443\"\nflow = {slug:?}\naccess.{access}\n{}\n",
+        play.config.join("\n")
+    );
+    let path = folder.join("pam_authentik_flow.toml");
+    std::fs::write(&path, text).expect("a file for the configuration");
+    let mut arguments = vec![format!("config={}", path.display())];
+    arguments.extend_from_slice(&play.arguments);
+    let arguments: Vec<CString> = arguments
+        .into_iter()
+        .map(|argument| CString::new(argument).expect("an argument"))
+        .collect();
+    let arguments: Vec<&CStr> = arguments.iter().map(CString::as_c_str).collect();
+    Config::load(&arguments, "recordings").unwrap_or_else(|error| panic!("{error}"))
+}

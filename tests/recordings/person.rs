@@ -1,0 +1,90 @@
+//! The person at the prompt, as the sidecar has them.
+
+use std::collections::VecDeque;
+
+use pam_authentik_flow::conversation::Conversation;
+use pam_authentik_flow::error::LoginError;
+use pam_authentik_flow::secret::Secret;
+
+use crate::sidecar::{Play, Reply};
+
+/// Answers prompts in the order of the sidecar, and complains of every other one.
+pub(crate) struct Person {
+    replies: VecDeque<Reply>,
+    stack: Option<String>,
+    /// What was shown before the next prompt.
+    told: String,
+    complaints: Vec<String>,
+}
+
+impl Person {
+    pub(crate) fn new(play: &Play) -> Self {
+        Self {
+            replies: play.replies().into(),
+            stack: play.stack.clone(),
+            told: String::new(),
+            complaints: Vec::new(),
+        }
+    }
+
+    /// What was asked otherwise than the sidecar has it, or not at all.
+    pub(crate) fn finish(mut self) -> Vec<String> {
+        for reply in self.replies {
+            self.complaints.push(format!("was never asked for {reply}"));
+        }
+        self.complaints
+    }
+
+    fn reply(&mut self, prompt: &str, hidden: bool) -> Result<Secret, LoginError> {
+        let read = format!("{}{prompt}", std::mem::take(&mut self.told));
+        let Some(reply) = self.replies.pop_front() else {
+            self.complaints
+                .push(format!("is asked {read:?} and has no answer"));
+            return Err(LoginError::Conversation);
+        };
+        if let Some(part) = &reply.at {
+            if !read.contains(part.as_str()) {
+                self.complaints
+                    .push(format!("is asked {read:?} without {part:?} in it"));
+            }
+        }
+        if reply.gives_up {
+            return Err(LoginError::Conversation);
+        }
+        let typed = if hidden { &reply.hidden } else { &reply.seen };
+        match typed {
+            Some(typed) => Ok(Secret::new(typed.clone())),
+            None => {
+                let echo = if hidden { "hidden" } else { "seen" };
+                self.complaints.push(format!(
+                    "is asked {read:?}, where what is typed is {echo}, and not for {reply}"
+                ));
+                Err(LoginError::Conversation)
+            }
+        }
+    }
+}
+
+impl Conversation for Person {
+    fn ask_secret(&mut self, prompt: &str, _what: &'static str) -> Result<Secret, LoginError> {
+        self.reply(prompt, true)
+    }
+
+    fn ask(&mut self, prompt: &str, _what: &'static str) -> Result<Secret, LoginError> {
+        self.reply(prompt, false)
+    }
+
+    fn tell(&mut self, text: &str) -> Result<(), LoginError> {
+        self.told.push_str(text);
+        self.told.push('\n');
+        Ok(())
+    }
+
+    fn tell_error(&mut self, _text: &str) {}
+
+    fn stack_authtok(&mut self) -> Option<Secret> {
+        self.stack.clone().map(Secret::new)
+    }
+
+    fn leave_authtok(&mut self, _password: &Secret) {}
+}
