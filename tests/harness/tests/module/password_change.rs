@@ -7,16 +7,16 @@ use pam_harness::{Outcome, Pam};
 
 use crate::bench::{Bench, PASSWORD};
 
-const NEW: &str = "battery-staple-9";
+pub(crate) const NEW: &str = "battery-staple-9";
 const SECTION: &str = "[password]\nflow = \"default-password-change\"\n";
 const FLOW: &str = "default-password-change";
 
-fn bench() -> Bench {
+pub(crate) fn bench() -> Bench {
     Bench::new().section(SECTION)
 }
 
 /// passwd, called by alice herself.
-fn passwd(bench: &Bench) -> Pam {
+pub(crate) fn passwd(bench: &Bench) -> Pam {
     let process = ProcessOptions {
         real_uid: Some(2001),
         ..Default::default()
@@ -28,7 +28,7 @@ fn passwd(bench: &Bench) -> Pam {
 }
 
 #[track_caller]
-fn expect(outcome: &Outcome, code: &str, part: &str) {
+pub(crate) fn expect(outcome: &Outcome, code: &str, part: &str) {
     let lines: Vec<String> = outcome.log().iter().map(|line| line.text.clone()).collect();
     let wanted = format!("pam_authentik_flow(passwd:password): {code}:");
     assert!(
@@ -40,7 +40,7 @@ fn expect(outcome: &Outcome, code: &str, part: &str) {
     assert_eq!(outcome.code(), code, "{outcome}");
 }
 
-fn password_of(bench: &Bench, user: &str) -> String {
+pub(crate) fn password_of(bench: &Bench, user: &str) -> String {
     bench
         .double
         .world(|world| world.user(user).password.clone())
@@ -288,85 +288,6 @@ fn root_needs_the_old_password_too_and_is_told_so() {
         .run();
     expect(&outcome, "PAM_SUCCESS", "user=alice");
     assert_eq!(password_of(&bench, "alice"), NEW);
-}
-
-/// Two lines of the module, of which the first changes the password at another
-/// authentik: it leaves the old and the new password for the second.
-const BOTH: &str = "\
-password required {module} config={dir}/first.toml
-password required {module} {arguments}
-";
-
-#[test]
-fn the_stacks_new_password_is_used_as_the_arguments_say() {
-    pam_harness::require_isolation!();
-    for (arguments, first, typed, code, now) in [
-        ("use_authtok", NEW, None, "PAM_SUCCESS", NEW),
-        ("use_first_pass", NEW, None, "PAM_SUCCESS", NEW),
-        ("try_first_pass", NEW, None, "PAM_SUCCESS", NEW),
-        ("try_first_pass", "short", Some(NEW), "PAM_SUCCESS", NEW),
-        ("use_authtok", "short", None, "PAM_AUTHTOK_ERR", PASSWORD),
-        ("use_first_pass", "short", None, "PAM_AUTHTOK_ERR", PASSWORD),
-        ("", "of-the-first-1", Some(NEW), "PAM_SUCCESS", NEW),
-    ] {
-        let lenient = Bench::new()
-            .top("ca_file = \"{dir}/first.pem\"")
-            .section("[password]\nflow = \"change\"\n");
-        lenient.double.world(|world| {
-            let field = Field::new("password", "password", "Anything");
-            world.add_flow(Flow::new("change").bind(Prompt::new([field])));
-        });
-        let bench = bench().arguments(arguments);
-        let mut pam = passwd(&bench)
-            .stack(BOTH)
-            .file("first.toml", &lenient.configuration("linux-login"))
-            .file("first.pem", lenient.double.ca_pem())
-            .answer_secret(PASSWORD)
-            .answer_secret(first)
-            .answer_secret(first);
-        if let Some(typed) = typed {
-            pam = pam.answer_secret(typed).answer_secret(typed);
-        }
-        let outcome = pam.chauthtok().run();
-        assert_eq!(outcome.code(), code, "{arguments} {first}: {outcome}");
-        assert_eq!(password_of(&bench, "alice"), now, "{arguments} {first}");
-    }
-    let bench = bench().arguments("use_authtok");
-    let outcome = passwd(&bench).answer_secret(PASSWORD).chauthtok().run();
-    expect(
-        &outcome,
-        "PAM_AUTHTOK_ERR",
-        "no earlier module of the stack left a new password",
-    );
-}
-
-/// The second line finds the old password that the first has asked for.
-#[test]
-fn the_stacks_old_password_is_used_and_left() {
-    pam_harness::require_isolation!();
-    let stack = "password required {module} {arguments}\npassword optional {module} {arguments}\n";
-    let bench = bench();
-    let outcome = passwd(&bench)
-        .stack(stack)
-        .answer_secret(PASSWORD)
-        .answer_secret(NEW)
-        .answer_secret(NEW)
-        .chauthtok()
-        .run();
-    assert_eq!(outcome.code(), "PAM_SUCCESS", "{outcome}");
-    let passwords = |r: &authentik_double::SeenRequest| {
-        r.path.contains("linux-login") && String::from_utf8_lossy(&r.body).contains(PASSWORD)
-    };
-    let sent = bench
-        .double
-        .requests()
-        .iter()
-        .filter(|r| passwords(r))
-        .count();
-    assert_eq!(
-        sent, 2,
-        "each line has logged in, and the person was asked once"
-    );
 }
 
 #[test]
