@@ -141,6 +141,7 @@ fn attempt(
             let mut change = Change {
                 transaction,
                 config,
+                old: with_old_password(config, &user),
                 name: &name,
                 deadline,
                 password: None,
@@ -173,17 +174,7 @@ fn log_in(
     deadline: Deadline,
     audit: &mut Audit,
 ) -> Result<(), LoginError> {
-    let mut config = config.clone();
-    // The old password is what the stack has, if it has one; nobody is asked twice.
-    if config.first_pass == FirstPass::Ask {
-        config.first_pass = FirstPass::Try;
-    }
-    config.prompt.password = if host::root_called() {
-        // Root may set a local password without the old one, and expects so here.
-        format!("Current password of {user} (authentik asks root for it, too):")
-    } else {
-        "Current password:".into()
-    };
+    let config = with_old_password(config, user);
     let occasion = login::occasion(transaction, service, Some(user.to_owned()));
     let trace = audit.trace(config.debug);
     let mut transport = HttpsTransport::for_login(&config, &occasion, deadline, trace)?;
@@ -212,10 +203,28 @@ fn log_in(
     }
 }
 
+/// The configuration for stages that ask for the password that is to be changed.
+fn with_old_password(config: &Config, user: &str) -> Config {
+    let mut config = config.clone();
+    // It is what the stack has, if it has one; nobody is asked twice.
+    if config.first_pass == FirstPass::Ask {
+        config.first_pass = FirstPass::Try;
+    }
+    config.prompt.password = if host::root_called() {
+        // Root may set a local password without the old one, and expects so here.
+        format!("Current password of {user} (authentik asks root for it, too):")
+    } else {
+        "Current password:".into()
+    };
+    config
+}
+
 /// Answers the flow that changes the password.
 struct Change<'a, 'h> {
     transaction: &'a mut Transaction<'h>,
     config: &'a Config,
+    /// For other stages, whose password is the old one.
+    old: Config,
     name: &'a str,
     deadline: Deadline,
     /// The password that was sent last.
@@ -272,8 +281,11 @@ impl Answerer for Change<'_, '_> {
                 words: challenge.error_words(),
             });
         }
-        let mut stages = Stages::new(self.transaction, self.config, self.name, self.deadline);
-        stages.answer(challenge, rejected)
+        self.transaction.use_old_password(true);
+        let mut stages = Stages::new(self.transaction, &self.old, self.name, self.deadline);
+        let response = stages.answer(challenge, rejected);
+        self.transaction.use_old_password(false);
+        response
     }
 
     fn code_sent_back(&mut self) -> Result<(), LoginError> {

@@ -355,3 +355,23 @@ fn a_flow_that_asks_for_no_new_password_has_changed_none() {
         assert_eq!(bench.double.active_sessions("alice"), 0);
     }
 }
+
+/// Some flows ask for the old password again; the stack has it by then.
+#[test]
+fn a_flow_that_asks_for_the_old_password_again_gets_it_from_the_stack() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().section("[password]\nflow = \"careful\"\n");
+    bench.double.world(|world| {
+        let field = Field::new("password", "password", "New");
+        let flow = Flow::new("careful").password().bind(Prompt::new([field]));
+        world.add_flow(flow.bind(authentik_double::Stage::UserWrite));
+    });
+    let outcome = passwd(&bench)
+        .answer_secret(PASSWORD)
+        .answer_secret(NEW)
+        .answer_secret(NEW)
+        .chauthtok()
+        .run();
+    expect(&outcome, "PAM_SUCCESS", "stages=password,prompt");
+    assert_eq!(password_of(&bench, "alice"), NEW);
+}
