@@ -322,11 +322,7 @@ fn take_in(
     }
     let parent = entry.parent.flatten();
     let parents = entry.parents.into_iter().flatten();
-    for parent in parent.clone().into_iter().chain(parents) {
-        if !visited.contains(&parent) {
-            above.push(parent);
-        }
-    }
+    above.extend(parent.clone().into_iter().chain(parents));
     if let (Some(pk), Some(name)) = (parent, entry.parent_name) {
         known.push(Group { name, pk });
     }

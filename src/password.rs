@@ -142,9 +142,13 @@ fn attempt(
             let trace = audit.trace(config.debug);
             let mut transport = HttpsTransport::go_on(kept, config, &occasion, deadline, trace)?;
             let name = standing::name_in_authentik(&user, &config.user)?;
+            let of_stack = transaction.new_password_of_stack();
+            // Whatever other stages the flow has, their password is the old one.
+            let with_old = with_old_password(config, &user);
+            transaction.use_old_password(true);
             let mut change = Change {
-                of_stack: transaction.new_password_of_stack(),
-                stages: Stages::new(transaction, config, &name, deadline),
+                of_stack,
+                stages: Stages::new(transaction, &with_old, &name, deadline),
                 config,
                 password: None,
                 refused: 0,
@@ -153,6 +157,7 @@ fn attempt(
             let result = flow::run(&mut transport, change_flow, &query, &mut change, audit);
             let password = change.password.take();
             drop(change);
+            transaction.use_old_password(false);
             session::end(&mut transport, config);
             match (result, password) {
                 (Ok(_), Some(password)) => {
@@ -177,17 +182,7 @@ fn log_in(
     deadline: Deadline,
     audit: &mut Audit,
 ) -> Result<(), LoginError> {
-    let mut config = config.clone();
-    // The old password is what the stack has, if it has one; nobody is asked twice.
-    if config.first_pass == FirstPass::Ask {
-        config.first_pass = FirstPass::Try;
-    }
-    config.prompt.password = if host::root_called() {
-        // Root may set a local password without the old one, and expects so here.
-        fill(config.prompt.words.current_password_root, "user", user)
-    } else {
-        config.prompt.words.current_password.into()
-    };
+    let config = with_old_password(config, user);
     let occasion = login::occasion(transaction, service, Some(user.to_owned()));
     let trace = audit.trace(config.debug);
     let mut transport = HttpsTransport::for_login(&config, &occasion, deadline, trace)?;
@@ -214,6 +209,22 @@ fn log_in(
             Err(error)
         }
     }
+}
+
+/// The configuration for stages that ask for the password that is to be changed.
+fn with_old_password(config: &Config, user: &str) -> Config {
+    let mut config = config.clone();
+    // It is what the stack has, if it has one; nobody is asked twice.
+    if config.first_pass == FirstPass::Ask {
+        config.first_pass = FirstPass::Try;
+    }
+    config.prompt.password = if host::root_called() {
+        // Root may set a local password without the old one, and expects so here.
+        fill(config.prompt.words.current_password_root, "user", user)
+    } else {
+        config.prompt.words.current_password.into()
+    };
+    config
 }
 
 /// Answers the flow that changes the password.
@@ -276,7 +287,12 @@ impl Answerer for Change<'_> {
                 words: challenge.error_words(),
             });
         }
-        self.stages.answer(challenge, rejected)
+        let response = self.stages.answer(challenge, rejected)?;
+        if let Some(password) = self.stages.password_of_form() {
+            // A form that asks for more than a password is filled in as any other.
+            self.password = Some(password.clone());
+        }
+        Ok(response)
     }
 
     fn code_sent_back(&mut self) -> Result<(), LoginError> {

@@ -77,6 +77,12 @@ impl<'a> Stages<'a> {
         }
     }
 
+    /// The password in the form that was sent last, if it holds one.
+    #[must_use]
+    pub fn password_of_form(&self) -> Option<&Secret> {
+        self.form.password()
+    }
+
     /// Asks for a secret of a flow that is no login; `lead` is read first.
     ///
     /// # Errors

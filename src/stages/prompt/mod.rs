@@ -12,6 +12,7 @@ use super::dialogue::{Enter, join};
 use super::{Stages, nonsense};
 use crate::error::{LoginError, Obstacle, ServerFault};
 use crate::flow::{Challenge, Response};
+use crate::secret::Secret;
 use field::{Field, Kind};
 use value::Value;
 
@@ -30,6 +31,17 @@ struct Details {
 #[derive(Default)]
 pub(super) struct Form {
     values: BTreeMap<String, Value>,
+    /// The key of a field that asks for a password.
+    password: Option<String>,
+}
+
+impl Form {
+    pub(super) fn password(&self) -> Option<&Secret> {
+        match self.values.get(self.password.as_ref()?)? {
+            Value::Text(password) => Some(password),
+            _ => None,
+        }
+    }
 }
 
 struct Answer<'a>(&'a BTreeMap<String, Value>);
@@ -105,6 +117,10 @@ pub(super) fn answer(
     // Any field may hold what nobody else is to know.
     let response = Response::with_secret(&Answer(&values));
     stages.form.values = values;
+    stages.form.password = fields
+        .iter()
+        .find(|field| field.kind() == Kind::Password)
+        .map(|field| field.field_key.clone());
     response
 }
 

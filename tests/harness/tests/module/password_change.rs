@@ -7,18 +7,19 @@ use pam_harness::{Outcome, Pam};
 
 use crate::bench::{Bench, PASSWORD};
 
-const NEW: &str = "battery-staple-9";
+pub(crate) const NEW: &str = "battery-staple-9";
 const SECTION: &str = "[password]\nflow = \"default-password-change\"\n";
 const FLOW: &str = "default-password-change";
 
-fn bench() -> Bench {
+pub(crate) fn bench() -> Bench {
     Bench::new().section(SECTION)
 }
 
 /// passwd, called by alice herself.
-fn passwd(bench: &Bench) -> Pam {
+pub(crate) fn passwd(bench: &Bench) -> Pam {
+    // As set-uid programs have it; an ordinary user who runs the tests is not root anyway.
     let process = ProcessOptions {
-        real_uid: Some(2001),
+        real_uid: pam_harness::ordinary_user().map(|_| 2001),
         ..Default::default()
     };
     bench
@@ -28,7 +29,7 @@ fn passwd(bench: &Bench) -> Pam {
 }
 
 #[track_caller]
-fn expect(outcome: &Outcome, code: &str, part: &str) {
+pub(crate) fn expect(outcome: &Outcome, code: &str, part: &str) {
     let lines: Vec<String> = outcome.log().iter().map(|line| line.text.clone()).collect();
     let wanted = format!("pam_authentik_flow(passwd:password): {code}:");
     assert!(
@@ -40,7 +41,7 @@ fn expect(outcome: &Outcome, code: &str, part: &str) {
     assert_eq!(outcome.code(), code, "{outcome}");
 }
 
-fn password_of(bench: &Bench, user: &str) -> String {
+pub(crate) fn password_of(bench: &Bench, user: &str) -> String {
     bench
         .double
         .world(|world| world.user(user).password.clone())
@@ -102,6 +103,36 @@ fn a_password_is_changed_in_the_session_of_a_login() {
         bench.log_in("linux-login", "alice", &[NEW]).code(),
         "PAM_SUCCESS"
     );
+}
+
+/// authentik's own flow asks for the two passwords alone; others ask for more.
+#[test]
+fn a_form_that_asks_for_more_is_filled_in_as_any_other() {
+    pam_harness::require_isolation!();
+    let bench = bench();
+    bench.double.world(|world| {
+        world.add_flow(
+            Flow::new(FLOW)
+                .title("A new password")
+                .bind(Prompt::new(vec![
+                    Field::new("reason", "text", "Reason").order(1),
+                    Field::new("password", "password", "New one").order(2),
+                    Field::new("password_repeat", "password", "Again").order(3),
+                ]))
+                .bind(authentik_double::Stage::UserWrite),
+        );
+    });
+    let outcome = passwd(&bench)
+        .capture_authtok()
+        .answer_secret(PASSWORD)
+        .answer_visible("it leaked")
+        .expecting("A new password\nReason: ")
+        .answer_secret_to("New one: ", NEW)
+        .answer_secret_to("Again: ", NEW)
+        .chauthtok()
+        .run();
+    expect(&outcome, "PAM_SUCCESS", "stages=prompt");
+    assert_eq!(password_of(&bench, "alice"), NEW);
 }
 
 #[test]
@@ -290,85 +321,6 @@ fn root_needs_the_old_password_too_and_is_told_so() {
     assert_eq!(password_of(&bench, "alice"), NEW);
 }
 
-/// Two lines of the module, of which the first changes the password at another
-/// authentik: it leaves the old and the new password for the second.
-const BOTH: &str = "\
-password required {module} config={dir}/first.toml
-password required {module} {arguments}
-";
-
-#[test]
-fn the_stacks_new_password_is_used_as_the_arguments_say() {
-    pam_harness::require_isolation!();
-    for (arguments, first, typed, code, now) in [
-        ("use_authtok", NEW, None, "PAM_SUCCESS", NEW),
-        ("use_first_pass", NEW, None, "PAM_SUCCESS", NEW),
-        ("try_first_pass", NEW, None, "PAM_SUCCESS", NEW),
-        ("try_first_pass", "short", Some(NEW), "PAM_SUCCESS", NEW),
-        ("use_authtok", "short", None, "PAM_AUTHTOK_ERR", PASSWORD),
-        ("use_first_pass", "short", None, "PAM_AUTHTOK_ERR", PASSWORD),
-        ("", "of-the-first-1", Some(NEW), "PAM_SUCCESS", NEW),
-    ] {
-        let lenient = Bench::new()
-            .top("ca_file = \"{dir}/first.pem\"")
-            .section("[password]\nflow = \"change\"\n");
-        lenient.double.world(|world| {
-            let field = Field::new("password", "password", "Anything");
-            world.add_flow(Flow::new("change").bind(Prompt::new([field])));
-        });
-        let bench = bench().arguments(arguments);
-        let mut pam = passwd(&bench)
-            .stack(BOTH)
-            .file("first.toml", &lenient.configuration("linux-login"))
-            .file("first.pem", lenient.double.ca_pem())
-            .answer_secret(PASSWORD)
-            .answer_secret(first)
-            .answer_secret(first);
-        if let Some(typed) = typed {
-            pam = pam.answer_secret(typed).answer_secret(typed);
-        }
-        let outcome = pam.chauthtok().run();
-        assert_eq!(outcome.code(), code, "{arguments} {first}: {outcome}");
-        assert_eq!(password_of(&bench, "alice"), now, "{arguments} {first}");
-    }
-    let bench = bench().arguments("use_authtok");
-    let outcome = passwd(&bench).answer_secret(PASSWORD).chauthtok().run();
-    expect(
-        &outcome,
-        "PAM_AUTHTOK_ERR",
-        "no earlier module of the stack left a new password",
-    );
-}
-
-/// The second line finds the old password that the first has asked for.
-#[test]
-fn the_stacks_old_password_is_used_and_left() {
-    pam_harness::require_isolation!();
-    let stack = "password required {module} {arguments}\npassword optional {module} {arguments}\n";
-    let bench = bench();
-    let outcome = passwd(&bench)
-        .stack(stack)
-        .answer_secret(PASSWORD)
-        .answer_secret(NEW)
-        .answer_secret(NEW)
-        .chauthtok()
-        .run();
-    assert_eq!(outcome.code(), "PAM_SUCCESS", "{outcome}");
-    let passwords = |r: &authentik_double::SeenRequest| {
-        r.path.contains("linux-login") && String::from_utf8_lossy(&r.body).contains(PASSWORD)
-    };
-    let sent = bench
-        .double
-        .requests()
-        .iter()
-        .filter(|r| passwords(r))
-        .count();
-    assert_eq!(
-        sent, 2,
-        "each line has logged in, and the person was asked once"
-    );
-}
-
 #[test]
 fn a_second_factor_is_asked_for_once() {
     pam_harness::require_isolation!();
@@ -433,4 +385,24 @@ fn a_flow_that_asks_for_no_new_password_has_changed_none() {
         expect(&pam.chauthtok().run(), code, part);
         assert_eq!(bench.double.active_sessions("alice"), 0);
     }
+}
+
+/// Some flows ask for the old password again; the stack has it by then.
+#[test]
+fn a_flow_that_asks_for_the_old_password_again_gets_it_from_the_stack() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().section("[password]\nflow = \"careful\"\n");
+    bench.double.world(|world| {
+        let field = Field::new("password", "password", "New");
+        let flow = Flow::new("careful").password().bind(Prompt::new([field]));
+        world.add_flow(flow.bind(authentik_double::Stage::UserWrite));
+    });
+    let outcome = passwd(&bench)
+        .answer_secret(PASSWORD)
+        .answer_secret(NEW)
+        .answer_secret(NEW)
+        .chauthtok()
+        .run();
+    expect(&outcome, "PAM_SUCCESS", "stages=password,prompt");
+    assert_eq!(password_of(&bench, "alice"), NEW);
 }

@@ -1,0 +1,112 @@
+//! What a person sees at the real sshd, sudo and login, for each kind of stage.
+//! The transcripts are kept in `snapshots`, to be read as a person would:
+//! `cargo insta review` shows what a change makes of them.
+
+mod person;
+mod scenarios;
+
+use authentik_double::Double;
+use pam_harness::host::{RealHost, configuration};
+use person::tidy;
+use scenarios::{SCENARIOS, Scenario};
+
+/// One question, one try: a refusal ends sudo.
+const SUDOERS: &str = "Defaults !lecture\nDefaults passwd_tries=1\nALL ALL=(ALL:ALL) ALL\n";
+
+const PROGRAMS: [&str; 3] = ["ssh", "sudo", "login"];
+
+/// Plays a scenario with one program, and gives what was seen.
+fn see(program: &str, scenario: &Scenario) -> String {
+    let double = Double::builder().without_pause().start();
+    double.world(scenario.world);
+    let config = format!(
+        "{}\n[prompt]\n{}\n",
+        configuration(&double, scenario.flow),
+        scenario.prompt
+    );
+    let host = RealHost::new(&double)
+        .config(&config)
+        .file("/etc/sudoers", SUDOERS, 0o440)
+        .start();
+    let user = scenario.user;
+    let mut terminal = match program {
+        "ssh" => host
+            .ssh(user)
+            .option("NumberOfPasswordPrompts=1")
+            .option("PreferredAuthentications=keyboard-interactive")
+            .run(&["id", "-un"]),
+        "sudo" => host.sudo(user, &["id", "-un"]),
+        _ => host.login(),
+    };
+    if program == "login" {
+        terminal.expect("login: ").send_line(user);
+    }
+    for step in (scenario.steps)() {
+        step.take(&mut terminal, &double);
+    }
+    if program == "login" {
+        if !scenario.gets_in {
+            // It asks for the next one, until somebody hangs up; or gives up itself.
+            terminal.expect_one(&["login: ", "Maximum number of tries exceeded"]);
+            return tidy(&terminal.transcript(), &double);
+        }
+        terminal.expect("$ ").send_line("id -un; exit");
+    }
+    let ended = terminal.finish();
+    let text = tidy(&ended.transcript, &double);
+    format!("{text}\n[exit status {}]", ended.status)
+}
+
+fn keep(name: &str) {
+    let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name);
+    let scenario = scenario.unwrap_or_else(|| panic!("there is no scenario {name}"));
+    let seen: Vec<String> = PROGRAMS
+        .iter()
+        .map(|program| format!("=== {program}\n{}", see(program, scenario)))
+        .collect();
+    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!(name, seen.join("\n\n"));
+    });
+}
+
+macro_rules! transcripts {
+    ($($name:ident),* $(,)?) => {
+        $(
+            #[test]
+            fn $name() {
+                pam_harness::require_real_host!("sshd", "ssh", "sudo", "login");
+                keep(stringify!($name));
+            }
+        )*
+
+        #[test]
+        fn every_scenario_is_kept() {
+            let kept = [$(stringify!($name)),*];
+            for scenario in SCENARIOS {
+                assert!(kept.contains(&scenario.name), "{}", scenario.name);
+            }
+        }
+    };
+}
+
+transcripts!(
+    password,
+    combined,
+    code,
+    menu,
+    message,
+    push,
+    push_refused,
+    everything,
+    set_up_an_app,
+    set_up_recovery_codes,
+    set_up_by_message,
+    set_up_duo,
+    link_by_mail,
+    consent_declined,
+    needs_a_browser,
+    security_key_alone,
+    denied,
+    redirect_stage,
+    german,
+);
