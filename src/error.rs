@@ -1,6 +1,6 @@
 //! What can end a login other than success, in the words of the field.
 //!
-//! One enum for the whole way of a login; [`crate::pam::codes`] holds the one
+//! One enum for the whole way of a login; [`crate::pam::code`] holds the one
 //! table from it to the result codes of PAM. [`std::fmt::Display`] is for the
 //! administrator who reads the log; [`crate::refusal`] is for the person at
 //! the prompt. Neither ever holds a secret: no variant can carry one.

@@ -28,7 +28,7 @@ pub(super) fn answer(
     rejected: usize,
 ) -> Result<Response, LoginError> {
     let words = stages.prompts.words;
-    let mut lead = String::new();
+    let mut lead = words.mail_told.to_owned();
     if rejected > 0 {
         let sent = challenge.errors().iter().any(|error| error.code == SENT);
         lead = if sent {

@@ -249,6 +249,7 @@ impl RealHost {
             ("LOGNAME", user),
             ("SHELL", "/bin/sh"),
             ("TERM", "vt100"),
+            ("LANG", "C.UTF-8"),
             (
                 "PATH",
                 "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

@@ -98,7 +98,10 @@ fn the_link_from_the_mail_is_pasted_and_the_flow_goes_on() {
     let outcome = bench
         .pam("mail", "alice")
         .answer_secret(PASSWORD)
-        .answer_secret_to("paste it here", "")
+        .answer_secret_to(
+            "paste it here,\nor press Enter to have the e-mail sent again.\nLink:",
+            "",
+        )
         .answer_secret_later(move |_| {
             double
                 .last_flow_token("alice")
@@ -130,7 +133,7 @@ fn nothing_but_that_link_is_taken_and_nothing_is_fetched_for_it() {
     expect(&outcome, "PAM_MAXTRIES", &["ak-stage-email"]);
     assert_eq!(
         outcome.prompts()[2].lines().next(),
-        Some("That is not the link from the e-mail.")
+        Some("That is not the link from the e-mail. Paste its whole address.")
     );
     let after = bench.requests().split_off(before);
     // The last one ends the session.

@@ -262,9 +262,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         scenario("link_by_mail", "scenario", "alice", || {
             vec![
                 PASSWORD,
-                Step::secret("paste it here", Typed::Text("what link?")),
+                Step::secret("Link:", Typed::Text("what link?")),
                 Step::secret(
-                    "paste it here",
+                    "Link:",
                     Typed::Then(|double, _| {
                         let token = double.last_flow_token("alice")?;
                         let url = double.url();
