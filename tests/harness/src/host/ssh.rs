@@ -210,7 +210,11 @@ fn make_key(host: &RealHost) -> (String, String) {
 fn trust_key(host: &RealHost, user: &str) {
     let (private, public) = make_key(host);
     host.put("/root/.ssh/id_ed25519", private.as_bytes(), 0o600, 0);
-    let path = format!("/home/{user}/.ssh/authorized_keys");
+    let home = match user {
+        "root" => "/root".to_owned(),
+        user => format!("/home/{user}"),
+    };
+    let path = format!("{home}/.ssh/authorized_keys");
     host.put(&path, public.as_bytes(), 0o600, host.uid(user));
 }
 

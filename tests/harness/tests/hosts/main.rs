@@ -2,3 +2,5 @@
 //! the stacks that the project ships, on a host that lives for the test.
 
 mod first;
+mod keys;
+mod passwd;
