@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// Who asks for whom, from where, as the application says.
 ///
 /// All of it may be anybody's to forge: a policy of authentik may be stricter
@@ -86,19 +88,18 @@ impl Occasion {
 /// The signs of account names that [`crate::host::impossible_name`] lets through.
 const ANY_SIGN: &str = "!\"#$%&'()*+,-.;<=>?@[\\]^_`{|}~";
 
+/// What RFC 3986 calls unreserved needs no encoding.
+const VALUE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// `text` as a value in a query string: all but letters, digits and `-._~` as
 /// `%XX`, so that nothing in it ends the value or begins another.
 #[must_use]
 pub fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+    utf8_percent_encode(text, VALUE).to_string()
 }
 
 #[cfg(test)]
