@@ -72,6 +72,11 @@ pub(super) fn answer(
     }
     let lead = match sent {
         _ if rejected == 0 => String::new(),
+        Sent::Selection if names_selection(challenge) => {
+            stages.codes.chosen = None;
+            stages.codes.count_wrong(stages.prompts.attempts)?;
+            challenge.error_words().unwrap_or_default()
+        }
         // The server's "Empty response" is its word for a message that was sent.
         Sent::Selection | Sent::Nothing => String::new(),
         Sent::Push => {
@@ -98,6 +103,12 @@ pub(super) fn answer(
         [only] => message_alone(stages, only, &lead),
         several => from_menu(stages, several, lead),
     }
+}
+
+/// Whether the server refused the choice itself, and so sent no message.
+fn names_selection(challenge: &Challenge) -> bool {
+    let mut errors = challenge.errors().iter();
+    errors.any(|error| error.field == "selected_challenge")
 }
 
 /// A code of an app or of a list: there is nothing to choose.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use authentik_double::{Phone, User};
+use authentik_double::{Fault, Match, Phone, User};
 
 use crate::bench::{Bench, PASSWORD, expect};
 
@@ -75,6 +75,39 @@ fn a_chosen_message_is_sent_and_sent_again_when_chosen_again() {
         expect(&outcome, "PAM_SUCCESS", &[]);
         assert_eq!(sent(&bench, "selected_challenge"), 2);
     }
+}
+
+/// No message is on its way then, and nobody is told that one is.
+#[test]
+fn a_choice_that_the_server_refuses_is_said_to_be() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let refusal = serde_json::json!({
+        "component": "ak-stage-authenticator-validate",
+        "device_challenges": [
+            {"device_class": "sms", "device_uid": "1", "challenge": {}, "last_used": null},
+            {"device_class": "totp", "device_uid": "1", "challenge": {}, "last_used": null},
+        ],
+        "configuration_stages": [],
+        "response_errors": {
+            "selected_challenge": [{"string": "invalid challenge selected", "code": "invalid"}],
+        },
+    });
+    bench
+        .double
+        .inject(Fault::on(Match::post("linux-mfa").nth(3)).answer(
+            200,
+            "application/json",
+            &refusal.to_string(),
+        ));
+    let code = bench.double.totp_unused("zoe");
+    let outcome = bench.log_in("linux-mfa", "zoe", &[PASSWORD, "4", &code]);
+    expect(&outcome, "PAM_SUCCESS", &[]);
+    assert!(
+        outcome.prompts()[2].starts_with("invalid challenge selected\nSecond factor:\n"),
+        "{}",
+        outcome.transcript()
+    );
 }
 
 #[test]
