@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::flow::{Field, Flow, NotConfigured, Policy, Prompt, Stage, UserLogin, Validate};
+use crate::flow::{
+    Enrolment, Field, Flow, NotConfigured, Policy, Prompt, Stage, UserLogin, Validate,
+};
 
 const ANYBODY: &[&str] = &["alice", "bob", "frank"];
 const WITH_DEVICES: &[&str] = &[
@@ -45,6 +47,28 @@ pub(super) fn flows() -> Vec<Flow> {
             })
             .user_login()
             .describe("second factor, a form, consent", &["zoe", "erin", "bob"]),
+        asks("linux-enrol")
+            .bind(Validate::new().configure(&[
+                Enrolment::Totp,
+                Enrolment::Static,
+                Enrolment::Sms,
+                Enrolment::Email,
+                Enrolment::Duo,
+                Enrolment::Webauthn,
+            ]))
+            .user_login()
+            .describe(
+                "sets up a second factor for who has none",
+                &["alice", "frank"],
+            ),
+        asks("linux-email")
+            .bind(Stage::Email)
+            .user_login()
+            .describe("mails a link that is to be pasted", ANYBODY),
+        asks("linux-consent")
+            .consent()
+            .user_login()
+            .describe("asks for consent", ANYBODY),
         asks("linux-deny")
             .deny("Go away, please.")
             .describe("denied after the password", ANYBODY),

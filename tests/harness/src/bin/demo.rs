@@ -4,7 +4,7 @@
 //!
 //! The variables `FLOW` and `LOGIN` choose a flow and a user.
 
-use authentik_double::{DeviceKind, Double, User, list_flows};
+use authentik_double::{DeviceKind, Double, Phone, User, list_flows};
 use pam_harness::codes::Item;
 use pam_harness::terminal::Terminal;
 use pam_harness::transaction::Transaction;
@@ -31,13 +31,16 @@ fn main() -> ExitCode {
 
 fn demo() -> Result<Code, String> {
     let flow = chosen("FLOW", "linux-login");
-    let login = chosen("LOGIN", "alice");
     let module = Module::find()?;
     let double = Double::start();
     introduce(&double);
-    if !double.world(|world| world.flows.contains_key(&flow)) {
+    let flows = double.world(|world| list_flows(world));
+    let Some(listed) = flows.iter().find(|listed| listed.slug == flow) else {
         return Err(format!("there is no flow {flow}"));
-    }
+    };
+    // Whom the flow has something for.
+    let somebody = listed.users.first().map_or("alice", String::as_str);
+    let login = chosen("LOGIN", somebody);
 
     let directory = tempfile::tempdir().map_err(|e| format!("a temporary directory: {e}"))?;
     write_stack(directory.path(), &module, &double, &flow)
@@ -190,6 +193,16 @@ fn devices_show(double: &Double, login: &str) -> Vec<String> {
         return Vec::new();
     };
     let mut notes = Vec::new();
+    if let Some(code) = double.last_code(login) {
+        notes.push(format!("the code that {login} was sent is {code}"));
+    }
+    if let Some(token) = double.last_flow_token(login) {
+        let flow = chosen("FLOW", "linux-login");
+        let url = double.url();
+        notes.push(format!(
+            "{login} got a mail with the link {url}/if/flow/{flow}/?flow_token={token}"
+        ));
+    }
     for device in &user.devices {
         match &device.kind {
             DeviceKind::Totp { .. } => notes.push(format!(
@@ -201,16 +214,13 @@ fn devices_show(double: &Double, login: &str) -> Vec<String> {
                     notes.push(format!("the first code on {login}'s list is {code}"));
                 }
             }
-            DeviceKind::Sms {
-                code: Some(code), ..
-            } => {
-                notes.push(format!("{login} got a text message: {code}"));
-            }
-            DeviceKind::Email {
-                code: Some(code), ..
-            } => {
-                notes.push(format!("{login} got a mail: {code}"));
-            }
+            DeviceKind::Duo => notes.push(match user.phone {
+                Phone::Approve(after) => {
+                    format!("{login}'s phone approves a push after {after:?}")
+                }
+                Phone::Deny(after) => format!("{login}'s phone refuses a push after {after:?}"),
+                Phone::Never => format!("{login}'s phone answers no push"),
+            }),
             _ => {}
         }
     }
