@@ -31,6 +31,9 @@ Defaults secure_path=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 ALL ALL=(ALL:ALL) ALL
 ";
 
+/// login asks once, and ends: otherwise it asks for another name for a minute.
+const LOGIN_DEFS: &str = "LOGIN_RETRIES 1\nLOGIN_TIMEOUT 60\nUID_MIN 1000\nUMASK 022\n";
+
 const HOSTS: &str = "127.0.0.1 localhost host\n::1 localhost\n";
 
 impl RealHostBuilder {
@@ -211,6 +214,7 @@ impl RealHostBuilder {
             ),
             ("/etc/hosts".into(), HOSTS.into(), 0o644),
             ("/etc/sudoers".into(), SUDOERS.into(), 0o440),
+            ("/etc/login.defs".into(), LOGIN_DEFS.into(), 0o644),
             ("/etc/motd".into(), String::new(), 0o644),
             ("/etc/issue".into(), String::new(), 0o644),
             (CONFIG.into(), self.config.clone(), 0o644),

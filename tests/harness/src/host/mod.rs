@@ -15,7 +15,7 @@
 //! let ended = ssh.finish();
 //! assert_eq!(ended.status, 0);
 //! assert!(ended.transcript.ends_with("alice\n"));
-//! assert_eq!(host.log().len(), 1);
+//! assert_eq!(host.new_lines().len(), 1);
 //! # }
 //! ```
 //!

@@ -160,13 +160,14 @@ impl Terminal {
         render(&self.screen.lock().bytes, &self.secrets)
     }
 
-    /// Waits for the first of these words, and tells which by its index.
+    /// Waits for the first of these words, and tells which by its index; nothing
+    /// when the program has ended without them.
     ///
     /// # Panics
     ///
-    /// When none comes, with what came.
+    /// When neither comes, with what came.
     #[track_caller]
-    pub fn expect_one(&mut self, words: &[&str]) -> usize {
+    pub fn expect_or_end(&mut self, words: &[&str]) -> Option<usize> {
         let seen = self.seen;
         let found = self.wait(|text| {
             let new = text.get(seen..)?;
@@ -179,8 +180,9 @@ impl Terminal {
         match found {
             Some((_, index, end)) => {
                 self.seen = end;
-                index
+                Some(index)
             }
+            None if self.screen.lock().ended => None,
             None => panic!("none of {words:?} came:\n{}", self.transcript()),
         }
     }

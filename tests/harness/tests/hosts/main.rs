@@ -1,6 +1,15 @@
 //! The real sshd, sudo, su, login and a screen locker, each with the module and
 //! the stacks that the project ships, on a host that lives for the test.
 
-mod first;
+mod case;
 mod keys;
+mod locker;
+mod login;
+mod machine;
+mod matrix;
 mod passwd;
+mod ssh;
+mod stacks;
+mod su;
+mod sudo;
+mod transcript;

@@ -1,0 +1,190 @@
+//! Every program through every case, and the table of what came of it.
+
+use crate::case::{ALL, Case, Expected};
+use authentik_double::Double;
+use pam_harness::host::{Ended, RealHost, Terminal};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Words that ask for something.
+const PROMPTS: [&str; 3] = ["assword:", "assword for ", "code: "];
+
+/// A program, as the table knows it.
+pub(crate) struct Program {
+    /// The table's file, and how its rows begin.
+    pub(crate) name: &'static str,
+    /// Starts it for a user.
+    pub(crate) start: fn(&RealHost, &str) -> Terminal,
+    /// What the screen shows of somebody who is in.
+    pub(crate) welcome: fn(&RealHost, &str) -> String,
+    /// Types what follows a success.
+    pub(crate) leave: fn(&mut Terminal),
+    /// Gives up at a prompt for which there is no answer.
+    pub(crate) give_up: fn(&mut Terminal),
+    /// What becomes of a case where it is another than elsewhere; nothing where
+    /// the case cannot be, with a reason.
+    pub(crate) differs: fn(Case, Expected) -> Result<Expected, &'static str>,
+    /// Whether the terminal shows what is typed: where it is not the program
+    /// that reads it.
+    pub(crate) shown: bool,
+}
+
+impl Program {
+    /// Goes through all cases, and writes the table.
+    #[track_caller]
+    pub(crate) fn goes_through_all_cases(&self) {
+        let double = Double::start();
+        let host = RealHost::new(&double).start();
+        let mut table = String::new();
+        for case in ALL {
+            let expected = match (self.differs)(case, case.expected()) {
+                Ok(expected) => expected,
+                Err(why) => {
+                    let _ = writeln!(
+                        table,
+                        "{}: {}\n    result not to be had: {why}",
+                        self.name,
+                        case.name()
+                    );
+                    continue;
+                }
+            };
+            // Codes are taken once, and a wrong one makes the next one wait.
+            double.advance(Duration::from_secs(60));
+            host.config(&case.configuration(&double));
+            host.new_log();
+            let ended = self.log_in(&host, &double, case);
+            let lines = host.new_lines();
+            table.push_str(&self.row(case, &expected, &ended, &lines));
+            self.check(&host, case, &expected, &ended, &lines);
+        }
+        write_table(self.name, &table);
+        let left = host.processes();
+        assert!(left.iter().all(|name| name == "sshd"), "{left:?} are left");
+    }
+
+    fn log_in(&self, host: &RealHost, double: &Double, case: Case) -> Ended {
+        let mut terminal = (self.start)(host, case.user());
+        let welcome = (self.welcome)(host, case.user());
+        let mut answers = case.answers(double).into_iter();
+        loop {
+            let mut words = [PROMPTS.as_slice(), &[welcome.as_str()]].concat();
+            if self.shown {
+                // What reads the terminal goes on after the program's end.
+                words.push("incorrect password attempt");
+            }
+            match terminal.expect_or_end(&words) {
+                None => break,
+                Some(index) if index == PROMPTS.len() => {
+                    (self.leave)(&mut terminal);
+                    break;
+                }
+                Some(index) if index > PROMPTS.len() => {
+                    (self.give_up)(&mut terminal);
+                    break;
+                }
+                Some(_) => {
+                    let Some(answer) = answers.next() else {
+                        (self.give_up)(&mut terminal);
+                        break;
+                    };
+                    if case == Case::IdleConnections {
+                        double.close_connections();
+                    }
+                    if self.shown {
+                        terminal.send_line(&answer);
+                    } else {
+                        terminal.send_secret(&answer);
+                    }
+                }
+            }
+        }
+        terminal.finish()
+    }
+
+    fn row(&self, case: Case, expected: &Expected, ended: &Ended, lines: &[String]) -> String {
+        let mut text = format!("{}: {}\n", self.name, case.name());
+        let result = if expected.success { "in" } else { "not in" };
+        let _ = writeln!(text, "    result {result}, exit status {}", ended.status);
+        let line = |line: &String| line.clone();
+        let log: Vec<String> = lines.iter().map(line).collect();
+        let log = if log.is_empty() {
+            String::from("(the module was not asked)")
+        } else {
+            log.join(" | ")
+        };
+        let _ = writeln!(text, "    log    {log}");
+        let screen: Vec<&str> = ended
+            .transcript
+            .lines()
+            .map(str::trim_end)
+            .filter(|line| !line.is_empty())
+            .collect();
+        let _ = writeln!(text, "    screen {}", screen.join(" / "));
+        text
+    }
+
+    #[track_caller]
+    fn check(
+        &self,
+        host: &RealHost,
+        case: Case,
+        expected: &Expected,
+        ended: &Ended,
+        lines: &[String],
+    ) {
+        let (name, case_name) = (self.name, case.name());
+        let context = format!(
+            "{name}: {case_name}\n{}\n{}",
+            ended.transcript,
+            lines.join("\n")
+        );
+        let welcome = (self.welcome)(host, case.user());
+        assert_eq!(
+            ended.transcript.contains(&welcome.replace('\r', "")),
+            expected.success,
+            "{context}"
+        );
+        assert!(ended.transcript.contains(expected.words), "{context}");
+        if expected.log.is_empty() {
+            assert!(lines.is_empty(), "{context}");
+        } else {
+            // sudo asks again, and the person gives up: one more line.
+            assert!(
+                lines.iter().any(|line| line.contains(expected.log)),
+                "{:?} is not in the line\n{context}",
+                expected.log
+            );
+            if !expected.success {
+                assert!(
+                    lines.iter().all(|line| !line.contains("PAM_SUCCESS")),
+                    "{context}"
+                );
+            }
+        }
+    }
+}
+
+/// The table as `make test` prints it, a file for each program: cargo keeps
+/// what passing tests print to itself.
+fn write_table(program: &str, table: &str) {
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("hosts");
+    std::fs::create_dir_all(&directory).expect("the table's directory");
+    let name: String = program
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    std::fs::write(directory.join(format!("{name}.txt")), table).expect("the table is written");
+}
+
+pub(crate) fn same(_: Case, expected: Expected) -> Result<Expected, &'static str> {
+    Ok(expected)
+}
+
+pub(crate) fn nothing(_: &mut Terminal) {}
+
+/// The end of input. Ctrl-C may come between sudo's prompt and its read, and is
+/// lost there.
+pub(crate) fn no_more(terminal: &mut Terminal) {
+    terminal.send(b"\x04");
+}
