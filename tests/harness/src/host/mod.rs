@@ -214,6 +214,17 @@ impl RealHost {
             .collect()
     }
 
+    /// Its namespace of mounts, as `/proc/PID/ns/mnt` names it.
+    ///
+    /// # Panics
+    ///
+    /// When its first process is gone.
+    #[track_caller]
+    pub fn mount_namespace(&self) -> PathBuf {
+        let path = format!("/proc/{}/ns/mnt", self.pid);
+        std::fs::read_link(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
+    }
+
     /// The processes that run in the host, by name, the first one left out.
     pub fn processes(&self) -> Vec<String> {
         let script = "for p in /proc/[0-9]*; do [ $p = /proc/1 ] || [ $p = /proc/$$ ] || cat $p/comm; done 2>/dev/null";

@@ -211,9 +211,10 @@ fn trust_key(host: &RealHost, user: &str) {
     let (private, public) = make_key(host);
     host.put("/root/.ssh/id_ed25519", private.as_bytes(), 0o600, 0);
     if let Some(account) = host.accounts.iter().find(|account| account.name == user) {
-        let home = match user {
-            "root" => "/root".to_owned(),
-            user => format!("/home/{user}"),
+        let home = if account.uid == 0 {
+            String::from("/root")
+        } else {
+            format!("/home/{user}")
         };
         let path = format!("{home}/.ssh/authorized_keys");
         host.put(&path, public.as_bytes(), 0o600, account.uid);
