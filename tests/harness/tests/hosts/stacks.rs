@@ -245,11 +245,13 @@ static FAILLOCK: Way = Way {
     falls_back: false,
 };
 
-/// All services, one after the other.
+/// All services side by side: they wait more than they work.
 fn every_service(way: &'static Way) {
-    for service in SERVICES {
-        Bench::new(service, way).goes_through_all();
-    }
+    std::thread::scope(|scope| {
+        for service in SERVICES {
+            scope.spawn(move || Bench::new(service, way).goes_through_all());
+        }
+    });
 }
 
 #[test]
@@ -274,4 +276,50 @@ fn the_local_password_when_authentik_is_down() {
 fn a_lock_after_many_wrong_answers() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo", "su", "login");
     every_service(&FAILLOCK);
+}
+
+/// A keyring takes the password that was typed, and credentials are set by
+/// sshd's parent process, which knows nothing of the login of its child.
+#[test]
+fn what_stands_behind_the_module_is_reached() {
+    pam_harness::require_real_host!("sshd", "ssh");
+    let double = Double::start();
+    let line = "-auth       optional        pam_cap.so\n";
+    let stack = stacks::text("sshd");
+    assert!(stack.contains(line), "{stack}");
+    let behind = "auth optional pam_exec.so expose_authtok /bin/sh /etc/keyring\n\
+                  auth optional pam_env.so conffile=/dev/null envfile=/etc/mark\n";
+    let host = RealHost::new(&double)
+        .stack("sshd", &stack.replace(line, behind))
+        .file("/etc/keyring", "tr -d '\\0' >/run/keyring\n", 0o644)
+        .file("/etc/mark", "MARK=credentials\n", 0o644)
+        .start();
+    let mut ssh = host.ssh("alice").run(&["echo $MARK"]);
+    ssh.answer("Password:", PASSWORD);
+    let transcript = ssh.finish().transcript;
+    assert!(transcript.ends_with("\ncredentials\n"), "{transcript}");
+    assert_eq!(host.read("/run/keyring").as_deref(), Some(PASSWORD));
+}
+
+/// Three wrong answers in three logins close the account for the right one, too;
+/// a denial and a server that is down count for nothing.
+#[test]
+fn wrong_answers_are_counted_over_logins() {
+    pam_harness::require_real_host!("su");
+    let bench = Bench::new("su", &FAILLOCK);
+    bench.configure("linux-deny", |text| text);
+    for _ in 0..4 {
+        bench.expect("denied", "alice", &[PASSWORD], false);
+    }
+    bench.configure("linux-login", |text| text);
+    bench.expect("after denials", "alice", &[PASSWORD], true);
+    for _ in 0..3 {
+        bench.expect("a wrong password", "alice", &["wrong"], false);
+    }
+    let (success, transcript) = bench.lets_in("alice", &[]);
+    assert!(!success, "{transcript}");
+    bench
+        .host
+        .output("root", &["faillock", "--user", "alice", "--reset"]);
+    bench.expect("unlocked", "alice", &[PASSWORD], true);
 }
