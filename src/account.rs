@@ -4,6 +4,7 @@
 //! been deactivated in authentik since. Who was logged in by this module in the
 //! same transaction has been judged already.
 
+use std::collections::BTreeSet;
 use std::ffi::CStr;
 
 use pam::constants::PamResultCode;
@@ -269,7 +270,7 @@ fn membership(
     let mut known: Vec<Group> = Vec::new();
     // UUIDs of groups whose own ancestors are yet to be asked for.
     let mut above: Vec<String> = Vec::new();
-    let mut visited: Vec<String> = Vec::new();
+    let mut visited: BTreeSet<String> = BTreeSet::new();
     for Object(entry) in direct {
         take_in(entry, true, &mut known, &mut above, &mut visited);
     }
@@ -299,7 +300,7 @@ fn membership(
         if !entry.pk.eq_ignore_ascii_case(&uuid) {
             return Err(nonsense("it shows another group than was asked for"));
         }
-        visited.push(uuid);
+        visited.insert(uuid);
         take_in(entry, false, &mut known, &mut above, &mut visited);
     }
 }
@@ -310,14 +311,14 @@ fn take_in(
     is_listed: bool,
     known: &mut Vec<Group>,
     above: &mut Vec<String>,
-    visited: &mut Vec<String>,
+    visited: &mut BTreeSet<String>,
 ) {
     if is_listed {
         if entry.parents.is_none() && entry.parent.is_none() {
             // The list does not say what is above this group; the group does.
             above.push(entry.pk.clone());
         } else {
-            visited.push(entry.pk.clone());
+            visited.insert(entry.pk.clone());
         }
     }
     let parent = entry.parent.flatten();

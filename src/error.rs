@@ -349,14 +349,17 @@ impl LoginError {
             | Self::AnothersName
             | Self::UnknownFlow { .. }
             | Self::UnknownApplication { .. }
-            | Self::Unsupported { .. }
             | Self::NobodyLoggedIn
             | Self::NoSecretAccepted => true,
+            // Whoever left the code away may type it the next time.
+            Self::Unsupported { reason, .. } => *reason != Obstacle::SecondPrompt,
             // What was reached and answered wrongly may answer rightly next.
             Self::Server { fault, .. } => matches!(
                 fault,
                 ServerFault::Dns(_)
                     | ServerFault::Connection(_)
+                    | ServerFault::Closed
+                    | ServerFault::HeldUp(_)
                     | ServerFault::Tls(_)
                     | ServerFault::Timeout(_)
                     | ServerFault::Throttled

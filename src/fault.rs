@@ -9,6 +9,9 @@ pub enum ServerFault {
     /// No connection, or a broken one.
     #[error("no connection to the authentik server: {0}")]
     Connection(String),
+    /// The server, or something on the way, closed the connection.
+    #[error("no connection to the authentik server: the server closed it")]
+    Closed,
     /// The TLS handshake failed; the text says what about the certificate.
     #[error("the authentik server's TLS certificate or handshake was refused: {0}")]
     Tls(String),
@@ -22,6 +25,9 @@ pub enum ServerFault {
     /// the server closed a connection on which nothing came.
     #[error("{0}, but the process was stopped meanwhile")]
     Stopped(String),
+    /// Time has passed in a set-uid program, whose caller can make it pass.
+    #[error("{0}; but this program runs for its caller, who could have held it up")]
+    HeldUp(String),
     /// `login_timeout` passed, for whatever reason.
     #[error("the login took longer than login_timeout")]
     LoginTimeout,
@@ -46,6 +52,13 @@ pub enum ServerFault {
 }
 
 impl ServerFault {
+    /// Whether nothing but time speaks for it: a limit passed, or a connection on
+    /// which nothing was sent for long was closed.
+    #[must_use]
+    pub fn is_a_matter_of_time(&self) -> bool {
+        matches!(self, Self::Timeout(_) | Self::Closed)
+    }
+
     /// Whether somebody at the prompt, or somebody who makes enough attempts from
     /// this host, can bring it about, whatever was sent.
     ///
@@ -59,7 +72,8 @@ impl ServerFault {
             | Self::Throttled
             | Self::ProxyRefused(_)
             | Self::LoginTimeout
-            | Self::Stopped(_) => true,
+            | Self::Stopped(_)
+            | Self::HeldUp(_) => true,
             Self::Status(status) => (400..500).contains(status),
             _ => false,
         }

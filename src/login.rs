@@ -36,8 +36,6 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
     audit.from_where(transaction.rhost().as_deref(), transaction.tty().as_deref());
     let mut fail_delay = DEFAULT_FAIL_DELAY;
     let mut words = Words::of("en");
-    // Whoever was logged in on this handle before is judged anew.
-    transaction.unmark();
     let result = pam_handle::guarded(|| {
         let config = Config::load(arguments, &service)?;
         fail_delay = config.fail_delay;
@@ -119,6 +117,8 @@ fn attempt(
         }
     }
     let subject = subject(config, service, &user);
+    // Whoever was logged in on this handle before is judged anew.
+    transaction.unmark(&subject);
     let kept_for = format!("{subject}\n{arguments:?}");
     if let Some(error) = transaction.kept_verdict(&kept_for) {
         return Err(error);
@@ -243,8 +243,9 @@ fn with_a_way_out(error: LoginError, config: &Config) -> LoginError {
     }
 }
 
-/// Asks for a password once and sends it nowhere: who guesses names sees the
-/// same prompt and, by the fail delay, about the same wait.
+/// Asks for a password once and sends it nowhere: who guesses names sees the same
+/// prompt and words. Not the same time: the prompt comes at once, where a person's
+/// comes after authentik's first answer.
 fn refuse_like_a_wrong_password(
     transaction: &mut Transaction<'_>,
     config: &Config,

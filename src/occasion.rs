@@ -1,6 +1,6 @@
 //! What the host knows of a login, and authentik is told.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -83,7 +83,21 @@ impl Occasion {
         };
         Some(address.to_canonical())
     }
+
+    /// The address that authentik is told: the client's, or nobody's where the
+    /// application gives a name in its place. Whoever owns the name of their
+    /// address (sshd's `UseDNS`) would otherwise seem to come from this very host.
+    /// `None` where the application knows of no client, as at the console.
+    #[must_use]
+    pub fn address_to_tell(&self) -> Option<IpAddr> {
+        let rhost = self.rhost.as_deref().filter(|rhost| !rhost.is_empty());
+        rhost.map(|_| self.address().unwrap_or(NOBODYS))
+    }
 }
+
+/// An address that nobody has: authentik itself takes it for clients whose address
+/// it does not know (`ClientIPMiddleware`).
+const NOBODYS: IpAddr = IpAddr::V4(Ipv4Addr::BROADCAST);
 
 /// The signs of account names that [`crate::host::impossible_name`] lets through.
 const ANY_SIGN: &str = "!\"#$%&'()*+,-.;<=>?@[\\]^_`{|}~";

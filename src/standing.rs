@@ -35,6 +35,10 @@ pub fn of(user: &str, rules: &UserRules) -> Result<Standing, LoginError> {
         });
     }
     let found = account(user)?;
+    // Before any rule by name: whoever answers to two names could step round one.
+    if matches!(found, Lookup::OtherSpelling) {
+        return Ok(Standing::OtherSpelling);
+    }
     let known = !matches!(found, Lookup::Unknown);
     let left_alone = |reason| Standing::LeftAlone { reason, known };
     if let Some(allowed) = &rules.allow {

@@ -48,6 +48,8 @@ pub(super) enum Ending {
 
 /// How many errors of an answer are read.
 const MAX_ERRORS: usize = 16;
+/// How much is remembered of what tells stages apart, in bytes, about.
+const MAX_IDENTITY: usize = 4096;
 /// The longest text of the server that is kept, in bytes.
 const MAX_WORDS: usize = 400;
 
@@ -63,9 +65,13 @@ struct Envelope {
     error_message: Option<String>,
     request_id: Option<String>,
     error: Option<String>,
-    /// What tells apart two stages of one component: a dummy's name, a prompt's fields.
+    /// What tells apart two stages of one component: a dummy's name, a prompt's
+    /// fields, the classes of devices, what a consent is for.
     name: Option<String>,
     fields: Option<Vec<FieldKey>>,
+    device_challenges: Option<Vec<DeviceClass>>,
+    header_text: Option<String>,
+    permissions: Option<Vec<PermissionId>>,
 }
 
 /// What 2026.8 and later say of a redirect.
@@ -92,6 +98,16 @@ struct WireError {
 #[derive(Deserialize)]
 struct FieldKey {
     field_key: String,
+}
+
+#[derive(Deserialize)]
+struct DeviceClass {
+    device_class: String,
+}
+
+#[derive(Deserialize)]
+struct PermissionId {
+    id: String,
 }
 
 impl Challenge {
@@ -153,15 +169,25 @@ impl Challenge {
             // The flow's end has the same component, and is no way back.
             identity.push_str("\nstage");
         }
-        for part in envelope.name.into_iter().chain(
-            envelope
-                .fields
-                .into_iter()
-                .flatten()
-                .map(|field| field.field_key),
-        ) {
+        let fields = envelope.fields.into_iter().flatten();
+        let permissions = envelope.permissions.into_iter().flatten();
+        let devices = envelope.device_challenges.into_iter().flatten();
+        // The one used last comes first, and that may change in between.
+        let mut classes: Vec<String> = devices.map(|device| device.device_class).collect();
+        classes.sort_unstable();
+        let parts = envelope
+            .name
+            .into_iter()
+            .chain(fields.map(|field| field.field_key))
+            .chain(classes)
+            .chain(envelope.header_text)
+            .chain(permissions.map(|permission| permission.id));
+        for part in parts {
+            if identity.len() > MAX_IDENTITY {
+                break;
+            }
             identity.push('\n');
-            identity.push_str(&part);
+            identity.push_str(&text::one_line(&part, MAX_WORDS));
         }
         Ok(Self {
             component: text::one_line(&component, 64),

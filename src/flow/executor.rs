@@ -136,7 +136,11 @@ impl Run<'_> {
                             Verdict::CodeSentBack => {
                                 answerer.code_sent_back()?;
                                 proofs.clear();
-                                passed.clear();
+                                // What is in front of that stage still is.
+                                let back = passed
+                                    .iter()
+                                    .position(|identity| challenge.is_same_stage(identity));
+                                passed.truncate(back.unwrap_or(passed.len()));
                             }
                         }
                         0
@@ -279,9 +283,7 @@ fn judge(
     let Some(proof) = sent.proof else {
         // Dummies and consents may look alike; nobody is identified twice.
         let began_anew = next.component() == IDENTIFICATION
-            && passed
-                .first()
-                .is_some_and(|first| next.is_same_stage(first));
+            && passed.iter().any(|identity| next.is_same_stage(identity));
         return Ok(if began_anew {
             Verdict::Restarted
         } else {

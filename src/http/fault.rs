@@ -28,7 +28,7 @@ pub(super) fn server_fault(error: &Error, login_is_over: bool) -> ServerFault {
             None if is_host_failure(error) => ServerFault::Host(error.to_string()),
             None if is_timeout(error) && login_is_over => ServerFault::LoginTimeout,
             None if is_timeout(error) => ServerFault::Timeout("request_timeout"),
-            None if is_closed(error) => ServerFault::Connection("the server closed it".into()),
+            None if is_closed(error) => ServerFault::Closed,
             None => ServerFault::Connection(text::one_line(&error.to_string(), MAX_TEXT)),
         },
         Error::ConnectProxyFailed(answer) => {

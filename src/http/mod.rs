@@ -27,7 +27,7 @@ use crate::deadline::Deadline;
 use crate::error::ServerFault;
 use crate::flow::{Answer, Redirect, Transport};
 use crate::occasion::Occasion;
-use crate::pam::StopWatch;
+use crate::pam::{StopWatch, is_held_by_its_caller};
 use crate::text;
 use bounded::{BoundedConnector, RequestDeadline};
 use credentials::Credentials;
@@ -41,6 +41,10 @@ use token::Outpost;
 /// person takes longer than that to type. A POST that met a closed connection
 /// could not be sent again: nobody would know whether the first had arrived.
 const MAX_IDLE: Duration = Duration::from_secs(1);
+
+/// What is left at least for a request after all others, such as the end of the
+/// session of a login that took too long.
+const LEAST: Duration = Duration::from_secs(1);
 
 /// The header of authentik's protection against forged requests.
 const CSRF_HEADER: &str = "x-authentik-csrf";
@@ -78,7 +82,7 @@ impl HttpsTransport {
         trace: Trace,
     ) -> Result<Self, ConfigError> {
         let file = config.outpost_token.as_ref();
-        let outpost = file.map(|file| Outpost::read(file, occasion.address()));
+        let outpost = file.map(|file| Outpost::read(file, occasion.address_to_tell()));
         let credentials = Credentials::new_session(outpost.transpose()?);
         Self::new(config, occasion, credentials, deadline, trace)
     }
@@ -200,11 +204,14 @@ impl HttpsTransport {
         Ok(transport)
     }
 
-    /// Asks for `path` as [`Transport::get`] does, and waits no longer than `limit`.
+    /// Asks for `path` as [`Transport::get`] does, and waits no longer than `limit`
+    /// and than what is left of the login; a second where nothing is left.
     ///
     /// # Errors
     /// As [`Transport::get`].
     pub fn get_within(&mut self, path: &str, limit: Duration) -> Result<Answer, ServerFault> {
+        let limit = self.deadline.remaining().clamp(LEAST.min(limit), limit);
+        self.deadline = Deadline::after(limit);
         self.request(path, None, limit.min(self.request_timeout))
     }
 
@@ -258,6 +265,8 @@ impl HttpsTransport {
             let fault = fault::server_fault(&error, self.deadline.remaining().is_zero());
             if watch.was_stopped() {
                 ServerFault::Stopped(fault.to_string())
+            } else if fault.is_a_matter_of_time() && is_held_by_its_caller() {
+                ServerFault::HeldUp(fault.to_string())
             } else {
                 fault
             }

@@ -23,28 +23,29 @@ const VERDICT: &str = "verdict";
 /// The proof of a login ([`Mark`]).
 const MARK: &str = "mark";
 
-/// How long a server that could not be reached is taken to be down on one handle.
+/// How long a verdict is kept on one handle. sudo's three tries are within it;
+/// a screen locker keeps its handle for as long as the screen is locked, and
+/// an administrator, or a server, may have mended meanwhile what was wrong.
 const KEPT_FOR: Duration = Duration::from_secs(60);
 
-/// The session of a change of password ([`KeptSession`]), of which several lines
-/// of one stack keep one each.
-fn session_name(subject: &str) -> String {
-    kept_name(&format!("session.{subject}"))
+/// The session of a change of password ([`KeptSession`]).
+const SESSION: &str = "session";
+
+/// Under which name something is kept for one user, service and flow: several
+/// lines of one stack keep one each.
+fn name_for(what: &str, subject: &str) -> String {
+    kept_name(&format!("{what}.{subject}"))
 }
 
 /// A verdict that asking again would not change.
 struct Kept {
-    /// What it holds for: another user or flow begins anew.
-    subject: String,
     error: LoginError,
     at: Instant,
 }
 
 /// That this module has logged somebody in on this handle.
-#[derive(Default)]
 struct Mark {
-    /// For whom and by which rules; empty for nobody.
-    subject: String,
+    /// None once the login was taken back.
     proof: Option<Verified>,
 }
 
@@ -60,59 +61,51 @@ impl Transaction<'_> {
     pub fn kept_verdict(&self, subject: &str) -> Option<LoginError> {
         // SAFETY: only keep_verdict of this very library stores under that name,
         // and it stores a Kept.
-        let kept = unsafe { self.handle.get_data::<Kept>(&kept_name(VERDICT)) }.ok()?;
-        let holds = match kept.error {
-            LoginError::Server { .. } => kept.at.elapsed() < KEPT_FOR,
-            _ => true,
-        };
-        (holds && kept.subject == subject).then(|| kept.error.clone())
+        let kept = unsafe { self.handle.get_data::<Kept>(&name_for(VERDICT, subject)) }.ok()?;
+        (kept.at.elapsed() < KEPT_FOR).then(|| kept.error.clone())
     }
 
     /// Keeps a verdict on the handle, so that an application that asks again,
     /// as sudo does three times, costs no further request and no wait.
     pub fn keep_verdict(&mut self, subject: &str, error: &LoginError) {
         let kept = Kept {
-            subject: subject.to_owned(),
             error: error.clone(),
             at: Instant::now(),
         };
         // A handle without memory for it only means that it is asked again.
-        let _ = self.handle.set_data(&kept_name(VERDICT), Box::new(kept));
+        let _ = self
+            .handle
+            .set_data(&name_for(VERDICT, subject), Box::new(kept));
     }
 
     /// Notes on the handle that a login was proved for `subject`: the account
     /// is asked for next, in the same process.
     pub fn mark(&mut self, subject: &str, proof: Verified) {
-        let mark = Mark {
-            subject: subject.to_owned(),
-            proof: Some(proof),
-        };
+        let mark = Mark { proof: Some(proof) };
         // Without memory for it they are looked up as anybody else.
-        let _ = self.handle.set_data(&kept_name(MARK), Box::new(mark));
+        let _ = self
+            .handle
+            .set_data(&name_for(MARK, subject), Box::new(mark));
     }
 
     /// Takes the note back. Where libpam has no memory even for that, the next
     /// login's refusal keeps the application from asking for the account.
-    pub fn unmark(&mut self) {
-        if self.has_mark() {
+    pub fn unmark(&mut self, subject: &str) {
+        if self.marked(subject).is_some() {
+            let mark = Mark { proof: None };
             let _ = self
                 .handle
-                .set_data(&kept_name(MARK), Box::new(Mark::default()));
+                .set_data(&name_for(MARK, subject), Box::new(mark));
         }
     }
 
     /// The proof of a login for `subject`, where there was one on this handle.
     #[must_use]
     pub fn marked(&self, subject: &str) -> Option<Verified> {
-        // SAFETY: only mark and unmark of this very library store under that
+        // SAFETY: only mark and unmark of this very library store under such a
         // name, and they store a Mark.
-        let mark = unsafe { self.handle.get_data::<Mark>(&kept_name(MARK)) }.ok()?;
-        mark.proof.clone().filter(|_| mark.subject == subject)
-    }
-
-    fn has_mark(&self) -> bool {
-        // SAFETY: as in marked.
-        unsafe { self.handle.get_data::<Mark>(&kept_name(MARK)) }.is_ok()
+        let mark = unsafe { self.handle.get_data::<Mark>(&name_for(MARK, subject)) }.ok()?;
+        mark.proof.clone()
     }
 
     /// Keeps the session in which `subject` was proved for the second call of
@@ -123,13 +116,15 @@ impl Transaction<'_> {
             session: RefCell::new(Some(Box::new(session))),
         };
         // Without memory for it the second call says that there is none.
-        let _ = self.handle.set_data(&session_name(subject), Box::new(kept));
+        let _ = self
+            .handle
+            .set_data(&name_for(SESSION, subject), Box::new(kept));
     }
 
     /// Takes the session that was kept for `subject`, where it is of this type.
     #[must_use]
     pub fn take_session<S: Any>(&mut self, subject: &str) -> Option<S> {
-        let name = session_name(subject);
+        let name = name_for(SESSION, subject);
         // SAFETY: only keep_session of this very library stores under such a
         // name, and it stores a KeptSession.
         let kept = unsafe { self.handle.get_data::<KeptSession>(&name) }.ok()?;

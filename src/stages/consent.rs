@@ -48,7 +48,8 @@ pub(super) fn answer(
             "it refuses the very token of its own consent".into(),
         )));
     }
-    // What was agreed to stays agreed to; only its token is new.
+    // What was agreed to stays agreed to; only its token is new. A consent to
+    // anything else is another stage, which is asked for anew.
     if rejected == 0 {
         stages.show_title(challenge);
     }
@@ -75,10 +76,16 @@ fn agrees(stages: &mut Stages<'_>, details: &Details) -> Result<bool, LoginError
         let lines: Vec<String> = permissions
             .iter()
             .take(MAX_PERMISSIONS)
-            .map(|permission| text::from_html(&permission.name, 120))
+            .map(|permission| text::one_line(&text::from_html(&permission.name, 120), 120))
             .filter(|name| !name.is_empty())
             .map(|name| format!("  - {name}"))
             .collect();
+        if permissions.len() > MAX_PERMISSIONS {
+            // Nobody agrees to what was not shown.
+            return Err(nonsense(ServerFault::Nonsense(format!(
+                "a consent to more than {MAX_PERMISSIONS} permissions"
+            ))));
+        }
         if !lines.is_empty() {
             lead = join(&join(&lead, heading), &lines.join("\n"));
         }

@@ -38,6 +38,8 @@ pub struct Stages<'a> {
     push_timeout: Duration,
     /// The password that was sent last: a code that equals it is not sent.
     password: Option<Secret>,
+    /// The same with the code that was behind it.
+    password_as_typed: Option<Secret>,
     /// Whether an earlier module of the stack had asked for it.
     password_of_stack: bool,
     /// The code that was typed in one answer with the password.
@@ -68,6 +70,7 @@ impl<'a> Stages<'a> {
             deadline,
             push_timeout: config.push_timeout,
             password: None,
+            password_as_typed: None,
             password_of_stack: false,
             typed_code: None,
             codes: authenticator_validate::Codes::default(),
@@ -105,28 +108,37 @@ impl<'a> Stages<'a> {
 
     /// A code for a stage that does not prove anything, asked for until there is one.
     fn code(&mut self, lead: &str, prompt: &str) -> Result<Secret, LoginError> {
-        self.until_something(lead, |dialogue, lead| {
-            let typed = dialogue.ask_secret(lead, prompt, "code")?;
-            Ok(Secret::new(typed.expose().split_whitespace().collect()))
-        })
+        let words = self.prompts.words;
+        let mut lead = lead.to_owned();
+        for _ in 0..self.prompts.attempts {
+            let typed = self.dialogue.ask_secret(&lead, prompt, "code")?;
+            if self.is_password(&typed) {
+                words.password_is_no_code.clone_into(&mut lead);
+                continue;
+            }
+            let code = Secret::new(typed.expose().split_whitespace().collect());
+            if !code.is_empty() {
+                return Ok(code);
+            }
+            words.nothing_typed.clone_into(&mut lead);
+        }
+        Err(self.dialogue.used_up())
+    }
+
+    /// Whether somebody, or an application that answers every prompt alike, typed
+    /// the password where something else was asked for.
+    fn is_password(&self, typed: &Secret) -> bool {
+        [&self.password, &self.password_as_typed]
+            .into_iter()
+            .any(|known| known.as_ref() == Some(typed))
     }
 
     /// One line that may be seen, asked for until there is one.
     fn line(&mut self, lead: &str, prompt: &str) -> Result<Secret, LoginError> {
-        self.until_something(lead, |dialogue, lead| {
-            let typed = dialogue.ask(lead, prompt, "answer")?;
-            Ok(Secret::new(typed.expose().trim().to_owned()))
-        })
-    }
-
-    fn until_something(
-        &mut self,
-        lead: &str,
-        mut ask: impl FnMut(&mut Dialogue<'a>, &str) -> Result<Secret, LoginError>,
-    ) -> Result<Secret, LoginError> {
         let mut lead = lead.to_owned();
         for _ in 0..self.prompts.attempts {
-            let typed = ask(&mut self.dialogue, &lead)?;
+            let typed = self.dialogue.ask(&lead, prompt, "answer")?;
+            let typed = Secret::new(typed.expose().trim().to_owned());
             if !typed.is_empty() {
                 return Ok(typed);
             }
@@ -156,8 +168,17 @@ impl<'a> Stages<'a> {
             }
         };
         self.password_of_stack = from_stack.is_some();
+        // A code belongs to the password that it was typed with.
+        self.typed_code = None;
+        self.password_as_typed = None;
         let password = match from_stack {
-            Some(password) => self.without_code(password),
+            Some(password) => {
+                let password = self.without_code(password);
+                if password.is_empty() {
+                    return Err(LoginError::Empty { what: WHAT });
+                }
+                password
+            }
             None => {
                 let typed = self.dialogue.ask_secret("", &self.prompts.password, WHAT)?;
                 let password = self.without_code(typed);
@@ -184,7 +205,9 @@ impl<'a> Stages<'a> {
             return typed;
         }
         self.typed_code = Some(Secret::new(code.to_owned()));
-        Secret::new(password.to_owned())
+        let password = Secret::new(password.to_owned());
+        self.password_as_typed = Some(typed);
+        password
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) fn answer(
     }
     let lead = match sent {
         _ if rejected == 0 => String::new(),
-        Sent::Selection if names_selection(challenge) => {
+        Sent::Selection if no_message_was_sent(challenge) => {
             stages.codes.chosen = None;
             stages.codes.count_wrong(stages.prompts.attempts)?;
             challenge.error_words().unwrap_or_default()
@@ -105,10 +105,11 @@ pub(super) fn answer(
     }
 }
 
-/// Whether the server refused the choice itself, and so sent no message.
-fn names_selection(challenge: &Challenge) -> bool {
+/// Whether the server sent no message: its word for one that was sent belongs to
+/// no field.
+fn no_message_was_sent(challenge: &Challenge) -> bool {
     let mut errors = challenge.errors().iter();
-    errors.any(|error| error.field == "selected_challenge")
+    errors.any(|error| error.field != "non_field_errors")
 }
 
 /// A code of an app or of a list: there is nothing to choose.
@@ -143,6 +144,9 @@ fn message_alone(
     lead: &str,
 ) -> Result<Response, LoginError> {
     if stages.codes.chosen.is_none() {
+        if stages.codes.messages >= MAX_MESSAGES {
+            stages.codes.count_wrong(stages.prompts.attempts)?;
+        }
         return select(stages, device);
     }
     let prompts = stages.prompts;
@@ -307,7 +311,7 @@ fn judge(stages: &mut Stages<'_>, typed: Secret) -> Result<Typed, LoginError> {
     if code.is_empty() {
         return Ok(Typed::Nothing);
     }
-    if stages.password.as_ref() == Some(&typed) {
+    if stages.is_password(&typed) {
         stages.codes.count_password(stages.prompts.attempts)?;
         return Ok(Typed::Password(
             stages.prompts.words.password_is_no_code.into(),

@@ -9,8 +9,6 @@ use crate::words::{Words, fill};
 const MAX_LABEL: usize = 200;
 const MAX_SUB_TEXT: usize = 400;
 const MAX_SHOWN: usize = 2000;
-/// How many choices are offered.
-const MAX_CHOICES: usize = 99;
 
 /// What a field wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,8 +116,7 @@ impl Field {
     }
 
     pub(super) fn choices(&self) -> &[Choice] {
-        let choices = self.choices.as_deref().unwrap_or_default();
-        choices.get(..MAX_CHOICES).unwrap_or(choices)
+        self.choices.as_deref().unwrap_or_default()
     }
 
     /// The value that is there before anybody types; empty where there is none.

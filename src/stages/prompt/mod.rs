@@ -19,6 +19,8 @@ use value::Value;
 pub(super) const COMPONENT: &str = "ak-stage-prompt";
 /// How many fields a form may have.
 const MAX_FIELDS: usize = 100;
+/// How many choices a field may have: all of them are shown.
+const MAX_CHOICES: usize = 200;
 const WHAT: &str = "answer";
 
 #[derive(Deserialize)]
@@ -70,6 +72,12 @@ pub(super) fn answer(
     }
     if u32::try_from(rejected).unwrap_or(u32::MAX) >= stages.prompts.attempts {
         return Err(stages.dialogue.used_up());
+    }
+    let too_many = |field: &Field| field.choices().len() > MAX_CHOICES;
+    if details.fields.iter().any(too_many) {
+        return Err(nonsense(ServerFault::Nonsense(format!(
+            "a field with more than {MAX_CHOICES} choices"
+        ))));
     }
     let mut fields = details.fields;
     fields.sort_by_key(|field| field.order);

@@ -22,3 +22,4 @@ mod refusals;
 mod second_factor;
 mod session;
 mod stacks;
+mod tricks;

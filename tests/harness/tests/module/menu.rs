@@ -82,12 +82,18 @@ fn a_chosen_message_is_sent_and_sent_again_when_chosen_again() {
 fn a_choice_that_the_server_refuses_is_said_to_be() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
+    let classes = ["sms", "static", "totp", "webauthn", "duo", "email"];
+    let devices = classes.map(|class| {
+        serde_json::json!({
+            "device_class": class,
+            "device_uid": "1",
+            "challenge": {},
+            "last_used": null,
+        })
+    });
     let refusal = serde_json::json!({
         "component": "ak-stage-authenticator-validate",
-        "device_challenges": [
-            {"device_class": "sms", "device_uid": "1", "challenge": {}, "last_used": null},
-            {"device_class": "totp", "device_uid": "1", "challenge": {}, "last_used": null},
-        ],
+        "device_challenges": devices,
         "configuration_stages": [],
         "response_errors": {
             "selected_challenge": [{"string": "invalid challenge selected", "code": "invalid"}],

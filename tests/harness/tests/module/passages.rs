@@ -63,7 +63,8 @@ fn a_consent_whose_token_is_refused_is_sent_again_with_the_new_one() {
     let bench = bench("consent", consent());
     let refusal = serde_json::json!({
         "component": "ak-stage-consent",
-        "permissions": [],
+        "header_text": "This host is <b>recorded</b>.",
+        "permissions": [{"id": "openid", "name": "Your name"}],
         "additional_permissions": [],
         "token": "another",
         "response_errors": {"token": [{"string": "Invalid consent token", "code": "invalid"}]},

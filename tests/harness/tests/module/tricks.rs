@@ -1,0 +1,341 @@
+//! What somebody tries who knows the module, and what odd applications and
+//! servers do by themselves.
+
+use std::time::{Duration, Instant};
+
+use authentik_double::{
+    Device, Fault, Field, Flow, Match, Phone, Policy, Prompt, Stage, User, Validate,
+};
+use pam_harness::Outcome;
+
+use crate::bench::{Bench, PASSWORD, expect};
+
+fn codes(outcome: &Outcome) -> Vec<String> {
+    let calls = outcome.report().calls.iter();
+    calls.map(|call| call.code.to_string()).collect()
+}
+
+/// How often the password was sent where a code belongs.
+fn passwords_sent_as_codes(bench: &Bench) -> usize {
+    let requests = bench.double.requests();
+    let bodies = requests
+        .iter()
+        .map(|request| String::from_utf8_lossy(&request.body).into_owned());
+    bodies
+        .filter(|body| body.contains("\"code\"") && body.contains(PASSWORD))
+        .count()
+}
+
+/// A locker keeps one handle for as long as the screen is locked.
+#[test]
+fn whoever_forgot_the_code_can_type_it_the_next_time() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().section("[prompt]\ncode_separator = \";\"\nsingle = true\n");
+    let code = bench.double.totp_unused("bob");
+    let outcome = bench
+        .pam("linux-mfa", "bob")
+        .answer_secret(PASSWORD)
+        .answer_secret(&format!("{PASSWORD};{code}"))
+        .authenticate()
+        .authenticate()
+        .run();
+    assert_eq!(
+        codes(&outcome),
+        ["PAM_SERVICE_ERR", "PAM_SUCCESS"],
+        "{outcome}"
+    );
+}
+
+/// Applications that answer every prompt alike.
+#[test]
+fn a_password_is_no_code_with_a_code_behind_it_and_in_enrolments_either() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().section("[prompt]\ncode_separator = \";\"\n");
+    let outcome = bench
+        .pam("linux-mfa", "bob")
+        .answer_every_secret(&format!("{PASSWORD};000000"))
+        .authenticate()
+        .run();
+    expect(&outcome, "PAM_MAXTRIES", &["answer every prompt alike"]);
+    assert_eq!(passwords_sent_as_codes(&bench), 0, "{outcome}");
+
+    let bench = Bench::new();
+    let outcome = bench
+        .pam("pam-mfa-enroll-one", "alice")
+        .answer_every_secret(PASSWORD)
+        .authenticate()
+        .run();
+    expect(&outcome, "PAM_MAXTRIES", &[]);
+    assert_eq!(passwords_sent_as_codes(&bench), 0, "{outcome}");
+}
+
+#[test]
+fn a_password_of_the_stack_that_is_only_a_code_is_empty() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new()
+        .section("[prompt]\ncode_separator = \";\"\n")
+        .arguments("use_first_pass");
+    let outcome = bench
+        .pam("linux-login", "alice")
+        .preset_authtok(";123456")
+        .authenticate()
+        .run();
+    expect(&outcome, "PAM_AUTH_ERR", &["the password was empty"]);
+    assert!(!bench.was_sent("\"password\":\"\""));
+}
+
+#[test]
+fn a_code_goes_with_the_password_that_it_was_typed_with() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new()
+        .section("[prompt]\ncode_separator = \";\"\n")
+        .arguments("try_first_pass");
+    let code = bench.double.totp_unused("bob");
+    let outcome = bench
+        .pam("linux-mfa", "bob")
+        .preset_authtok("old-password;111111")
+        .answer_secret(PASSWORD)
+        .answer_secret(&code)
+        .authenticate()
+        .run();
+    expect(&outcome, "PAM_SUCCESS", &[]);
+    assert!(!bench.was_sent("111111"));
+}
+
+#[test]
+fn two_second_factors_one_after_the_other_are_two() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    bench.double.world(|world| {
+        world.add_user(
+            User::new("eve")
+                .device(Device::duo())
+                .device(Device::static_codes(["eve000000001"])),
+        );
+        world.user_mut("eve").phone = Phone::Approve(Duration::ZERO);
+        world.add_flow(
+            Flow::new("twice")
+                .identification()
+                .password()
+                .bind(Validate::classes(&["duo"]))
+                .bind(Validate::classes(&["static"]))
+                .user_login(),
+        );
+    });
+    let outcome = bench.log_in("twice", "eve", &[PASSWORD, "", "eve000000001"]);
+    expect(&outcome, "PAM_SUCCESS", &[]);
+}
+
+#[test]
+fn two_consents_to_different_things_are_two() {
+    pam_harness::require_isolation!();
+    let consent = |text: &str| Stage::Consent {
+        header_text: Some(text.into()),
+        permissions: Vec::new(),
+    };
+    let bench = Bench::new();
+    bench.double.world(|world| {
+        world.add_flow(
+            Flow::new("consents")
+                .identification()
+                .bind(consent("One."))
+                .password()
+                .bind(consent("Two."))
+                .user_login(),
+        );
+    });
+    let outcome = bench
+        .pam("consents", "alice")
+        .answer_visible("y")
+        .answer_secret(PASSWORD)
+        .answer_visible("y")
+        .authenticate()
+        .run();
+    expect(&outcome, "PAM_SUCCESS", &[]);
+}
+
+/// Nobody agrees to what was not shown.
+#[test]
+fn a_consent_to_more_than_can_be_shown_is_refused() {
+    pam_harness::require_isolation!();
+    let permissions = (0..51)
+        .map(|n| (format!("p{n}"), format!("permission {n}")))
+        .collect();
+    let bench = Bench::new();
+    bench.double.world(|world| {
+        let stage = Stage::Consent {
+            header_text: None,
+            permissions,
+        };
+        world.add_flow(
+            Flow::new("consent")
+                .identification()
+                .password()
+                .bind(stage)
+                .user_login(),
+        );
+    });
+    let outcome = bench.log_in("consent", "alice", &[PASSWORD]);
+    expect(&outcome, "PAM_AUTH_ERR", &["more than 50 permissions"]);
+}
+
+/// Two codes that were never accepted, wherever the flow goes back to.
+#[test]
+fn a_code_that_leads_back_twice_proves_nothing() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let validate = serde_json::json!({
+        "component": "ak-stage-authenticator-validate",
+        "device_challenges": [
+            {"device_class": "totp", "device_uid": "1", "challenge": {}, "last_used": null},
+        ],
+        "configuration_stages": [],
+    });
+    let identification = serde_json::json!({
+        "component": "ak-stage-identification",
+        "user_fields": ["username"],
+        "password_fields": false,
+    });
+    let post = |nth| Fault::on(Match::post("danger-login-without-secret").nth(nth));
+    bench.double.inject(post(1).json(200, &validate));
+    bench.double.inject(post(2).json(200, &validate));
+    bench.double.inject(post(3).json(200, &identification));
+    let outcome = bench.log_in(
+        "danger-login-without-secret",
+        "alice",
+        &["000000", "111111"],
+    );
+    expect(&outcome, "PAM_AUTH_ERR", &["no password and no code"]);
+}
+
+#[test]
+fn a_flow_that_begins_with_a_notice_begins_anew_no_more_often() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    bench.double.world(|world| {
+        world.add_flow(
+            Flow::new("form")
+                .dummy("banner")
+                .identification()
+                .password()
+                .bind(Prompt::new(vec![Field::new("mail", "email", "Mail")]))
+                .restart_on_invalid()
+                .user_login(),
+        );
+    });
+    let pam = bench.pam("form", "alice");
+    let pam = (0..4).fold(pam, |pam, _| {
+        pam.answer_secret(PASSWORD).answer_visible("nowhere")
+    });
+    expect(
+        &pam.authenticate().run(),
+        "PAM_MAXTRIES",
+        &["went back to its beginning 4 times"],
+    );
+}
+
+/// Whoever owns the name of their address (sshd's UseDNS) does not come from
+/// the host itself.
+#[test]
+fn a_name_in_the_place_of_an_address_is_nobodys_address() {
+    pam_harness::require_isolation!();
+    for (rhost, code) in [
+        ("203.0.113.9", "PAM_PERM_DENIED"),
+        ("evil.example", "PAM_PERM_DENIED"),
+        ("", "PAM_SUCCESS"),
+    ] {
+        let bench = Bench::new().section("[outpost]\ntoken_file = \"{dir}/outpost.token\"\n");
+        bench.double.world(|world| {
+            let inside = Policy::check(|request| request.client_ip.starts_with("127."));
+            world.add_flow(
+                Flow::new("inside")
+                    .identification()
+                    .password()
+                    .user_login()
+                    .policy(inside),
+            );
+        });
+        let outcome = bench
+            .pam("inside", "alice")
+            .rhost(rhost)
+            .file("outpost.token", "outpost-token\n")
+            .answer_every_secret(PASSWORD)
+            .authenticate()
+            .run();
+        assert_eq!(codes(&outcome), [code], "{rhost:?}: {outcome}");
+    }
+}
+
+#[test]
+fn a_session_ends_even_where_the_time_of_the_login_is_up() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().top("login_timeout = \"2s\"");
+    bench
+        .double
+        .inject(Fault::on(Match::get("/users/me/")).never_answer());
+    let outcome = bench.log_in("linux-login", "alice", &[PASSWORD]);
+    expect(&outcome, "PAM_AUTH_ERR", &["login_timeout"]);
+    assert!(
+        bench.requests().iter().any(|r| r.contains("invalidation")),
+        "{:#?}",
+        bench.requests()
+    );
+}
+
+#[test]
+fn two_lines_of_one_stack_keep_their_own_marks() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let stack = "auth required {module} config={config}\n\
+                 auth required {module} config={config} flow=linux-combined\n\
+                 account required {module} config={config}\n";
+    let outcome = bench
+        .pam("linux-login", "alice")
+        .stack(stack)
+        .answer_secret(PASSWORD)
+        .answer_secret(PASSWORD)
+        .authenticate()
+        .acct_mgmt()
+        .run();
+    assert_eq!(codes(&outcome), ["PAM_SUCCESS", "PAM_SUCCESS"], "{outcome}");
+}
+
+/// One answer of a megabyte, with as many groups and parents as fit.
+#[test]
+fn a_look_up_takes_no_more_work_than_its_answer_is_long() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new()
+        .access("groups = [\"linux-admins\"]")
+        .section("[account]\ntoken_file = \"{dir}/account.token\"\n")
+        .top("login_timeout = \"3s\"");
+    let mut groups: Vec<String> = (0..13_000)
+        .map(|n| format!("{{\"name\":\"\",\"pk\":\"{n:05}\",\"parent\":null}}"))
+        .collect();
+    let parents: Vec<String> = (0..60_000).map(|n| format!("\"x{n:04x}\"")).collect();
+    groups.push(format!(
+        "{{\"name\":\"\",\"pk\":\"y\",\"parents\":[{}]}}",
+        parents.join(",")
+    ));
+    let body = format!(
+        "{{\"pagination\":{{\"count\":1}},\"results\":[{{\"username\":\"alice\",\"is_active\":true,\
+         \"type\":\"internal\",\"groups_obj\":[{}]}}]}}",
+        groups.join(",")
+    );
+    assert!(body.len() < 1_048_576, "{}", body.len());
+    bench
+        .double
+        .inject(Fault::on(Match::get("/core/users/")).answer(200, "application/json", &body));
+    let begun = Instant::now();
+    let outcome = bench
+        .pam("linux-login", "alice")
+        .file("account.token", "view-user-group-token\n")
+        .acct_mgmt()
+        .run();
+    assert_ne!(codes(&outcome), ["PAM_SUCCESS"]);
+    // Quadratic work took ten seconds and more.
+    assert!(
+        begun.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        begun.elapsed()
+    );
+}
