@@ -339,3 +339,40 @@ fn a_look_up_takes_no_more_work_than_its_answer_is_long() {
         begun.elapsed()
     );
 }
+
+/// Another spelling of an account's name steps round no rule that names accounts.
+#[test]
+fn another_spelling_is_not_left_alone() {
+    pam_harness::require_isolation!();
+    let folder = tempfile::tempdir().expect("a folder");
+    let library = folder.path().join("libnss_loose.so.2");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/module/loose_nss.c");
+    let built = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .args([library.as_os_str(), source.as_ref()])
+        .status();
+    assert!(built.expect("a C compiler").success());
+    for (section, name) in [
+        ("[user]\nallow = [\"alice\"]\n", "ALICE"),
+        ("[user]\nmin_uid = 3000\n", "Alice"),
+        ("", "aLICE"),
+    ] {
+        let bench = Bench::new().section(section);
+        let outcome = bench
+            .pam("linux-login", name)
+            .env("LD_LIBRARY_PATH", &folder.path().display().to_string())
+            .overlay(
+                "/etc/nsswitch.conf",
+                "passwd: files loose\ngroup: files\nshadow: files\nhosts: files\n",
+            )
+            // What stands behind is content with anybody.
+            .stack(
+                "auth [success=done ignore=ignore default=die] {module} config={config}\n\
+                 auth required pam_permit.so\n",
+            )
+            .answer_every_secret("x")
+            .authenticate()
+            .run();
+        assert_eq!(codes(&outcome), ["PAM_USER_UNKNOWN"], "{name}: {outcome}");
+    }
+}
