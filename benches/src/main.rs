@@ -69,7 +69,7 @@ fn bench(rounds: usize, sections: &[&str]) -> Result<()> {
         tables.extend(growth::run(&bench, &mut server, rounds, &mut targets)?);
     }
     if wanted("hosts") {
-        tables.push(hosts::run(&bench, &mut server, rounds)?);
+        tables.push(hosts::run(&bench, &mut server, rounds, &mut targets)?);
     }
     let mut summary = targets.table();
     if let Some(why) = &place.shared {
