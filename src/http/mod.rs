@@ -37,6 +37,15 @@ use resolver::OnceResolver;
 /// could not be sent again: nobody would know whether the first had arrived.
 const MAX_IDLE: Duration = Duration::from_secs(1);
 
+/// The largest head of an answer that is read.
+const MAX_HEAD_BYTES: usize = 32 * 1024;
+/// What each connection keeps for reading, once for TCP and once for TLS. A
+/// head must fit, and one that is too large be seen to be. ureq's own 128 KiB,
+/// four times over, cost more to fill and to wipe than all of HTTP.
+const INPUT_BUFFER_BYTES: usize = MAX_HEAD_BYTES + 1024;
+/// The same for writing: a request's head must fit, with all its cookies.
+const OUTPUT_BUFFER_BYTES: usize = 32 * 1024;
+
 /// The cookie and the header of authentik's protection against forged requests.
 const CSRF_COOKIE: &str = "authentik_csrf";
 const CSRF_HEADER: &str = "x-authentik-csrf";
@@ -93,7 +102,9 @@ impl HttpsTransport {
             .timeout_connect(Some(config.connect_timeout))
             .max_idle_age(MAX_IDLE)
             .max_idle_connections(1)
-            .max_response_header_size(32 * 1024)
+            .max_response_header_size(MAX_HEAD_BYTES)
+            .input_buffer_size(INPUT_BUFFER_BYTES)
+            .output_buffer_size(OUTPUT_BUFFER_BYTES)
             .accept("application/json")
             .tls_config(tls)
             .build();
