@@ -38,13 +38,13 @@ use resolver::OnceResolver;
 const MAX_IDLE: Duration = Duration::from_secs(1);
 
 /// The largest head of an answer that is read.
-const MAX_HEAD_BYTES: usize = 32 * 1024;
+const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// What each connection keeps for reading, once for TCP and once for TLS. A
 /// head must fit, and one that is too large be seen to be. ureq's own 128 KiB,
 /// four times over, cost more to fill and to wipe than all of HTTP.
 const INPUT_BUFFER_BYTES: usize = MAX_HEAD_BYTES + 1024;
 /// The same for writing: a request's head must fit, with all its cookies.
-const OUTPUT_BUFFER_BYTES: usize = 32 * 1024;
+const OUTPUT_BUFFER_BYTES: usize = 16 * 1024;
 
 /// The cookie and the header of authentik's protection against forged requests.
 const CSRF_COOKIE: &str = "authentik_csrf";
