@@ -45,6 +45,8 @@ pub struct Job {
     pub user: String,
     /// The answers to hidden prompts; `{code}` is a code of its own for each login.
     pub secrets: Vec<String>,
+    /// How long a person types an answer, in milliseconds.
+    pub typing_ms: u64,
     /// What `pam_authenticate` must give.
     pub expected: i32,
     /// The server's port on loopback.

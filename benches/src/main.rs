@@ -124,7 +124,7 @@ fn instructions(bench: &Bench<'_>, server: &mut Server) -> Result<Table> {
         table.note("Not measured: there is no valgrind.");
         return Ok(table);
     }
-    for scenario in Scenario::all() {
+    for scenario in Scenario::all().into_iter().chain([Scenario::typed()]) {
         let mut count = |logins: usize| -> Result<u64> {
             let mut job: Job = bench.job(&scenario, server, server.port)?;
             job.logins = logins;

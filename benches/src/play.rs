@@ -8,18 +8,20 @@ use pam_harness::{Call, Code, Style};
 use std::fs;
 use std::io::Read;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The person: answers hidden prompts in turn, and every other with a word.
 pub struct Person {
     secrets: std::vec::IntoIter<String>,
+    typing: Duration,
 }
 
 impl Person {
     /// Somebody who will answer this.
-    pub fn new(secrets: Vec<String>) -> Person {
+    pub fn new(secrets: Vec<String>, typing: Duration) -> Person {
         Person {
             secrets: secrets.into_iter(),
+            typing,
         }
     }
 }
@@ -28,7 +30,10 @@ impl Converse for Person {
     fn converse(&mut self, messages: &[Message]) -> std::result::Result<Vec<Reply>, Code> {
         let answer = |message: &Message| match message.style {
             Style::EchoOff => match self.secrets.next() {
-                Some(secret) => Ok(Reply::Text(secret.into_bytes())),
+                Some(secret) => {
+                    std::thread::sleep(self.typing);
+                    Ok(Reply::Text(secret.into_bytes()))
+                }
                 None => Err(Code::PAM_CONV_ERR),
             },
             Style::EchoOn => Ok(Reply::Text(b"word".to_vec())),
@@ -104,7 +109,7 @@ fn transaction(job: &Job, service: &str, expected: i32, login: usize) -> Result<
         .iter()
         .map(|secret| secret.replace("{code}", &code(login)))
         .collect();
-    let person = Person::new(secrets);
+    let person = Person::new(secrets, Duration::from_millis(job.typing_ms));
     let mut pam = Transaction::start(service, Some(&job.user), &job.confdir, person)
         .map_err(|code| format!("pam_start_confdir gave {code}"))?;
     for (item, value) in [(Item::Rhost, "192.0.2.7"), (Item::Tty, "ssh")] {

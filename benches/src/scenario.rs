@@ -29,6 +29,8 @@ pub struct Scenario {
     pub more: String,
     /// What becomes of it: a PAM code.
     pub expected: i32,
+    /// How long an answer takes, in milliseconds.
+    pub typing_ms: u64,
     /// Another CA bundle than the server's own CA.
     pub ca_file: Option<PathBuf>,
 }
@@ -44,6 +46,7 @@ impl Scenario {
             access: "groups = [\"linux-admins\"]".into(),
             more: String::new(),
             expected: 0,
+            typing_ms: 0,
             ca_file: None,
         }
     }
@@ -79,6 +82,15 @@ impl Scenario {
                 ..base()
             },
         ]
+    }
+
+    /// A person who types for longer than the module keeps an idle connection.
+    pub fn typed() -> Scenario {
+        Scenario {
+            name: "password, typed in 1.2 s".into(),
+            typing_ms: 1200,
+            ..Scenario::password()
+        }
     }
 
     /// Those whose instructions `make test` counts.
@@ -156,6 +168,7 @@ impl Bench<'_> {
             service: "module".into(),
             user: scenario.user.clone(),
             secrets: scenario.secrets.clone(),
+            typing_ms: scenario.typing_ms,
             expected: scenario.expected,
             port,
             ca_file: ca_file.clone(),
