@@ -5,17 +5,14 @@ mod bounded;
 mod cookies;
 mod fault;
 mod resolver;
+mod tls;
 mod trust;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::config::Config as AgentConfig;
 use ureq::http::{HeaderValue, Response as HttpResponse, header};
-use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
-use ureq::unversioned::transport::{
-    ConnectProxyConnector, Connector, RustlsConnector, TcpConnector,
-};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
 use ureq::{Agent, Body, Proxy, ProxyProtocol};
 use zeroize::Zeroizing;
 
@@ -29,6 +26,7 @@ use crate::text;
 use bounded::{BoundedConnector, RequestDeadline};
 use cookies::Cookies;
 use resolver::OnceResolver;
+use tls::TlsConnector;
 
 /// A connection that has idled this long is not used again.
 ///
@@ -80,18 +78,16 @@ impl HttpsTransport {
         deadline: Deadline,
         trace: Trace,
     ) -> Result<Self, ConfigError> {
-        let certificates = trust::trusted_certificates(config.ca_file.as_ref())?;
-        let client_cert = config
+        let roots = trust::trusted_certificates(config.ca_file.as_ref())?;
+        let identity = config
             .client_cert
             .as_ref()
             .map(trust::client_certificate)
             .transpose()?;
-        let tls = TlsConfig::builder()
-            .client_cert(client_cert)
-            .provider(TlsProvider::Rustls)
-            .root_certs(RootCerts::new_with_certs(&certificates))
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .build();
+        let tls = TlsConnector::new(config.url.host(), roots, identity).map_err(|error| {
+            let reason = text::one_line(&error.to_string(), 120);
+            ConfigError::new(Place::Key("client_cert"), reason)
+        })?;
         let agent_config = AgentConfig::builder()
             .https_only(true)
             // Without this ureq takes a proxy from the caller's variables.
@@ -106,14 +102,13 @@ impl HttpsTransport {
             .input_buffer_size(INPUT_BUFFER_BYTES)
             .output_buffer_size(OUTPUT_BUFFER_BYTES)
             .accept("application/json")
-            .tls_config(tls)
             .build();
         let request_deadline = RequestDeadline::new();
         let connector =
             ().chain(ConnectProxyConnector::default())
                 .chain(TcpConnector::default())
                 .chain(BoundedConnector(request_deadline.clone()))
-                .chain(RustlsConnector::default());
+                .chain(tls);
         let (peer, port) = match &config.proxy {
             Some(proxy) => (proxy.host(), proxy.port()),
             None => (config.url.host(), config.url.port()),
