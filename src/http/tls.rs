@@ -21,7 +21,7 @@ use ureq::unversioned::transport::{
     TransportAdapter,
 };
 
-/// One server, and the proxy that is spoken to without TLS.
+/// How many servers tickets are kept of.
 const SERVERS: usize = 1;
 
 /// A certificate with its issuers, and its key.
