@@ -2,11 +2,13 @@
 # make demo:   log in to nothing, against a stand-in for authentik;
 #              FLOW=… and LOGIN=… choose another flow and user.
 # make test:   format, lints, all tests, and what was skipped and why.
+# make bench:  what a login costs, in one table; ROUNDS=5 is quicker, and
+#              SECTIONS=… measures in part (see benches/README.md).
 
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: all module demo test clean
+.PHONY: all module demo test bench clean
 
 all: module
 
@@ -25,6 +27,10 @@ demo:
 test:
 	@scripts/require toolchain build test </dev/null
 	@scripts/test </dev/null
+
+bench:
+	@scripts/require toolchain build </dev/null
+	@scripts/bench </dev/null
 
 clean:
 	$(CARGO) clean

@@ -6,18 +6,15 @@ mod cookies;
 mod credentials;
 mod fault;
 mod resolver;
+mod tls;
 mod token;
 mod trust;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::config::Config as AgentConfig;
 use ureq::http::{HeaderValue, Response as HttpResponse, header};
-use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
-use ureq::unversioned::transport::{
-    ConnectProxyConnector, Connector, RustlsConnector, TcpConnector,
-};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
 use ureq::{Agent, Body, Proxy, ProxyProtocol, RequestBuilder};
 use zeroize::Zeroizing;
 
@@ -33,6 +30,7 @@ use bounded::{BoundedConnector, RequestDeadline};
 use credentials::Credentials;
 pub use credentials::Session;
 use resolver::OnceResolver;
+use tls::TlsConnector;
 use token::Outpost;
 
 /// A connection that has idled this long is not used again.
@@ -45,6 +43,15 @@ const MAX_IDLE: Duration = Duration::from_secs(1);
 /// What is left at least for a request after all others, such as the end of the
 /// session of a login that took too long.
 const LEAST: Duration = Duration::from_secs(1);
+
+/// The largest head of an answer that is read.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// What each connection keeps for reading, once for TCP and once for TLS. A
+/// head must fit, and one that is too large be seen to be. ureq's own 128 KiB,
+/// four times over, cost more to fill and to wipe than all of HTTP.
+const INPUT_BUFFER_BYTES: usize = MAX_HEAD_BYTES + 1024;
+/// The same for writing: a request's head must fit, with all its cookies.
+const OUTPUT_BUFFER_BYTES: usize = 16 * 1024;
 
 /// The header of authentik's protection against forged requests.
 const CSRF_HEADER: &str = "x-authentik-csrf";
@@ -110,18 +117,16 @@ impl HttpsTransport {
         deadline: Deadline,
         trace: Trace,
     ) -> Result<Self, ConfigError> {
-        let certificates = trust::trusted_certificates(config.ca_file.as_ref())?;
-        let client_cert = config
+        let roots = trust::trusted_certificates(config.ca_file.as_ref())?;
+        let identity = config
             .client_cert
             .as_ref()
             .map(trust::client_certificate)
             .transpose()?;
-        let tls = TlsConfig::builder()
-            .client_cert(client_cert)
-            .provider(TlsProvider::Rustls)
-            .root_certs(RootCerts::new_with_certs(&certificates))
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .build();
+        let tls = TlsConnector::new(config.url.host(), roots, identity).map_err(|error| {
+            let reason = text::one_line(&error.to_string(), 120);
+            ConfigError::new(Place::Key("client_cert"), reason)
+        })?;
         let agent_config = AgentConfig::builder()
             .https_only(true)
             // Without this ureq takes a proxy from the caller's variables.
@@ -132,16 +137,17 @@ impl HttpsTransport {
             .timeout_connect(Some(config.connect_timeout))
             .max_idle_age(MAX_IDLE)
             .max_idle_connections(1)
-            .max_response_header_size(32 * 1024)
+            .max_response_header_size(MAX_HEAD_BYTES)
+            .input_buffer_size(INPUT_BUFFER_BYTES)
+            .output_buffer_size(OUTPUT_BUFFER_BYTES)
             .accept("application/json")
-            .tls_config(tls)
             .build();
         let request_deadline = RequestDeadline::new();
         let connector =
             ().chain(ConnectProxyConnector::default())
                 .chain(TcpConnector::default())
                 .chain(BoundedConnector(request_deadline.clone()))
-                .chain(RustlsConnector::default());
+                .chain(tls);
         let (peer, port) = match &config.proxy {
             Some(proxy) => (proxy.host(), proxy.port()),
             None => (config.url.host(), config.url.port()),

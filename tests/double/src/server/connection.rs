@@ -187,7 +187,10 @@ async fn exchange(
         });
         (log.cleared, log.requests.len() - 1)
     };
-    tokio::time::sleep(delay).await;
+    // the timer counts in milliseconds: to sleep for no time takes one
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
 
     let takeover = match action {
         None => None,

@@ -1,0 +1,29 @@
+//! What `make bench` and the check of the instructions in `make test` share.
+//!
+//! The program plays every part itself, each in a process of its own: the
+//! server, the relay that delays, and the clients that are compared.
+
+pub mod callgrind;
+pub mod floor;
+pub mod growth;
+pub mod hosts;
+pub mod job;
+pub mod libcurl;
+pub mod loading;
+pub mod logins;
+pub mod memory;
+pub mod place;
+pub mod play;
+pub mod relay;
+pub mod report;
+pub mod scenario;
+pub mod server;
+pub mod stats;
+
+/// What ends a measurement, in words.
+pub type Result<T> = std::result::Result<T, String>;
+
+/// Names the place in an error.
+pub fn at<E: std::fmt::Display>(what: impl std::fmt::Display) -> impl FnOnce(E) -> String {
+    move |error| format!("{what}: {error}")
+}

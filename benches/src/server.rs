@@ -1,0 +1,158 @@
+//! The stand-in for authentik, in a process of its own.
+
+use crate::job::{Exchange, code};
+use crate::{Result, at};
+use authentik_double::{Device, Double, Field, Flow, Prompt, User};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+/// How many stages of no importance the flows `stages-N` have.
+pub const STAGES: [usize; 5] = [1, 10, 20, 35, 50];
+/// How many fields the flows `fields-N` ask for.
+pub const FIELDS: [usize; 5] = [1, 25, 50, 75, 100];
+/// How many codes `coder` has; `refill` brings back those that were used.
+const CODES: usize = 64;
+
+fn coder() -> User {
+    User::new("coder").device(Device::static_codes((0..CODES).map(code)))
+}
+
+fn flows() -> Vec<Flow> {
+    let asks = |slug: &str| Flow::new(slug).identification().password();
+    let stages = STAGES.map(|count| asks(&format!("stages-{count}")).dummies(count).user_login());
+    let fields = FIELDS.map(|count| {
+        let field = |number: usize| {
+            let label = format!("Field number {number}");
+            Field::new(&format!("field{number}"), "text", &label).order(number as i64)
+        };
+        asks(&format!("fields-{count}"))
+            .bind(Prompt::new((1..=count).map(field)))
+            .user_login()
+    });
+    stages.into_iter().chain(fields).collect()
+}
+
+/// Serves until the input ends. Commands come a line each, and so do answers:
+/// `refill`, `clear`, `requests`.
+pub fn serve(ca_file: &Path) -> Result<()> {
+    let double = Double::builder()
+        .without_pause()
+        .world(|world| {
+            world.add_user(coder());
+            for flow in flows() {
+                world.add_flow(flow);
+            }
+        })
+        .start();
+    crate::place::write(ca_file, double.ca_pem(), 0o644)?;
+    println!("{}", double.port());
+    for line in std::io::stdin().lock().lines() {
+        let line = line.map_err(at("the command"))?;
+        let answer = match line.as_str() {
+            "refill" => {
+                double.world(|world| world.add_user(coder()));
+                "done".to_owned()
+            }
+            "clear" => {
+                double.clear_requests();
+                "done".to_owned()
+            }
+            "requests" => serde_json::to_string(&exchanges(&double)).map_err(at("requests"))?,
+            other => return Err(format!("unknown command {other:?}")),
+        };
+        println!("{answer}");
+    }
+    Ok(())
+}
+
+fn exchanges(double: &Double) -> Vec<Exchange> {
+    let requests = double.requests();
+    let exchange = |request: authentik_double::SeenRequest| Exchange {
+        target: if request.query.is_empty() {
+            request.path
+        } else {
+            format!("{}?{}", request.path, request.query)
+        },
+        method: request.method,
+        headers: request.headers,
+        body: String::from_utf8_lossy(&request.body).into_owned(),
+        status: request.status,
+        connection: request.connection,
+    };
+    requests.into_iter().map(exchange).collect()
+}
+
+/// The server's process, from outside. It ends when this is dropped.
+pub struct Server {
+    child: Child,
+    commands: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+    /// Where it listens on loopback.
+    pub port: u16,
+    /// The CA that signed its certificate.
+    pub ca_file: PathBuf,
+}
+
+impl Server {
+    /// Starts `program`, this one, as a server.
+    pub fn start(program: &Path, ca_file: PathBuf) -> Result<Server> {
+        let mut child = Command::new(program)
+            .arg("serve")
+            .arg(&ca_file)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(at("the server"))?;
+        let commands = child.stdin.take();
+        let answers = BufReader::new(child.stdout.take().ok_or("the server has no output")?);
+        let mut server = Server {
+            child,
+            commands,
+            answers,
+            port: 0,
+            ca_file,
+        };
+        let line = server.line()?;
+        server.port = line.trim().parse().map_err(at("the server's port"))?;
+        Ok(server)
+    }
+
+    /// Brings back all codes of `coder`.
+    pub fn refill(&mut self) -> Result<()> {
+        self.command("refill").map(drop)
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear(&mut self) -> Result<()> {
+        self.command("clear").map(drop)
+    }
+
+    /// The requests since then.
+    pub fn requests(&mut self) -> Result<Vec<Exchange>> {
+        let line = self.command("requests")?;
+        serde_json::from_str(&line).map_err(at("the server's requests"))
+    }
+
+    fn command(&mut self, command: &str) -> Result<String> {
+        let commands = self.commands.as_mut().ok_or("the server is gone")?;
+        writeln!(commands, "{command}").map_err(at("the server"))?;
+        self.line()
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        match self.answers.read_line(&mut line) {
+            Ok(1..) => Ok(line),
+            Ok(0) => Err("the server has ended".into()),
+            Err(error) => Err(format!("the server: {error}")),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.commands = None;
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,148 @@
+//! TLS of one login.
+//!
+//! ureq's own connector reads the trusted certificates anew for every
+//! connection of a request that has settings of its own, as ours have, and
+//! forgets the session's tickets with them. Here both last as long as the
+//! login: a person who types longer than a connection idles comes back without
+//! a second proof of the server's certificate. Nothing outlives the login.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustls::client::Resumption;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use ureq::Error;
+use ureq::unversioned::transport::time::{Duration as WaitDuration, Instant as WaitInstant};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
+    TransportAdapter,
+};
+
+/// How many servers tickets are kept of.
+const SERVERS: usize = 1;
+
+/// A certificate with its issuers, and its key.
+pub(super) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// Wraps connections to the server in TLS.
+pub(super) struct TlsConnector {
+    config: Arc<ClientConfig>,
+    server: Option<ServerName<'static>>,
+}
+
+impl std::fmt::Debug for TlsConnector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TlsConnector")
+    }
+}
+
+impl TlsConnector {
+    /// For the server `host`, whose certificate `roots` must vouch for.
+    ///
+    /// # Errors
+    /// Where the client's certificate and key do not fit.
+    pub(super) fn new(
+        host: &str,
+        roots: RootCertStore,
+        identity: Option<Identity>,
+    ) -> Result<Self, rustls::Error> {
+        let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots);
+        let mut config = match identity {
+            Some((chain, key)) => builder.with_client_auth_cert(chain, key)?,
+            None => builder.with_no_client_auth(),
+        };
+        config.resumption = Resumption::in_memory_sessions(SERVERS);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        Ok(Self {
+            config: Arc::new(config),
+            server: ServerName::try_from(host.to_owned()).ok(),
+        })
+    }
+}
+
+impl<In: Transport> Connector<In> for TlsConnector {
+    type Out = Either<In, TlsTransport>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        let Some(inner) = chained else {
+            return Ok(None);
+        };
+        // The way to a proxy; the server itself is never spoken to without TLS.
+        if !details.needs_tls() {
+            return Ok(Some(Either::A(inner)));
+        }
+        let server = self.server.clone().ok_or(Error::Tls(
+            "the host in `url` is no name that a certificate can have",
+        ))?;
+        let mut tls = ClientConnection::new(Arc::clone(&self.config), server)?;
+        let mut socket = TransportAdapter::new(inner.boxed(), details.current_time.clone());
+        socket.set_timeout(what_is_left(details));
+        tls.complete_io(&mut socket)?;
+        Ok(Some(Either::B(TlsTransport {
+            buffers: LazyBuffers::new(
+                details.config.input_buffer_size(),
+                details.config.output_buffer_size(),
+            ),
+            stream: StreamOwned::new(tls, socket),
+        })))
+    }
+}
+
+/// Of the time for the connection, after what TCP and the proxy took of it.
+fn what_is_left(details: &ConnectionDetails<'_>) -> NextTimeout {
+    let mut timeout = details.timeout;
+    if let (WaitInstant::Exact(begun), WaitDuration::Exact(limit)) = (details.now, timeout.after) {
+        let passed = Instant::now().saturating_duration_since(begun);
+        timeout.after = WaitDuration::Exact(limit.saturating_sub(passed));
+    }
+    timeout
+}
+
+/// A connection to the server.
+pub(super) struct TlsTransport {
+    buffers: LazyBuffers,
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+}
+
+impl std::fmt::Debug for TlsTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TlsTransport")
+    }
+}
+
+impl Transport for TlsTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.stream.get_mut().set_timeout(timeout);
+        let output = self.buffers.output().get(..amount).unwrap_or_default();
+        self.stream.write_all(output)?;
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.stream.get_mut().set_timeout(timeout);
+        let read = self.stream.read(self.buffers.input_append_buf())?;
+        self.buffers.input_appended(read);
+        Ok(read > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.stream.get_mut().get_mut().is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
