@@ -2,11 +2,15 @@
 # make demo:   log in to nothing, against a stand-in for authentik;
 #              FLOW=… and LOGIN=… choose another flow and user.
 # make test:   format, lints, all tests, and what was skipped and why.
+# make deb:    the package for Debian and Ubuntu, in target/packages.
+# make rpm:    the package for Fedora and its relatives.
+# make tarball: what is built with its pages, SHA256SUMS and an SBOM.
+# make test-distros: the deb in fresh Debian systems (root, debootstrap, network).
 
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: all module demo test clean
+.PHONY: all module demo test deb rpm tarball test-distros clean
 
 all: module
 
@@ -25,6 +29,23 @@ demo:
 test:
 	@scripts/require toolchain build test </dev/null
 	@scripts/test </dev/null
+
+# What goes into every package: the module, and the command where it is there.
+.PHONY: packaged
+packaged: module
+	@if grep -q '^name = "authentik-flow"' Cargo.toml; then $(MAKE) --no-print-directory command; fi
+
+deb: packaged
+	@packaging/deb/build </dev/null
+
+rpm:
+	@packaging/rpm/build </dev/null
+
+tarball: packaged
+	@packaging/tarball </dev/null
+
+test-distros: deb
+	@scripts/test-distros </dev/null
 
 clean:
 	$(CARGO) clean
