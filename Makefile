@@ -4,11 +4,15 @@
 # make test:   format, lints, all tests, and what was skipped and why.
 # make bench:  what a login costs, in one table; ROUNDS=5 is quicker, and
 #              SECTIONS=… measures in part (see benches/README.md).
+# make deb:    the package for Debian and Ubuntu, in target/packages.
+# make rpm:    the package for Fedora and its relatives.
+# make tarball: what is built with its pages, SHA256SUMS and an SBOM.
+# make test-distros: the deb in fresh Debian systems (root, debootstrap, network).
 
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: all module demo test bench clean
+.PHONY: all module demo test bench deb rpm tarball test-distros clean
 
 all: module
 
@@ -31,6 +35,23 @@ test:
 bench:
 	@scripts/require toolchain build </dev/null
 	@scripts/bench </dev/null
+
+# What goes into every package: the module, and the command where it is there.
+.PHONY: packaged
+packaged: module
+	@if grep -q '^name = "authentik-flow"' Cargo.toml; then $(MAKE) --no-print-directory command; fi
+
+deb: packaged
+	@packaging/deb/build </dev/null
+
+rpm:
+	@packaging/rpm/build </dev/null
+
+tarball: packaged
+	@packaging/tarball </dev/null
+
+test-distros: deb
+	@scripts/test-distros </dev/null
 
 clean:
 	$(CARGO) clean

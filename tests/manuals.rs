@@ -1,0 +1,170 @@
+//! The manual pages name every key, argument and PAM code that the sources have.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may end like this"
+)]
+
+use std::path::Path;
+
+fn source(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The words behind `.It` and `.Cm` of a page, one line each.
+fn page(name: &str) -> String {
+    source(&format!("packaging/man/{name}"))
+}
+
+/// The fields of a struct of keys: the lines `name: Option<…>` in it.
+fn fields(text: &str, of: &str) -> Vec<String> {
+    let start = text
+        .find(&format!("struct {of} {{"))
+        .unwrap_or_else(|| panic!("there is no struct {of}"));
+    let body = text.get(start..).unwrap_or_default();
+    let body = body.split("\n}").next().unwrap_or_default();
+    let found: Vec<String> = body
+        .lines()
+        .filter_map(|line| line.trim().split_once(": Option<"))
+        .map(|(name, _)| name.trim_start_matches("pub(super) ").to_owned())
+        .collect();
+    assert!(!found.is_empty(), "{of} has no keys");
+    found
+}
+
+/// The part of a page between `.Sh NAME` and the next section.
+fn section<'a>(page: &'a str, name: &str) -> &'a str {
+    let heading = format!(".Sh {name}\n");
+    let start = page
+        .find(&heading)
+        .unwrap_or_else(|| panic!("the page has no section {name}"));
+    let rest = page
+        .get(start.saturating_add(heading.len())..)
+        .unwrap_or_default();
+    rest.split("\n.Sh ").next().unwrap_or_default()
+}
+
+/// The text below each `.It Cm NAME` of a section, by the names in that line.
+fn items(section: &str) -> Vec<(Vec<&str>, &str)> {
+    section
+        .split("\n.It Cm ")
+        .skip(1)
+        .map(|item| {
+            let (names, text) = item.split_once('\n').unwrap_or((item, ""));
+            (names.split(" , ").collect(), text)
+        })
+        .collect()
+}
+
+#[test]
+fn every_key_has_its_place_and_its_default() {
+    let keys = source("src/config/keys.rs");
+    let prompt = source("src/config/prompt.rs");
+    let page = page("pam_authentik_flow.toml.5");
+    for (text, of, heading) in [
+        (&keys, "Keys", "AT THE TOP"),
+        (&keys, "UserKeys", "[user]"),
+        (&keys, "AccessKeys", "[access]"),
+        (&keys, "AccountKeys", "[account]"),
+        (&keys, "OutpostKeys", "[outpost]"),
+        (&keys, "PasswordKeys", "[password]"),
+        (&prompt, "PromptKeys", "[prompt]"),
+    ] {
+        let items = items(section(&page, heading));
+        let fields = fields(text, of);
+        for field in &fields {
+            let (_, text) = items
+                .iter()
+                .find(|(names, _)| names.contains(&field.as_str()))
+                .unwrap_or_else(|| panic!("{heading} of the page lacks {field}"));
+            assert!(
+                text.contains("Default:") || text.to_lowercase().contains("no default"),
+                "{heading} {field}: the page does not say its default"
+            );
+        }
+        for name in items.iter().flat_map(|(names, _)| names) {
+            assert!(
+                fields.iter().any(|field| field == name),
+                "{heading} of the page has {name}, which is no key"
+            );
+        }
+    }
+    // A table of keys that is new needs a section that is new.
+    let tables = keys.matches("Keys,\n").count();
+    assert_eq!(tables, 6, "the tables of Keys have sections in the page");
+    assert!(page.contains(".Sh [services.NAME]\n"));
+}
+
+#[test]
+fn every_argument_is_explained() {
+    let text = source("src/config/arguments.rs");
+    let known = text
+        .split_once("const KNOWN: &str = \"")
+        .and_then(|(_, rest)| rest.split_once('"'))
+        .expect("arguments.rs lists what it knows")
+        .0;
+    let page = page("pam_authentik_flow.8");
+    let items = items(section(&page, "OPTIONS"));
+    let mut count = 0_usize;
+    for argument in known.replace(" and ", ", ").split(", ") {
+        let name = argument.split('=').next().unwrap_or_default();
+        let found = items.iter().any(|(names, _)| {
+            names
+                .iter()
+                .any(|item| item.split(' ').next() == Some(name))
+        });
+        assert!(found, "the page lacks the argument {name}");
+        let synopsis = section(&page, "SYNOPSIS");
+        assert!(synopsis.contains(name), "the synopsis lacks {name}");
+        count = count.saturating_add(1);
+    }
+    assert_eq!(count, items.len(), "the page has arguments that are none");
+}
+
+#[test]
+fn every_code_is_explained_and_no_other() {
+    let table = source("src/pam/codes.rs");
+    let page = page("pam_authentik_flow.8");
+    let codes = section(&page, "PAM CODES");
+    let mut known: Vec<&str> = table
+        .match_indices("P::PAM_")
+        .filter_map(|(at, _)| table.get(at.saturating_add(3)..))
+        .filter_map(|rest| {
+            rest.split(|c: char| !c.is_ascii_uppercase() && c != '_')
+                .next()
+        })
+        .collect();
+    known.sort_unstable();
+    known.dedup();
+    assert!(known.len() > 12, "codes.rs holds the table: {known:?}");
+    let explained: Vec<&str> = codes
+        .lines()
+        .filter_map(|line| line.strip_prefix(".It Dv "))
+        .collect();
+    for code in &known {
+        assert!(explained.contains(code), "the page lacks {code}");
+    }
+    for code in &explained {
+        assert!(known.contains(code), "the page explains {code}, not a code");
+    }
+}
+
+#[test]
+fn the_packages_ship_every_page() {
+    let install = source("packaging/install");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/man");
+    let mut count = 0_usize;
+    for file in std::fs::read_dir(directory).expect("packaging/man can be read") {
+        let name = file.expect("packaging/man can be read").file_name();
+        let name = name.to_string_lossy().into_owned();
+        let (page, section) = name.rsplit_once('.').expect("a page has a section");
+        assert!(
+            install.contains(&format!("page {page} {section}\n")),
+            "packaging/install leaves {name} out"
+        );
+        count = count.saturating_add(1);
+    }
+    assert_eq!(count, 3);
+}
