@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, parse_pem};
 
-use crate::config::{AbsolutePath, ClientFiles, ConfigError, Place};
+use crate::config::{AbsolutePath, ClientFiles, Config, ConfigError, Place};
 use crate::host::{FileKind, read_trusted_file};
 use crate::text;
 
@@ -40,6 +40,22 @@ pub(super) fn trusted_certificates(
             "there is no bundle of certificates; install ca-certificates, or name the server's CA with ca_file",
         )),
     }
+}
+
+/// The same, as what a certificate is checked against: for who looks at the
+/// server's more closely than a login does.
+///
+/// # Errors
+/// A file that others could have written, or that holds no certificate.
+pub fn trusted_roots(config: &Config) -> Result<RootCertStore, ConfigError> {
+    let certificates = trusted_certificates(config.ca_file.as_ref())?;
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(
+        certificates
+            .iter()
+            .map(|certificate| CertificateDer::from_slice(certificate.der())),
+    );
+    Ok(roots)
 }
 
 /// The certificate and key to show to a proxy in front of authentik.
