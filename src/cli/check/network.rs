@@ -68,7 +68,7 @@ fn look_up(report: &mut Report, config: &Config) -> Option<Vec<SocketAddr>> {
             let addresses: Vec<SocketAddr> = found.collect();
             let list: Vec<String> = addresses.iter().map(|a| a.ip().to_string()).collect();
             let found = format!("{name} is {}, {} ms", list.join(", "), took.as_millis());
-            if took > config.connect_timeout / 2 {
+            if took.saturating_mul(2) > config.connect_timeout {
                 report.warn(
                     "DNS",
                     found,

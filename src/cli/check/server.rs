@@ -49,7 +49,8 @@ pub(super) fn answers(
             clock(
                 report,
                 transport,
-                sent.checked_add(took / 2).unwrap_or(sent),
+                sent.checked_add(took.checked_div(2).unwrap_or(took))
+                    .unwrap_or(sent),
             );
             true
         }
@@ -197,7 +198,17 @@ pub(super) fn flow(
         LoginError::Server { fault, .. } => what_to_do(fault),
         _ => "look at authentik's own log",
     };
-    report.wrong("flow", format!("{slug}: {error}"), remedy);
+    let captcha = matches!(
+        &error,
+        LoginError::Unsupported { component, .. } if component == "ak-stage-identification"
+    );
+    let found = match captcha {
+        true => format!(
+            "{slug}: its identification stage asks for a captcha, which needs a web browser"
+        ),
+        false => format!("{slug}: {error}"),
+    };
+    report.wrong("flow", found, remedy);
 }
 
 /// Lets the module's stage answer the first challenge, with nobody to ask, and
