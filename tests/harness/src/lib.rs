@@ -26,6 +26,7 @@ pub mod accounts;
 mod builder;
 pub mod codes;
 mod ffi;
+pub mod host;
 pub mod host_state;
 mod isolation;
 mod later;
