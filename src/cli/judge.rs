@@ -75,10 +75,12 @@ pub(crate) fn judge(
     }
     let stack = Stack { kind, entries };
     let mut findings = Vec::new();
-    findings.extend(stack.open_to_all());
+    let open = stack.open_to_all();
+    let is_open = open.is_some();
+    findings.extend(open);
     findings.extend(stack.locked(left_alone));
     if kind == Kind::Auth {
-        findings.extend(stack.fails_open());
+        findings.extend(stack.fails_open().filter(|_| !is_open));
         findings.extend(stack.passed_gates(account));
     }
     findings

@@ -60,7 +60,8 @@ pub(super) fn look(
                     described,
                     "renew it: nobody logs in once it has expired",
                 ),
-                _ => report.ok("certificate", described),
+                Some(_) => report.ok("certificate", described),
+                None => {}
             }
             true
         }

@@ -40,11 +40,17 @@ pub(super) fn look(report: &mut Report, options: &Service, setup: &Setup) -> Res
     // Files that name the module, and the services that come by them.
     let mut files: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
     let mut services = Vec::new();
-    for service in stacks.services() {
+    let mut unreadable = false;
+    for service in stacks
+        .services()
+        .into_iter()
+        .filter(|name| !is_only_included(name))
+    {
         let (auth, account) = match read(&stacks, &service) {
             Ok(stack) => stack,
             Err(problem) => {
                 if mentions_module(&stacks, &service) {
+                    unreadable = true;
                     report.wrong(
                         NAME,
                         format!("{service}: libpam cannot read the stack: {problem}"),
@@ -114,8 +120,25 @@ pub(super) fn look(report: &mut Report, options: &Service, setup: &Setup) -> Res
             note(&mut findings, &by.join(", "), finding);
         }
     }
-    show(report, &services, findings, setup);
+    if !(services.is_empty() && unreadable) {
+        show(report, &services, findings, setup);
+    }
     Ok(())
+}
+
+/// Whether a file is by its name no program's service, but for others to include.
+fn is_only_included(name: &str) -> bool {
+    const SHARED: [&str; 8] = [
+        "system-auth",
+        "system-login",
+        "system-local-login",
+        "system-remote-login",
+        "password-auth",
+        "fingerprint-auth",
+        "smartcard-auth",
+        "postlogin",
+    ];
+    SHARED.contains(&name) || name.starts_with("common-") || name.starts_with("base-")
 }
 
 fn read(stacks: &Stacks, service: &str) -> Result<(Vec<Entry>, Vec<Entry>), String> {

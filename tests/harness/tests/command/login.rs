@@ -17,11 +17,11 @@ const ANYBODY: &str = "[user]\nrequire_account = false";
 fn terminal(bench: &Bench, arguments: &[&str]) -> PtySession {
     let command = bench.command(arguments);
     // A shell with a Ctrl-C of its own, which tells what became of the terminal.
-    let script = "trap : INT; \"$@\"; echo \"exit $?\"; stty -a | tr ' ;' '\\n\\n' | grep -x -e echo -e -echo";
+    let script = "stty echo; echo \"shell $$\"; trap : INT; \"$@\"; echo \"exit $?\"; stty -a | tr ' ;' '\\n\\n' | grep -x -e echo -e -echo";
     let mut shell = std::process::Command::new("/bin/sh");
     shell.args(["-c", script, "sh"]).arg(command.get_program());
     shell.args(command.get_args()).env_clear();
-    shell.env("PATH", "/usr/bin:/bin").env("TERM", "xterm");
+    shell.env("PATH", "/usr/bin:/bin").env("NO_COLOR", "1");
     spawn_command(shell, LIMIT).unwrap()
 }
 
@@ -130,8 +130,9 @@ fn a_signal_to_end_does_so_as_well() {
         &bench,
         &["login", "--user", "alice", "--config", "{config}"],
     );
+    let (_, shell) = session.exp_regex("shell [0-9]+").unwrap();
+    let shell = shell.trim_start_matches("shell ").to_owned();
     session.exp_string("Password: ").unwrap();
-    let shell = session.process().child_pid.as_raw();
     let children = format!("/proc/{shell}/task/{shell}/children");
     let child = std::fs::read_to_string(Path::new(&children)).unwrap();
     let child: i32 = child.trim().parse().unwrap();

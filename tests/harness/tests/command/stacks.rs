@@ -1,6 +1,6 @@
 //! `check` on PAM stacks that are dangerous.
 
-use crate::bench::{Bench, COMMON_AUTH, README_STACK};
+use crate::bench::{Bench, COMMON_ACCOUNT, COMMON_AUTH, README_STACK};
 use crate::check::{check, hold, require_host};
 
 const OURS: &str = "{module} config={config}";
@@ -130,6 +130,19 @@ fn shared_files() {
         "common-auth",
         1,
         &["polkit-1", "no network", "authentik-flow enable sshd"],
+    );
+
+    let bench = Bench::new();
+    let ours = format!(
+        "account [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin\naccount required {OURS}\n"
+    );
+    bench.stack("common-account", &format!("{ours}{COMMON_ACCOUNT}"));
+    bench.stack("cron", "@include common-auth\n@include common-account\n");
+    check(
+        &bench,
+        "common-account",
+        0,
+        &["cron (every job asks for the account)", "take them out"],
     );
 }
 
