@@ -3,7 +3,10 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use crate::bench::{Bench, Run};
+use pam_harness::accounts::LOCAL_ADMIN_PASSWORD;
+use pam_harness::{Module, Pam};
+
+use crate::bench::{Bench, COMMON_ACCOUNT, COMMON_AUTH, Run};
 
 const SUDO: &str = "#%PAM-1.0\n\n# Set up user limits.\nsession    required   pam_limits.so\n@include common-auth\n@include common-account\n";
 
@@ -224,4 +227,88 @@ fn what_somebody_else_has_put_in_is_theirs() {
         run.text
     );
     assert_eq!(everything(&bench), before);
+}
+
+/// Where the lines go in stacks that are not Debian's.
+#[test]
+fn the_stacks_of_other_distributions() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    // Fedora: the password is in a substack.
+    bench.stack(
+        "password-auth",
+        "auth required pam_env.so\nauth [default=1 ignore=ignore success=ok] pam_usertype.so isregular\nauth [default=1 ignore=ignore success=ok] pam_localuser.so\nauth sufficient pam_unix.so nullok\nauth [default=1 ignore=ignore success=ok] pam_usertype.so isregular\nauth sufficient pam_sss.so forward_pass\nauth required pam_deny.so\n",
+    );
+    bench.stack("postlogin", "session optional pam_umask.so silent\n");
+    bench.stack(
+        "fedora",
+        "#%PAM-1.0\nauth       substack     password-auth\nauth       include      postlogin\naccount    required     pam_permit.so\n",
+    );
+    // Arch: with pam_faillock around it.
+    bench.stack(
+        "system-auth",
+        "auth required pam_faillock.so preauth\n-auth [success=2 default=ignore] pam_systemd_home.so\nauth [success=1 default=bad] pam_unix.so try_first_pass nullok\nauth [default=die] pam_faillock.so authfail\nauth optional pam_permit.so\nauth required pam_env.so\nauth required pam_faillock.so authsucc\n",
+    );
+    bench.stack("system-remote-login", "auth include system-auth\n");
+    bench.stack(
+        "arch",
+        "#%PAM-1.0\nauth      include   system-remote-login\naccount required pam_permit.so\n",
+    );
+    bench.stack(
+        "su",
+        "auth sufficient pam_rootok.so\nsession required pam_env.so\n@include common-auth\n@include common-account\n",
+    );
+    let run = enable(&bench, &["fedora", "arch", "su"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    for (service, behind) in [
+        ("fedora", "substack     password-auth"),
+        ("arch", "include   system-remote-login"),
+        ("su", "@include common-auth"),
+    ] {
+        let text = bench.read(&format!("pam.d/{service}"));
+        let ours = text.find("pam_authentik_flow.so").unwrap();
+        assert!(ours < text.find(behind).unwrap(), "{text}");
+    }
+    let su = bench.read("pam.d/su");
+    assert!(
+        su.find("pam_rootok.so") < su.find("pam_succeed_if.so"),
+        "{su}"
+    );
+    let check = bench.run(&["check", "--config", "{config}"]);
+    assert!(
+        check
+            .text
+            .contains("arch, fedora, su: a refusal refuses, and a local way in is kept"),
+        "{}",
+        check.text
+    );
+}
+
+/// What `enable` has written, through the real libpam: with a configuration that
+/// is broken the local account gets in, and nobody else.
+#[test]
+fn the_local_way_in_is_one() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    bench.stack("sshd", &format!("{COMMON_AUTH}{COMMON_ACCOUNT}"));
+    let run = enable(&bench, &["sshd", "--local", "localadmin"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    let config = format!("config={}", bench.path("config.toml").display());
+    let stack = bench
+        .read("pam.d/sshd")
+        .replace("pam_authentik_flow.so", "{module}")
+        .replace(&config, "config={config}");
+    let broken = |user: &str| {
+        Pam::new(&Module::built())
+            .service("sshd")
+            .user(user)
+            .stack(&stack)
+            .config("flwo = \"x\"\n")
+            .authenticate()
+    };
+    let local = broken("localadmin").answer_secret_to("Password", LOCAL_ADMIN_PASSWORD);
+    assert_eq!(local.run().code().to_string(), "PAM_SUCCESS");
+    let wrong = broken("localadmin").answer_secret_to("Password", "not-his");
+    assert_eq!(wrong.run().code().to_string(), "PAM_AUTH_ERR");
+    assert_eq!(broken("alice").run().code().to_string(), "PAM_SERVICE_ERR");
 }
