@@ -4,6 +4,7 @@
 //! somebody whom the module leaves alone, refuses, or cannot judge, and what
 //! comes out is held against what should.
 
+use super::local;
 use super::report::Status;
 use super::stack::{Action, Entry, Kind, Person, Scene, mentioned};
 
@@ -124,19 +125,18 @@ impl Stack<'_> {
         })
     }
 
-    /// Whether nobody local gets in: at all, or once the module is broken.
+    /// Whether nobody gets in with a local password: at all, or once the module is broken.
     fn locked(&self, left_alone: &LeftAlone) -> Option<Finding> {
-        let guarded: Vec<Person> = mentioned(self.entries)
-            .iter()
-            .map(|name| Person::named(name))
-            .collect();
-        let mut spared: Vec<Person> = left_alone
-            .names
-            .iter()
-            .map(|name| Person::named(name))
-            .collect();
+        // Whoever has no password here gets in with none.
+        let person = |name: &String| {
+            let has_password = local::has_password(name) != Some(false);
+            has_password.then(|| Person::named(name))
+        };
+        let guarded: Vec<Person> = mentioned(self.entries).iter().filter_map(person).collect();
+        let mut spared: Vec<Person> = left_alone.names.iter().filter_map(person).collect();
+        let root = person(&"root".to_owned());
         if left_alone.root {
-            spared.push(Person::root());
+            spared.extend(root.clone());
         }
         let guard = format!(
             "write this in front of it, with a local account that has a password: {} [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin",
@@ -151,7 +151,7 @@ impl Stack<'_> {
         if !normally {
             return Some(wrong(
                 format!(
-                    "{}: it locks out everybody who is not in authentik, root too: no local way in is left",
+                    "{}: no local way in is left: it locks out everybody who is not in authentik, root too",
                     self.place()
                 ),
                 format!(
@@ -160,8 +160,7 @@ impl Stack<'_> {
             ));
         }
         let everybody = guarded.iter().chain(&spared);
-        let root = Person::root();
-        let broken = everybody.chain([&root]).any(in_broken);
+        let broken = everybody.chain(&root).any(in_broken);
         (!broken).then(|| {
             wrong(
                 format!(

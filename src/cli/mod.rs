@@ -5,6 +5,7 @@ mod check;
 mod codes;
 mod init;
 mod judge;
+mod local;
 mod login;
 mod provenance;
 mod report;
@@ -84,13 +85,5 @@ fn printed(result: std::io::Result<()>) -> Result<(), Refusal> {
             Err(format!("standard output: {error}"))
         }
         _ => Ok(()),
-    }
-}
-
-/// The uid of an account of this host.
-fn host_account(name: &str) -> Option<u32> {
-    match pam_authentik_flow::host::find_account(name) {
-        Ok(pam_authentik_flow::host::Lookup::Account { uid }) => Some(uid),
-        _ => None,
     }
 }

@@ -13,13 +13,6 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    pub(crate) fn root() -> Self {
-        Self {
-            name: "root".into(),
-            uid: Some(0),
-        }
-    }
-
     /// Somebody whom nothing in a stack mentions.
     pub(crate) fn anybody() -> Self {
         Self {
@@ -29,7 +22,7 @@ impl Person {
     }
 
     pub(crate) fn named(name: &str) -> Self {
-        let uid = match crate::cli::host_account(name) {
+        let uid = match crate::cli::local::uid(name) {
             Some(uid) => Some(uid),
             None if name == "root" => Some(0),
             None => None,

@@ -11,6 +11,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::arguments::{Disable, Enable};
 use super::judge::{LeftAlone, has_local_way_in};
+use super::local;
 use super::setup::{Setup, find_ours};
 use super::stack::{Entry, Kind, Stacks};
 use super::{Exit, Refusal, printed};
@@ -85,6 +86,7 @@ pub(crate) fn enable(options: &Enable) -> Result<Exit, Refusal> {
 
 /// The change for one service; `None` where it is made already.
 fn plan(options: &Enable, stacks: &Stacks, service: &str) -> Result<Option<Change>, Refusal> {
+    let can_log_in = |name: &String| local::has_password(name) != Some(false);
     let path = stacks.path(service);
     let file = PamFile::read(&path)?;
     let kinds = [Kind::Auth, Kind::Account, Kind::Session, Kind::Password];
@@ -93,6 +95,12 @@ fn plan(options: &Enable, stacks: &Stacks, service: &str) -> Result<Option<Chang
         if entries.iter().any(Entry::is_ours) {
             return Ok(None);
         }
+    }
+    if !options.local.iter().any(can_log_in) {
+        return Err(format!(
+            "no local way in would remain: {} has no local password; name an account with --local that has one (passwd gives it one)",
+            options.local.join(", ")
+        ));
     }
     let setup = Setup::for_service(service, options.config.as_deref(), stacks)?;
     let config = setup.config().map_err(|error| {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use authentik_double::{Double, DoubleBuilder};
-use pam_harness::accounts::Account;
+use pam_harness::accounts;
 use pam_harness::host::Host;
 
 /// The password of everybody in the double.
@@ -40,13 +40,21 @@ impl Bench {
     }
 
     pub(crate) fn with(builder: DoubleBuilder) -> Self {
-        let accounts = ["root", "daemon", "alice", "bob"];
-        let uids = [0, 1, 2001, 2002];
-        let accounts: Vec<Account> = accounts
-            .into_iter()
-            .zip(uids)
-            .map(|(name, uid)| Account::new(name, uid))
-            .collect();
+        // Root has localadmin's password, too; daemon, alice and bob have none.
+        let mut accounts = accounts::standard();
+        accounts.retain(|account| {
+            ["root", "daemon", "alice", "bob", "localadmin"].contains(&account.name.as_str())
+        });
+        let local = accounts.iter().find(|account| account.name == "localadmin");
+        let password = local.unwrap().password.clone();
+        for account in &mut accounts {
+            match account.name.as_str() {
+                "root" => account.password = password.clone(),
+                // Below min_uid, so that authentik need not know it.
+                "localadmin" => account.uid = 900,
+                _ => {}
+            }
+        }
         let bench = Self {
             double: builder.start(),
             host: Host::with_accounts(&accounts),

@@ -4,9 +4,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use authentik_double::{
-    Access, Application, Authentication, Certificate, Double, Fault, Flow, Group, Match,
-};
+use authentik_double::{Authentication, Certificate, Double, Fault, Flow, Match};
 
 use crate::bench::{Bench, Run, hold_against_transcript};
 
@@ -31,18 +29,18 @@ pub(crate) fn hold(run: &Run, name: &str, status: i32, parts: &[&str]) {
     hold_against_transcript(name, &format!("{}exit {status}\n", run.text));
 }
 
-const TOKEN: &str = "[account]\ntoken_file = \"{dir}/account.token\"";
+pub(crate) const TOKEN: &str = "[account]\ntoken_file = \"{dir}/account.token\"";
 
 /// With a token that may look at users and groups.
-fn with_token(top: &str, access: &str) -> Bench {
+pub(crate) fn with_token(top: &str, access: &str) -> Bench {
     let bench = Bench::new();
     bench.token("view-user-group-token\n");
     bench.config(top, access, TOKEN);
     bench
 }
 
-const FLOW: &str = "flow = \"linux-login\"";
-const GROUPS: &str = "groups = [\"linux-admins\"]";
+pub(crate) const FLOW: &str = "flow = \"linux-login\"";
+pub(crate) const GROUPS: &str = "groups = [\"linux-admins\"]";
 
 macro_rules! require_host {
     () => {
@@ -340,70 +338,5 @@ fn flows() {
         "outpost-token-wrong",
         1,
         &["silently ignores", "is not one's"],
-    );
-}
-
-#[test]
-fn applications_and_groups() {
-    require_host!();
-    let bench = Bench::new();
-    bench.config(FLOW, "application = \"no-such-app\"", "");
-    check(
-        &bench,
-        "application-missing",
-        1,
-        &["no application", "[access] application"],
-    );
-    bench.double.world(|world| {
-        world.add_application(Application::new("wide-open"));
-        world.add_application(Application::new("bound").bind(Access::User("alice".into())));
-    });
-    bench.config(FLOW, "application = \"wide-open\"", "");
-    check(
-        &bench,
-        "application-open",
-        0,
-        &["open to anybody", "bind the groups"],
-    );
-
-    let bench = with_token(FLOW, "groups = [\"linux-amdins\"]");
-    check(
-        &bench,
-        "group-missing",
-        1,
-        &["no group \"linux-amdins\"", "letter by letter"],
-    );
-    bench.double.world(|world| {
-        world.groups.push(Group::new("linux-admins"));
-    });
-    bench.config(FLOW, GROUPS, TOKEN);
-    check(&bench, "group-twice", 1, &["2 groups", "write the UUID"]);
-}
-
-#[test]
-fn tokens_and_people() {
-    require_host!();
-    let bench = with_token(FLOW, GROUPS);
-    bench.token("plain-service-token");
-    check(
-        &bench,
-        "token-forbidden",
-        1,
-        &["HTTP 403", "authentik_core.view_user"],
-    );
-    bench.write("account.token", "view-user-token", 0o644);
-    check(
-        &bench,
-        "token-readable",
-        1,
-        &["read by others", "chmod 600"],
-    );
-    let bench = with_token(FLOW, GROUPS);
-    bench.double.world(|world| world.remove_user("bob"));
-    check(
-        &bench,
-        "local-user-unknown",
-        0,
-        &["does not know bob", "takes the name"],
     );
 }

@@ -5,5 +5,6 @@ mod bench;
 mod check;
 mod config;
 mod login;
+mod people;
 mod stacks;
 mod switch;

@@ -44,6 +44,18 @@ fn stacks_that_lock_out() {
         1,
         &["is not there", "install the module"],
     );
+    // A guard for accounts that have no password, or do not exist.
+    let bench = with_auth(&[
+        "auth [success=1 default=ignore] pam_succeed_if.so quiet user in daemon:nobody-here",
+        "auth required OURS",
+        "auth required pam_deny.so",
+    ]);
+    check(
+        &bench,
+        "guard-without-password",
+        1,
+        &["no local way in", "that has a password"],
+    );
     // The account stack refuses all whom the module leaves alone.
     let bench = Bench::new();
     bench.stack(

@@ -147,6 +147,20 @@ fn refused_where_nobody_local_would_get_in() {
     }
 }
 
+/// Names that skip the module, and could not log in either.
+#[test]
+fn refused_where_the_local_accounts_have_no_password() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let before = everything(&bench);
+    for local in ["daemon", "no-such-account"] {
+        let run = enable(&bench, &["sshd", "--local", local]);
+        assert_eq!(run.status, 1, "{}", run.text);
+        assert!(run.text.contains("has no local password"), "{}", run.text);
+        assert_eq!(everything(&bench), before);
+    }
+}
+
 #[test]
 fn refused_where_the_module_could_not_work() {
     pam_harness::require_isolation!();
