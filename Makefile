@@ -1,4 +1,5 @@
 # make module: the release .so alone.
+# make command: the release build of authentik-flow, which checks and tries it.
 # make demo:   log in to nothing, against a stand-in for authentik;
 #              FLOW=… and LOGIN=… choose another flow and user.
 # make test:   format, lints, all tests, and what was skipped and why.
@@ -12,13 +13,17 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: all module demo test bench deb rpm tarball test-distros clean
+.PHONY: all module command demo test bench deb rpm tarball test-distros clean
 
 all: module
 
 module:
 	@scripts/require toolchain build </dev/null
 	@scripts/module </dev/null
+
+command:
+	@scripts/require toolchain build </dev/null
+	@scripts/command </dev/null
 
 # Nothing before the login reads standard input: the answers may be in it. What
 # is set on make's command line is in the demo's environment.

@@ -6,6 +6,7 @@
 //! would change what the application itself logs.
 
 use std::os::unix::net::UnixDatagram;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -28,11 +29,25 @@ pub struct Audit {
     flow: Option<String>,
     stages: Vec<String>,
     request_id: Option<String>,
+    observer: Option<Rc<dyn Observer>>,
 }
 
-/// Writes the lines that only `debug` asks for.
+/// Hears of a login's steps while they happen: the command shows them to who
+/// tries a login in a terminal.
+pub trait Observer {
+    /// A stage was met; `rejected` times before it had refused an answer.
+    fn stage(&self, component: &str, rejected: usize);
+
+    /// A request for `path`, its query left out, was answered, or not, after this time.
+    fn request(&self, path: &str, took: Duration);
+}
+
+/// Writes the lines that only `debug` asks for, and tells the observer.
 #[derive(Clone)]
-pub struct Trace(Option<Log>);
+pub struct Trace {
+    log: Option<Log>,
+    observer: Option<Rc<dyn Observer>>,
+}
 
 #[derive(Clone)]
 struct Log {
@@ -79,7 +94,15 @@ impl Audit {
             flow: None,
             stages: Vec::new(),
             request_id: None,
+            observer: None,
         }
+    }
+
+    /// Tells `observer` of the steps from now on.
+    #[must_use]
+    pub fn observed_by(self, observer: Rc<dyn Observer>) -> Self {
+        let observer = Some(observer);
+        Self { observer, ..self }
     }
 
     /// From where somebody logs in, as the application says.
@@ -101,6 +124,9 @@ impl Audit {
 
     /// A stage was met; `rejected` times before it had refused an answer.
     pub fn stage(&mut self, component: &str, rejected: usize) {
+        if let Some(observer) = &self.observer {
+            observer.stage(component, rejected);
+        }
         let name = component.strip_prefix("ak-stage-").unwrap_or(component);
         if rejected == 0 && self.stages.len() < 40 {
             self.stages.push(one_line(name, 40));
@@ -117,7 +143,10 @@ impl Audit {
     /// The writer of debugging lines, silent unless `debug` is set.
     #[must_use]
     pub fn trace(&self, debug: bool) -> Trace {
-        Trace(debug.then(|| self.log.clone()))
+        Trace {
+            log: debug.then(|| self.log.clone()),
+            observer: self.observer.clone(),
+        }
     }
 
     /// Writes the one line that every login leaves.
@@ -157,8 +186,11 @@ impl Trace {
         took: Duration,
         outcome: Result<(u16, usize), &ServerFault>,
     ) {
-        let Some(log) = &self.0 else { return };
         let path = path.split('?').next().unwrap_or_default();
+        if let Some(observer) = &self.observer {
+            observer.request(path, took);
+        }
+        let Some(log) = &self.log else { return };
         let outcome = match outcome {
             Ok((status, bytes)) => format!("status={status} bytes={bytes}"),
             Err(fault) => format!("fault={}", quoted(&fault.to_string())),

@@ -71,6 +71,10 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
     }
 }
 
+#[cfg_attr(
+    feature = "test-panic",
+    allow(clippy::panic_in_result_fn, reason = "a defect on purpose")
+)]
 fn attempt(
     transaction: &mut Transaction<'_>,
     config: &Config,

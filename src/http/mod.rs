@@ -32,6 +32,7 @@ pub use credentials::Session;
 use resolver::OnceResolver;
 use tls::TlsConnector;
 use token::Outpost;
+pub use trust::trusted_roots;
 
 /// A connection that has idled this long is not used again.
 ///
@@ -67,6 +68,8 @@ pub struct HttpsTransport {
     credentials: Credentials,
     /// Whether an answer was sent, so that the session may be somebody's.
     has_answered: bool,
+    /// The `Date` of the last answer.
+    server_date: Option<String>,
     request_timeout: Duration,
     deadline: Deadline,
     request_deadline: RequestDeadline,
@@ -173,6 +176,7 @@ impl HttpsTransport {
             url,
             credentials,
             has_answered: false,
+            server_date: None,
             request_timeout: config.request_timeout,
             deadline,
             request_deadline,
@@ -184,6 +188,12 @@ impl HttpsTransport {
     #[must_use]
     pub fn has_answered(&self) -> bool {
         self.has_answered
+    }
+
+    /// What time it is by the last answer, in the server's own words.
+    #[must_use]
+    pub fn server_date(&self) -> Option<&str> {
+        self.server_date.as_deref()
     }
 
     /// Hangs up and keeps the session, where there may be one: between two calls
@@ -306,6 +316,7 @@ impl HttpsTransport {
                 .and_then(|value| value.to_str().ok())
                 .map(str::to_owned)
         };
+        self.server_date = text_of("date");
         let status = response.status().as_u16();
         let redirect = text_of("location")
             .filter(|_| (300..400).contains(&status))

@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 use ureq::tls::{PemItem, PrivateKey, parse_pem};
 
 use super::tls::Identity;
-use crate::config::{AbsolutePath, ClientFiles, ConfigError, Place};
+use crate::config::{AbsolutePath, ClientFiles, Config, ConfigError, Place};
 use crate::host::{FileKind, read_trusted_file};
 use crate::text;
 
@@ -41,6 +41,15 @@ pub(super) fn trusted_certificates(
             "there is no bundle of certificates; install ca-certificates, or name the server's CA with ca_file",
         )),
     }
+}
+
+/// The same, as what a certificate is checked against: for who looks at the
+/// server's more closely than a login does.
+///
+/// # Errors
+/// A file that others could have written, or that holds no certificate.
+pub fn trusted_roots(config: &Config) -> Result<RootCertStore, ConfigError> {
+    trusted_certificates(config.ca_file.as_ref())
 }
 
 /// The certificate and key to show to a proxy in front of authentik.

@@ -25,6 +25,7 @@
 pub mod accounts;
 mod builder;
 pub mod codes;
+pub mod command_host;
 mod ffi;
 pub mod host;
 pub mod host_state;

@@ -88,6 +88,26 @@ fn absolute(path: &Path) -> Result<PathBuf, String> {
         .map_err(|e| format!("{}: {e}", path.display()))
 }
 
+/// The command `authentik-flow`, debug build, as `make test` makes it; what
+/// `AUTHENTIK_FLOW` names instead.
+///
+/// # Panics
+///
+/// When it is missing, or older than its sources.
+#[track_caller]
+pub(crate) fn command() -> PathBuf {
+    if let Some(path) = std::env::var_os("AUTHENTIK_FLOW") {
+        return PathBuf::from(path);
+    }
+    let root = workspace();
+    let target = crate::skip::target_directory().unwrap_or_else(|| root.join("target"));
+    let path = target.join("debug/authentik-flow");
+    if let Err(why) = fresh(&path, &root) {
+        panic!("{why}: cargo build --features cli --bin authentik-flow, or `make test`");
+    }
+    path
+}
+
 /// Refuses a module that is missing, or older than its sources.
 fn fresh(module: &Path, root: &Path) -> Result<(), String> {
     let Some(built) = modified(module) else {

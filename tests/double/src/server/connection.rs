@@ -234,7 +234,11 @@ async fn answer(shared: &Shared, call: &mut Call) -> Reply {
         call.waited = started.elapsed();
         let outcome = api::route(&mut shared.state(), call);
         match outcome {
-            Outcome::Reply(reply) => break reply,
+            // the server's own clock, which a test may have moved
+            Outcome::Reply(reply) => {
+                let now = shared.state().now();
+                break reply.with("date", &httpdate::fmt_http_date(now));
+            }
             Outcome::Wait(pause) => {
                 call.attempt += 1;
                 tokio::time::sleep(pause).await;

@@ -3,7 +3,8 @@
 //! Reads a script (`pam_harness::script::Script`) from standard input as JSON,
 //! plays it, and writes a report (`pam_harness::script::Report`) to standard
 //! output. `pam-run --probe DIRECTORY` tells instead whether this user may have
-//! the private mount namespace that scripts ask for.
+//! the private mount namespace that scripts ask for, and `pam-run --within PLAN
+//! COMMAND...` becomes that command in one, as `pam_harness::host` asks for it.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
@@ -15,9 +16,11 @@ use pam_harness::namespace;
 use pam_harness::player::Player;
 use pam_harness::script::{CallReport, Limit, ProcessOptions, Report, Script};
 use pam_harness::transaction::Transaction;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
             let scratch = arguments.next().map(PathBuf::from).unwrap_or_default();
             namespace::probe(scratch)
         }
+        Some(flag) if flag == "--within" => within(arguments),
         Some(other) => Err(format!("unknown argument {}", other.to_string_lossy())),
         None => play(),
     };
@@ -39,6 +43,18 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Becomes a command that sees the files of a plan.
+fn within(mut arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
+    let plan = arguments.next().ok_or("--within names no plan")?;
+    let text =
+        std::fs::read_to_string(&plan).map_err(|e| format!("{}: {e}", plan.to_string_lossy()))?;
+    let plan = serde_json::from_str(&text).map_err(|e| format!("the plan is wrong: {e}"))?;
+    let command = arguments.next().ok_or("--within names no command")?;
+    namespace::enter(&plan)?;
+    let error = std::process::Command::new(&command).args(arguments).exec();
+    Err(format!("{}: {error}", command.to_string_lossy()))
 }
 
 fn play() -> Result<(), String> {

@@ -1,0 +1,256 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    all is well: nothing is wrong, the login is proved, the change is made
+  1    something is wrong or was refused, and what to do is said
+  2    the command line is wrong
+  130  Ctrl-C at a prompt";
+
+/// Checks, tries and switches pam_authentik_flow.so, the PAM module that logs
+/// people in by running an authentik flow.
+///
+/// On a new host: init, check, login, and only then enable, with a root shell
+/// kept open until a second login has worked.
+#[derive(Debug, Parser)]
+#[command(name = "authentik-flow", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(infer_subcommands = true, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Find out why logins fail, or would: changes nothing, asks for no password
+    ///
+    /// Reads the configuration as the module does for the service, asks authentik
+    /// step by step, and plays through the PAM stacks that name the module. Each
+    /// line has a sign: ✓ well, ! to be looked at, ✗ wrong, ? cannot be told from
+    /// here. Below it stands what to do. Run it as root: the tokens are root's.
+    #[command(after_help = EXIT_CODES)]
+    Check(Check),
+
+    /// Log in here in the terminal, with the module's own code, without PAM
+    ///
+    /// Nothing is changed on this host, and the session in authentik is ended as
+    /// after any login. Shows each stage with the time that authentik took, then
+    /// the PAM code that the module would give, and what it means.
+    #[command(after_help = EXIT_CODES)]
+    Login(Login),
+
+    /// Show the configuration of a service, and where each value comes from
+    ///
+    /// Tokens and keys are named by their files and never shown.
+    #[command(after_help = EXIT_CODES)]
+    Config(Config),
+
+    /// Put the module into the PAM stack of a service, and keep a copy
+    ///
+    /// Adds two lines in front of the local password: one by which the accounts of
+    /// --local skip the module, and the module. Shows the change first. Refuses
+    /// where no local way in would be left, or the configuration is wrong.
+    /// Keep a root shell open until a second login has worked.
+    #[command(after_help = EXIT_CODES)]
+    Enable(Enable),
+
+    /// Take the module out again: the service's file becomes what it was
+    ///
+    /// Refuses where somebody has changed the file since `enable`.
+    #[command(after_help = EXIT_CODES)]
+    Disable(Disable),
+
+    /// Write a first configuration; overwrites nothing, asks nothing over the network
+    #[command(after_help = EXIT_CODES)]
+    Init(Init),
+
+    /// Print the completions for a shell
+    ///
+    /// For bash: authentik-flow completions bash > /etc/bash_completion.d/authentik-flow
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Service {
+    /// The PAM service: a file in /etc/pam.d, and [services.NAME] in the configuration
+    #[arg(long, short, value_name = "NAME", default_value = "sshd", value_parser = service_name)]
+    pub(crate) service: String,
+
+    /// Read this configuration, whatever the service's stack says
+    /// [default: config= in the stack, or /etc/security/pam_authentik_flow.toml]
+    #[arg(long, short, value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) folders: Folders,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Folders {
+    /// Where the PAM stacks are
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/etc/pam.d",
+        hide_short_help = true
+    )]
+    pub(crate) pam_dir: PathBuf,
+
+    /// Where the PAM modules are [default: where this system has them]
+    #[arg(long, value_name = "DIR", hide_short_help = true)]
+    pub(crate) module_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) service: Service,
+
+    /// Print JSON, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    /// Who logs in [default: you; root is asked]
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) service: Service,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    #[command(flatten)]
+    pub(crate) service: Service,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Enable {
+    /// The services: files in /etc/pam.d, such as sshd or sudo
+    #[arg(required = true, value_name = "SERVICE", value_parser = service_name)]
+    pub(crate) services: Vec<String>,
+
+    /// Show the change and write nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+
+    /// A local account that logs in without authentik, whatever state it is in;
+    /// may be given again
+    #[arg(long, value_name = "NAME", default_value = "root", value_parser = account_name)]
+    pub(crate) local: Vec<String>,
+
+    /// The module's configuration, where it is not the default one
+    #[arg(long, short, value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) folders: Folders,
+
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Disable {
+    /// The services, as they were given to enable
+    #[arg(required = true, value_name = "SERVICE", value_parser = service_name)]
+    pub(crate) services: Vec<String>,
+
+    /// Show the change and write nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) folders: Folders,
+
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct State {
+    /// Where the copies are kept. Never in /etc/pam.d: every file there is a service
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/var/lib/authentik-flow",
+        hide_short_help = true
+    )]
+    pub(crate) state_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Where authentik is, such as https://authentik.example.com
+    #[arg(long)]
+    pub(crate) url: String,
+
+    /// The slug of the flow that people log in with
+    #[arg(long, value_name = "SLUG", default_value = "linux-login")]
+    pub(crate) flow: String,
+
+    /// A group of authentik whose members may log in; may be given again
+    #[arg(long, value_name = "NAME", default_value = "linux-users")]
+    pub(crate) group: Vec<String>,
+
+    /// The certificate of the CA that issued the server's, where the system's bundle lacks it
+    #[arg(long, value_name = "PATH")]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// The file to write
+    #[arg(
+        long,
+        short,
+        value_name = "PATH",
+        default_value = "/etc/security/pam_authentik_flow.toml"
+    )]
+    pub(crate) config: PathBuf,
+}
+
+/// A name that a file in `/etc/pam.d` can have: never a way out of it.
+fn service_name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.@+".contains(c);
+    if text.is_empty() || text.starts_with('.') || !text.chars().all(plain) {
+        return Err("a service is the name of a file in /etc/pam.d, in lower case".into());
+    }
+    Ok(text.into())
+}
+
+/// A name that can stand in a list of pam_succeed_if, colons between.
+fn account_name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+    if text.is_empty() || text.starts_with('-') || !text.chars().all(plain) {
+        return Err("an account's name holds letters, digits and -_.@".into());
+    }
+    Ok(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn no_service_leads_out_of_its_folder() {
+        for name in ["", "..", "../x", "/etc/passwd", ".hidden", "a b", "SSHD"] {
+            assert!(service_name(name).is_err(), "{name}");
+        }
+        assert!(service_name("sudo-i").is_ok() && service_name("systemd-user").is_ok());
+    }
+}

@@ -1,0 +1,156 @@
+//! `check`: why logins fail, or would.
+
+mod certificate;
+mod network;
+mod people;
+mod server;
+mod stacks;
+
+use std::time::Duration;
+
+use pam_authentik_flow::audit::Audit;
+use pam_authentik_flow::config::{Config, ConfigError, Place};
+use pam_authentik_flow::deadline::Deadline;
+use pam_authentik_flow::host;
+use pam_authentik_flow::http::HttpsTransport;
+use pam_authentik_flow::occasion::Occasion;
+
+use super::arguments::Check;
+use super::report::Report;
+use super::setup::Setup;
+use super::{Exit, Refusal, printed};
+
+/// How long all requests may take together.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// Looks at everything, in the order in which a login meets it.
+pub(crate) fn run(options: &Check) -> Result<Exit, Refusal> {
+    let setup = Setup::of(&options.service)?;
+    let mut report = Report::new(&setup.service, setup.path().display().to_string());
+    match setup.config() {
+        Ok(config) => {
+            configuration(&mut report, &setup, &config);
+            reach(&mut report, &setup, &config);
+        }
+        Err(error) => {
+            let (found, remedy) = explain(&error);
+            report.wrong("configuration", found, remedy);
+            report.unknown(
+                "authentik",
+                "nothing is asked of it as long as the configuration is wrong",
+                None,
+            );
+        }
+    }
+    stacks::look(&mut report, &options.service, &setup)?;
+    printed(match options.json {
+        true => report.print_json(),
+        false => report.print(),
+    })?;
+    Ok(match report.is_well() {
+        true => Exit::Well,
+        false => Exit::Wrong,
+    })
+}
+
+fn configuration(report: &mut Report, setup: &Setup, config: &Config) {
+    let whose = match &setup.place {
+        Some(place) => format!("with the arguments of {place}"),
+        None => "no stack of this service names the module yet".into(),
+    };
+    report.ok("configuration", format!("the module can use it; {whose}"));
+    if !host::runs_as_root() {
+        report.unknown(
+            "files",
+            "this is not root: what root alone can read looks wrong here, or is not seen",
+            Some("run it again as root".into()),
+        );
+    }
+    if config.debug {
+        report.warn(
+            "configuration",
+            "the argument debug is set: every request is logged",
+            "take it out of the stack when you have seen enough",
+        );
+    }
+}
+
+/// Everything that needs the network, as far as it goes.
+fn reach(report: &mut Report, setup: &Setup, config: &Config) {
+    let occasion = Occasion {
+        service: setup.service.clone(),
+        host: host::host_name(),
+        ..Occasion::default()
+    };
+    let trace = Audit::begin(&setup.service, "check").trace(false);
+    let deadline = Deadline::after(LONGEST);
+    let mut transport = match HttpsTransport::for_login(config, &occasion, deadline, trace.clone())
+    {
+        Ok(transport) => transport,
+        Err(error) => {
+            let (found, remedy) = explain(&error);
+            report.wrong("files", found, remedy);
+            return;
+        }
+    };
+    let Some(connected) = network::reach(report, config) else {
+        return;
+    };
+    if !certificate::look(report, config, connected, &mut transport)
+        || !server::answers(report, config, &mut transport)
+    {
+        return;
+    }
+    server::flow(report, config, &occasion, &mut transport);
+    server::users_me(report, &mut transport);
+    server::application(report, config, &mut transport);
+    people::look(report, setup, config, || {
+        let rules = config.account.as_ref()?;
+        Some(HttpsTransport::for_lookup(
+            config,
+            &rules.token_file,
+            &occasion,
+            deadline,
+            trace,
+        ))
+    });
+    server::what_cannot_be_told(report, config);
+}
+
+/// What is wrong with the configuration, and what to do: its own words hold
+/// both, but for a file that is not there.
+fn explain(error: &ConfigError) -> (String, String) {
+    let shown = error.to_string();
+    if let Place::File(path) = &error.place {
+        if error.problem.starts_with("cannot be read") {
+            let remedy = match path.symlink_metadata() {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    if path
+                        .extension()
+                        .is_some_and(|extension| extension == "toml")
+                    {
+                        "write one: authentik-flow init --url https://authentik.example.com"
+                    } else {
+                        "put the file there, or correct the path in the configuration"
+                    }
+                }
+                Ok(metadata) if metadata.is_symlink() => {
+                    "a link is not followed here: name the file itself"
+                }
+                _ => "run this as root, or let the one read it who runs it",
+            };
+            return (shown, remedy.into());
+        }
+    }
+    // "what is wrong; what to write", "what is wrong: what to do".
+    for separator in ["; ", ": write ", ": run "] {
+        if let Some((found, remedy)) = shown.rsplit_once(separator) {
+            let verb = separator.trim_start_matches([':', ';', ' ']);
+            return (found.into(), format!("{verb}{remedy}"));
+        }
+    }
+    (
+        shown,
+        "correct it there; authentik-flow config shows what holds, once it can be read".into(),
+    )
+}

@@ -1,0 +1,222 @@
+//! Who is known to authentik: the groups of `[access]`, and this host's people.
+//! Only a token may look.
+
+use pam_authentik_flow::access::is_uuid;
+use pam_authentik_flow::config::{Config, ConfigError};
+use pam_authentik_flow::error::LoginError;
+use pam_authentik_flow::flow::Transport;
+use pam_authentik_flow::http::HttpsTransport;
+use pam_authentik_flow::occasion::percent_encoded;
+use pam_authentik_flow::standing;
+use pam_authentik_flow::text;
+use serde::Deserialize;
+
+use super::explain;
+use crate::cli::report::Report;
+use crate::cli::setup::Setup;
+
+/// How many people are looked up, at most: each is a request.
+const MAX_PEOPLE: usize = 200;
+/// `nobody`, and the highest uid of an account.
+const NOBODY: u32 = 65534;
+
+/// Looks up groups and people, where there is a token for it.
+pub(super) fn look(
+    report: &mut Report,
+    setup: &Setup,
+    config: &Config,
+    transport: impl FnOnce() -> Option<Result<HttpsTransport, ConfigError>>,
+) {
+    let mut transport = match transport() {
+        Some(Ok(transport)) => transport,
+        Some(Err(error)) => {
+            let (found, remedy) = explain(&error);
+            report.wrong("token", found, remedy);
+            return;
+        }
+        None => {
+            report.unknown(
+                "groups, people",
+                format!(
+                    "no token for {}: groups and local users are not looked up",
+                    setup.service
+                ),
+                Some("with [account] token_file and services they are; see conf/README.md".into()),
+            );
+            return;
+        }
+    };
+    groups(report, config, &mut transport);
+    people(report, config, &mut transport);
+}
+
+#[derive(Deserialize)]
+struct Page {
+    pagination: Pagination,
+}
+
+#[derive(Deserialize)]
+struct Pagination {
+    count: u64,
+}
+
+/// What became of a look-up.
+enum Found {
+    Count(u64),
+    Forbidden(u16),
+    Failed(String),
+}
+
+fn count(transport: &mut HttpsTransport, path: &str) -> Found {
+    match transport.get(path) {
+        Ok(answer) => match answer.status {
+            200 => match serde_json::from_slice::<Page>(&answer.body) {
+                Ok(page) => Found::Count(page.pagination.count),
+                // One thing, asked for by its key.
+                Err(_) if answer.is_json => Found::Count(1),
+                Err(_) => Found::Failed("the answer is not JSON".into()),
+            },
+            404 => Found::Count(0),
+            status @ (401 | 403) => Found::Forbidden(status),
+            status => Found::Failed(format!("HTTP {status}")),
+        },
+        Err(fault) => Found::Failed(fault.to_string()),
+    }
+}
+
+fn groups(report: &mut Report, config: &Config, transport: &mut HttpsTransport) {
+    let Some(wanted) = config.access.groups() else {
+        return;
+    };
+    let mut known = Vec::new();
+    for group in wanted {
+        let path = match is_uuid(group) {
+            true => format!("/api/v3/core/groups/{group}/?include_users=false"),
+            false => format!(
+                "/api/v3/core/groups/?name={}&include_users=false",
+                percent_encoded(group)
+            ),
+        };
+        let shown = text::one_line(group, 80);
+        match count(transport, &path) {
+            Found::Count(0) => report.wrong(
+                "groups",
+                format!("authentik has no group {shown:?}: nobody gets in by it"),
+                "create it, or correct [access] groups: names are compared letter by letter",
+            ),
+            Found::Count(1) => known.push(shown),
+            Found::Count(several) => report.wrong(
+                "groups",
+                format!(
+                    "authentik has {several} groups {shown:?}: who is in two of them is refused"
+                ),
+                "write the UUID of the one you mean, from the address of its page",
+            ),
+            Found::Forbidden(status) => {
+                report.unknown(
+                    "groups",
+                    format!("HTTP {status}: the token may not look groups up"),
+                    Some(
+                        "give its account's role the permission authentik_core.view_group, if this is to be checked"
+                            .into(),
+                    ),
+                );
+                return;
+            }
+            Found::Failed(problem) => {
+                report.unknown("groups", problem, None);
+                return;
+            }
+        }
+    }
+    if !known.is_empty() {
+        report.ok("groups", format!("authentik knows {}", known.join(", ")));
+    }
+}
+
+fn people(report: &mut Report, config: &Config, transport: &mut HttpsTransport) {
+    let mut locals = local_people(config);
+    let all = locals.len();
+    locals.truncate(MAX_PEOPLE);
+    let mut unknown = Vec::new();
+    for local in &locals {
+        let name = match standing::name_in_authentik(local, &config.user) {
+            Ok(name) => name,
+            Err(LoginError::AnothersName) => {
+                unknown.push(format!("{local} (in lower case another account's name)"));
+                continue;
+            }
+            Err(error) => {
+                report.unknown("local users", error.to_string(), None);
+                return;
+            }
+        };
+        let path = format!("/api/v3/core/users/?username={}", percent_encoded(&name));
+        match count(transport, &path) {
+            Found::Count(0) => unknown.push(local.clone()),
+            Found::Count(_) => {}
+            Found::Forbidden(status) => {
+                let error = LoginError::LookupForbidden {
+                    status,
+                    permission: "authentik_core.view_user",
+                };
+                report.wrong(
+                    "local users",
+                    error.to_string(),
+                    "put a token of a service account into the file whose role has that permission: without it everybody who comes with an SSH key is refused",
+                );
+                return;
+            }
+            Found::Failed(problem) => {
+                report.unknown("local users", problem, None);
+                return;
+            }
+        }
+    }
+    let more = match all.saturating_sub(locals.len()) {
+        0 => String::new(),
+        more => format!("; {more} more were not looked up"),
+    };
+    if unknown.is_empty() {
+        report.ok(
+            "local users",
+            format!(
+                "authentik knows all {} from uid {} up{more}",
+                locals.len(),
+                config.user.min_uid
+            ),
+        );
+    } else {
+        report.warn(
+            "local users",
+            format!("authentik does not know {}{more}", unknown.join(", ")),
+            "create them there before anybody else takes the name; or name them in [user] ignore, if they are to log in locally",
+        );
+    }
+}
+
+/// The people of /etc/passwd whom the module is for.
+fn local_people(config: &Config) -> Vec<String> {
+    let rules = &config.user;
+    let text = std::fs::read("/etc/passwd").unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    text.lines()
+        .filter_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            let uid: u32 = fields.nth(1)?.parse().ok()?;
+            let shell = fields.nth(3).unwrap_or_default();
+            let is_person = uid >= rules.min_uid
+                && uid != 0
+                && uid < NOBODY
+                && !shell.ends_with("/nologin")
+                && !shell.ends_with("/false");
+            let is_ours = !rules.ignore.iter().any(|ignored| ignored == name)
+                && rules
+                    .allow
+                    .as_ref()
+                    .is_none_or(|allow| allow.iter().any(|allowed| allowed == name));
+            (is_person && is_ours).then(|| name.to_owned())
+        })
+        .collect()
+}

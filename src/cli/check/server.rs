@@ -1,0 +1,347 @@
+//! What authentik answers, before anybody logs in.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use pam_authentik_flow::audit::Audit;
+use pam_authentik_flow::config::Config;
+use pam_authentik_flow::conversation::Conversation;
+use pam_authentik_flow::deadline::Deadline;
+use pam_authentik_flow::error::{LoginError, Obstacle, ServerFault};
+use pam_authentik_flow::flow::{self, Answerer, Challenge, Response, Transport};
+use pam_authentik_flow::http::HttpsTransport;
+use pam_authentik_flow::occasion::Occasion;
+use pam_authentik_flow::secret::Secret;
+use pam_authentik_flow::stages::Stages;
+use serde::Deserialize;
+
+use crate::cli::report::Report;
+
+/// What authentik tells anybody, cheaply.
+pub(super) const ANONYMOUS: &str = "/api/v3/root/config/";
+
+/// From so many seconds on the clocks differ by more than the way takes.
+const SLIGHT: u64 = 5;
+/// The time for which a code of an authenticator app is shown.
+const CODE: u64 = 30;
+
+/// Whether what answers is authentik, and what time it is there.
+pub(super) fn answers(
+    report: &mut Report,
+    config: &Config,
+    transport: &mut HttpsTransport,
+) -> bool {
+    #[derive(Deserialize)]
+    struct Root {
+        #[expect(dead_code, reason = "only authentik has one")]
+        brand: serde_json::Map<String, serde_json::Value>,
+    }
+    let url = &config.url;
+    let (sent, before) = (SystemTime::now(), Instant::now());
+    let answer = transport.get(ANONYMOUS);
+    let took = before.elapsed();
+    let is_root = |body: &[u8]| serde_json::from_slice::<Root>(body).is_ok();
+    match answer {
+        Ok(answer) if answer.status == 200 && answer.is_json && is_root(&answer.body) => {
+            report.ok(
+                "authentik",
+                format!("{url} answers, {} ms", took.as_millis()),
+            );
+            clock(
+                report,
+                transport,
+                sent.checked_add(took.checked_div(2).unwrap_or(took))
+                    .unwrap_or(sent),
+            );
+            true
+        }
+        Ok(answer) if answer.asks_to_wait || answer.status >= 500 => {
+            report.wrong(
+                "authentik",
+                format!("{url} is starting or broken: HTTP {}", answer.status),
+                "wait a minute and try again; then look at authentik's own log, and at the proxy in front of it",
+            );
+            false
+        }
+        Ok(answer) => {
+            report.wrong(
+                "authentik",
+                format!(
+                    "what answers at {url} is not authentik: HTTP {}",
+                    answer.status
+                ),
+                "correct `url`; where authentik lives below a path, write the path, too",
+            );
+            false
+        }
+        Err(fault) => {
+            report.wrong("authentik", fault.to_string(), what_to_do(&fault));
+            false
+        }
+    }
+}
+
+/// What to do about a fault on the way.
+fn what_to_do(fault: &ServerFault) -> &'static str {
+    match fault {
+        ServerFault::Timeout(_) | ServerFault::LoginTimeout => {
+            "find out why it is slow; or raise that limit, below what sshd allows (LoginGraceTime)"
+        }
+        ServerFault::Throttled => {
+            "exempt this host from the rate limit, or wait; too many attempts come from it"
+        }
+        ServerFault::Host(_) => "mend this host first: descriptors, memory, SELinux, a firewall",
+        _ => "look at authentik's own log, and at the proxy in front of it",
+    }
+}
+
+fn clock(report: &mut Report, transport: &HttpsTransport, here: SystemTime) {
+    let date = transport.server_date();
+    let Some(there) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
+        report.unknown(
+            "clock",
+            "the answer does not say what time it is there",
+            None,
+        );
+        return;
+    };
+    let (seconds, direction) = match there.duration_since(here) {
+        Ok(ahead) => (ahead.as_secs(), "ahead of"),
+        Err(behind) => (behind.duration().as_secs(), "behind"),
+    };
+    let found = format!("authentik's is {seconds} s {direction} this host's");
+    match seconds {
+        0..SLIGHT => report.ok("clock", "this host's and authentik's agree"),
+        SLIGHT..CODE => report.warn(
+            "clock",
+            found,
+            "set both by NTP: codes of authenticator apps hold for 30 s",
+        ),
+        _ => report.wrong(
+            "clock",
+            found,
+            "set both by NTP (timedatectl): if it is authentik's that is wrong, codes of authenticator apps are refused; if it is this host's, certificates look expired",
+        ),
+    }
+}
+
+/// The first challenge, by the module's own code.
+pub(super) fn flow(
+    report: &mut Report,
+    config: &Config,
+    occasion: &Occasion,
+    transport: &mut HttpsTransport,
+) {
+    let slug = config.flow.as_str();
+    let mut audit = Audit::begin(&occasion.service, "check");
+    let mut nobody = Nobody;
+    let mut first = First {
+        stages: Stages::new(
+            &mut nobody,
+            config,
+            "",
+            Deadline::after(Duration::from_secs(60)),
+        ),
+        seen: None,
+        fits: false,
+    };
+    let end = flow::run(
+        transport,
+        &config.flow,
+        &occasion.query(),
+        &mut first,
+        &mut audit,
+    );
+    let seen = first.seen.clone().unwrap_or_default();
+    let error = match end {
+        Err(LoginError::Conversation) if first.fits => {
+            let found = format!("{slug} begins with {seen}, which a terminal can do");
+            if seen.starts_with("ak-stage-identification") {
+                report.ok("flow", found);
+            } else {
+                report.warn(
+                    "flow",
+                    found,
+                    "flows that log people in begin with an identification stage: is this the flow you mean?",
+                );
+            }
+            return;
+        }
+        Ok(_) => {
+            report.wrong(
+                "flow",
+                format!("{slug} ends at once and asks for nothing, so nobody is logged in"),
+                "bind stages to it: identification, password, user login",
+            );
+            return;
+        }
+        Err(error) => error,
+    };
+    let remedy = match &error {
+        LoginError::UnknownFlow { .. } => {
+            "correct `flow`: the slug stands in authentik's admin interface, Flows and Stages, Flows"
+        }
+        LoginError::Unsupported {
+            reason: Obstacle::RedirectStage,
+            ..
+        } => {
+            "unbind the redirect stage, or name another flow in `flow`; [prompt] skip_redirects = true passes it by"
+        }
+        LoginError::Unsupported { .. } => {
+            "name a flow without that stage in `flow`: one of its own for terminals, which requires an outpost"
+        }
+        LoginError::Denied { .. } if config.outpost_token.is_some() => {
+            "look at the flow's Authentication and policies; where it requires an outpost, the token of [outpost] is not one's"
+        }
+        LoginError::Denied { .. } => {
+            "look at the flow's Authentication and policies: where it requires an outpost, [outpost] token_file must name its token"
+        }
+        LoginError::Server { fault, .. } => what_to_do(fault),
+        _ => "look at authentik's own log",
+    };
+    let captcha = matches!(
+        &error,
+        LoginError::Unsupported { component, .. } if component == "ak-stage-identification"
+    );
+    let found = match captcha {
+        true => format!(
+            "{slug}: its identification stage asks for a captcha, which needs a web browser"
+        ),
+        false => format!("{slug}: {error}"),
+    };
+    report.wrong("flow", found, remedy);
+}
+
+/// Lets the module's stage answer the first challenge, with nobody to ask, and
+/// sends nothing.
+struct First<'a> {
+    stages: Stages<'a>,
+    seen: Option<String>,
+    fits: bool,
+}
+
+impl Answerer for First<'_> {
+    fn answer(&mut self, challenge: &Challenge, rejected: usize) -> Result<Response, LoginError> {
+        self.seen = Some(match challenge.title() {
+            Some(title) => format!("{} ({title:?})", challenge.component()),
+            None => challenge.component().to_owned(),
+        });
+        match self.stages.answer(challenge, rejected) {
+            // It could answer, or would have asked.
+            Ok(_) | Err(LoginError::Conversation) => {
+                self.fits = true;
+                Err(LoginError::Conversation)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn code_sent_back(&mut self) -> Result<(), LoginError> {
+        Ok(())
+    }
+}
+
+/// Nobody sits here.
+struct Nobody;
+
+impl Conversation for Nobody {
+    fn ask_secret(&mut self, _: &str, _: &'static str) -> Result<Secret, LoginError> {
+        Err(LoginError::Conversation)
+    }
+
+    fn ask(&mut self, _: &str, _: &'static str) -> Result<Secret, LoginError> {
+        Err(LoginError::Conversation)
+    }
+
+    fn tell(&mut self, _: &str) -> Result<(), LoginError> {
+        Ok(())
+    }
+
+    fn tell_error(&mut self, _: &str) {}
+
+    fn stack_authtok(&mut self) -> Option<Secret> {
+        None
+    }
+
+    fn leave_authtok(&mut self, _: &Secret) {}
+}
+
+/// Whether authentik says whose session it is: of ours, nobody's.
+pub(super) fn users_me(report: &mut Report, transport: &mut HttpsTransport) {
+    const BLOCKED: &str = "the module asks it after every login: let /api/v3/core/users/me/ through, in the proxy in front of authentik, too";
+    match transport.get("/api/v3/core/users/me/") {
+        Ok(answer) if matches!(answer.status, 401 | 403) && answer.is_json => {
+            report.ok("users/me", "says rightly that nobody is logged in");
+        }
+        Ok(answer) => report.wrong(
+            "users/me",
+            format!(
+                "HTTP {}, where 403 is due: nobody is logged in",
+                answer.status
+            ),
+            BLOCKED,
+        ),
+        Err(fault) => report.wrong("users/me", fault.to_string(), BLOCKED),
+    }
+}
+
+/// Whether there is such an application, as far as somebody can tell who is not
+/// logged in.
+pub(super) fn application(report: &mut Report, config: &Config, transport: &mut HttpsTransport) {
+    #[derive(Deserialize)]
+    struct Verdict {
+        passing: bool,
+    }
+    let Some(slug) = config.access.application() else {
+        return;
+    };
+    let slug = slug.as_str();
+    let path = format!("/api/v3/core/applications/{slug}/check_access/");
+    let answer = match transport.get(&path) {
+        Ok(answer) => answer,
+        Err(fault) => {
+            report.wrong("application", fault.to_string(), what_to_do(&fault));
+            return;
+        }
+    };
+    let verdict = serde_json::from_slice::<Verdict>(&answer.body);
+    match (answer.status, verdict) {
+        (404, _) => report.wrong(
+            "application",
+            format!("authentik has no application with the slug {slug:?}: everybody is refused"),
+            "create it, or correct [access] application",
+        ),
+        (200, Ok(Verdict { passing: true })) => report.warn(
+            "application",
+            format!("{slug} is open to anybody, logged in or not: does it have no bindings?"),
+            "bind the groups or users to it that may log in here",
+        ),
+        (200, Ok(_)) => report.ok(
+            "application",
+            format!("{slug} exists, and is closed to who is not logged in"),
+        ),
+        (status, _) => report.unknown(
+            "application",
+            format!("{slug}: HTTP {status}"),
+            Some("authentik-flow login tells".into()),
+        ),
+    }
+}
+
+/// What can only be found out in other ways.
+pub(super) fn what_cannot_be_told(report: &mut Report, config: &Config) {
+    if config.outpost_token.is_some() {
+        report.unknown(
+            "outpost",
+            "authentik silently ignores a token that is no outpost's",
+            Some(
+                "set the flow's Authentication to Require outpost: a wrong token then shows above, as a denial"
+                    .into(),
+            ),
+        );
+    }
+    report.unknown(
+        "stages",
+        "those behind the first show only in a login",
+        Some("authentik-flow login --user SOMEBODY".into()),
+    );
+}

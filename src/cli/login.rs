@@ -1,0 +1,189 @@
+//! `login`: the module's login, in this terminal.
+
+use std::cell::{OnceCell, RefCell};
+use std::io::Write;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anstyle::AnsiColor;
+use pam_authentik_flow::access::Verified;
+use pam_authentik_flow::audit::{Audit, Observer};
+use pam_authentik_flow::config::{Config, FirstPass};
+use pam_authentik_flow::conversation::Conversation;
+use pam_authentik_flow::deadline::Deadline;
+use pam_authentik_flow::error::LoginError;
+use pam_authentik_flow::occasion::Occasion;
+use pam_authentik_flow::standing::{self, Standing};
+use pam_authentik_flow::words::Words;
+use pam_authentik_flow::{host, login, pam, refusal};
+
+use super::arguments::Login;
+use super::codes::meaning;
+use super::setup::Setup;
+use super::terminal::Terminal;
+use super::{Exit, Refusal, printed};
+
+/// Logs somebody in and shows how that went.
+pub(crate) fn run(options: &Login) -> Result<Exit, Refusal> {
+    let setup = Setup::of(&options.service)?;
+    let mut terminal = Terminal::new();
+    let steps = Rc::new(Steps::default());
+    let config = setup.config();
+    let words = config
+        .as_ref()
+        .map_or_else(|_| Words::of("en"), |config| config.prompt.words);
+    let result = config
+        .map_err(LoginError::from)
+        .and_then(|config| attempt(options, config, &mut terminal, &steps));
+    printed(show(&result, &steps, words))?;
+    Ok(match result {
+        Ok(_) => Exit::Well,
+        Err(_) if terminal.was_interrupted() => Exit::Interrupted,
+        Err(_) => Exit::Wrong,
+    })
+}
+
+fn attempt(
+    options: &Login,
+    mut config: Config,
+    terminal: &mut Terminal,
+    steps: &Rc<Steps>,
+) -> Result<Verified, LoginError> {
+    let service = &options.service.service;
+    let mut audit = Audit::begin(service, "auth").observed_by(Rc::clone(steps) as Rc<dyn Observer>);
+    // There is no module in front of this one that could have left a password.
+    config.first_pass = FirstPass::Ask;
+    let _ = steps.flow.set(config.flow.as_str().to_owned());
+    let user = match &options.user {
+        Some(user) => user.clone(),
+        None => caller(terminal)?,
+    };
+    if let Some(reason) = host::impossible_name(user.as_bytes()) {
+        return Err(LoginError::ImpossibleName(reason));
+    }
+    let deadline = Deadline::after(config.login_timeout);
+    let known = match standing::of(&user, &config.user)? {
+        Standing::Person => true,
+        Standing::LeftAlone { reason, .. } => return Err(LoginError::Skipped(reason)),
+        Standing::OtherSpelling => {
+            return Err(LoginError::ImpossibleName(
+                "the account database knows it by another spelling",
+            ));
+        }
+        // The module asks for a password first, and sends it nowhere.
+        Standing::NoAccount if config.user.require_account => {
+            return Err(LoginError::UnknownAccount);
+        }
+        Standing::NoAccount => false,
+    };
+    let occasion = Occasion {
+        service: service.clone(),
+        host: host::host_name(),
+        user: known.then(|| user.clone()),
+        ruser: None,
+        rhost: None,
+        tty: nix::unistd::ttyname(std::io::stdin())
+            .ok()
+            .map(|path| path.display().to_string()),
+    };
+    login::run(terminal, &config, &occasion, &user, deadline, &mut audit)
+}
+
+/// Who calls; root says who is meant.
+fn caller(terminal: &mut Terminal) -> Result<String, LoginError> {
+    let uid = nix::unistd::getuid();
+    match nix::unistd::User::from_uid(uid) {
+        Ok(Some(user)) if !uid.is_root() => Ok(user.name),
+        _ => terminal
+            .ask("User name:", "user name")
+            .map(|name| name.expose().trim().to_owned()),
+    }
+}
+
+/// What authentik was asked, and how long it took.
+#[derive(Default)]
+struct Steps {
+    taken: RefCell<Vec<(String, Duration)>>,
+    /// The flow of the login, by which the end of the session is told from it.
+    flow: OnceCell<String>,
+}
+
+impl Steps {
+    fn add(&self, name: &str, took: Duration) {
+        let mut steps = self.taken.borrow_mut();
+        match steps.last_mut().filter(|(last, _)| last == name) {
+            Some((_, sum)) => *sum = sum.saturating_add(took),
+            None => steps.push((name.to_owned(), took)),
+        }
+    }
+}
+
+impl Observer for Steps {
+    fn stage(&self, component: &str, _rejected: usize) {
+        let name = component.strip_prefix("ak-stage-").unwrap_or(component);
+        self.add(name, Duration::ZERO);
+    }
+
+    fn request(&self, path: &str, took: Duration) {
+        let own = match path {
+            path if path.contains("/users/me/") => Some("whose session"),
+            path if path.contains("/check_access/") => Some("application"),
+            _ => None,
+        };
+        let executor = self
+            .flow
+            .get()
+            .map(|slug| format!("/flows/executor/{slug}/"));
+        let own = own.or_else(|| {
+            let of_login = executor.is_some_and(|executor| path.contains(&executor));
+            (!of_login).then_some("end of session")
+        });
+        let last = self.taken.borrow().last().map(|(name, _)| name.clone());
+        match (own, last) {
+            (Some(own), _) => self.add(own, took),
+            (None, last) => self.add(last.as_deref().unwrap_or("first request"), took),
+        }
+    }
+}
+
+fn show(
+    result: &Result<Verified, LoginError>,
+    steps: &Steps,
+    words: &Words,
+) -> std::io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    let steps = steps.taken.borrow();
+    if !steps.is_empty() {
+        writeln!(out)?;
+        let width = steps
+            .iter()
+            .map(|(name, _)| name.len())
+            .max()
+            .unwrap_or_default();
+        for (name, took) in steps.iter() {
+            writeln!(out, "  {name:width$}  {:>6} ms", took.as_millis())?;
+        }
+        let sum: Duration = steps.iter().map(|(_, took)| *took).sum();
+        writeln!(
+            out,
+            "  {:width$}  {:>6} ms in authentik",
+            "together",
+            sum.as_millis()
+        )?;
+    }
+    writeln!(out)?;
+    let (code, colour) = match result {
+        Ok(verified) => (pam::success(verified.clone()), AnsiColor::Green),
+        Err(error) => (pam::code(error), AnsiColor::Red),
+    };
+    let code = format!("{code:?}");
+    let style = colour.on_default().bold();
+    writeln!(out, "{style}{code}{style:#}: {}", meaning(&code))?;
+    if let Err(error) = result {
+        writeln!(out, "  why: {error}")?;
+        if let Some(text) = refusal::words_of(error, words) {
+            writeln!(out, "  what the person reads: {text}")?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! The command `authentik-flow`.
+
+mod arguments;
+mod check;
+mod codes;
+mod init;
+mod judge;
+mod local;
+mod login;
+mod provenance;
+mod report;
+mod setup;
+mod stack;
+mod switch;
+mod terminal;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anstyle::AnsiColor;
+use clap::{CommandFactory, Parser};
+
+use arguments::{Arguments, Command};
+
+/// What the command comes to, for who called it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// All is well; the login is proved.
+    Well,
+    /// Something is wrong, or was refused.
+    Wrong,
+    /// Ctrl-C, as shells have it.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Well => Self::SUCCESS,
+            // 2 is clap's, for a usage that is wrong.
+            Exit::Wrong => Self::from(1),
+            Exit::Interrupted => Self::from(130),
+        }
+    }
+}
+
+/// Why a command did not do its work: what, and what to do.
+type Refusal = String;
+
+/// Runs the command.
+pub(crate) fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Check(options) => check::run(&options),
+        Command::Login(options) => login::run(&options),
+        Command::Config(options) => provenance::run(&options),
+        Command::Enable(options) => switch::enable(&options),
+        Command::Disable(options) => switch::disable(&options),
+        Command::Init(options) => init::run(&options),
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Arguments::command(),
+                "authentik-flow",
+                &mut std::io::stdout(),
+            );
+            Ok(Exit::Well)
+        }
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(refusal) => {
+            let red = AnsiColor::Red.on_default().bold();
+            // Where standard error is closed, nobody is there to read it.
+            let _ = writeln!(anstream::stderr(), "{red}authentik-flow:{red:#} {refusal}");
+            Exit::Wrong.into()
+        }
+    }
+}
+
+/// What became of writing to standard output: who has closed it wants no more.
+fn printed(result: std::io::Result<()>) -> Result<(), Refusal> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(format!("standard output: {error}"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,247 @@
+//! `enable` and `disable`: the module in the stack of a service, and out of it.
+
+mod edit;
+mod store;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anstyle::AnsiColor;
+use similar::{ChangeTag, TextDiff};
+
+use super::arguments::{Disable, Enable};
+use super::judge::{LeftAlone, has_local_way_in};
+use super::local;
+use super::setup::{Setup, find_ours};
+use super::stack::{Entry, Kind, Stacks};
+use super::{Exit, Refusal, printed};
+use edit::Guard;
+use store::{Copies, PamFile};
+
+/// A change that is thought through and not made yet.
+struct Change {
+    service: String,
+    file: PamFile,
+    after: String,
+}
+
+/// Puts the module into stacks. Nothing is written before all of it is known to
+/// be right.
+pub(crate) fn enable(options: &Enable) -> Result<Exit, Refusal> {
+    let stacks = Stacks::at(&options.folders.pam_dir);
+    let copies = Copies::at(&options.state.state_dir);
+    if let Err(places) = find_ours(&options.folders) {
+        let places: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
+        let places = match places.is_empty() {
+            true => "no folder of PAM modules is found".into(),
+            false => format!("{} is not there", places.join(", ")),
+        };
+        return Err(format!(
+            "the module is not installed: {places}; nothing is changed"
+        ));
+    }
+    let mut changes = Vec::new();
+    for service in &options.services {
+        let refused = |why: String| format!("{service}: {why}; nothing is changed");
+        match plan(options, &stacks, service).map_err(refused)? {
+            Some(change) => changes.push(change),
+            None => say(&format!(
+                "{service}: its stack names the module already; nothing to do"
+            ))?,
+        }
+    }
+    for change in &changes {
+        show(
+            &stacks.path(&change.service),
+            &change.file.text,
+            &change.after,
+        )?;
+    }
+    if options.dry_run {
+        say("This was a dry run: nothing is written.")?;
+        return Ok(Exit::Well);
+    }
+    for Change {
+        service,
+        file,
+        after,
+    } in &changes
+    {
+        copies.keep(service, &file.text, after)?;
+        file.replace(after)?;
+        say(&format!(
+            "{service}: done. The file as it was is kept in {}.",
+            copies.before(service).display()
+        ))?;
+    }
+    if !changes.is_empty() {
+        let first = changes.first().map(|change| change.service.as_str());
+        say(&format!(
+            "Keep this root shell open until a second login has worked. Back again: authentik-flow disable {}",
+            first.unwrap_or_default()
+        ))?;
+    }
+    Ok(Exit::Well)
+}
+
+/// The change for one service; `None` where it is made already.
+fn plan(options: &Enable, stacks: &Stacks, service: &str) -> Result<Option<Change>, Refusal> {
+    let can_log_in = |name: &String| local::has_password(name) != Some(false);
+    let path = stacks.path(service);
+    let file = PamFile::read(&path)?;
+    let kinds = [Kind::Auth, Kind::Account, Kind::Session, Kind::Password];
+    for kind in kinds {
+        let entries = stacks.entries_of_text(&path, &file.text, kind)?;
+        if entries.iter().any(Entry::is_ours) {
+            return Ok(None);
+        }
+    }
+    if !options.local.iter().any(can_log_in) {
+        return Err(format!(
+            "no local way in would remain: {} has no local password; name an account with --local that has one (passwd gives it one)",
+            options.local.join(", ")
+        ));
+    }
+    let setup = Setup::for_service(service, options.config.as_deref(), stacks)?;
+    let config = setup.config().map_err(|error| {
+        format!("the module could not use its configuration: {error}; see authentik-flow check")
+    })?;
+    let auth = stacks.entries_of_text(&path, &file.text, Kind::Auth)?;
+    let guard = Guard {
+        names: &options.local,
+        config: options.config.as_ref().map(|_| setup.path()),
+        service,
+    };
+    let after = edit::insert(&file.text, &auth, &guard)?;
+    let left_alone = LeftAlone {
+        root: !config.user.allow_root,
+        names: config.user.ignore,
+    };
+    let entries = stacks.entries_of_text(&path, &after, Kind::Auth)?;
+    has_local_way_in(Kind::Auth, &entries, &left_alone)?;
+    Ok(Some(Change {
+        service: service.into(),
+        file,
+        after,
+    }))
+}
+
+/// Takes the module out of stacks into which `enable` has put it.
+pub(crate) fn disable(options: &Disable) -> Result<Exit, Refusal> {
+    let stacks = Stacks::at(&options.folders.pam_dir);
+    let copies = Copies::at(&options.state.state_dir);
+    let mut changes = Vec::new();
+    for service in &options.services {
+        let path = stacks.path(service);
+        let file = PamFile::read(&path)?;
+        let Some((before, after)) = copies.find(service)? else {
+            return by_hand(&stacks, service).map_or_else(
+                || {
+                    say(&format!(
+                        "{service}: enable has not changed it; nothing to do"
+                    ))?;
+                    Ok(Exit::Well)
+                },
+                Err,
+            );
+        };
+        if file.text == before {
+            say(&format!(
+                "{service}: it is as it was before enable; nothing to do"
+            ))?;
+            if !options.dry_run {
+                copies.forget(service)?;
+            }
+            continue;
+        }
+        if file.text != after {
+            show(&path, &after, &file.text)?;
+            return Err(format!(
+                "{service}: {} was changed since enable, as shown, and stays as it is; take the lines with pam_authentik_flow.so and its guard out by hand, then remove {}; nothing is changed",
+                path.display(),
+                copies.before(service).display(),
+            ));
+        }
+        changes.push(Change {
+            service: service.clone(),
+            file,
+            after: before,
+        });
+    }
+    for change in &changes {
+        show(
+            &stacks.path(&change.service),
+            &change.file.text,
+            &change.after,
+        )?;
+    }
+    if options.dry_run {
+        say("This was a dry run: nothing is written.")?;
+        return Ok(Exit::Well);
+    }
+    for Change {
+        service,
+        file,
+        after,
+    } in &changes
+    {
+        file.replace(after)?;
+        copies.forget(service)?;
+        say(&format!("{service}: as it was before."))?;
+    }
+    Ok(Exit::Well)
+}
+
+/// Why a stack that names the module is not for `disable`.
+fn by_hand(stacks: &Stacks, service: &str) -> Option<Refusal> {
+    let entries = [Kind::Auth, Kind::Account, Kind::Session, Kind::Password]
+        .into_iter()
+        .filter_map(|kind| stacks.entries(service, kind).ok());
+    let places: Vec<String> = entries
+        .flatten()
+        .filter(Entry::is_ours)
+        .map(|entry| entry.place())
+        .collect();
+    (!places.is_empty()).then(|| {
+        format!(
+            "{service}: somebody else than enable has put the module in ({}); take it out there; nothing is changed",
+            places.join(", ")
+        )
+    })
+}
+
+fn say(text: &str) -> Result<(), Refusal> {
+    printed(writeln!(anstream::stdout(), "{text}"))
+}
+
+/// A unified diff.
+fn show(path: &Path, before: &str, after: &str) -> Result<(), Refusal> {
+    let mut out = anstream::stdout().lock();
+    let diff = TextDiff::from_lines(before, after);
+    let mut text = format!("--- {0}\n+++ {0}\n", path.display());
+    for hunk in diff.unified_diff().context_radius(2).iter_hunks() {
+        text.push_str(&format!("{}\n", hunk.header()));
+        for change in hunk.iter_changes() {
+            let (sign, style) = match change.tag() {
+                ChangeTag::Delete => ("-", AnsiColor::Red.on_default()),
+                ChangeTag::Insert => ("+", AnsiColor::Green.on_default()),
+                ChangeTag::Equal => (" ", anstyle::Style::new()),
+            };
+            let line = change.value().trim_end_matches('\n');
+            text.push_str(&format!("{style}{sign}{line}{style:#}\n"));
+        }
+    }
+    printed(writeln!(out, "{text}"))
+}
+
+/// A path that both submodules name in an error.
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> Refusal {
+    let path: PathBuf = path.into();
+    move |error| {
+        let root = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => "; run this as root",
+            _ => "",
+        };
+        format!("{}: {error}{root}", path.display())
+    }
+}

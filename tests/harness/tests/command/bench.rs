@@ -1,0 +1,202 @@
+//! A host with a configuration, PAM stacks and the command, and a double of
+//! authentik.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use authentik_double::{Double, DoubleBuilder};
+use pam_harness::accounts;
+use pam_harness::command_host::Host;
+
+/// The password of everybody in the double.
+pub(crate) const PASSWORD: &str = "correct-horse";
+
+/// Debian's, without the comments.
+pub(crate) const COMMON_AUTH: &str = "auth [success=1 default=ignore] pam_unix.so nullok\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
+/// Debian's, without the comments.
+pub(crate) const COMMON_ACCOUNT: &str = "account [success=1 new_authtok_reqd=done default=ignore] pam_unix.so\naccount requisite pam_deny.so\naccount required pam_permit.so\n";
+/// The two lines of the README, in front of Debian's.
+pub(crate) const README_STACK: &str = "auth [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin\nauth [success=done default=die ignore=ignore] {module} config={config}\n@include common-auth\naccount required pam_nologin.so\n@include common-account\n";
+
+/// A host and the double that it asks.
+pub(crate) struct Bench {
+    pub(crate) double: Double,
+    host: Host,
+}
+
+/// What the command came to.
+pub(crate) struct Run {
+    pub(crate) status: i32,
+    /// Standard output, then standard error, without what differs by run.
+    pub(crate) text: String,
+}
+
+impl Bench {
+    /// A configuration that is right, and no stack that names the module.
+    pub(crate) fn new() -> Self {
+        Self::with(Double::builder().without_pause())
+    }
+
+    pub(crate) fn with(builder: DoubleBuilder) -> Self {
+        // Root has localadmin's password, too; daemon, alice and bob have none.
+        let mut accounts = accounts::standard();
+        accounts.retain(|account| {
+            ["root", "daemon", "alice", "bob", "localadmin"].contains(&account.name.as_str())
+        });
+        let local = accounts.iter().find(|account| account.name == "localadmin");
+        let password = local.unwrap().password.clone();
+        for account in &mut accounts {
+            match account.name.as_str() {
+                "root" => account.password = password.clone(),
+                // Below min_uid, so that authentik need not know it.
+                "localadmin" => account.uid = 900,
+                _ => {}
+            }
+        }
+        let bench = Self {
+            double: builder.start(),
+            host: Host::with_accounts(&accounts),
+        };
+        fs::create_dir(bench.path("pam.d")).unwrap();
+        bench.write("pam_authentik_flow.so", "not a module", 0o644);
+        bench.write("ca.pem", bench.double.ca_pem(), 0o644);
+        bench.stack("common-auth", COMMON_AUTH);
+        bench.stack("common-account", COMMON_ACCOUNT);
+        bench.stack(
+            "sshd",
+            "@include common-auth\naccount required pam_nologin.so\n@include common-account\n",
+        );
+        bench.config("flow = \"linux-login\"", "groups = [\"linux-admins\"]", "");
+        bench
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.host.path().join(name)
+    }
+
+    /// Writes a file; `{url}`, `{dir}`, `{module}` and `{config}` are filled in.
+    pub(crate) fn write(&self, name: &str, text: &str, mode: u32) {
+        let path = self.path(name);
+        fs::write(&path, self.fill(text)).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn fill(&self, text: &str) -> String {
+        let dir = self.host.path().display().to_string();
+        text.replace("{module}", "{dir}/pam_authentik_flow.so")
+            .replace("{config}", "{dir}/config.toml")
+            .replace("{dir}", &dir)
+            .replace("{url}", &self.double.url())
+    }
+
+    /// A configuration: keys at the top beside url and CA, `[access]`, and what follows it.
+    pub(crate) fn config(&self, top: &str, access: &str, rest: &str) {
+        let top = match top.contains("url =") {
+            true => top.to_owned(),
+            false => format!("url = \"{{url}}\"\n{top}"),
+        };
+        let top = match top.contains("ca_file =") {
+            true => top,
+            false => format!("{top}\nca_file = \"{{dir}}/ca.pem\""),
+        };
+        let text = format!("{top}\n[access]\n{access}\n{rest}\n");
+        self.write("config.toml", &text, 0o644);
+    }
+
+    /// A token of the double's, in a file that the configuration may name.
+    pub(crate) fn token(&self, token: &str) {
+        self.write("account.token", token, 0o600);
+    }
+
+    /// A service's stack.
+    pub(crate) fn stack(&self, service: &str, text: &str) {
+        self.write(&format!("pam.d/{service}"), text, 0o644);
+    }
+
+    /// A file as it is now.
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// The command with these arguments, and with this host's folders where it has them.
+    pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = self.host.authentik_flow();
+        command.args(arguments.iter().map(|argument| self.fill(argument)));
+        let subcommand = arguments.first().copied().unwrap_or_default();
+        if !["init", "completions"].contains(&subcommand) {
+            command.arg("--pam-dir").arg(self.path("pam.d"));
+        }
+        if ["check", "enable", "config", "login"].contains(&subcommand) {
+            command.arg("--module-dir").arg(self.host.path());
+        }
+        if ["enable", "disable"].contains(&subcommand) {
+            command.arg("--state-dir").arg(self.path("state"));
+        }
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.command(arguments).output().unwrap();
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&stdout),
+            String::from_utf8_lossy(&stderr)
+        );
+        Run {
+            status: status.code().unwrap_or(-1),
+            text: self.without_what_differs(&text),
+        }
+    }
+
+    /// Folders, ports, times and days.
+    fn without_what_differs(&self, text: &str) -> String {
+        let text = text
+            .replace(&self.host.path().display().to_string(), "/DIR")
+            .replace(&format!(":{}", self.double.port()), ":PORT")
+            // By the second in which it is asked.
+            .replace("30 days left", "29 days left");
+        let mut lines: Vec<String> = Vec::new();
+        for line in text.lines() {
+            let mut words: Vec<&str> = line.split(' ').collect();
+            for at in 1..words.len() {
+                let number = words[at - 1].parse::<u64>().is_ok();
+                if number && ["ms", "ms,"].contains(&words[at]) {
+                    words[at - 1] = "N";
+                }
+            }
+            let line = words.join(" ");
+            // "expired on Nov 23 03:04:05 2026 +00:00" to the end of the line.
+            let line = match line.split_once("expired on ") {
+                Some((before, _)) => format!("{before}expired on DATE"),
+                None => line,
+            };
+            lines.push(line);
+        }
+        lines.join("\n") + "\n"
+    }
+}
+
+/// Holds `text` against `tests/transcripts/check/NAME.txt`, which
+/// `UPDATE_TRANSCRIPTS=1` writes anew: read the difference before it is kept.
+#[track_caller]
+pub(crate) fn hold_against_transcript(name: &str, text: &str) {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = here.join(format!("../transcripts/check/{name}.txt"));
+    if std::env::var_os("UPDATE_TRANSCRIPTS").is_some() {
+        fs::write(&path, text).unwrap();
+        return;
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == text,
+        "{name} is no longer what {} says:\n{text}\ninstead of\n{kept}",
+        path.display()
+    );
+}

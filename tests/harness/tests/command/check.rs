@@ -1,0 +1,342 @@
+//! `check` on hosts that are broken, each in one way: what it prints is kept in
+//! `tests/transcripts/check`, and names the cause and what to do.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use authentik_double::{Authentication, Certificate, Double, Fault, Flow, Match};
+
+use crate::bench::{Bench, Run, hold_against_transcript};
+
+/// Checks, wants this exit code and these parts, and the transcript.
+#[track_caller]
+pub(crate) fn check(bench: &Bench, name: &str, status: i32, parts: &[&str]) -> Run {
+    let run = bench.run(&["check", "--config", "{config}"]);
+    hold(&run, name, status, parts);
+    run
+}
+
+#[track_caller]
+pub(crate) fn hold(run: &Run, name: &str, status: i32, parts: &[&str]) {
+    for part in parts {
+        assert!(
+            run.text.contains(part),
+            "{name}: no {part:?} in\n{}",
+            run.text
+        );
+    }
+    assert_eq!(run.status, status, "{name}:\n{}", run.text);
+    hold_against_transcript(name, &format!("{}exit {status}\n", run.text));
+}
+
+pub(crate) const TOKEN: &str = "[account]\ntoken_file = \"{dir}/account.token\"";
+
+/// With a token that may look at users and groups.
+pub(crate) fn with_token(top: &str, access: &str) -> Bench {
+    let bench = Bench::new();
+    bench.token("view-user-group-token\n");
+    bench.config(top, access, TOKEN);
+    bench
+}
+
+pub(crate) const FLOW: &str = "flow = \"linux-login\"";
+pub(crate) const GROUPS: &str = "groups = [\"linux-admins\"]";
+
+macro_rules! require_host {
+    () => {
+        pam_harness::require_isolation!();
+        pam_harness::require_root!();
+    };
+}
+pub(crate) use require_host;
+
+#[test]
+fn a_host_that_is_well() {
+    require_host!();
+    let bench = with_token(
+        FLOW,
+        "groups = [\"linux-admins\"]\napplication = \"linux-ssh\"",
+    );
+    bench.stack("sshd", crate::bench::README_STACK);
+    let run = check(&bench, "good", 0, &["Nothing is wrong", "29 days left"]);
+    assert!(
+        !run.text.contains('✗') && !run.text.contains('!'),
+        "{}",
+        run.text
+    );
+    // It asks, and leaves nothing behind: no password, no session.
+    assert!(
+        bench
+            .double
+            .requests()
+            .iter()
+            .all(|request| request.method == "GET")
+    );
+}
+
+#[test]
+fn json_says_the_same() {
+    require_host!();
+    let bench = with_token("flow = \"no-such-flow\"", GROUPS);
+    let run = bench.run(&["check", "--json", "--config", "{config}"]);
+    assert_eq!(run.status, 1);
+    let json: serde_json::Value = serde_json::from_str(&run.text).unwrap();
+    assert_eq!(json["well"], false);
+    let flow = json["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|step| step["name"] == "flow");
+    let flow = flow.unwrap();
+    assert_eq!(flow["status"], "wrong");
+    assert!(flow["found"].as_str().unwrap().contains("no-such-flow"));
+    assert!(flow["remedy"].as_str().unwrap().contains("slug"));
+    let text = bench.run(&["check", "--config", "{config}"]).text;
+    for step in json["steps"].as_array().unwrap() {
+        assert!(text.contains(step["name"].as_str().unwrap()), "{step}");
+    }
+}
+
+#[test]
+fn certificates() {
+    require_host!();
+    let with = |kind| Bench::with(Double::builder().certificate(kind));
+    check(
+        &with(Certificate::OtherCa),
+        "wrong-ca",
+        1,
+        &["another authority", "ca_file"],
+    );
+    check(
+        &with(Certificate::Expired),
+        "expired",
+        1,
+        &["expired on", "renew it"],
+    );
+    check(
+        &with(Certificate::WrongHost),
+        "wrong-host-name",
+        1,
+        &["elsewhere.example", "url"],
+    );
+    let self_signed = with(Certificate::SelfSigned);
+    self_signed.write("ca.pem", self_signed.double.server_pem(), 0o644);
+    check(&self_signed, "self-signed", 1, &["self-signed", "ca_file"]);
+    let bench = Bench::new();
+    std::fs::remove_file(bench.path("ca.pem")).unwrap();
+    check(
+        &bench,
+        "ca-file-missing",
+        1,
+        &["/DIR/ca.pem", "put the file there"],
+    );
+}
+
+#[test]
+fn the_way_to_the_server() {
+    require_host!();
+    let bench = Bench::new();
+    bench.config(
+        &format!("url = \"https://authentik.example.com\"\n{FLOW}"),
+        GROUPS,
+        "",
+    );
+    check(
+        &bench,
+        "dns-failure",
+        1,
+        &["authentik.example.com does not resolve", "getent"],
+    );
+
+    let closed = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = closed.local_addr().unwrap().port();
+    drop(closed);
+    bench.config(
+        &format!("url = \"https://localhost:{port}\"\n{FLOW}"),
+        GROUPS,
+        "",
+    );
+    let run = bench.run(&["check", "--config", "{config}"]);
+    let text = run.text.replace(&port.to_string(), "PORT");
+    let run = Run { text, ..run };
+    hold(
+        &run,
+        "server-down",
+        1,
+        &["Connection refused", "start authentik"],
+    );
+
+    let mute = Bench::with(Double::builder().mute());
+    mute.config(
+        &format!("connect_timeout = \"1s\"\nrequest_timeout = \"1s\"\n{FLOW}"),
+        GROUPS,
+        "",
+    );
+    check(
+        &mute,
+        "server-mute",
+        1,
+        &["took longer than", "raise that limit"],
+    );
+}
+
+#[test]
+fn what_answers_is_not_authentik_or_not_well() {
+    require_host!();
+    let bench = Bench::with(Double::builder().path_prefix("/sso"));
+    bench.config(
+        &format!(
+            "url = \"https://localhost:{}\"\n{FLOW}",
+            bench.double.port()
+        ),
+        GROUPS,
+        "",
+    );
+    check(
+        &bench,
+        "not-authentik",
+        1,
+        &["is not authentik", "write the path"],
+    );
+
+    let bench = Bench::new();
+    bench.double.inject(Fault::on(Match::any()).bad_gateway());
+    check(
+        &bench,
+        "bad-gateway",
+        1,
+        &["HTTP 502", "authentik's own log"],
+    );
+
+    let bench = Bench::new();
+    bench
+        .double
+        .inject(Fault::on(Match::path("/users/me/")).answer(404, "text/html", "<h1>no</h1>"));
+    check(
+        &bench,
+        "users-me-blocked",
+        1,
+        &["HTTP 404", "let /api/v3/core/users/me/ through"],
+    );
+}
+
+#[test]
+fn clocks_that_differ() {
+    require_host!();
+    let bench = Bench::new();
+    bench.double.advance(Duration::from_secs(300));
+    let run = bench.run(&["check", "--config", "{config}"]);
+    // A date has whole seconds, so one may be missing.
+    let text = run.text.replace("is 299 s", "is 300 s");
+    hold(
+        &Run { text, ..run },
+        "clock-off",
+        1,
+        &["300 s ahead of", "NTP"],
+    );
+}
+
+#[test]
+fn configurations() {
+    require_host!();
+    let bench = Bench::new();
+    let text = bench.read("config.toml");
+    bench.write("config.toml", &text, 0o666);
+    check(
+        &bench,
+        "file-rights",
+        1,
+        &["written by others (mode 0666)", "run chmod go-w"],
+    );
+    bench.write(
+        "config.toml",
+        "url = \"{url}\"\nflow = \"linux-login\n",
+        0o644,
+    );
+    check(&bench, "broken-toml", 1, &["config.toml:2:"]);
+    bench.write(
+        "config.toml",
+        "url = \"{url}\"\nflwo = \"linux-login\"\n",
+        0o644,
+    );
+    check(
+        &bench,
+        "unknown-key",
+        1,
+        &["config.toml:2:", "flwo", "flow"],
+    );
+    bench.write(
+        "config.toml",
+        "url = \"{url}\"\nflow = \"linux-login\"\n",
+        0o644,
+    );
+    check(
+        &bench,
+        "access-missing",
+        1,
+        &["does not say who may log in", "groups ="],
+    );
+    std::fs::remove_file(bench.path("config.toml")).unwrap();
+    check(
+        &bench,
+        "config-missing",
+        1,
+        &["No such file", "authentik-flow init"],
+    );
+}
+
+#[test]
+fn flows() {
+    require_host!();
+    let bench = Bench::new();
+    let flow = |slug: &str, name: &str, parts: &[&str]| {
+        bench.config(&format!("flow = \"{slug}\""), GROUPS, "");
+        check(&bench, name, 1, parts);
+    };
+    flow(
+        "no-such-flow",
+        "slug-missing",
+        &["no-such-flow", "admin interface"],
+    );
+    flow(
+        "component-ak-stage-identification-captcha",
+        "captcha",
+        &["captcha", "requires an outpost"],
+    );
+    flow(
+        "danger-redirect-first",
+        "redirect-first",
+        &["redirect stage", "skip_redirects"],
+    );
+    flow(
+        "danger-empty",
+        "empty-flow",
+        &["asks for nothing", "bind stages"],
+    );
+    flow(
+        "default-invalidation-flow",
+        "invalidation-flow",
+        &["✗ flow"],
+    );
+    bench.double.world(|world| {
+        let flow = Flow::new("outposts-only")
+            .identification()
+            .password()
+            .user_login();
+        world.add_flow(flow.authentication(Authentication::RequireOutpost));
+    });
+    flow(
+        "outposts-only",
+        "outpost-required",
+        &["authentik denied access", "[outpost] token_file"],
+    );
+    bench.write("outpost.token", "no-outposts-token", 0o600);
+    let outpost = "[outpost]\ntoken_file = \"{dir}/outpost.token\"";
+    bench.config("flow = \"outposts-only\"", GROUPS, outpost);
+    check(
+        &bench,
+        "outpost-token-wrong",
+        1,
+        &["silently ignores", "is not one's"],
+    );
+}

@@ -1,0 +1,153 @@
+//! `config`, `init` and `completions`.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::bench::{Bench, README_STACK};
+
+/// The line of a key.
+#[track_caller]
+fn row(text: &str, key: &str) -> String {
+    let line = text
+        .lines()
+        .find(|line| line.split(' ').next() == Some(key));
+    let line = line.unwrap_or_else(|| panic!("no {key} in\n{text}"));
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_value_says_where_it_comes_from() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    bench.write(
+        "config.toml",
+        "# a comment\nurl = \"{url}\"\nflow = \"top\"\nca_file = \"{dir}/ca.pem\"\nrequest_timeout = \"7s\"\n[access]\ngroups = [\"a\", \"b\"]\n[outpost]\ntoken_file = \"{dir}/outpost.token\"\n[services.sudo]\nflow = \"of-sudo\"\n[services.sudo.access]\napplication = \"app\"\n[services.sudo.prompt]\nattempts = 5\n",
+        0o644,
+    );
+    bench.write("outpost.token", "outpost-token", 0o600);
+    bench.stack(
+        "sudo",
+        &README_STACK.replace("config={config}", "config={config} nodelay use_first_pass"),
+    );
+    bench.stack("sudo-i", "@include sudo\n");
+    let run = bench.run(&["config", "--service", "sudo-i"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    for (key, expected) in [
+        ("url", "url https://localhost:PORT line 2"),
+        (
+            "flow",
+            "flow of-sudo line 11, [services.sudo], which sudo-i follows",
+        ),
+        ("request_timeout", "request_timeout 7s line 5"),
+        ("connect_timeout", "connect_timeout 5s default"),
+        (
+            "fail_delay",
+            "fail_delay 0s argument of the module in the PAM stack",
+        ),
+        ("access.groups", "access.groups - default"),
+        (
+            "access.application",
+            "access.application app line 13, [services.sudo], which sudo-i follows",
+        ),
+        (
+            "prompt.attempts",
+            "prompt.attempts 5 line 15, [services.sudo], which sudo-i follows",
+        ),
+        (
+            "(first_pass)",
+            "(first_pass) use_first_pass argument of the module in the PAM stack",
+        ),
+    ] {
+        assert_eq!(row(&run.text, key), expected);
+    }
+    assert!(!run.text.contains("outpost-token"), "{}", run.text);
+    let run = bench.run(&["config", "--service", "sshd", "--config", "{config}"]);
+    assert_eq!(row(&run.text, "flow"), "flow top line 3");
+    assert_eq!(row(&run.text, "access.groups"), "access.groups a, b line 7");
+    assert_eq!(
+        row(&run.text, "prompt.attempts"),
+        "prompt.attempts 3 default"
+    );
+}
+
+#[test]
+fn a_configuration_that_is_wrong_is_not_shown() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    bench.write("config.toml", "flwo = \"x\"\n", 0o644);
+    let run = bench.run(&["config", "--config", "{config}"]);
+    assert_eq!(run.status, 1);
+    assert!(run.text.contains("config.toml:1:"), "{}", run.text);
+}
+
+#[test]
+fn init_writes_what_the_module_takes_and_overwrites_nothing() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let arguments = [
+        "init",
+        "--url",
+        "{url}",
+        "--flow",
+        "my-flow",
+        "--group",
+        "ops",
+        "--ca-file",
+        "{dir}/ca.pem",
+        "--config",
+        "{dir}/new.toml",
+    ];
+    let run = bench.run(&arguments);
+    assert_eq!(run.status, 0, "{}", run.text);
+    for part in ["1. authentik-flow check", "2. authentik-flow login"] {
+        assert!(run.text.contains(part), "{}", run.text);
+    }
+    let mode = std::fs::metadata(bench.path("new.toml"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o7777, 0o644);
+    let shown = bench.run(&["config", "--config", "{dir}/new.toml"]);
+    assert!(
+        row(&shown.text, "flow").starts_with("flow my-flow line"),
+        "{}",
+        shown.text
+    );
+    assert!(row(&shown.text, "access.groups").starts_with("access.groups ops line"));
+    assert!(bench.double.requests().is_empty(), "nothing is fetched");
+
+    let before = bench.read("new.toml");
+    let again = bench.run(&[
+        "init",
+        "--url",
+        "https://other.example",
+        "--config",
+        "{dir}/new.toml",
+    ]);
+    assert_eq!(again.status, 1);
+    assert!(again.text.contains("is there already"), "{}", again.text);
+    assert_eq!(bench.read("new.toml"), before);
+    for (url, part) in [
+        ("http://a.example", "only https"),
+        ("a.example", "must begin with https://"),
+    ] {
+        let run = bench.run(&["init", "--url", url, "--config", "{dir}/third.toml"]);
+        assert!(run.status == 1 && run.text.contains(part), "{}", run.text);
+        assert!(!bench.path("third.toml").exists());
+    }
+}
+
+#[test]
+fn usage_has_a_code_of_its_own_and_shells_complete() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let run = bench.run(&["check", "--service", "../shadow"]);
+    assert_eq!(run.status, 2, "{}", run.text);
+    for shell in ["bash", "zsh", "fish"] {
+        let run = bench.run(&["completions", shell]);
+        assert_eq!(run.status, 0);
+        assert!(
+            run.text.contains("authentik-flow") && run.text.contains("enable"),
+            "{shell}"
+        );
+    }
+}

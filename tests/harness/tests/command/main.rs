@@ -1,0 +1,10 @@
+//! The command `authentik-flow`, as it would be installed, against a double of
+//! authentik.
+
+mod bench;
+mod check;
+mod config;
+mod login;
+mod people;
+mod stacks;
+mod switch;
