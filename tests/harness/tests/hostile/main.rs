@@ -8,4 +8,5 @@
     reason = "made for the module's own tests, which use all of it"
 )]
 mod bench;
+mod environment;
 mod faults;
