@@ -10,3 +10,5 @@
 mod bench;
 mod environment;
 mod faults;
+mod process;
+mod secrets;
