@@ -2,11 +2,12 @@
 # make demo:   log in to nothing, against a stand-in for authentik;
 #              FLOW=… and LOGIN=… choose another flow and user.
 # make test:   format, lints, all tests, and what was skipped and why.
+# make soak:   what takes too long for that: thousands of logins, and valgrind.
 
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: all module demo test clean
+.PHONY: all module demo test soak clean
 
 all: module
 
@@ -25,6 +26,10 @@ demo:
 test:
 	@scripts/require toolchain build test </dev/null
 	@scripts/test </dev/null
+
+soak:
+	@scripts/require toolchain build test </dev/null
+	@scripts/soak </dev/null
 
 clean:
 	$(CARGO) clean

@@ -10,5 +10,6 @@
 mod bench;
 mod environment;
 mod faults;
+mod input;
 mod process;
 mod secrets;
