@@ -8,6 +8,9 @@ use pam_harness::{Code, Outcome, Pam};
 
 use crate::bench::{Bench, PASSWORD, line};
 
+/// What goes wrong.
+type Strike = fn(Fault) -> Fault;
+
 /// Nothing of it is ever right, whatever it does to whoever reads it.
 #[test]
 fn no_answer_breaks_anything() {
@@ -224,7 +227,7 @@ auth [success=1 default=ignore] pam_permit.so
 auth requisite pam_deny.so
 auth required pam_permit.so
 ";
-    let provoke: [(&str, fn(Fault) -> Fault); 9] = [
+    let provoke: [(&str, Strike); 9] = [
         ("status 500", |fault| fault.answer(500, "text/html", "")),
         ("status 502", Fault::bad_gateway),
         ("status 503", |fault| fault.answer(503, "text/html", "")),
@@ -260,7 +263,7 @@ auth required pam_permit.so
     for (what, strike) in [
         (
             "status 429",
-            (|f: Fault| f.answer(429, "application/json", "{}")) as fn(Fault) -> Fault,
+            (|f: Fault| f.answer(429, "application/json", "{}")) as Strike,
         ),
         ("status 403", |f| f.answer(403, "text/html", "")),
         ("status 400", |f| f.answer(400, "text/html", "")),

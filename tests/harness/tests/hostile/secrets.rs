@@ -84,6 +84,9 @@ fn no_secret_stays_in_the_memory_of_the_process() {
     }
 }
 
+/// What goes wrong.
+type Strike = fn(Fault) -> Fault;
+
 const CANARY: &str = "canary-6f1e";
 
 /// Fails where the canary, or a part of a session, is anywhere that it is not
@@ -111,7 +114,7 @@ fn a_canary_is_written_nowhere_however_the_login_ends() {
     pam_harness::require_isolation!();
     let long = CANARY.repeat(500);
     let with_nul = format!("{CANARY}\0{CANARY}");
-    let strikes: [(&str, fn(Fault) -> Fault); 6] = [
+    let strikes: [(&str, Strike); 6] = [
         ("nothing", |fault| fault.delay(std::time::Duration::ZERO)),
         ("status 500", |fault| fault.answer(500, "text/html", CANARY)),
         ("no JSON", |fault| {
