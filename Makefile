@@ -9,11 +9,12 @@
 # make rpm:    the package for Fedora and its relatives.
 # make tarball: what is built with its pages, SHA256SUMS and an SBOM.
 # make test-distros: the deb in fresh Debian systems (root, debootstrap, network).
+# make soak:   what takes too long for that: thousands of logins, and valgrind.
 
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: all module command demo test bench deb rpm tarball test-distros clean
+.PHONY: all module command demo test soak bench deb rpm tarball test-distros clean
 
 all: module
 
@@ -36,6 +37,10 @@ demo:
 test:
 	@scripts/require toolchain build test </dev/null
 	@scripts/test </dev/null
+
+soak:
+	@scripts/require toolchain build test </dev/null
+	@scripts/soak </dev/null
 
 bench:
 	@scripts/require toolchain build </dev/null

@@ -46,6 +46,8 @@ pub(super) enum Ending {
     FlowError(Option<String>),
 }
 
+/// The longest name of a component, in bytes.
+const MAX_NAME: usize = 64;
 /// How many errors of an answer are read.
 const MAX_ERRORS: usize = 16;
 /// How much is remembered of what tells stages apart, in bytes, about.
@@ -126,6 +128,11 @@ impl Challenge {
                 None => ServerFault::Nonsense("no component in it".into()),
             });
         };
+        if text::one_line(&component, MAX_NAME) != component {
+            // Cleaned it might be the name of another one.
+            let problem = "its component has no name that could be one";
+            return Err(ServerFault::Nonsense(problem.into()));
+        }
         let ending = match component.as_str() {
             "xak-flow-redirect" => {
                 // 2026.8 says so itself; before that, only a redirect stage's
@@ -190,7 +197,7 @@ impl Challenge {
             identity.push_str(&text::one_line(&part, MAX_WORDS));
         }
         Ok(Self {
-            component: text::one_line(&component, 64),
+            component,
             errors,
             ending,
             identity,
@@ -198,7 +205,7 @@ impl Challenge {
         })
     }
 
-    /// The component's name, cleaned.
+    /// The component's name, which holds nothing to be cleaned.
     #[must_use]
     pub fn component(&self) -> &str {
         &self.component
@@ -285,6 +292,17 @@ mod tests {
 
     fn ending(body: &str) -> Ending {
         read(body).unwrap().ending
+    }
+
+    #[test]
+    fn a_name_that_would_have_to_be_cleaned_is_no_components() {
+        for name in ["ak-stage-password\\u0000", "ak-stage-\\u200bpassword", " x"] {
+            let body = format!(r#"{{"component":"{name}"}}"#);
+            assert!(
+                matches!(read(&body).err(), Some(ServerFault::Nonsense(_))),
+                "{name}"
+            );
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub struct Match {
     path: Option<String>,
     nth: Option<usize>,
     first: Option<usize>,
+    from: Option<usize>,
 }
 
 impl Match {
@@ -62,6 +63,12 @@ impl Match {
         self
     }
 
+    /// The nth of them and all that follow.
+    pub fn from(mut self, nth: usize) -> Match {
+        self.from = Some(nth);
+        self
+    }
+
     /// Only the first so many of them.
     pub fn first(mut self, count: usize) -> Match {
         self.first = Some(count);
@@ -80,6 +87,7 @@ impl Match {
     fn counts(&self, occurrence: usize) -> bool {
         self.nth.is_none_or(|nth| occurrence == nth)
             && self.first.is_none_or(|count| occurrence <= count)
+            && self.from.is_none_or(|from| occurrence >= from)
     }
 }
 
@@ -100,6 +108,8 @@ pub(crate) enum Action {
     Halve,
     /// The answer's body comes a byte at a time.
     Drip(Duration),
+    /// The whole answer comes a byte at a time, its head, too.
+    DripAll(Duration),
     /// The answer's body never ends.
     Endless,
     /// Nothing comes, and the connection stays open.
@@ -200,6 +210,11 @@ impl Fault {
     /// Sends the answer's body a byte at a time.
     pub fn drip(self, interval: Duration) -> Fault {
         self.act(Action::Drip(interval))
+    }
+
+    /// Sends the whole answer a byte at a time, from its first line on.
+    pub fn drip_head(self, interval: Duration) -> Fault {
+        self.act(Action::DripAll(interval))
     }
 
     /// Sends a body that never ends.

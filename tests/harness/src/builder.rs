@@ -47,6 +47,7 @@ pub struct Pam {
     pub(crate) answers: Vec<ScriptedAnswer>,
     /// By the place of their answer among `answers`.
     pub(crate) later: Vec<(usize, Later)>,
+    pub(crate) scan: Option<Later>,
     pub(crate) every_secret: Option<String>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) overlays: Vec<(PathBuf, String)>,
@@ -78,6 +79,7 @@ impl Pam {
             steps: Vec::new(),
             answers: Vec::new(),
             later: Vec::new(),
+            scan: None,
             every_secret: None,
             accounts: accounts::standard(),
             overlays: Vec::new(),

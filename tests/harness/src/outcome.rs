@@ -146,6 +146,13 @@ impl Outcome {
         found
     }
 
+    /// What [`Pam::scan_memory`](crate::Pam::scan_memory) found before the
+    /// transaction's end, and after it.
+    pub fn found_in_memory(&self) -> (&[String], &[String]) {
+        let (before, after) = &self.report.found;
+        (before, after)
+    }
+
     /// The report as `pam-run` wrote it.
     pub fn report(&self) -> &Report {
         &self.report
@@ -158,7 +165,8 @@ impl Outcome {
         for message in &self.report.messages {
             text.push_str(&message.text);
             match (&message.answer, message.style) {
-                (Some(Answer::Text(_) | Answer::Bytes(_)), Style::EchoOff) => {
+                (Some(Answer::Masked(_)), _)
+                | (Some(Answer::Text(_) | Answer::Bytes(_)), Style::EchoOff) => {
                     text.push_str("[hidden]");
                 }
                 (Some(Answer::Text(answer)), _) => text.push_str(answer),

@@ -157,6 +157,7 @@ impl Converse for Player {
                     None => return Err(Code::PAM_CONV_ERR),
                 },
                 Answer::Text(text) => Reply::Text(text.into_bytes()),
+                Answer::Masked(bytes) => Reply::Text(crate::memory::masked(&bytes)),
                 Answer::Bytes(bytes) => Reply::Text(bytes),
                 Answer::Null => Reply::Nothing,
                 Answer::Fail(code) => return Err(code),

@@ -41,6 +41,10 @@ pub struct Script {
     /// The `PAM_AUTHTOK` that the stack finds already set.
     #[serde(default)]
     pub preset_authtok: Option<String>,
+    /// Through the files at this path comes what to look for in the process's
+    /// memory: see [`crate::memory`].
+    #[serde(default)]
+    pub scan: Option<PathBuf>,
     /// Where to write what the process writes to its standard output and
     /// standard error while the transaction runs.
     #[serde(default)]
@@ -84,6 +88,9 @@ pub enum Answer {
     Text(String),
     /// Sends these bytes, which need not be UTF-8.
     Bytes(Vec<u8>),
+    /// Sends these bytes, each masked (see [`crate::memory::masked`]), so that
+    /// this process holds the answer itself only while it gives it.
+    Masked(Vec<u8>),
     /// Types what comes through the files at this path; see `later.rs`.
     Later(PathBuf),
     /// The application gives no answer at all: a null pointer.
@@ -126,6 +133,17 @@ pub struct ProcessOptions {
     /// The real user ID, the effective one staying root's, as in su.
     #[serde(default)]
     pub real_uid: Option<u32>,
+    /// A signal every millisecond, caught without `SA_RESTART`: whatever waits
+    /// is interrupted.
+    #[serde(default)]
+    pub signal_storm: bool,
+    /// The working directory is one that is gone.
+    #[serde(default)]
+    pub cwd_removed: bool,
+    /// How many transactions are played one after the other in the process, all
+    /// alike; 0 is one. The report is that of the last, but for `rounds`.
+    #[serde(default)]
+    pub rounds: u32,
     /// Resource limits, set once the stack is loaded: (`RLIMIT_…`, value).
     #[serde(default)]
     pub limits: Vec<(Limit, u64)>,
@@ -143,6 +161,8 @@ pub enum Limit {
     AddressSpace,
     /// `RLIMIT_FSIZE`: bytes of a file.
     FileSize,
+    /// `RLIMIT_STACK`: bytes of the main thread's stack.
+    Stack,
 }
 
 /// What happened.
@@ -166,6 +186,23 @@ pub struct Report {
     pub before: HostState,
     /// The process after `pam_end`.
     pub after: HostState,
+    /// What was found in the process's memory before `pam_end`, and after it.
+    #[serde(default)]
+    pub found: (Vec<String>, Vec<String>),
+    /// What came of all rounds, where there was more than one.
+    #[serde(default)]
+    pub rounds: Option<Rounds>,
+}
+
+/// Many transactions in one process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Rounds {
+    /// How often each code came last.
+    pub codes: std::collections::BTreeMap<i32, u32>,
+    /// Resident memory in KiB after a tenth of the rounds, and after all.
+    pub resident: (u64, u64),
+    /// In what the process differs between these two, in words.
+    pub differences: Vec<String>,
 }
 
 /// A call's result.

@@ -51,6 +51,10 @@ pub(crate) fn play(pam: &Pam) -> Result<Outcome, HarnessError> {
             let over = &over;
             scope.spawn(move || later.serve(&path, over));
         }
+        if let Some(scan) = &pam.scan {
+            let (path, over) = (dir.join("scan"), &over);
+            scope.spawn(move || scan.serve(&path, over));
+        }
         let output = runner::run(command, &json, pam.timeout);
         over.store(true, Ordering::Relaxed);
         output
@@ -161,6 +165,7 @@ fn script(pam: &Pam, dir: &Path, has_log: bool) -> Result<Script, HarnessError> 
         steps: pam.steps.clone(),
         answers: answers(pam, dir),
         every_secret: pam.every_secret.clone(),
+        scan: pam.scan.as_ref().map(|_| dir.join("scan")),
         isolation,
         process: pam.process.clone(),
         marker: Some(dir.join("marker")),

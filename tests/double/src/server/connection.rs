@@ -220,6 +220,11 @@ async fn exchange(
             let (head, body) = takeover::serialize(&reply);
             return Err(Takeover::Drip(head, body, interval));
         }
+        Some(Action::DripAll(interval)) => {
+            let (mut head, body) = takeover::serialize(&reply);
+            head.extend_from_slice(&body);
+            return Err(Takeover::Drip(Vec::new(), head, interval));
+        }
         Some(Action::Endless) => return Err(Takeover::Endless(reply.status)),
         _ => {}
     }

@@ -7,15 +7,17 @@
 //! COMMAND...` becomes that command in one, as `pam_harness::host` asks for it.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction, signal};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Uid, setresuid};
 use pam_harness::codes::{Code, Item};
 use pam_harness::host_state::HostState;
+use pam_harness::memory;
 use pam_harness::namespace;
 use pam_harness::player::Player;
-use pam_harness::script::{CallReport, Limit, ProcessOptions, Report, Script};
+use pam_harness::script::{CallReport, Limit, ProcessOptions, Report, Rounds, Script};
 use pam_harness::transaction::Transaction;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -24,6 +26,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
+
+/// What this program frees is wiped: an answer that it gave is a secret, which
+/// tests look for in its memory.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -71,7 +79,11 @@ fn play() -> Result<(), String> {
     }
     arrange_process(&script.process)?;
     redirect(&script)?;
-    let report = transaction(script);
+    let report = if script.process.rounds > 1 {
+        rounds(&script)
+    } else {
+        transaction(&script)
+    };
     let json =
         serde_json::to_vec(&report).map_err(|e| format!("the report cannot be written: {e}"))?;
     result
@@ -122,6 +134,16 @@ fn arrange_process(options: &ProcessOptions) -> Result<(), String> {
             .spawn()
             .map_err(|e| format!("/bin/sh: {e}"))?;
     }
+    if options.cwd_removed {
+        let gone = std::env::temp_dir().join(format!("gone-{}", std::process::id()));
+        std::fs::create_dir(&gone)
+            .and_then(|()| std::env::set_current_dir(&gone))
+            .and_then(|()| std::fs::remove_dir(&gone))
+            .map_err(|e| format!("{}: {e}", gone.display()))?;
+    }
+    if options.signal_storm {
+        begin_storm()?;
+    }
     if let Some(mask) = options.umask {
         umask(Mode::from_bits_truncate(mask));
     }
@@ -131,6 +153,33 @@ fn arrange_process(options: &ProcessOptions) -> Result<(), String> {
             .map_err(|e| format!("the real user ID cannot be {uid}: {e}"))?;
     }
     Ok(())
+}
+
+extern "C" fn caught(_: libc::c_int) {}
+
+/// SIGALRM every millisecond; a call that it interrupts is not begun again.
+fn begin_storm() -> Result<(), String> {
+    let failed = |e: nix::errno::Errno| format!("the storm of signals: {e}");
+    let handler = SigAction::new(
+        SigHandler::Handler(caught),
+        SaFlags::empty(),
+        SigSet::empty(),
+    );
+    // SAFETY: the handler does nothing at all.
+    unsafe { sigaction(Signal::SIGALRM, &handler) }.map_err(failed)?;
+    let each = libc::timeval {
+        tv_sec: 0,
+        tv_usec: 1000,
+    };
+    let timer = libc::itimerval {
+        it_interval: each,
+        it_value: each,
+    };
+    // SAFETY: `timer` is readable, and the former value is not asked for.
+    match unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(String::from("there is no timer")),
+    }
 }
 
 /// From here on, descriptors 0 to 2 are what the script wants them to be.
@@ -168,7 +217,42 @@ fn put(file: &File, at: RawFd) -> Result<(), String> {
     }
 }
 
-fn transaction(script: Script) -> Report {
+/// The same transaction again and again; the first tenth is for what a process
+/// keeps for good.
+fn rounds(script: &Script) -> Report {
+    let mut codes = BTreeMap::new();
+    let all = script.process.rounds;
+    let mut play = |count: u32| {
+        let mut last = transaction(script);
+        for number in 0..count {
+            if number > 0 {
+                last = transaction(script);
+            }
+            let code = last.calls.last().map_or(last.start, |call| call.code);
+            *codes.entry(code.0).or_default() += 1;
+        }
+        last
+    };
+    play(all / 10);
+    let (warm, begun) = (resident(), HostState::now());
+    let mut report = play(all - all / 10);
+    report.rounds = Some(Rounds {
+        codes,
+        resident: (warm, resident()),
+        differences: begun.differences(&HostState::now()),
+    });
+    report
+}
+
+/// Resident memory in KiB.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+fn transaction(script: &Script) -> Report {
     let before = HostState::now();
     let mut report = Report {
         start: Code::PAM_SUCCESS,
@@ -180,8 +264,10 @@ fn transaction(script: Script) -> Report {
         environment: Vec::new(),
         after: before.clone(),
         before,
+        found: (Vec::new(), Vec::new()),
+        rounds: None,
     };
-    let player = Player::new(&script);
+    let player = Player::new(script);
     let started = Transaction::start(
         &script.service,
         script.user.as_deref(),
@@ -229,8 +315,22 @@ fn transaction(script: Script) -> Report {
     report.messages = messages;
     report.problems.extend(problems);
     report.unused_answers = unused;
+    let needles = script.scan.as_deref().map(memory::needles).transpose();
+    let scan = |problems: &mut Vec<String>| match &needles {
+        Ok(Some(needles)) => memory::scan(needles).unwrap_or_else(|why| {
+            problems.push(why);
+            Vec::new()
+        }),
+        Ok(None) => Vec::new(),
+        Err(why) => {
+            problems.push(why.clone());
+            Vec::new()
+        }
+    };
+    report.found.0 = scan(&mut report.problems);
     pam.end();
     report.after = HostState::now();
+    report.found.1 = scan(&mut report.problems);
     report
 }
 
@@ -246,6 +346,7 @@ impl LoweredLimits {
                 Limit::Processes => Resource::RLIMIT_NPROC,
                 Limit::AddressSpace => Resource::RLIMIT_AS,
                 Limit::FileSize => Resource::RLIMIT_FSIZE,
+                Limit::Stack => Resource::RLIMIT_STACK,
             };
             if let Ok((soft, hard)) = getrlimit(resource) {
                 if setrlimit(resource, *value, hard).is_ok() {

@@ -1,0 +1,52 @@
+//! Transactions under strain: many of them, signals, memory that is searched.
+
+use crate::builder::Pam;
+use crate::codes::Style;
+use crate::later::Later;
+use crate::memory::{self, masked};
+use crate::script::Answer;
+
+impl Pam {
+    /// Answers the next prompt, which must be hidden; the process that plays the
+    /// transaction never holds the answer but to give it.
+    pub fn answer_masked(self, text: &str) -> Pam {
+        let bytes = masked(text.as_bytes());
+        self.answers_with(Some(Style::EchoOff), Answer::Masked(bytes))
+    }
+
+    /// Searches the process's memory after the last call, and again after the end,
+    /// for what `secrets` gives then: name and secret. See
+    /// [`Outcome::found_in_memory`](crate::Outcome::found_in_memory).
+    pub fn scan_memory(
+        mut self,
+        secrets: impl Fn() -> Vec<(String, Vec<u8>)> + Send + Sync + 'static,
+    ) -> Pam {
+        self.scan = Some(Later::new(move |_| {
+            let needles: Vec<memory::Needle> = secrets()
+                .into_iter()
+                .map(|(name, secret)| (name, masked(&secret)))
+                .collect();
+            // Strings and numbers have a text.
+            serde_json::to_string(&needles).ok()
+        }));
+        self
+    }
+
+    /// Plays the transaction so many times in one process.
+    pub fn rounds(mut self, rounds: u32) -> Pam {
+        self.process.rounds = rounds;
+        self
+    }
+
+    /// A signal interrupts the process every millisecond.
+    pub fn signal_storm(mut self) -> Pam {
+        self.process.signal_storm = true;
+        self
+    }
+
+    /// The process's working directory is gone.
+    pub fn cwd_removed(mut self) -> Pam {
+        self.process.cwd_removed = true;
+        self
+    }
+}

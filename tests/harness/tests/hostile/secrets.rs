@@ -1,0 +1,255 @@
+//! Secrets: what of them stays in memory, what of them is written anywhere, and
+//! from which files they are taken.
+
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::Path;
+use std::sync::Arc;
+
+use authentik_double::{Double, Fault, Match};
+use pam_harness::Outcome;
+
+use crate::bench::{Bench, PASSWORD};
+
+/// The one-time code of an account, long enough to be found by chance by nobody.
+const CODE: &str = "carol0000000";
+const TOKEN: &str = "outpost-token";
+
+/// What is in the process's memory that nobody hides: it shows that the search finds.
+const CONTROL: &str = "198.51.100.77";
+
+fn named(name: &str, secret: &str) -> (String, Vec<u8>) {
+    (name.to_owned(), secret.as_bytes().to_vec())
+}
+
+/// The cookies of the session and what authentik puts beside them, as they were sent.
+fn cookies(double: &Double) -> Vec<(String, Vec<u8>)> {
+    let requests = double.requests();
+    let mut found = Vec::new();
+    for request in &requests {
+        let cookie = request.header("cookie").unwrap_or_default();
+        for pair in cookie.split("; ").filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or(("cookie", pair));
+            // The signature of a token is as good as the whole.
+            let tail = value.rsplit('.').next().unwrap_or(value);
+            found.push(named(name, tail.trim_matches('"')));
+        }
+        let csrf = request.header("x-authentik-csrf").unwrap_or_default();
+        if !csrf.is_empty() {
+            found.push(named("csrf token", csrf));
+        }
+    }
+    found.sort();
+    found.dedup();
+    assert!(!found.is_empty(), "there was no session");
+    found
+}
+
+fn scanned(bench: &Bench, secrets: &[&str], more: &[(&str, &str)]) -> Outcome {
+    let double = Arc::clone(&bench.double);
+    let mut known: Vec<_> = more.iter().map(|(name, text)| named(name, text)).collect();
+    known.push(named("control", CONTROL));
+    let pam = bench
+        .pam("linux-mfa", "carol")
+        .rhost(CONTROL)
+        .file("token", TOKEN)
+        .scan_memory(move || [cookies(&double), known.clone()].concat());
+    secrets
+        .iter()
+        .fold(pam, |pam, secret| pam.answer_masked(secret))
+        .authenticate()
+        .run()
+}
+
+#[test]
+fn no_secret_stays_in_the_memory_of_the_process() {
+    pam_harness::require_isolation!();
+    for (code, password) in [("PAM_SUCCESS", PASSWORD), ("PAM_AUTH_ERR", "wrong-horse")] {
+        let bench = Bench::new().section("[outpost]\ntoken_file = \"{dir}/token\"\n");
+        let typed = match code {
+            "PAM_SUCCESS" => vec![password, CODE],
+            _ => vec![password],
+        };
+        let secrets = [("password", password), ("code", CODE), ("token", TOKEN)];
+        let outcome = scanned(&bench, &typed, &secrets);
+        assert_eq!(outcome.code(), code, "{outcome}");
+        let (before, after) = outcome.found_in_memory();
+        let control = |found: &String| found.starts_with("control");
+        assert!(before.iter().any(control), "the search finds nothing");
+        // libpam itself wipes the password that it keeps for the modules behind.
+        let left = before.iter().filter(|found| !control(found));
+        assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
+        let left = after.iter().filter(|found| !control(found));
+        assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
+    }
+}
+
+/// What goes wrong.
+type Strike = fn(Fault) -> Fault;
+
+const CANARY: &str = "canary-6f1e";
+
+/// Fails where the canary, or a part of a session, is anywhere that it is not
+/// typed or sent.
+#[track_caller]
+fn silent(what: &str, outcome: &Outcome) {
+    let log: Vec<String> = outcome.log().iter().map(ToString::to_string).collect();
+    let (stdout, stderr) = outcome.output();
+    let all = [
+        log.join("\n"),
+        outcome.shown().join("\n"),
+        outcome.prompts().join("\n"),
+        outcome.environment().join("\n"),
+        stdout.to_owned(),
+        stderr.to_owned(),
+    ]
+    .join("\n");
+    for secret in [CANARY, "authentik_session", "eyJ", TOKEN] {
+        assert!(!all.contains(secret), "{what}: {secret} is in {all}");
+    }
+}
+
+#[test]
+fn a_canary_is_written_nowhere_however_the_login_ends() {
+    pam_harness::require_isolation!();
+    let long = CANARY.repeat(500);
+    let with_nul = format!("{CANARY}\0{CANARY}");
+    let strikes: [(&str, Strike); 6] = [
+        ("nothing", |fault| fault.delay(std::time::Duration::ZERO)),
+        ("status 500", |fault| fault.answer(500, "text/html", CANARY)),
+        ("no JSON", |fault| {
+            fault.answer(200, "application/json", CANARY)
+        }),
+        ("a wrong type", |fault| {
+            fault.json(
+                200,
+                &serde_json::json!({"component": {"canary-6f1e": CANARY}}),
+            )
+        }),
+        ("a redirect", |fault| {
+            fault
+                .answer(302, "text/html", "")
+                .header("Location", "/elsewhere/?token=canary-6f1e#canary-6f1e")
+        }),
+        ("no HTTP", |fault| fault.raw("canary-6f1e\r\n\r\n")),
+    ];
+    for arguments in ["", "debug"] {
+        for (what, strike) in strikes {
+            let bench = Bench::new().arguments(arguments);
+            let posts = Match::post("executor/linux-login").nth(2);
+            bench.double.inject(strike(Fault::on(posts)));
+            silent(what, &bench.log_in("linux-login", "alice", &[CANARY]));
+        }
+        for typed in [long.as_str(), with_nul.as_str(), " canary-6f1e "] {
+            let bench = Bench::new().arguments(arguments);
+            let pam = bench.pam("linux-login", "alice");
+            let outcome = pam.answer_bytes(typed.as_bytes()).authenticate().run();
+            silent(typed, &outcome);
+        }
+        // For a name, at login's prompt, and in the place of a code.
+        let bench = Bench::new().arguments(arguments);
+        let pam = bench.pam_for("login", "linux-login");
+        let pam = pam.answer_visible(CANARY).answer_secret(CANARY);
+        silent("a name", &pam.authenticate().run());
+        let bench = Bench::new().arguments(arguments);
+        let pam = bench.pam("linux-mfa", "carol").answer_secret(PASSWORD);
+        silent(
+            "a code",
+            &pam.answer_every_secret(CANARY).authenticate().run(),
+        );
+    }
+}
+
+/// What is wrong with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrong {
+    Nothing,
+    Mode(u32),
+    Link,
+    Owner,
+    Directory,
+}
+
+fn lay(path: &Path, text: &str, wrong: Wrong) {
+    let mode = match wrong {
+        Wrong::Mode(mode) => mode,
+        _ => 0o600,
+    };
+    let file = match wrong {
+        Wrong::Link => path.with_extension("target"),
+        _ => path.to_owned(),
+    };
+    match wrong {
+        Wrong::Directory => std::fs::create_dir(path).expect("a directory"),
+        _ => std::fs::write(&file, text).expect("a file"),
+    }
+    if wrong != Wrong::Directory {
+        std::fs::set_permissions(&file, Permissions::from_mode(mode)).expect("its mode");
+    }
+    if wrong == Wrong::Link {
+        symlink(&file, path).expect("a link");
+    }
+    if wrong == Wrong::Owner {
+        chown(path, Some(65534), None).expect("another owner");
+    }
+}
+
+#[test]
+fn secrets_are_taken_from_files_of_roots_alone() {
+    pam_harness::require_isolation!();
+    let root = nix::unistd::Uid::effective().is_root();
+    for (key, call_account) in [("outpost", false), ("client", false), ("account", true)] {
+        for (wrong, line) in [
+            (Wrong::Nothing, ""),
+            (Wrong::Mode(0o640), "can be read by others"),
+            (Wrong::Mode(0o604), "can be read by others"),
+            (Wrong::Mode(0o620), "can be written by others"),
+            (Wrong::Link, "cannot be read"),
+            (Wrong::Owner, "belongs to uid 65534"),
+            (Wrong::Directory, "is not a regular file"),
+        ] {
+            if wrong == Wrong::Owner && !root {
+                continue;
+            }
+            let dir = tempfile::tempdir().expect("a directory");
+            let path = dir.path().join("secret");
+            let at = path.display();
+            let double = Double::builder().without_pause();
+            let bench = match key {
+                "client" => Bench::with(double)
+                    .top("client_cert = \"{dir}/client.pem\"")
+                    .top(&format!("client_key = \"{at}\"")),
+                "outpost" => {
+                    Bench::with(double).section(&format!("[outpost]\ntoken_file = \"{at}\"\n"))
+                }
+                _ => Bench::with(double)
+                    .access("groups = [\"linux-admins\"]")
+                    .section(&format!("[account]\ntoken_file = \"{at}\"\n")),
+            };
+            let text = match key {
+                "client" => bench.double.client_identity().1,
+                "outpost" => TOKEN,
+                _ => "view-user-token",
+            };
+            lay(&path, text, wrong);
+            let pam = bench
+                .pam("linux-login", "alice")
+                .file("client.pem", bench.double.client_identity().0);
+            let outcome = match (call_account, wrong) {
+                (true, _) => pam.acct_mgmt().run(),
+                (false, Wrong::Nothing) => pam.answer_secret(PASSWORD).authenticate().run(),
+                (false, _) => pam.authenticate().run(),
+            };
+            let code = match wrong {
+                Wrong::Nothing => "PAM_SUCCESS",
+                _ => "PAM_SERVICE_ERR",
+            };
+            assert_eq!(outcome.code(), code, "{key} {wrong:?}: {outcome}");
+            let log: String = outcome.log().iter().map(|l| l.text.clone()).collect();
+            assert!(log.contains(line), "{key} {wrong:?}: {log}");
+            if wrong != Wrong::Nothing {
+                assert_eq!(bench.double.connections(), 0, "{key} {wrong:?}");
+            }
+        }
+    }
+}
