@@ -318,7 +318,6 @@ impl HttpsTransport {
             body,
         })
     }
-
 }
 
 impl Transport for HttpsTransport {
