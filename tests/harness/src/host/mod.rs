@@ -65,6 +65,10 @@ pub struct RealHost {
 impl RealHost {
     /// A host that logs people in by this server, with the stacks of
     /// `conf/pam.d`.
+    #[allow(
+        clippy::new_ret_no_self,
+        reason = "a host is described first, and started then"
+    )]
     pub fn new(double: &Double) -> RealHostBuilder {
         RealHostBuilder::new(double)
     }
