@@ -60,8 +60,9 @@ fn sources() -> Vec<(String, String)> {
 
 /// The code of a file: comments go, and its tests, which stand at its end.
 fn code(text: &str) -> String {
-    let until = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
-    text[..until]
+    text.split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default()
         .lines()
         .map(|line| line.split("//").next().unwrap_or_default())
         .collect::<Vec<_>>()

@@ -237,7 +237,7 @@ fn owner(rules: &Rules, answer: &Reply) -> Result<Vec<(String, String)>, &'stati
 }
 
 fn in_group(groups: &[(String, String)], by_key: ByKey) -> Result<(), &'static str> {
-    let same = |pk: &str, other: &str| pk.to_ascii_lowercase() == other.to_ascii_lowercase();
+    let same = |pk: &str, other: &str| pk.eq_ignore_ascii_case(other);
     if by_key == ByKey::Yes {
         let is_in = groups.iter().any(|(_, pk)| same(pk, GROUP_PK));
         return is_in.then_some(()).ok_or("not in the group");
