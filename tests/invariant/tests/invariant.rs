@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 /// Enough that each of the reasons below comes up, and no more than a few seconds.
-const LOGINS: u32 = 4_000;
+const LOGINS: u32 = 12_000;
 
 /// Nobody is let in whom the model refuses; and so that this shows something,
 /// many are let in, and many are refused who would have been let in but for one
@@ -63,6 +63,27 @@ fn nobody_is_let_in_whom_the_exchange_does_not_prove() {
     ] {
         assert!(reasons.contains_key(reason), "never: {reason}");
     }
+}
+
+/// Every login that is one step away from a good one, with what may belong to
+/// that step: each answer of the server in the place of each right one.
+#[test]
+fn no_single_step_away_lets_anybody_in_who_must_not_be() {
+    let (mut let_in, mut refused) = (0, 0);
+    for place in 6..13 {
+        for deed in 1..36 {
+            for detail in 0..12 {
+                let mut bytes = [0_u8; 14];
+                bytes[place] = deed;
+                bytes[place + 1] = detail;
+                match play(&bytes).refused {
+                    None => let_in += 1,
+                    Some(_) => refused += 1,
+                }
+            }
+        }
+    }
+    assert!(let_in > 100 && refused > 1_000, "{let_in} and {refused}");
 }
 
 /// No byte at all is a login as it should be.
