@@ -110,6 +110,10 @@ impl Challenge {
                 None => ServerFault::Nonsense("no component in it".into()),
             });
         };
+        if text::one_line(&component, 64) != component {
+            // Cleaned it could become another stage's.
+            return Err(ServerFault::Nonsense("its component's name is none".into()));
+        }
         let ending = match component.as_str() {
             "xak-flow-redirect" => {
                 // 2026.8 says so itself; before that, only a redirect stage's
@@ -164,7 +168,7 @@ impl Challenge {
             identity.push_str(&part);
         }
         Ok(Self {
-            component: text::one_line(&component, 64),
+            component,
             errors,
             ending,
             identity,

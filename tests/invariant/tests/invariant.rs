@@ -108,3 +108,18 @@ fn every_target_takes_its_seeds() {
         run(&[]);
     }
 }
+
+/// A name with something invisible in it is another name, and no stage of ours.
+#[test]
+fn a_component_is_taken_at_its_very_name() {
+    for component in [
+        "ak-stage-dummy\\u200b",
+        " ak-stage-dummy",
+        "ak-stage-dummy\\n",
+    ] {
+        let mut bytes = vec![1, 0];
+        let body = format!("{{\"component\":\"{component}\",\"name\":\"x\"}}");
+        bytes.extend_from_slice(body.as_bytes());
+        targets::challenge(&bytes);
+    }
+}
