@@ -10,11 +10,15 @@
 # make tarball: what is built with its pages, SHA256SUMS and an SBOM.
 # make test-distros: the deb in fresh Debian systems (root, debootstrap, network).
 # make soak:   what takes too long for that: thousands of logins, and valgrind.
+# make fuzz:   each fuzzer for SECONDS (600), see fuzz/README.md.
+# make deny:   licences, advisories, bans and sources of all crates.
 
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: all module command demo test soak bench deb rpm tarball test-distros clean
+SECONDS ?= 600
+
+.PHONY: all module command demo test soak fuzz deny bench deb rpm tarball test-distros clean
 
 all: module
 
@@ -41,6 +45,14 @@ test:
 soak:
 	@scripts/require toolchain build test </dev/null
 	@scripts/soak </dev/null
+
+fuzz:
+	@scripts/require toolchain build </dev/null
+	@scripts/fuzz $(SECONDS) $(TARGETS) </dev/null
+
+deny:
+	@scripts/require toolchain </dev/null
+	@scripts/deny </dev/null
 
 bench:
 	@scripts/require toolchain build </dev/null

@@ -123,7 +123,17 @@ impl Config {
         Self::from_bytes(&bytes, service, &arguments)
     }
 
-    fn from_bytes(bytes: &[u8], service: &str, arguments: &Arguments) -> Result<Self, ConfigError> {
+    /// Reads the configuration for `service` from the bytes of a file. Whose file
+    /// that was is not judged here: [`Config::load`] does, and is what a login
+    /// goes by.
+    ///
+    /// # Errors
+    /// As [`Config::load`], but for the file itself.
+    pub fn from_bytes(
+        bytes: &[u8],
+        service: &str,
+        arguments: &Arguments,
+    ) -> Result<Self, ConfigError> {
         let path = arguments.config.as_path();
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let line = line_of(bytes, error.valid_up_to());

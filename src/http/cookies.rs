@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 /// What the server has set, wiped when dropped.
 #[derive(Default)]
-pub(super) struct Cookies {
+pub struct Cookies {
     jar: Vec<Cookie>,
 }
 
@@ -26,7 +26,7 @@ const MAX_COOKIE_BYTES: usize = 4096;
 impl Cookies {
     /// Takes in the value of one `Set-Cookie` header. What no browser would
     /// take is left out.
-    pub(super) fn set(&mut self, header: &[u8]) {
+    pub fn set(&mut self, header: &[u8]) {
         let Ok(header) = std::str::from_utf8(header) else {
             return;
         };
@@ -63,7 +63,8 @@ impl Cookies {
     }
 
     /// The value of the `Cookie` header, if there is anything to send.
-    pub(super) fn header(&self) -> Option<HeaderValue> {
+    #[must_use]
+    pub fn header(&self) -> Option<HeaderValue> {
         let room = self.jar.iter().fold(0_usize, |room, cookie| {
             room.saturating_add(cookie.name.len())
                 .saturating_add(cookie.value.len())

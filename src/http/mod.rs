@@ -27,6 +27,7 @@ use crate::occasion::Occasion;
 use crate::pam::{StopWatch, is_held_by_its_caller};
 use crate::text;
 use bounded::{BoundedConnector, RequestDeadline};
+pub use cookies::Cookies;
 use credentials::Credentials;
 pub use credentials::Session;
 use resolver::OnceResolver;
@@ -320,7 +321,7 @@ impl HttpsTransport {
         let status = response.status().as_u16();
         let redirect = text_of("location")
             .filter(|_| (300..400).contains(&status))
-            .map(|location| self.judge_redirect(path, &location));
+            .map(|location| judge_redirect(&self.url, path, &location));
         let is_json = text_of("content-type").is_some_and(|kind| {
             let kind = kind.split(';').next().unwrap_or_default().trim();
             kind.eq_ignore_ascii_case("application/json")
@@ -343,24 +344,6 @@ impl HttpsTransport {
             body,
         })
     }
-
-    /// Whether `location` is the place that was asked, whatever its query.
-    fn judge_redirect(&self, path: &str, location: &str) -> Redirect {
-        let asked = format!("{}{path}", self.url.prefix());
-        let pathname = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
-        let relative = location
-            .strip_prefix(&self.url.origin())
-            .unwrap_or(location);
-        if relative.starts_with('/')
-            && !relative.starts_with("//")
-            && pathname(relative) == pathname(&asked)
-        {
-            Redirect::SamePlace
-        } else {
-            // The query may hold what is nobody's business in a log.
-            Redirect::Elsewhere(text::one_line(&pathname(location), 120))
-        }
-    }
 }
 
 impl Transport for HttpsTransport {
@@ -375,6 +358,24 @@ impl Transport for HttpsTransport {
         limit: Option<Duration>,
     ) -> Result<Answer, ServerFault> {
         self.request(path, Some(body), limit.unwrap_or(self.request_timeout))
+    }
+}
+
+/// Whether `location`, to which the server at `url` points, is `path`, the place
+/// that was asked, whatever its query.
+#[must_use]
+pub fn judge_redirect(url: &ServerUrl, path: &str, location: &str) -> Redirect {
+    let asked = format!("{}{path}", url.prefix());
+    let pathname = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
+    let relative = location.strip_prefix(&url.origin()).unwrap_or(location);
+    if relative.starts_with('/')
+        && !relative.starts_with("//")
+        && pathname(relative) == pathname(&asked)
+    {
+        Redirect::SamePlace
+    } else {
+        // The query may hold what is nobody's business in a log.
+        Redirect::Elsewhere(text::one_line(&pathname(location), 120))
     }
 }
 

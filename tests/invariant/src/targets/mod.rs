@@ -1,0 +1,36 @@
+//! What is fuzzed: each takes bytes, and panics where something is not as it
+//! must be. The fuzzers of `fuzz/` call these and nothing else, so that lints and
+//! `make test` reach them, too.
+
+mod challenge;
+mod configuration;
+mod link;
+mod text;
+mod wire;
+
+pub use challenge::challenge;
+pub use configuration::{arguments, configuration};
+pub use link::{code, link};
+pub use text::text;
+pub use wire::{occasion, wire};
+
+/// One login; see [`crate::play`].
+pub fn state(bytes: &[u8]) {
+    let _ = crate::play::play(bytes);
+}
+
+/// A target: its name, and what it does with bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them, by the names of `fuzz/fuzz_targets`.
+pub const ALL: [Target; 9] = [
+    ("arguments", arguments),
+    ("challenge", challenge),
+    ("code", code),
+    ("configuration", configuration),
+    ("link", link),
+    ("occasion", occasion),
+    ("state", state),
+    ("text", text),
+    ("wire", wire),
+];

@@ -1,0 +1,125 @@
+//! The invariant, with some thousand logins that proptest makes up.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use login_invariant::play::{Played, play};
+use login_invariant::targets;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+/// Enough that each of the reasons below comes up, and no more than a few seconds.
+const LOGINS: u32 = 12_000;
+
+/// Nobody is let in whom the model refuses; and so that this shows something,
+/// many are let in, and many are refused who would have been let in but for one
+/// thing.
+#[test]
+fn nobody_is_let_in_whom_the_exchange_does_not_prove() {
+    let (let_in, near) = (Cell::new(0), Cell::new(0));
+    let reasons = std::cell::RefCell::new(BTreeMap::<&str, u32>::new());
+    // Mostly as everybody should do, so that most logins come near their end.
+    let byte = prop_oneof![12 => Just(0_u8), 1 => 1_u8..40, 1 => any::<u8>()];
+    let bytes = proptest::collection::vec(byte, 0..60);
+    let config = Config {
+        cases: LOGINS,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let result = TestRunner::new(config).run(&bytes, |bytes| {
+        let Played {
+            refused, must_not, ..
+        } = play(&bytes);
+        match (refused, must_not) {
+            (None, _) => let_in.set(let_in.get() + 1),
+            (Some(_), Some(reason)) => *reasons.borrow_mut().entry(reason).or_default() += 1,
+            (Some(_), None) => near.set(near.get() + 1),
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    let reasons = reasons.into_inner();
+    println!(
+        "{LOGINS} logins: {} let in, {} refused by the module alone, the others for {reasons:#?}",
+        let_in.get(),
+        near.get()
+    );
+    assert!(let_in.get() > LOGINS / 50, "{} let in", let_in.get());
+    for reason in [
+        "no secret was accepted",
+        "the redirect is not final",
+        "nobody is logged in",
+        "somebody else is logged in",
+        "the account is not active",
+        "somebody is impersonated",
+        "the account is of another type",
+        "not in the group",
+        "two groups have this name",
+        "the application is not open",
+        "the flow was denied",
+        "somebody broke off",
+    ] {
+        assert!(reasons.contains_key(reason), "never: {reason}");
+    }
+}
+
+/// Every login that is one step away from a good one, with what may belong to
+/// that step: each answer of the server in the place of each right one.
+#[test]
+fn no_single_step_away_lets_anybody_in_who_must_not_be() {
+    let (mut let_in, mut refused) = (0, 0);
+    for place in 6..13 {
+        for deed in 1..36 {
+            for detail in 0..12 {
+                let mut bytes = [0_u8; 14];
+                bytes[place] = deed;
+                bytes[place + 1] = detail;
+                match play(&bytes).refused {
+                    None => let_in += 1,
+                    Some(_) => refused += 1,
+                }
+            }
+        }
+    }
+    assert!(let_in > 100 && refused > 1_000, "{let_in} and {refused}");
+}
+
+/// No byte at all is a login as it should be.
+#[test]
+fn a_login_as_it_should_be_is_let_in() {
+    for access in 0..5 {
+        let played = play(&[access]);
+        assert_eq!(played.refused, None, "{played:?}");
+        assert_eq!(played.must_not, None);
+    }
+}
+
+/// The seeds of all fuzzers, and what they have found so far.
+#[test]
+fn every_target_takes_its_seeds() {
+    let seeds = login_invariant::seeds::all();
+    assert!(seeds.len() > 200, "{}", seeds.len());
+    for (name, run) in targets::ALL {
+        let own: Vec<_> = seeds.iter().filter(|seed| seed.target == name).collect();
+        assert!(!own.is_empty(), "{name} has no seeds");
+        own.iter().for_each(|seed| run(&seed.bytes));
+        run(&[]);
+    }
+}
+
+/// A name with something invisible in it is another name, and no stage of ours.
+#[test]
+fn a_component_is_taken_at_its_very_name() {
+    for component in [
+        "ak-stage-dummy\\u200b",
+        " ak-stage-dummy",
+        "ak-stage-dummy\\n",
+    ] {
+        let mut bytes = vec![1, 0];
+        let body = format!("{{\"component\":\"{component}\",\"name\":\"x\"}}");
+        bytes.extend_from_slice(body.as_bytes());
+        targets::challenge(&bytes);
+    }
+}

@@ -1,0 +1,161 @@
+//! What the source of the library does not hold. clippy refuses the same things
+//! where it sees them called; this sees them where they are only named, and in
+//! what clippy does not build.
+
+use std::path::{Path, PathBuf};
+
+/// What nobody may do inside sshd or sudo, with the reason.
+const REFUSED: [(&str, &str); 17] = [
+    ("std::env", "the environment belongs to the caller"),
+    ("env::", "the environment belongs to the caller"),
+    ("getenv", "the environment belongs to the caller"),
+    ("setenv", "the environment belongs to the caller"),
+    ("option_env!", "the build's environment decides nothing"),
+    ("std::process", "the module starts and ends no process"),
+    ("process::", "the module starts and ends no process"),
+    ("fork(", "the module starts no process"),
+    ("execv", "the module starts no process"),
+    ("posix_spawn", "the module starts no process"),
+    ("thread::spawn", "no thread outlives the call"),
+    ("thread::Builder", "no thread outlives the call"),
+    ("pthread_create", "no thread outlives the call"),
+    ("chdir(", "the host process stays as it was"),
+    ("umask(", "the host process stays as it was"),
+    ("setlocale", "the host process stays as it was"),
+    ("Duration::MAX", "every wait has an end"),
+];
+
+/// How often `unsafe` stands in src/pam: blocks, functions, implementations and
+/// the lint that allows them. One more or less is to be seen in a review.
+const UNSAFE: usize = 15;
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder of sources") {
+        let path = entry.expect("an entry of a folder").path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Each source file, by its path below src/, without comments and tests.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    files(&root, &mut found);
+    let mut sources: Vec<(String, String)> = found
+        .iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(path).expect("a readable file");
+            let name = path.strip_prefix(&root).expect("a file of src");
+            (name.to_string_lossy().into_owned(), code(&text))
+        })
+        .filter(|(name, _)| !name.ends_with("tests.rs"))
+        .collect();
+    sources.sort();
+    sources
+}
+
+/// The code of a file: comments go, and its tests, which stand at its end.
+fn code(text: &str) -> String {
+    text.split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default()
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// What of [`REFUSED`] stands in this code.
+fn refused(code: &str) -> Vec<String> {
+    let mut met: Vec<String> = REFUSED
+        .iter()
+        .filter(|(word, _)| code.contains(word))
+        .map(|(word, reason)| format!("{word}: {reason}"))
+        .collect();
+    // `use std::{env, fmt};` names it, too.
+    for group in code.split("std::{").skip(1) {
+        let names = group.split('}').next().unwrap_or_default().split(',');
+        for name in names.map(str::trim) {
+            if ["env", "process"].contains(&name) {
+                met.push(format!("std::{{{name}}}"));
+            }
+        }
+    }
+    met
+}
+
+/// The command is a program of its own: it may read its arguments.
+fn is_of_the_command(name: &str) -> bool {
+    name.starts_with("bin/") || name.starts_with("cli/")
+}
+
+#[test]
+fn nothing_of_the_environment_no_process_and_no_thread() {
+    let sources = sources();
+    assert!(sources.len() > 40, "{}", sources.len());
+    let mut met = Vec::new();
+    for (name, code) in sources.iter().filter(|(name, _)| !is_of_the_command(name)) {
+        met.extend(
+            refused(code)
+                .into_iter()
+                .map(|what| format!("src/{name}: {what}")),
+        );
+    }
+    assert!(met.is_empty(), "{}", met.join("\n"));
+}
+
+#[test]
+fn unsafe_code_stays_in_one_folder() {
+    let mut inside = 0;
+    for (name, code) in sources() {
+        let count = words(&code);
+        if name.starts_with("pam/") {
+            inside += count;
+        } else {
+            assert_eq!(count, 0, "unsafe in src/{name}");
+        }
+    }
+    println!("unsafe: {inside} times in src/pam, nowhere else");
+    assert_eq!(
+        inside, UNSAFE,
+        "if that is meant, write the new number here"
+    );
+}
+
+/// How often the keyword stands there: `unsafe_code` is the name of a lint.
+fn words(code: &str) -> usize {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    code.split(|c| !is_part(c))
+        .filter(|word| *word == "unsafe")
+        .count()
+}
+
+/// A test that lets everything through would show nothing.
+#[test]
+fn what_is_refused_would_be_seen() {
+    for bad in [
+        "let x = std::env::var(\"A\");",
+        "use std::{env, fmt};",
+        "use std::{fmt, process};",
+        "std::process::Command::new(\"x\");",
+        "thread::spawn(|| ());",
+    ] {
+        assert!(!refused(bad).is_empty(), "{bad}");
+    }
+    for good in [
+        "env!(\"CARGO_PKG_VERSION\")",
+        "use std::{fmt, io};",
+        "thread::sleep(pause)",
+    ] {
+        assert!(refused(good).is_empty(), "{good}");
+    }
+    assert_eq!(
+        code("a // std::env\n#[cfg(test)]\nmod tests {\nstd::env"),
+        "a "
+    );
+    assert_eq!(words("unsafe { x } // unsafe_code\nunsafe fn f()"), 2);
+}
