@@ -22,6 +22,8 @@ impl Drop for Daemon {
     }
 }
 
+/// Empty in the test's own host, and gone with it.
+const ROOT_HOME: &str = "/root";
 const KEY: &str = "/etc/ssh/host_key";
 const CONFIG: &str = "/etc/ssh/sshd_config";
 
@@ -102,17 +104,23 @@ impl<'a> Ssh<'a> {
             trust_key(host, &self.user);
         }
         let target = format!("{}@host", self.user);
+        let identity = of_root("id_ed25519");
         let mut words = vec!["ssh"];
         for option in &self.options {
             words.extend(["-o", option]);
         }
         if self.key {
-            words.extend(["-i", "/root/.ssh/id_ed25519"]);
+            words.extend(["-i", &identity]);
         }
         words.push(&target);
         words.extend(command);
         host.terminal("root", &words)
     }
+}
+
+/// Where the client, who is root of the test's own host, has its files.
+fn of_root(name: &str) -> String {
+    format!("{ROOT_HOME}/.ssh/{name}")
 }
 
 /// Makes the keys, and starts sshd on a port that is free.
@@ -142,12 +150,12 @@ fn start(host: &RealHost, lines: &str) -> Daemon {
             .unwrap_or_else(|e| panic!("sshd: {e}"));
         if answers(port, &mut child) {
             let known = format!("host {public}\n");
-            host.put("/root/.ssh/known_hosts", known.as_bytes(), 0o600, 0);
+            host.put(&of_root("known_hosts"), known.as_bytes(), 0o600, 0);
             let client = format!(
                 "Host host\n  HostName 127.0.0.1\n  Port {port}\n  HostKeyAlias host\n  \
                  GlobalKnownHostsFile /dev/null\n"
             );
-            host.put("/root/.ssh/config", client.as_bytes(), 0o600, 0);
+            host.put(&of_root("config"), client.as_bytes(), 0o600, 0);
             return Daemon { port, child };
         }
         // Somebody else has taken the port meanwhile: the next one.
@@ -209,10 +217,10 @@ fn make_key(host: &RealHost) -> (String, String) {
 #[track_caller]
 fn trust_key(host: &RealHost, user: &str) {
     let (private, public) = make_key(host);
-    host.put("/root/.ssh/id_ed25519", private.as_bytes(), 0o600, 0);
+    host.put(&of_root("id_ed25519"), private.as_bytes(), 0o600, 0);
     if let Some(account) = host.accounts.iter().find(|account| account.name == user) {
         let home = if account.uid == 0 {
-            String::from("/root")
+            String::from(ROOT_HOME)
         } else {
             format!("/home/{user}")
         };
