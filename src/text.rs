@@ -88,6 +88,10 @@ pub fn from_html(html: &str, max_bytes: usize) -> String {
 /// of white space turned into one blank.
 #[must_use]
 pub fn one_line(text: &str, max_bytes: usize) -> String {
+    // Most of what comes is one plain word: a component, an id, a name.
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return shorten(text, max_bytes);
+    }
     let mut line = String::with_capacity(text.len().min(max_bytes));
     for word in text.split_whitespace() {
         let word: String = word.chars().filter(|&c| !is_unprintable(c)).collect();
@@ -110,6 +114,9 @@ pub fn one_line(text: &str, max_bytes: usize) -> String {
 /// width characters, line and paragraph separators, byte order marks, tags,
 /// variation selectors' relatives, and interlinear annotations.
 fn is_unprintable(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     c.is_control()
         || matches!(c,
             '\u{00ad}'
