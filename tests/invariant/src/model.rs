@@ -202,7 +202,12 @@ fn secret_was_accepted(turns: &[Turn]) -> Result<(), &'static str> {
         match secret {
             Some(Secret::Password) if known => return Err("the password was sent back"),
             Some(_) if complains && !known => return Err("the secret was complained of"),
-            Some(Secret::Code) if known => (accepted, seen) = (false, Vec::new()),
+            Some(Secret::Code) if known => {
+                accepted = false;
+                // What is in front of the stage that it went back to still is.
+                let back = seen.iter().position(|stage| *stage == there);
+                seen.truncate(back.unwrap_or(seen.len()));
+            }
             None if began_anew => (accepted, seen) = (false, Vec::new()),
             _ => {
                 accepted |= secret.is_some();

@@ -123,3 +123,13 @@ fn a_component_is_taken_at_its_very_name() {
         targets::challenge(&bytes);
     }
 }
+
+/// A code sent back leaves what is in front of its stage; a flow that begins anew
+/// behind it asks for everything again, and a login that gives it all is one.
+#[test]
+fn a_login_proved_anew_after_a_code_sent_back_and_a_restart_is_one() {
+    let played = play(&[
+        2, 1, 0, 6, 1, 0x30, 1, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0x43, 0, 0x80, 6, 1,
+    ]);
+    assert_eq!(played.refused, None, "{played:?}");
+}
