@@ -8,7 +8,11 @@
 # make deb:    the package for Debian and Ubuntu, in target/packages.
 # make rpm:    the package for Fedora and its relatives.
 # make tarball: what is built with its pages, SHA256SUMS and an SBOM.
-# make test-distros: the deb in fresh Debian systems (root, debootstrap, network).
+# make test-distros: the deb, and the README's first login, in fresh Debian systems
+#              (root, debootstrap, network).
+# make test-distros-build: the deb built in Debian 13 by its own rustc, and tried.
+# make check-packages: shell, manual pages, the deb; rpm and Arch's package are built
+#              where their tools are.
 # make soak:   what takes too long for that: thousands of logins, and valgrind.
 # make fuzz:   each fuzzer for SECONDS (600), see fuzz/README.md.
 # make deny:   licences, advisories, bans and sources of all crates.
@@ -18,7 +22,8 @@ CARGO ?= cargo
 
 SECONDS ?= 600
 
-.PHONY: all module command demo test soak fuzz deny bench deb rpm tarball test-distros clean
+.PHONY: all module command demo test soak fuzz deny bench deb rpm tarball \
+	test-distros test-distros-build check-packages clean
 
 all: module
 
@@ -58,12 +63,12 @@ bench:
 	@scripts/require toolchain build </dev/null
 	@scripts/bench </dev/null
 
-# What goes into every package: the module, and the command where it is there.
+# What goes into every package.
 .PHONY: packaged
-packaged: module
-	@if grep -q '^name = "authentik-flow"' Cargo.toml; then $(MAKE) --no-print-directory command; fi
+packaged: module command
 
 deb: packaged
+	@scripts/require deb </dev/null
 	@packaging/deb/build </dev/null
 
 rpm:
@@ -73,7 +78,16 @@ tarball: packaged
 	@packaging/tarball </dev/null
 
 test-distros: deb
+	@scripts/require distros </dev/null
 	@scripts/test-distros </dev/null
+
+test-distros-build:
+	@scripts/require toolchain build distros </dev/null
+	@scripts/test-distros-build </dev/null
+
+check-packages: deb
+	@scripts/require checks </dev/null
+	@scripts/check-packages </dev/null
 
 clean:
 	$(CARGO) clean

@@ -52,7 +52,7 @@ pub(crate) enum Command {
 
     /// Put the module into the PAM stack of a service, and keep a copy
     ///
-    /// Adds two lines in front of the local password: one by which the accounts of
+    /// Adds lines in front of the local password: by one the accounts of
     /// --local skip the module, and the module. Shows the change first. Refuses
     /// where no local way in would be left, or the configuration is wrong.
     /// Keep a root shell open until a second login has worked.
@@ -65,7 +65,8 @@ pub(crate) enum Command {
     #[command(after_help = EXIT_CODES)]
     Disable(Disable),
 
-    /// Write a first configuration; overwrites nothing, asks nothing over the network
+    /// Write a first configuration; overwrites none that somebody has changed, asks nothing
+    /// over the network
     #[command(after_help = EXIT_CODES)]
     Init(Init),
 

@@ -1,13 +1,12 @@
 //! `init`: a first configuration.
 
-use std::fs::OpenOptions;
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use pam_authentik_flow::config::{AbsolutePath, ServerUrl, Slug};
 
 use super::arguments::Init;
+use super::files::{self, Existing};
 use super::setup::Setup;
 use super::stack::Stacks;
 use super::{Exit, Refusal, printed};
@@ -36,7 +35,11 @@ pub(crate) fn run(options: &Init) -> Result<Exit, Refusal> {
     let text = fill(&url.to_string(), flow.as_str(), &options.group, ca_file);
     let path = std::path::absolute(&options.config)
         .map_err(|error| format!("{}: {error}", options.config.display()))?;
-    write(&path, &text)?;
+    let existing = match is_untouched(&path) {
+        true => Existing::Replace,
+        false => Existing::Keep,
+    };
+    files::write(&path, &text, MODE, None, existing)?;
     let none = Stacks::at(Path::new("/nonexistent"));
     let setup = Setup::for_service("sshd", Some(&path), &none)?;
     if let Err(problem) = setup.config() {
@@ -83,28 +86,13 @@ fn fill(url: &str, flow: &str, groups: &[String], ca_file: Option<&str>) -> Stri
     text
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Refusal> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => format!(
-            "{} is there already, and stays as it is: edit it, or move it away first",
-            path.display()
-        ),
-        std::io::ErrorKind::PermissionDenied => {
-            format!("{}: {error}; run this as root", path.display())
-        }
-        _ => format!("{}: {error}", path.display()),
-    };
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(MODE)
-        .open(path)
-        .map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    // Whatever the umask is.
-    file.set_permissions(std::fs::Permissions::from_mode(MODE))
-        .map_err(failed)?;
-    file.sync_all().map_err(failed)
+/// Whether a file is there that nobody has written anything into: the example, as
+/// packages install it.
+fn is_untouched(path: &Path) -> bool {
+    let is_file = path
+        .symlink_metadata()
+        .is_ok_and(|metadata| metadata.is_file());
+    is_file && std::fs::read(path).is_ok_and(|bytes| bytes == EXAMPLE.as_bytes())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The two lines, and where they go.
+//! The module's line and its guards, and where they go.
 
 use std::path::PathBuf;
 

@@ -4,7 +4,7 @@ mod edit;
 mod store;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anstyle::AnsiColor;
 use similar::{ChangeTag, TextDiff};
@@ -135,15 +135,13 @@ pub(crate) fn disable(options: &Disable) -> Result<Exit, Refusal> {
         let path = stacks.path(service);
         let file = PamFile::read(&path)?;
         let Some((before, after)) = copies.find(service)? else {
-            return by_hand(&stacks, service).map_or_else(
-                || {
-                    say(&format!(
-                        "{service}: enable has not changed it; nothing to do"
-                    ))?;
-                    Ok(Exit::Well)
-                },
-                Err,
-            );
+            if let Some(refusal) = by_hand(&stacks, service) {
+                return Err(refusal);
+            }
+            say(&format!(
+                "{service}: enable has not changed it; nothing to do"
+            ))?;
+            continue;
         };
         if file.text == before {
             say(&format!(
@@ -232,16 +230,4 @@ fn show(path: &Path, before: &str, after: &str) -> Result<(), Refusal> {
         }
     }
     printed(writeln!(out, "{text}"))
-}
-
-/// A path that both submodules name in an error.
-fn failed(path: &Path) -> impl Fn(std::io::Error) -> Refusal {
-    let path: PathBuf = path.into();
-    move |error| {
-        let root = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => "; run this as root",
-            _ => "",
-        };
-        format!("{}: {error}{root}", path.display())
-    }
 }

@@ -3,15 +3,14 @@
 //! The copies are not kept beside them: libpam takes every file there for a
 //! service.
 
-use std::fs::{DirBuilder, Permissions};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, fchown};
+use std::fs::DirBuilder;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use pam_authentik_flow::host::{FileKind, read_trusted_file};
 
-use super::failed;
 use crate::cli::Refusal;
+use crate::cli::files::{self, Existing, failed};
 
 /// A service's file as it is.
 pub(super) struct PamFile {
@@ -68,7 +67,8 @@ impl PamFile {
                 self.path.display()
             ));
         }
-        write(&self.path, text, self.mode, Some((self.owner, self.group)))
+        let owner = Some((self.owner, self.group));
+        files::write(&self.path, text, self.mode, owner, Existing::Replace)
     }
 }
 
@@ -101,8 +101,9 @@ impl Copies {
             .mode(0o700)
             .create(&self.dir)
             .map_err(failed(&self.dir))?;
-        write(&self.before(service), before, 0o600, None)?;
-        write(&self.after(service), after, 0o600, None)
+        let write = |path: &Path, text| files::write(path, text, 0o600, None, Existing::Replace);
+        write(&self.before(service), before)?;
+        write(&self.after(service), after)
     }
 
     /// Both states, if `enable` has kept them.
@@ -132,29 +133,4 @@ impl Copies {
         let _ = std::fs::remove_dir(&self.dir);
         Ok(())
     }
-}
-
-/// Writes beside `path` and renames, so that nobody ever reads half of it.
-fn write(path: &Path, text: &str, mode: u32, owner: Option<(u32, u32)>) -> Result<(), Refusal> {
-    let failed = failed(path);
-    let dir = path.parent().unwrap_or(Path::new("/"));
-    // No program asks for a service whose name begins with a dot.
-    let mut file = tempfile::Builder::new()
-        .prefix(".authentik-flow-")
-        .tempfile_in(dir)
-        .map_err(&failed)?;
-    file.write_all(text.as_bytes()).map_err(&failed)?;
-    if let Some((uid, gid)) = owner {
-        fchown(file.as_file(), Some(uid), Some(gid)).map_err(&failed)?;
-    }
-    file.as_file()
-        .set_permissions(Permissions::from_mode(mode))
-        .map_err(&failed)?;
-    file.as_file().sync_all().map_err(&failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    // The rename itself outlives a power cut, too, where the folder allows it.
-    if let Ok(dir) = std::fs::File::open(dir) {
-        let _ = dir.sync_all();
-    }
-    Ok(())
 }

@@ -183,12 +183,12 @@ impl Bench {
     }
 }
 
-/// Holds `text` against `tests/transcripts/check/NAME.txt`, which
+/// Holds `text` against `tests/transcripts/NAME.txt`, which
 /// `UPDATE_TRANSCRIPTS=1` writes anew: read the difference before it is kept.
 #[track_caller]
 pub(crate) fn hold_against_transcript(name: &str, text: &str) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = here.join(format!("../transcripts/check/{name}.txt"));
+    let path = here.join(format!("../transcripts/{name}.txt"));
     if std::env::var_os("UPDATE_TRANSCRIPTS").is_some() {
         fs::write(&path, text).unwrap();
         return;

@@ -26,7 +26,10 @@ pub(crate) fn hold(run: &Run, name: &str, status: i32, parts: &[&str]) {
         );
     }
     assert_eq!(run.status, status, "{name}:\n{}", run.text);
-    hold_against_transcript(name, &format!("{}exit {status}\n", run.text));
+    hold_against_transcript(
+        &format!("check/{name}"),
+        &format!("{}exit {status}\n", run.text),
+    );
 }
 
 pub(crate) const TOKEN: &str = "[account]\ntoken_file = \"{dir}/account.token\"";

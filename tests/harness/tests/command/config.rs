@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::bench::{Bench, README_STACK};
+use crate::bench::{Bench, README_STACK, hold_against_transcript};
 
 /// The line of a key.
 #[track_caller]
@@ -134,6 +134,47 @@ fn init_writes_what_the_module_takes_and_overwrites_nothing() {
         assert!(run.status == 1 && run.text.contains(part), "{}", run.text);
         assert!(!bench.path("third.toml").exists());
     }
+}
+
+/// The example as a package installs it.
+const EXAMPLE: &str = include_str!("../../../../conf/pam_authentik_flow.toml");
+
+/// A package's configuration that nobody has changed is nobody's work; one letter
+/// makes it somebody's.
+#[test]
+fn init_fills_in_the_example_of_a_package_and_nothing_else() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let arguments = ["init", "--url", "{url}", "--config", "{dir}/package.toml"];
+    bench.write("package.toml", EXAMPLE, 0o644);
+    let run = bench.run(&arguments);
+    let kept = format!("{}exit {}\n", run.text, run.status);
+    hold_against_transcript("init/example-of-a-package", &kept);
+    assert_eq!(run.status, 0);
+    let text = bench.read("package.toml");
+    assert!(text.contains(&bench.double.url()), "{text}");
+    assert_eq!(text.lines().count(), EXAMPLE.lines().count());
+
+    for changed in [
+        EXAMPLE.replace("linux-login", "linux-logon"),
+        EXAMPLE.trim_end().to_owned(),
+        String::new(),
+    ] {
+        bench.write("package.toml", &changed, 0o644);
+        let run = bench.run(&arguments);
+        let kept = format!("{}exit {}\n", run.text, run.status);
+        hold_against_transcript("init/changed", &kept);
+        assert_eq!(run.status, 1);
+        assert_eq!(bench.read("package.toml"), changed);
+    }
+
+    // A link may lead to what is not the package's.
+    std::fs::remove_file(bench.path("package.toml")).unwrap();
+    bench.write("elsewhere.toml", EXAMPLE, 0o644);
+    std::os::unix::fs::symlink("elsewhere.toml", bench.path("package.toml")).unwrap();
+    let run = bench.run(&arguments);
+    assert_eq!(run.status, 1, "{}", run.text);
+    assert_eq!(bench.read("elsewhere.toml"), EXAMPLE);
 }
 
 #[test]

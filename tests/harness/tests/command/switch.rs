@@ -106,6 +106,25 @@ fn there_and_back_leaves_every_byte_as_it_was() {
     );
 }
 
+/// One that has nothing to take back does not keep the others from it.
+#[test]
+fn disable_goes_through_all_that_are_named() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    bench.stack("sudo", SUDO);
+    let before = everything(&bench);
+    assert_eq!(enable(&bench, &["sshd"]).status, 0);
+    let run = bench.run(&["disable", "sudo", "sshd"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    for part in [
+        "sudo: enable has not changed it; nothing to do",
+        "sshd: as it was before.",
+    ] {
+        assert!(run.text.contains(part), "no {part:?} in {}", run.text);
+    }
+    assert_eq!(everything(&bench), before);
+}
+
 #[test]
 fn a_dry_run_writes_nothing() {
     pam_harness::require_isolation!();

@@ -1,0 +1,70 @@
+//! Files that the command writes: as a whole, or not at all.
+
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use super::Refusal;
+
+/// Whether a file that is there may be written over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Existing {
+    /// It is replaced.
+    Replace,
+    /// It stays, and nothing is written.
+    Keep,
+}
+
+/// Writes beside `path` and renames, so that nobody ever reads half of it.
+///
+/// # Errors
+/// Where the folder cannot be written to, or a file stays that is there.
+pub(crate) fn write(
+    path: &Path,
+    text: &str,
+    mode: u32,
+    owner: Option<(u32, u32)>,
+    existing: Existing,
+) -> Result<(), Refusal> {
+    let failed = failed(path);
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    // No program asks for a service whose name begins with a dot.
+    let mut file = tempfile::Builder::new()
+        .prefix(".authentik-flow-")
+        .tempfile_in(dir)
+        .map_err(&failed)?;
+    file.write_all(text.as_bytes()).map_err(&failed)?;
+    if let Some((uid, gid)) = owner {
+        fchown(file.as_file(), Some(uid), Some(gid)).map_err(&failed)?;
+    }
+    file.as_file()
+        .set_permissions(Permissions::from_mode(mode))
+        .map_err(&failed)?;
+    file.as_file().sync_all().map_err(&failed)?;
+    match existing {
+        Existing::Replace => file.persist(path),
+        Existing::Keep => file.persist_noclobber(path),
+    }
+    .map_err(|error| failed(error.error))?;
+    // The rename itself outlives a power cut, too, where the folder allows it.
+    if let Ok(dir) = std::fs::File::open(dir) {
+        let _ = dir.sync_all();
+    }
+    Ok(())
+}
+
+/// What went wrong with a path, and what to do.
+pub(crate) fn failed(path: &Path) -> impl Fn(std::io::Error) -> Refusal {
+    let path: PathBuf = path.into();
+    move |error| {
+        let shown = path.display();
+        match error.kind() {
+            std::io::ErrorKind::PermissionDenied => format!("{shown}: {error}; run this as root"),
+            std::io::ErrorKind::AlreadyExists => format!(
+                "{shown} is there already, and stays as it is: edit it, or move it away first"
+            ),
+            _ => format!("{shown}: {error}"),
+        }
+    }
+}
