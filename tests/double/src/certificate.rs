@@ -76,12 +76,13 @@ pub(crate) fn client_identity(authority: &Authority) -> Result<(String, String),
     Ok((certificate.pem(), key.serialize_pem()))
 }
 
-/// What the server needs to speak TLS with a certificate of this kind, and that certificate.
+/// What the server needs to speak TLS with a certificate of this kind; that certificate and its
+/// key, both PEM.
 pub(crate) fn server_config(
     authority: &Authority,
     kind: Certificate,
     asks_clients: bool,
-) -> Result<(Arc<ServerConfig>, String), Box<dyn std::error::Error>> {
+) -> Result<(Arc<ServerConfig>, (String, String)), Box<dyn std::error::Error>> {
     let hosts: &[&str] = match kind {
         Certificate::WrongHost => &["elsewhere.example"],
         _ => &["localhost", "127.0.0.1"],
@@ -106,7 +107,7 @@ pub(crate) fn server_config(
         }
         _ => params.signed_by(&key, &authority.issuer)?,
     };
-    let pem = certificate.pem();
+    let identity = (certificate.pem(), key.serialize_pem());
     let chain = vec![CertificateDer::from(certificate)];
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(default_provider());
@@ -123,5 +124,5 @@ pub(crate) fn server_config(
     };
     let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok((Arc::new(config), pem))
+    Ok((Arc::new(config), identity))
 }
