@@ -92,7 +92,8 @@ impl RealHostBuilder {
     /// The services' stacks are the machine's own; of `conf/pam.d` only the ways to
     /// use authentik are there, which no service includes yet.
     pub fn own_stacks(mut self) -> RealHostBuilder {
-        self.stacks.retain(|(name, _)| name.starts_with("authentik-"));
+        self.stacks
+            .retain(|(name, _)| name.starts_with("authentik-"));
         self
     }
 
@@ -113,6 +114,12 @@ impl RealHostBuilder {
     pub fn account(mut self, account: Account) -> RealHostBuilder {
         self.accounts.retain(|old| old.name != account.name);
         self.accounts.push(account);
+        self
+    }
+
+    /// Without the account of this name.
+    pub fn without(mut self, name: &str) -> RealHostBuilder {
+        self.accounts.retain(|account| account.name != name);
         self
     }
 

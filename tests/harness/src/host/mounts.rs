@@ -39,7 +39,11 @@ pub(crate) fn arrange(plan: &Plan, program: &Path) -> Result<(), String> {
     if plan.packages.is_some() {
         // The modules' directory is in it, and a layer more than two may not be had.
         overlay(Path::new("/usr"), &scratch.join("usr"), below("usr"))?;
-        overlay(Path::new("/var/lib"), &scratch.join("var"), below("var/lib"))?;
+        overlay(
+            Path::new("/var/lib"),
+            &scratch.join("var"),
+            below("var/lib"),
+        )?;
     } else {
         overlay(&plan.modules, &scratch.join("modules"), None)?;
     }
