@@ -77,13 +77,13 @@ fn as_a_person(bench: &Bench) {
     fails(
         "bob, of whom a code is due",
         &play.replace("alice", "bob"),
-        "single",
+        "PAM_CONV_ERR",
     );
     password("wrong");
     fails("alice, a wrong password", &play, "Incorrect sudo password");
     password(PASSWORD);
     host.config(&config.replace(&bench.double.url(), "https://127.0.0.1:1"));
     recipe.report("-- authentik is down");
-    fails("alice", &play, "Incorrect sudo password");
+    fails("alice", &play, "PAM_AUTHINFO_UNAVAIL");
     host.config(&config);
 }

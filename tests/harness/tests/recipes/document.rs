@@ -25,8 +25,8 @@ pub(crate) struct Block {
     /// The heading right above it.
     pub(crate) recipe: String,
     pub(crate) what: Use,
-    /// Which file; nothing for commands.
-    pub(crate) path: String,
+    /// Which files; none for commands.
+    pub(crate) paths: Vec<String>,
     /// From which OpenSSH on, where it does not fit every one.
     pub(crate) from_openssh: Option<String>,
     pub(crate) text: String,
@@ -79,72 +79,77 @@ fn parse(text: &str) -> Vec<Block> {
 }
 
 fn where_it_goes(above: &str, recipe: &str, text: &str) -> Option<Block> {
-    let block = |what, path: &str| Block {
+    let block = |what, paths: Vec<String>| Block {
         recipe: recipe.to_owned(),
         what,
-        path: path.to_owned(),
+        paths,
         from_openssh: None,
         text: text.to_owned(),
     };
     let above = above.strip_suffix(':')?;
-    if let Some((path, how)) = path_in_front(above) {
+    if let Some((paths, how)) = paths_in_front(above) {
         let quoted = |start: &str| how.strip_prefix(start)?.strip_suffix('`');
         if let Some(line) = quoted(", in place of `") {
-            return Some(block(Use::InPlaceOf(line.to_owned()), path));
+            return Some(block(Use::InPlaceOf(line.to_owned()), paths));
         }
         if let Some(line) = quoted(", behind `") {
-            return Some(block(Use::Behind(line.to_owned()), path));
+            return Some(block(Use::Behind(line.to_owned()), paths));
         }
         if let Some(version) = how.strip_prefix(", from OpenSSH ") {
             return Some(Block {
                 from_openssh: Some(version.strip_suffix(" on")?.to_owned()),
-                ..block(Use::File(0o644), path)
+                ..block(Use::File(0o644), paths)
             });
         }
         if let Some(mode) = how.strip_prefix(", mode ") {
             let mode = u32::from_str_radix(mode, 8).ok()?;
-            return Some(block(Use::File(mode), path));
+            return Some(block(Use::File(mode), paths));
         }
         return match how {
-            "" | ", on the control node" => Some(block(Use::File(0o644), path)),
-            ", in place of the lines that begin so" => Some(block(Use::SameFirstWord, path)),
+            "" | ", on the control node" => Some(block(Use::File(0o644), paths)),
+            ", in place of the lines that begin so" => Some(block(Use::SameFirstWord, paths)),
             _ => None,
         };
     }
     let commands = ["s root", "n the control node", "s root, and then "];
     let is_command = commands.iter().any(|words| above.contains(words));
-    is_command.then(|| block(Use::Commands, ""))
+    is_command.then(|| block(Use::Commands, Vec::new()))
 }
 
-/// `` `/etc/path`, how `` at the end of a line, taken apart.
-fn path_in_front(line: &str) -> Option<(&str, &str)> {
-    let (_, rest) = line.split_once("`/etc/")?;
-    let (_, how) = rest.split_once('`')?;
-    let start = line.len() - rest.len() - "/etc/".len();
-    let end = line.len() - how.len() - 1;
-    Some((&line[start..end], how))
+/// `` `/etc/path` and `/etc/other`, how `` at the end of a line, taken apart.
+fn paths_in_front(line: &str) -> Option<(Vec<String>, &str)> {
+    let (_, mut rest) = line.split_once("`/etc/")?;
+    let mut paths = Vec::new();
+    loop {
+        let (path, how) = rest.split_once('`')?;
+        paths.push(format!("/etc/{path}"));
+        match how.strip_prefix(" and `/etc/") {
+            Some(another) => rest = another,
+            None => return Some((paths, how)),
+        }
+    }
 }
 
 #[test]
 fn a_block_says_where_it_goes() {
     let text = "# A\n\n## Here\n\nwords, `/etc/a.conf`, mode 600:\n\n```ini\na = b\n```\n\n\
-                ### There\n`/etc/pam.d/x`, in place of `@include y`:\n\n```\nauth z\n```\n\n\
+                ### There\n`/etc/pam.d/x` and `/etc/pam.d/x-i`, in place of `@include y`:\n\n```\nauth z\n```\n\n\
                 First this; then, as root:\n\n```sh\ntrue\n```\n";
     let blocks = parse(text);
     let about: Vec<_> = blocks
         .iter()
-        .map(|block| (block.recipe.as_str(), block.path.as_str(), &block.what))
+        .map(|block| (block.recipe.as_str(), block.paths.join(" "), &block.what))
         .collect();
     assert_eq!(
         about,
         [
-            ("Here", "/etc/a.conf", &Use::File(0o600)),
+            ("Here", "/etc/a.conf".to_owned(), &Use::File(0o600)),
             (
                 "There",
-                "/etc/pam.d/x",
+                "/etc/pam.d/x /etc/pam.d/x-i".to_owned(),
                 &Use::InPlaceOf("@include y".into())
             ),
-            ("There", "", &Use::Commands),
+            ("There", String::new(), &Use::Commands),
         ]
     );
     assert_eq!(blocks[0].text, "a = b\n");

@@ -107,9 +107,9 @@ fn newer_openssh(bench: &Bench) {
         let word = if refused { "refuses" } else { "takes" };
         bench
             .recipe()
-            .report(&format!("{}: this sshd {word} it", block.path));
+            .report(&format!("{}: this sshd {word} it", block.paths[0]));
         if refused {
-            host.remove(&block.path);
+            host.remove(&block.paths[0]);
         }
     }
 }

@@ -75,7 +75,7 @@ impl Recipe {
     #[track_caller]
     pub(crate) fn text(&self, path: &str) -> String {
         let blocks = self.blocks.borrow();
-        match blocks.iter().find(|(block, _)| block.path == path) {
+        match blocks.iter().find(|(block, _)| block.paths == [path]) {
             Some((block, _)) => block.text.clone(),
             None => panic!("{}: there is no block for {path}", self.title),
         }
@@ -108,27 +108,24 @@ impl Recipe {
 
     #[track_caller]
     fn install_block(&self, host: &RealHost, block: &Block, names: &[(&str, &str)]) {
-        let Block { path, what, .. } = block;
         let mut text = block.text.clone();
         for (example, name) in names {
             text = text.replace(example, name);
         }
-        let old = host.read(path);
-        let (text, mode) = match what {
-            Use::File(mode) => (text, *mode),
-            Use::Commands => panic!("{}: commands go to no file", self.title),
-            changed => {
-                let Some(old) = old else {
-                    panic!("{}: {path} is not there to be changed", self.title);
-                };
-                let text = change(&old, changed, &text);
-                (
-                    text.unwrap_or_else(|why| panic!("{}: {path}: {why}", self.title)),
-                    0o644,
-                )
-            }
-        };
-        host.put(path, text.as_bytes(), mode, 0);
+        for path in &block.paths {
+            let (text, mode) = match &block.what {
+                Use::File(mode) => (text.clone(), *mode),
+                Use::Commands => panic!("{}: commands go to no file", self.title),
+                what => {
+                    let old = host.read(path);
+                    let old = old.ok_or_else(|| String::from("is not there"));
+                    let new = old.and_then(|old| change(&old, what, &text));
+                    let new = new.unwrap_or_else(|why| panic!("{}: {path}: {why}", self.title));
+                    (new, 0o644)
+                }
+            };
+            host.put(path, text.as_bytes(), mode, 0);
+        }
     }
 }
 
