@@ -65,8 +65,11 @@ fn valid_around_now(params: &mut CertificateParams) {
     params.not_after = now + Duration::days(30);
 }
 
-/// A certificate that the authority gave a client, and its key, both PEM.
-pub(crate) fn client_identity(authority: &Authority) -> Result<(String, String), rcgen::Error> {
+/// A certificate and its key, both PEM.
+pub(crate) type Identity = (String, String);
+
+/// What the authority gave a client.
+pub(crate) fn client_identity(authority: &Authority) -> Result<Identity, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name = common_name("a host");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -76,13 +79,12 @@ pub(crate) fn client_identity(authority: &Authority) -> Result<(String, String),
     Ok((certificate.pem(), key.serialize_pem()))
 }
 
-/// What the server needs to speak TLS with a certificate of this kind; that certificate and its
-/// key, both PEM.
+/// What the server needs to speak TLS with a certificate of this kind, and that certificate.
 pub(crate) fn server_config(
     authority: &Authority,
     kind: Certificate,
     asks_clients: bool,
-) -> Result<(Arc<ServerConfig>, (String, String)), Box<dyn std::error::Error>> {
+) -> Result<(Arc<ServerConfig>, Identity), Box<dyn std::error::Error>> {
     let hosts: &[&str] = match kind {
         Certificate::WrongHost => &["elsewhere.example"],
         _ => &["localhost", "127.0.0.1"],

@@ -1,6 +1,6 @@
 //! The real Ansible, over ssh and sudo.
 
-use crate::bench::{Bench, PASSWORD, require_debian, require_packages};
+use crate::bench::{Bench, PASSWORD, come, require_debian, require_packages};
 use crate::directory::root;
 use crate::recipe::Recipe;
 
@@ -27,6 +27,11 @@ fn ansible_over_sudo() {
          install -o ansible -g ansible -m 600 -t /home/ansible/.ssh /home/alice/.ssh/authorized_keys",
     );
     bench.lets_in("alice at sudo", bench.sudo("alice"), &[PASSWORD]);
+    // The module leaves it alone, and it has no local password.
+    bench.host.new_log();
+    let (is_in, seen) = come(bench.ssh("ansible"), &[PASSWORD]);
+    let log = bench.host.new_lines().join("\n");
+    assert!(!is_in && log.contains("PAM_IGNORE"), "{seen}\n{log}");
     bench.double.clear_requests();
     let play = bench.recipe().commands();
     let plays = |what: &str| {

@@ -52,16 +52,21 @@ pub(crate) fn blocks() -> Vec<Block> {
 fn parse(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut recipe = "";
-    let mut above = "";
+    // The paragraph above, on one line; it ends with an empty one.
+    let mut above = String::new();
+    let mut ended = false;
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if line.starts_with('#') {
             recipe = line.trim_start_matches('#').trim();
         }
         if !line.starts_with("```") {
-            if !line.is_empty() {
-                above = line;
+            if !line.is_empty() && std::mem::take(&mut ended) {
+                above.clear();
             }
+            above.push_str(line);
+            above.push(' ');
+            ended |= line.is_empty();
             continue;
         }
         let mut text = String::new();
@@ -69,11 +74,11 @@ fn parse(text: &str) -> Vec<Block> {
             text.push_str(line);
             text.push('\n');
         }
-        let Some(block) = where_it_goes(above, recipe, &text) else {
+        let Some(block) = where_it_goes(above.trim(), recipe, &text) else {
             panic!("{recipe:?}: {above:?} does not say where the block below it goes:\n{text}");
         };
         blocks.push(block);
-        above = "";
+        above.clear();
     }
     blocks
 }
@@ -86,7 +91,8 @@ fn where_it_goes(above: &str, recipe: &str, text: &str) -> Option<Block> {
         from_openssh: None,
         text: text.to_owned(),
     };
-    let above = above.strip_suffix(':')?;
+    // Of its last sentence.
+    let above = above.rsplit(". ").next()?.strip_suffix(':')?;
     if let Some((paths, how)) = paths_in_front(above) {
         let quoted = |start: &str| how.strip_prefix(start)?.strip_suffix('`');
         if let Some(line) = quoted(", in place of `") {
@@ -111,7 +117,7 @@ fn where_it_goes(above: &str, recipe: &str, text: &str) -> Option<Block> {
             _ => None,
         };
     }
-    let commands = ["s root", "n the control node", "s root, and then "];
+    let commands = ["as root", "As root", "On the control node"];
     let is_command = commands.iter().any(|words| above.contains(words));
     is_command.then(|| block(Use::Commands, Vec::new()))
 }
@@ -132,7 +138,7 @@ fn paths_in_front(line: &str) -> Option<(Vec<String>, &str)> {
 
 #[test]
 fn a_block_says_where_it_goes() {
-    let text = "# A\n\n## Here\n\nwords, `/etc/a.conf`, mode 600:\n\n```ini\na = b\n```\n\n\
+    let text = "# A\n\n## Here\n\nwords of `/etc/b`. More,\nand `/etc/a.conf`, mode 600:\n\n```ini\na = b\n```\n\n\
                 ### There\n`/etc/pam.d/x` and `/etc/pam.d/x-i`, in place of `@include y`:\n\n```\nauth z\n```\n\n\
                 First this; then, as root:\n\n```sh\ntrue\n```\n";
     let blocks = parse(text);

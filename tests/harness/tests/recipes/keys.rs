@@ -1,6 +1,6 @@
 //! A key and a code, both of them.
 
-use crate::bench::{Bench, require_debian};
+use crate::bench::{Bench, come, require_debian};
 use crate::recipe::Recipe;
 
 #[test]
@@ -20,7 +20,7 @@ fn a_key_and_then_a_code() {
     bench.lets_in("bob, key and code", both("bob"), &[&code]);
     bench.keeps_out("bob, a wrong code", both("bob"), &["000000"]);
     bench.keeps_out("bob, a key alone", bench.ssh_with_key("bob"), &[]);
-    let (is_in, seen) = crate::bench::come(bench.ssh("bob"), &[&bench.code()]);
+    let (is_in, seen) = come(bench.ssh("bob"), &[&bench.code()]);
     assert!(!is_in, "{seen}");
     assert!(!seen.contains("code:"), "it came to a question:\n{seen}");
     bench.keeps_out("alice, no second factor", both("alice"), &[]);

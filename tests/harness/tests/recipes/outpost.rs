@@ -43,7 +43,7 @@ fn entries() -> String {
         };
         text.push_str(&group(name, "virtual-groups", number, name));
         if name == "xenia" {
-            text.push_str(&group("linux-users", "groups", 24001, name));
+            text.push_str(&group("linux-users", "groups", 116_575, name));
         }
     }
     text
