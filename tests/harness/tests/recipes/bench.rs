@@ -1,7 +1,7 @@
 //! A host that a recipe is installed on, and the people who come to it.
 
 use crate::recipe::Recipe;
-use authentik_double::{Double, Flow, Group, NotConfigured, User, Validate};
+use authentik_double::{Device, Double, Flow, Group, NotConfigured, User, Validate};
 use pam_harness::host::{RealHost, RealHostBuilder, Terminal};
 
 /// Everybody's password in authentik.
@@ -43,7 +43,7 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// A host before any recipe. Its accounts are `alice`, `bob`, `carol` and the
+    /// A host before any recipe. Its accounts are `alice`, `bob`, `frank` and the
     /// others of the tests; `change` is for what is special.
     #[track_caller]
     pub(crate) fn new(
@@ -57,7 +57,7 @@ impl Bench {
             .file("/etc/login.defs", LOGIN_DEFS, 0o644)
             .file(
                 "/etc/sudoers",
-                &sudoers("alice,bob,carol,localadmin"),
+                &sudoers("alice,bob,frank,localadmin"),
                 0o440,
             );
         let host = change(builder).start();
@@ -120,8 +120,13 @@ impl Bench {
 
     /// A code that `bob` may use now.
     pub(crate) fn code(&self) -> String {
+        self.code_of("bob")
+    }
+
+    /// A code that this person may use now.
+    pub(crate) fn code_of(&self, user: &str) -> String {
         self.double.advance(std::time::Duration::from_secs(60));
-        self.double.totp_unused("bob")
+        self.double.totp_unused(user)
     }
 
     /// ssh as `user`, by questions alone.
@@ -158,25 +163,29 @@ impl Bench {
     /// Somebody who comes with these answers gets in.
     #[track_caller]
     pub(crate) fn lets_in(&self, what: &str, terminal: Terminal, answers: &[&str]) {
-        self.expect(what, terminal, answers, true);
+        self.expect(what, terminal, answers, true, "");
     }
 
     /// Somebody who comes with these answers does not.
     #[track_caller]
     pub(crate) fn keeps_out(&self, what: &str, terminal: Terminal, answers: &[&str]) {
-        self.expect(what, terminal, answers, false);
+        self.expect(what, terminal, answers, false, "");
+    }
+
+    /// Somebody who comes with these answers does not, for this reason in the log.
+    #[track_caller]
+    pub(crate) fn refuses(&self, what: &str, terminal: Terminal, answers: &[&str], why: &str) {
+        self.expect(what, terminal, answers, false, why);
     }
 
     #[track_caller]
-    fn expect(&self, what: &str, terminal: Terminal, answers: &[&str], wanted: bool) {
+    fn expect(&self, what: &str, terminal: Terminal, answers: &[&str], wanted: bool, why: &str) {
         let (found, transcript) = come(terminal, answers);
-        let lines: Vec<_> = self
-            .host
-            .new_log()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(found, wanted, "{what}\n{transcript}\n{}", lines.join("\n"));
+        let lines = self.host.new_log();
+        let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
+        let lines = lines.join("\n");
+        assert_eq!(found, wanted, "{what}\n{transcript}\n{lines}");
+        assert!(lines.contains(why), "{what}: not {why}, but {lines}");
         let word = if found { "in" } else { "not in" };
         self.recipe.report(&format!("{what}: {word}"));
     }
@@ -223,23 +232,28 @@ pub(crate) fn come(mut terminal: Terminal, answers: &[&str]) -> (bool, String) {
     let transcript = terminal.finish().transcript;
     assert!(
         !is_in || answers.len() == 0,
-        "in, and not asked for {answers:?}:\n{transcript}"
+        "in, and not asked for {:?}:\n{transcript}",
+        answers.as_slice()
     );
     (is_in, transcript)
 }
 
 /// An authentik with the groups and flows that the blueprints make, and
-/// `linux-code`. `alice` and `bob` are administrators, `bob` has a second factor;
-/// `erin` and `frank` are users, `erin` has one; `carol` and `eve` are in no group.
+/// `linux-code`. `alice` and `bob` are administrators and users, `frank` is a user,
+/// `eve` is neither; `bob` and `frank` have a second factor.
 fn authentik() -> Double {
     Double::builder()
         .world(|world| {
             world.add_group(Group::new("linux-users"));
-            for name in ["alice", "bob", "erin", "frank"] {
+            for name in ["alice", "bob"] {
                 world.user_mut(name).groups.push("linux-users".to_owned());
             }
-            world.user_mut("frank").groups = vec!["linux-users".to_owned()];
-            world.user_mut("carol").groups.clear();
+            let second_factor = Device::totp(b"frank's secret, shared");
+            world.add_user(
+                User::new("frank")
+                    .group("linux-users")
+                    .device(second_factor),
+            );
             // Nobody but those who come from elsewhere than /etc/passwd.
             world.add_user(User::new("xenia").group("linux-users"));
             world.add_user(User::new("xaver"));

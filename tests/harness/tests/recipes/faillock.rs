@@ -40,7 +40,12 @@ fn a_lock_after_wrong_answers() {
     together(&bench, "alice", "wrong", deny - 1);
     bench.lets_in("alice, in time", bench.ssh("alice"), &[PASSWORD]);
     together(&bench, "alice", "wrong", deny);
-    bench.keeps_out("alice, too late", bench.ssh("alice"), &[PASSWORD]);
+    bench.refuses(
+        "alice, too late",
+        bench.ssh("alice"),
+        &[PASSWORD],
+        "faillock",
+    );
     bench.keeps_out("alice at sudo", bench.sudo("alice"), &[PASSWORD]);
     together(&bench, "localadmin", "wrong", deny + 1);
     bench.lets_in(

@@ -23,11 +23,13 @@ fn a_key_and_then_a_code() {
     let (is_in, seen) = come(bench.ssh("bob"), &[&bench.code()]);
     assert!(!is_in, "{seen}");
     assert!(!seen.contains("code:"), "it came to a question:\n{seen}");
-    bench.keeps_out("alice, no second factor", both("alice"), &[]);
+    let denied = "PAM_PERM_DENIED";
+    bench.refuses("alice, no second factor", both("alice"), &[], denied);
     bench.lets_in("localadmin, a key", bench.ssh_with_key("localadmin"), &[]);
 
     bench.authentik_goes_down();
-    bench.keeps_out("bob", both("bob"), &["000000"]);
+    let down = "PAM_AUTHINFO_UNAVAIL";
+    bench.refuses("bob", both("bob"), &["000000"], down);
     bench.lets_in("localadmin, a key", bench.ssh_with_key("localadmin"), &[]);
     bench.lets_in("root, a key", bench.ssh_with_key("root"), &[]);
 }

@@ -23,8 +23,10 @@ fn local_users_only() {
     );
     bench.keeps_out("bob, a wrong code", login("bob"), &[PASSWORD, "000000"]);
     bench.keeps_out("alice, a wrong password", login("alice"), &["wrong"]);
-    bench.keeps_out("carol, in no group", login("carol"), &[PASSWORD]);
-    bench.keeps_out("judy, no account here", login("judy"), &[PASSWORD]);
+    let denied = "PAM_PERM_DENIED";
+    bench.refuses("eve, in no group", login("eve"), &[PASSWORD], denied);
+    let unknown = "PAM_USER_UNKNOWN";
+    bench.refuses("judy, no account here", login("judy"), &[PASSWORD], unknown);
     let local = &[LOCAL];
     bench.lets_in("localadmin", login("localadmin"), local);
     bench.keeps_out("root, by password", login("root"), local);
@@ -33,15 +35,20 @@ fn local_users_only() {
         bench.sudo("bob"),
         &[PASSWORD, &bench.code()],
     );
-    bench.keeps_out(
-        "carol at sudo, in no group",
-        bench.sudo("carol"),
-        &[PASSWORD],
+    let both = [PASSWORD, &bench.code_of("frank")];
+    bench.refuses(
+        "frank at sudo, no admin",
+        bench.sudo("frank"),
+        &both,
+        denied,
     );
+    let both = [PASSWORD, &bench.code_of("frank")];
+    bench.lets_in("frank, who is a user", login("frank"), &both);
 
     bench.authentik_goes_down();
-    bench.keeps_out("alice", login("alice"), &[PASSWORD]);
-    bench.keeps_out("bob at sudo", bench.sudo("bob"), &[PASSWORD]);
+    let down = "PAM_AUTHINFO_UNAVAIL";
+    bench.refuses("alice", login("alice"), &[PASSWORD], down);
+    bench.refuses("bob at sudo", bench.sudo("bob"), &[PASSWORD], down);
     bench.lets_in("localadmin", login("localadmin"), local);
     bench.lets_in(
         "localadmin at the console",

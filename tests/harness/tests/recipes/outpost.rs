@@ -75,13 +75,20 @@ fn accounts_from_the_outpost() {
     assert!(home.starts_with("xenia:xenia 700\n"), "{home}");
     assert!(home.contains(".profile"), "{home}");
     bench.lets_in("xenia, again", bench.ssh("xenia"), &[PASSWORD]);
-    bench.keeps_out("xaver, whose number is 0", bench.ssh("xaver"), &[PASSWORD]);
+    let unknown = "PAM_USER_UNKNOWN";
+    bench.refuses(
+        "xaver, whose number is 0",
+        bench.ssh("xaver"),
+        &[PASSWORD],
+        unknown,
+    );
     bench.keeps_out("xenia, a wrong password", bench.ssh("xenia"), &["wrong"]);
 
     bench.authentik_goes_down();
     outpost.stop();
     assert_eq!(account(host, "xenia"), known, "SSSD remembers");
-    bench.keeps_out("xenia", bench.ssh("xenia"), &[PASSWORD]);
+    let down = "PAM_AUTHINFO_UNAVAIL";
+    bench.refuses("xenia", bench.ssh("xenia"), &[PASSWORD], down);
     bench.lets_in("localadmin", bench.ssh("localadmin"), &[LOCAL]);
     bench.lets_in("root, by a key", bench.ssh_with_key("root"), &[]);
 }

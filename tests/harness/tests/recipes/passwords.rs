@@ -35,7 +35,7 @@ fn clients_that_know_only_a_password() {
 
     bench.authentik_goes_down();
     let typed = with_code(&bench.code());
-    bench.keeps_out("bob", one_field("bob"), &[&typed]);
+    bench.refuses("bob", one_field("bob"), &[&typed], "PAM_AUTHINFO_UNAVAIL");
     bench.lets_in("localadmin", one_field("localadmin"), &[LOCAL]);
     bench.lets_in("root, a key", bench.ssh_with_key("root"), &[]);
 }

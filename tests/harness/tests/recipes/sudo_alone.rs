@@ -8,7 +8,7 @@ use pam_harness::host::RealHostBuilder;
 fn with_local_passwords(host: RealHostBuilder) -> RealHostBuilder {
     host.local_password("alice")
         .local_password("bob")
-        .local_password("carol")
+        .local_password("frank")
 }
 
 impl Bench {
@@ -44,11 +44,12 @@ fn authentik_for_sudo_alone() {
     bench.keeps_out("bob, his local password", sudo("bob"), local);
     bench.keeps_out("bob, sudo -i and the local one", shell("bob"), local);
     bench.keeps_out("alice, no second factor", sudo("alice"), &[PASSWORD]);
-    bench.keeps_out("carol, in no group", sudo("carol"), &[PASSWORD]);
+    let both = [PASSWORD, &bench.code_of("frank")];
+    bench.refuses("frank, no admin", sudo("frank"), &both, "PAM_PERM_DENIED");
 
     bench.authentik_goes_down();
     bench.ssh_knows_nothing_of_authentik();
-    bench.keeps_out("bob", sudo("bob"), local);
+    bench.refuses("bob", sudo("bob"), local, "PAM_AUTHINFO_UNAVAIL");
     bench.lets_in("localadmin", sudo("localadmin"), local);
 }
 
@@ -72,6 +73,6 @@ fn the_local_password_and_then_a_code() {
     bench.keeps_out("alice, no second factor", sudo("alice"), local);
 
     bench.authentik_goes_down();
-    bench.keeps_out("bob", sudo("bob"), local);
+    bench.refuses("bob", sudo("bob"), local, "PAM_AUTHINFO_UNAVAIL");
     bench.lets_in("localadmin", sudo("localadmin"), local);
 }
