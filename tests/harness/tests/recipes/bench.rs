@@ -1,7 +1,9 @@
 //! A host that a recipe is installed on, and the people who come to it.
 
 use crate::recipe::Recipe;
-use authentik_double::{Device, Double, Flow, Group, NotConfigured, User, Validate};
+use authentik_double::{
+    Authentication, Device, Double, Flow, Group, NotConfigured, User, Validate,
+};
 use pam_harness::host::{RealHost, RealHostBuilder, Terminal};
 
 /// Everybody's password in authentik.
@@ -54,6 +56,11 @@ impl Bench {
         let builder = RealHost::new(&double)
             .own_stacks()
             .sshd(SSHD)
+            .file(
+                "/etc/security/authentik-outpost.token",
+                "outpost-token\n",
+                0o600,
+            )
             .file("/etc/login.defs", LOGIN_DEFS, 0o644)
             .file(
                 "/etc/sudoers",
@@ -257,12 +264,16 @@ fn authentik() -> Double {
             // Nobody but those who come from elsewhere than /etc/passwd.
             world.add_user(User::new("xenia").group("linux-users"));
             world.add_user(User::new("xaver"));
-            let asks = |slug: &str| Flow::new(slug).identification().password();
+            // Closed to browsers: none of the hosts gets in without the token.
+            let flow = |slug: &str| {
+                let flow = Flow::new(slug).authentication(Authentication::RequireOutpost);
+                flow.identification()
+            };
+            let asks = |slug: &str| flow(slug).password();
             let where_there_is_one = Validate::new().not_configured(NotConfigured::Skip);
             world.add_flow(asks("linux-login").bind(where_there_is_one).user_login());
             world.add_flow(asks("linux-sudo").validate().user_login());
-            let code = Flow::new("linux-code").identification();
-            world.add_flow(code.validate().user_login());
+            world.add_flow(flow("linux-code").validate().user_login());
         })
         .start()
 }

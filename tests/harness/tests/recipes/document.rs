@@ -2,6 +2,7 @@
 //! blocks, each with a line above it that says where the block goes.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// What is to be done with a block.
@@ -171,7 +172,12 @@ fn a_block_that_does_not_say_it_is_no_block() {
 /// a recipe that no test reads.
 #[test]
 fn every_recipe_is_read_by_a_test() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recipes");
+    let directory = workspace().join("tests/harness/tests/recipes");
+    if let Err(e) = fs::read_dir(&directory) {
+        // Run as somebody for whom the checkout is out of reach.
+        assert_eq!(e.kind(), ErrorKind::PermissionDenied, "{e}");
+        pam_harness::skip!("the checkout is out of reach");
+    }
     let sources: String = fs::read_dir(&directory)
         .into_iter()
         .flatten()

@@ -67,7 +67,9 @@ fn many_logins_at_once() {
         .iter()
         .map(ToString::to_string)
         .collect();
-    let dropped = log.iter().filter(|line| line.contains("MaxStartups throttling"));
+    let dropped = log
+        .iter()
+        .filter(|line| line.contains("MaxStartups throttling"));
     assert_eq!(dropped.count(), 0);
     assert!(
         start.elapsed() > Duration::from_millis(500),
