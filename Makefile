@@ -44,7 +44,7 @@ demo:
 	@scripts/run-demo
 
 test:
-	@scripts/require toolchain build test </dev/null
+	@scripts/require toolchain build test recipes </dev/null
 	@scripts/test </dev/null
 
 soak:

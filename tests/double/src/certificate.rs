@@ -65,8 +65,11 @@ fn valid_around_now(params: &mut CertificateParams) {
     params.not_after = now + Duration::days(30);
 }
 
-/// A certificate that the authority gave a client, and its key, both PEM.
-pub(crate) fn client_identity(authority: &Authority) -> Result<(String, String), rcgen::Error> {
+/// A certificate and its key, both PEM.
+pub(crate) type Identity = (String, String);
+
+/// What the authority gave a client.
+pub(crate) fn client_identity(authority: &Authority) -> Result<Identity, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name = common_name("a host");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -81,7 +84,7 @@ pub(crate) fn server_config(
     authority: &Authority,
     kind: Certificate,
     asks_clients: bool,
-) -> Result<(Arc<ServerConfig>, String), Box<dyn std::error::Error>> {
+) -> Result<(Arc<ServerConfig>, Identity), Box<dyn std::error::Error>> {
     let hosts: &[&str] = match kind {
         Certificate::WrongHost => &["elsewhere.example"],
         _ => &["localhost", "127.0.0.1"],
@@ -106,7 +109,7 @@ pub(crate) fn server_config(
         }
         _ => params.signed_by(&key, &authority.issuer)?,
     };
-    let pem = certificate.pem();
+    let identity = (certificate.pem(), key.serialize_pem());
     let chain = vec![CertificateDer::from(certificate)];
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(default_provider());
@@ -123,5 +126,5 @@ pub(crate) fn server_config(
     };
     let mut config = builder.with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok((Arc::new(config), pem))
+    Ok((Arc::new(config), identity))
 }

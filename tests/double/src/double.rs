@@ -22,7 +22,7 @@ pub struct Double {
     shared: Arc<Shared>,
     port: u16,
     ca_pem: String,
-    server_pem: String,
+    server_identity: (String, String),
     client_identity: (String, String),
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -105,7 +105,7 @@ impl DoubleBuilder {
     pub fn start(self) -> Double {
         let authority = Authority::new("authentik double CA")
             .unwrap_or_else(|error| panic!("the double cannot make a CA: {error}"));
-        let (tls, server_pem) =
+        let (tls, server_identity) =
             certificate::server_config(&authority, self.certificate, self.asks_clients)
                 .unwrap_or_else(|error| panic!("the double cannot make a certificate: {error}"));
         let client_identity = certificate::client_identity(&authority)
@@ -145,7 +145,7 @@ impl DoubleBuilder {
             shared,
             port,
             ca_pem: authority.pem,
-            server_pem,
+            server_identity,
             client_identity,
             stop: Some(stop),
             thread: Some(thread),
@@ -205,7 +205,12 @@ impl Double {
 
     /// The server's own certificate, PEM.
     pub fn server_pem(&self) -> &str {
-        &self.server_pem
+        &self.server_identity.0
+    }
+
+    /// The server's own certificate and its key, PEM: for another server on this machine.
+    pub fn server_identity(&self) -> (&str, &str) {
+        (&self.server_identity.0, &self.server_identity.1)
     }
 
     /// A client's certificate and its key, PEM, for

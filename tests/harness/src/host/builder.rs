@@ -9,6 +9,7 @@ use crate::syslog::LogSocket;
 use authentik_double::Double;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A host that is yet to be started.
@@ -21,6 +22,8 @@ pub struct RealHostBuilder {
     stacks: Vec<(String, String)>,
     accounts: Vec<Account>,
     files: Vec<(String, String, u32)>,
+    packages: Option<PathBuf>,
+    sshd: Option<String>,
 }
 
 /// Who may use sudo: everybody, for all, by their own password.
@@ -61,6 +64,8 @@ impl RealHostBuilder {
             stacks: stacks::all(),
             accounts,
             files: Vec::new(),
+            packages: None,
+            sshd: None,
         }
     }
 
@@ -84,10 +89,37 @@ impl RealHostBuilder {
         self
     }
 
+    /// The services' stacks are the machine's own; of `conf/pam.d` only the ways to
+    /// use authentik are there, which no service includes yet.
+    pub fn own_stacks(mut self) -> RealHostBuilder {
+        self.stacks
+            .retain(|(name, _)| name.starts_with("authentik-"));
+        self
+    }
+
+    /// What [`packages`](super::packages) found is there as if it were installed.
+    pub fn packages(mut self, directory: &Path) -> RealHostBuilder {
+        self.packages = Some(directory.to_owned());
+        self
+    }
+
+    /// The whole of sshd's configuration but its port, its key, and what
+    /// [`Ssh::sshd`](super::Ssh::sshd) adds.
+    pub fn sshd(mut self, text: &str) -> RealHostBuilder {
+        self.sshd = Some(text.to_owned());
+        self
+    }
+
     /// One more account, or another for one that is there.
     pub fn account(mut self, account: Account) -> RealHostBuilder {
         self.accounts.retain(|old| old.name != account.name);
         self.accounts.push(account);
+        self
+    }
+
+    /// Without the account of this name.
+    pub fn without(mut self, name: &str) -> RealHostBuilder {
+        self.accounts.retain(|account| account.name != name);
         self
     }
 
@@ -154,6 +186,7 @@ impl RealHostBuilder {
             scratch,
             dev_log,
             modules: programs::module_directory()?,
+            packages: self.packages.clone(),
         };
         let module = match &self.module {
             Some(module) => module.clone(),
@@ -184,6 +217,7 @@ impl RealHostBuilder {
             log,
             taken: 0.into(),
             sshd: None.into(),
+            sshd_settings: self.sshd.clone(),
             directory,
         };
         let bytes = fs::read(module.path()).map_err(text)?;

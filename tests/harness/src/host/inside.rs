@@ -25,6 +25,8 @@ pub struct Plan {
     pub dev_log: PathBuf,
     /// Where the system's PAM modules are.
     pub modules: PathBuf,
+    /// What packages would have installed: laid over the machine's own files.
+    pub packages: Option<PathBuf>,
 }
 
 /// What is to be done inside.

@@ -33,7 +33,7 @@ pub mod stacks;
 mod terminal;
 
 pub use builder::{RealHostBuilder, configuration};
-pub use programs::available;
+pub use programs::{available, packages};
 pub use ssh::Ssh;
 pub use terminal::{Ended, Terminal};
 
@@ -59,6 +59,8 @@ pub struct RealHost {
     /// How many lines of the log were taken.
     taken: Mutex<usize>,
     sshd: Mutex<Option<ssh::Daemon>>,
+    /// In place of the usual settings.
+    sshd_settings: Option<String>,
     directory: TempDir,
 }
 

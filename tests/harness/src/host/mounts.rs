@@ -7,7 +7,7 @@ use crate::script::IsolationPlan;
 use nix::mount::{MsFlags, mount};
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Directories that are empty in the host: what programs write there on a login
 /// is gone with it. A directory that the machine lacks is missed by none.
@@ -28,14 +28,25 @@ pub(crate) fn arrange(plan: &Plan, program: &Path) -> Result<(), String> {
     private_mounts()?;
     mount_new("proc", Path::new("/proc"), "")?;
     let scratch = &plan.scratch;
-    mount_new("tmpfs", scratch, "mode=0700,size=64m")?;
+    mount_new("tmpfs", scratch, "mode=0700,size=192m")?;
     private_dev(&IsolationPlan {
         scratch: scratch.clone(),
         files: Vec::new(),
         dev_log: Some(plan.dev_log.clone()),
     })?;
-    overlay(Path::new("/etc"), &scratch.join("etc"))?;
-    overlay(&plan.modules, &scratch.join("modules"))?;
+    let below = |name: &str| plan.packages.as_ref().map(|packages| packages.join(name));
+    overlay(Path::new("/etc"), &scratch.join("etc"), below("etc"))?;
+    if plan.packages.is_some() {
+        // The modules' directory is in it, and a layer more than two may not be had.
+        overlay(Path::new("/usr"), &scratch.join("usr"), below("usr"))?;
+        overlay(
+            Path::new("/var/lib"),
+            &scratch.join("var"),
+            below("var/lib"),
+        )?;
+    } else {
+        overlay(&plan.modules, &scratch.join("modules"), None)?;
+    }
     // What is hidden below must be bound first, and where /run is not there yet.
     let holder = scratch.join("program");
     make(File::create(&holder), &holder)?;
@@ -67,8 +78,9 @@ fn mount_new(kind: &str, target: &Path, options: &str) -> Result<(), String> {
     .map_err(|e| format!("{kind} cannot be mounted at {}: {e}", target.display()))
 }
 
-/// Lays what is written to `directory` over what the machine has there.
-fn overlay(directory: &Path, layers: &Path) -> Result<(), String> {
+/// Lays what is written to `directory` over what the machine has there, and what
+/// `between` holds between the two.
+fn overlay(directory: &Path, layers: &Path, between: Option<PathBuf>) -> Result<(), String> {
     let [upper, work] = ["upper", "work"].map(|name| layers.join(name));
     for layer in [&upper, &work] {
         make(fs::create_dir_all(layer), layer)?;
@@ -77,8 +89,11 @@ fn overlay(directory: &Path, layers: &Path) -> Result<(), String> {
         fs::set_permissions(&upper, Permissions::from_mode(0o755)),
         &upper,
     )?;
+    let between = between.filter(|layer| layer.is_dir());
+    let between = between.map(|layer| format!("{}:", layer.display()));
     let options = format!(
-        "lowerdir={},upperdir={},workdir={}",
+        "lowerdir={}{},upperdir={},workdir={}",
+        between.unwrap_or_default(),
         directory.display(),
         upper.display(),
         work.display()

@@ -1,7 +1,7 @@
 //! What of the machine a host needs, and whether it is here.
 
 use super::RealHost;
-use crate::module::Module;
+use crate::module::{Module, workspace};
 use authentik_double::Double;
 use nix::unistd::Uid;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,32 @@ pub(super) fn find_program(name: &str) -> Option<PathBuf> {
         .iter()
         .map(|directory| Path::new(directory).join(name))
         .find(|path| path.is_file())
+}
+
+/// Where the packages are unpacked that `scripts/require packages` fetches: they
+/// are not installed, and a host has them when
+/// [its builder](super::RealHostBuilder::packages) is told. The programs that are
+/// asked for are among them, or the machine has them.
+///
+/// # Errors
+///
+/// The reason, for [`skip!`](crate::skip!).
+pub fn packages(programs: &[&str]) -> Result<PathBuf, String> {
+    let target = crate::skip::target_directory().unwrap_or_else(|| workspace().join("target"));
+    let directory = target.join("packages/root");
+    let is_there = |name: &&&str| {
+        let unpacked = ["usr/sbin", "usr/bin", "usr/lib", "usr/lib64"]
+            .iter()
+            .map(|place| directory.join(place).join(name));
+        find_program(name).is_some() || unpacked.into_iter().any(|path| path.is_file())
+    };
+    match programs.iter().find(|name| !is_there(name)) {
+        Some(missing) => Err(format!(
+            "{missing} is neither installed nor unpacked in {}",
+            directory.display()
+        )),
+        None => Ok(directory),
+    }
 }
 
 /// Where the system keeps its PAM modules.

@@ -29,7 +29,6 @@ const CONFIG: &str = "/etc/ssh/sshd_config";
 
 /// What sshd is told, beside its port. The first of two settings counts.
 const SETTINGS: &str = "\
-HostKey /etc/ssh/host_key
 UsePAM yes
 PermitRootLogin yes
 KbdInteractiveAuthentication yes
@@ -133,11 +132,12 @@ fn start(host: &RealHost, lines: &str) -> Daemon {
         panic!("sshd is not installed");
     };
     let sshd = sshd.to_string_lossy().into_owned();
+    let settings = host.sshd_settings.as_deref().unwrap_or(SETTINGS);
     for _ in 0..10 {
         let port = free_port();
         host.put(
             CONFIG,
-            format!("ListenAddress 127.0.0.1:{port}\n{lines}{SETTINGS}").as_bytes(),
+            format!("ListenAddress 127.0.0.1:{port}\nHostKey {KEY}\n{lines}{settings}").as_bytes(),
             0o600,
             0,
         );

@@ -1,0 +1,198 @@
+//! `conf/recipes.md`, read as an administrator reads it: a heading, and below it
+//! blocks, each with a line above it that says where the block goes.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// What is to be done with a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// The whole of a file with these permission bits.
+    File(u32),
+    /// In the place of this one line of the file.
+    InPlaceOf(String),
+    /// Behind this line of the file.
+    Behind(String),
+    /// In the place of the lines that begin with the same words as the block's.
+    SameFirstWord,
+    /// Commands that root runs on the host.
+    Commands,
+}
+
+/// A block, and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// The heading right above it.
+    pub(crate) recipe: String,
+    pub(crate) what: Use,
+    /// Which files; none for commands.
+    pub(crate) paths: Vec<String>,
+    /// From which OpenSSH on, where it does not fit every one.
+    pub(crate) from_openssh: Option<String>,
+    pub(crate) text: String,
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// All blocks of the document.
+///
+/// # Panics
+///
+/// When there is one of which it is not clear where it goes.
+#[track_caller]
+pub(crate) fn blocks() -> Vec<Block> {
+    let path = workspace().join("conf/recipes.md");
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    parse(&text)
+}
+
+#[track_caller]
+fn parse(text: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut recipe = "";
+    // The paragraph above, on one line; it ends with an empty one.
+    let mut above = String::new();
+    let mut ended = false;
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.starts_with('#') {
+            recipe = line.trim_start_matches('#').trim();
+        }
+        if !line.starts_with("```") {
+            if !line.is_empty() && std::mem::take(&mut ended) {
+                above.clear();
+            }
+            above.push_str(line);
+            above.push(' ');
+            ended |= line.is_empty();
+            continue;
+        }
+        let mut text = String::new();
+        for line in lines.by_ref().take_while(|line| *line != "```") {
+            text.push_str(line);
+            text.push('\n');
+        }
+        let Some(block) = where_it_goes(above.trim(), recipe, &text) else {
+            panic!("{recipe:?}: {above:?} does not say where the block below it goes:\n{text}");
+        };
+        blocks.push(block);
+        above.clear();
+    }
+    blocks
+}
+
+fn where_it_goes(above: &str, recipe: &str, text: &str) -> Option<Block> {
+    let block = |what, paths: Vec<String>| Block {
+        recipe: recipe.to_owned(),
+        what,
+        paths,
+        from_openssh: None,
+        text: text.to_owned(),
+    };
+    // Of its last sentence.
+    let above = above.rsplit(". ").next()?.strip_suffix(':')?;
+    if let Some((paths, how)) = paths_in_front(above) {
+        let quoted = |start: &str| how.strip_prefix(start)?.strip_suffix('`');
+        if let Some(line) = quoted(", in place of `") {
+            return Some(block(Use::InPlaceOf(line.to_owned()), paths));
+        }
+        if let Some(line) = quoted(", behind `") {
+            return Some(block(Use::Behind(line.to_owned()), paths));
+        }
+        if let Some(version) = how.strip_prefix(", from OpenSSH ") {
+            return Some(Block {
+                from_openssh: Some(version.strip_suffix(" on")?.to_owned()),
+                ..block(Use::File(0o644), paths)
+            });
+        }
+        if let Some(mode) = how.strip_prefix(", mode ") {
+            let mode = u32::from_str_radix(mode, 8).ok()?;
+            return Some(block(Use::File(mode), paths));
+        }
+        return match how {
+            "" | ", on the control node" => Some(block(Use::File(0o644), paths)),
+            ", in place of the lines that begin so" => Some(block(Use::SameFirstWord, paths)),
+            _ => None,
+        };
+    }
+    let commands = ["as root", "As root", "On the control node"];
+    let is_command = commands.iter().any(|words| above.contains(words));
+    is_command.then(|| block(Use::Commands, Vec::new()))
+}
+
+/// `` `/etc/path` and `/etc/other`, how `` at the end of a line, taken apart.
+fn paths_in_front(line: &str) -> Option<(Vec<String>, &str)> {
+    let (_, mut rest) = line.split_once("`/etc/")?;
+    let mut paths = Vec::new();
+    loop {
+        let (path, how) = rest.split_once('`')?;
+        paths.push(format!("/etc/{path}"));
+        match how.strip_prefix(" and `/etc/") {
+            Some(another) => rest = another,
+            None => return Some((paths, how)),
+        }
+    }
+}
+
+#[test]
+fn a_block_says_where_it_goes() {
+    let text = "# A\n\n## Here\n\nwords of `/etc/b`. More,\nand `/etc/a.conf`, mode 600:\n\n```ini\na = b\n```\n\n\
+                ### There\n`/etc/pam.d/x` and `/etc/pam.d/x-i`, in place of `@include y`:\n\n```\nauth z\n```\n\n\
+                First this; then, as root:\n\n```sh\ntrue\n```\n";
+    let blocks = parse(text);
+    let about: Vec<_> = blocks
+        .iter()
+        .map(|block| (block.recipe.as_str(), block.paths.join(" "), &block.what))
+        .collect();
+    assert_eq!(
+        about,
+        [
+            ("Here", "/etc/a.conf".to_owned(), &Use::File(0o600)),
+            (
+                "There",
+                "/etc/pam.d/x /etc/pam.d/x-i".to_owned(),
+                &Use::InPlaceOf("@include y".into())
+            ),
+            ("There", String::new(), &Use::Commands),
+        ]
+    );
+    assert_eq!(blocks[0].text, "a = b\n");
+}
+
+#[test]
+#[should_panic(expected = "does not say where the block below it goes")]
+fn a_block_that_does_not_say_it_is_no_block() {
+    parse("## Here\n\nSome words.\n\n```\na = b\n```\n");
+}
+
+/// Who reads a recipe in a test has to use every block of it; so this is left:
+/// a recipe that no test reads.
+#[test]
+fn every_recipe_is_read_by_a_test() {
+    let directory = workspace().join("tests/harness/tests/recipes");
+    if let Err(e) = fs::read_dir(&directory) {
+        // Run as somebody for whom the checkout is out of reach.
+        assert_eq!(e.kind(), ErrorKind::PermissionDenied, "{e}");
+        pam_harness::skip!("the checkout is out of reach");
+    }
+    let sources: String = fs::read_dir(&directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| fs::read_to_string(entry.path()).unwrap_or_default())
+        .collect();
+    let blocks = blocks();
+    assert!(blocks.len() > 30, "{} blocks", blocks.len());
+    for block in blocks {
+        let reads = format!("Recipe::read(\"{}\")", block.recipe);
+        assert!(
+            sources.contains(&reads),
+            "no test installs the block of {:?}:\n{}",
+            block.recipe,
+            block.text
+        );
+    }
+}
