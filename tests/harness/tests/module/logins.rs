@@ -203,6 +203,26 @@ fn names_are_mapped_and_then_compared_exactly() {
     assert!(bench.was_sent("\"uid_field\":\"alicex\""));
 }
 
+/// A mapped name may look like an address: whoever has it for an address alone is
+/// somebody else.
+#[test]
+fn an_address_is_no_name() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().section("[user]\nname = \"{user}@example.com\"\n");
+    bench.double.world(|world| {
+        world.add_user(authentik_double::User::new("alice@example.com").password(PASSWORD));
+        let me = serde_json::json!({"user": {
+            "username": "mallory2", "email": "alice@example.com", "name": "alice@example.com",
+            "uid": "alice@example.com",
+        }});
+        let login = authentik_double::UserLogin::new().users_me(me);
+        let flow = authentik_double::Flow::new("address").identification();
+        world.add_flow(flow.password().bind(login));
+    });
+    let outcome = bench.log_in("address", "alice", &[PASSWORD]);
+    expect(&outcome, "PAM_AUTH_ERR", &["another user: mallory2"]);
+}
+
 #[test]
 fn another_language_of_the_service_file_is_for_that_service_alone() {
     pam_harness::require_isolation!();
