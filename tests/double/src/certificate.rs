@@ -21,8 +21,17 @@ pub enum Certificate {
     Good,
     /// As the good one, but out of date since yesterday.
     Expired,
+    /// As the good one, but only from tomorrow on.
+    NotYetValid,
     /// Signed by the right authority, for another host.
     WrongHost,
+    /// Signed by the right authority, for `*.example.test`, and for what `127.0.0.1`
+    /// would be if it were a name: `*.0.0.1`.
+    Wildcard,
+    /// Signed by the right authority, with `localhost` as its common name alone.
+    CommonNameAlone,
+    /// As the good one, but to be shown by clients.
+    ForClients,
     /// Signed by nobody but itself, and a CA by its own words, as `openssl req -x509` makes it.
     SelfSigned,
     /// Signed by another authority than the one that [`Double::ca_pem`](crate::Double::ca_pem)
@@ -84,15 +93,27 @@ pub(crate) fn server_config(
 ) -> Result<(Arc<ServerConfig>, String), Box<dyn std::error::Error>> {
     let hosts: &[&str] = match kind {
         Certificate::WrongHost => &["elsewhere.example"],
+        Certificate::Wildcard => &["*.example.test", "*.0.0.1"],
+        Certificate::CommonNameAlone => &[],
         _ => &["localhost", "127.0.0.1"],
     };
     let mut params =
         CertificateParams::new(hosts.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>())?;
-    params.distinguished_name = common_name("authentik double");
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.distinguished_name = common_name(match kind {
+        Certificate::CommonNameAlone => "localhost",
+        _ => "authentik double",
+    });
+    params.extended_key_usages = vec![match kind {
+        Certificate::ForClients => ExtendedKeyUsagePurpose::ClientAuth,
+        _ => ExtendedKeyUsagePurpose::ServerAuth,
+    }];
     valid_around_now(&mut params);
-    if kind == Certificate::Expired {
-        params.not_after = OffsetDateTime::now_utc() - Duration::days(1);
+    match kind {
+        Certificate::Expired => params.not_after = OffsetDateTime::now_utc() - Duration::days(1),
+        Certificate::NotYetValid => {
+            params.not_before = OffsetDateTime::now_utc() + Duration::days(1);
+        }
+        _ => {}
     }
     let key = KeyPair::generate()?;
     let certificate = match kind {

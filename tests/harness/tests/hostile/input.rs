@@ -101,11 +101,13 @@ fn no_name_is_more_than_a_name() {
         assert!(line.chars().all(|c| !c.is_control()), "{line:?}");
         assert!(line.len() < 2000, "{line}");
     }
-    // An empty password for somebody whom nobody knows waits and ends like a wrong one.
-    for typed in ["", "x"] {
+    // An empty password for somebody whom nobody knows waits and ends like a wrong
+    // one, and one that is too long for everybody as well.
+    let megabyte = "x".repeat(1 << 20);
+    for typed in ["", "x", &megabyte] {
         let bench = Bench::new();
         let outcome = bench.log_in("linux-login", "nobody-knows", &[typed]);
-        assert_eq!(outcome.code(), "PAM_USER_UNKNOWN", "{typed:?}");
+        assert_eq!(outcome.code(), "PAM_USER_UNKNOWN", "{} bytes", typed.len());
         assert_eq!(outcome.shown(), ["That password was not accepted."]);
         assert_eq!(bench.double.connections(), 0);
     }

@@ -139,6 +139,22 @@ fn pinned_addresses_need_no_dns() {
     );
 }
 
+/// The very certificate that the tests of faults show for addresses and for names
+/// that it does not fit.
+#[test]
+fn a_wildcard_is_for_the_names_right_below_it() {
+    pam_harness::require_isolation!();
+    let builder = Double::builder().certificate(authentik_double::Certificate::Wildcard);
+    let bench = Bench::with(builder.without_pause());
+    let url = format!(
+        "url = \"https://authentik.example.test:{}\"",
+        bench.double.port()
+    );
+    let bench = bench.top(&url).top("addresses = [\"127.0.0.1\"]");
+    let outcome = bench.log_in("linux-login", "alice", &[PASSWORD]);
+    expect(&outcome, "PAM_SUCCESS", &[]);
+}
+
 #[test]
 fn a_self_signed_certificate_as_its_own_ca_is_explained() {
     pam_harness::require_isolation!();
