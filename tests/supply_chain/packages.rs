@@ -117,3 +117,47 @@ fn no_package_puts_the_module_into_a_stack() {
         }
     }
 }
+
+/// A control that goes on over a denial lets the next module say yes to whoever was
+/// denied: what it ignores is named, and everything else ends the stack.
+#[test]
+fn a_denial_is_final_in_every_stack_that_is_shipped() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = vec![
+        root.join("packaging/deb/pam-configs"),
+        root.join("packaging/rpm/authselect/make-profile"),
+    ];
+    for entry in std::fs::read_dir(root.join("conf/pam.d")).expect("the stacks") {
+        files.push(entry.expect("a stack").path());
+    }
+    let mut count = 0;
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a stack");
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let Some((control, _)) = line.split_once("]") else {
+                continue;
+            };
+            let module = line
+                .split_whitespace()
+                .any(|word| word.trim_end_matches('"') == "pam_authentik_flow.so");
+            if !module {
+                continue;
+            }
+            let control = control.split('[').nth(1).unwrap_or_default();
+            let (mut dies, place) = (false, file.display());
+            for pair in control.split_whitespace() {
+                let (what, action) = pair.split_once('=').expect("a pair");
+                match what {
+                    "default" => dies = action == "die",
+                    "ignore" | "authinfo_unavail" => assert_eq!(action, "ignore", "{place}"),
+                    // A lock behind the module counts these two, and ends in a denial.
+                    "success" | "auth_err" | "maxtries" => {}
+                    other => panic!("{place}: {other} is judged apart"),
+                }
+            }
+            assert!(dies, "{place}: {line}");
+            count += 1;
+        }
+    }
+    assert!(count >= 9, "{count} lines");
+}
