@@ -84,6 +84,43 @@ fn no_secret_stays_in_the_memory_of_the_process() {
     }
 }
 
+/// A change of password keeps a session from its first call to its second, and two
+/// passwords; and whoever came with a key is looked up with a token.
+#[test]
+fn no_secret_of_the_other_entries_stays_in_memory() {
+    pam_harness::require_isolation!();
+    const NEW: &str = "battery-staple-9";
+    let bench = Bench::new()
+        .section("[password]\nflow = \"default-password-change\"\n")
+        .section("[account]\ntoken_file = \"{dir}/token\"\n")
+        .access("groups = [\"linux-admins\"]");
+    let double = Arc::clone(&bench.double);
+    let known = [
+        named("password", PASSWORD),
+        named("new password", NEW),
+        named("token", "view-user-token"),
+        named("control", CONTROL),
+    ];
+    let outcome = bench
+        .pam("linux-login", "alice")
+        .rhost(CONTROL)
+        .file("token", "view-user-token")
+        .scan_memory(move || [cookies(&double), known.to_vec()].concat())
+        .answer_masked(PASSWORD)
+        .answer_masked(NEW)
+        .answer_masked(NEW)
+        .acct_mgmt()
+        .chauthtok()
+        .run();
+    assert_eq!(outcome.codes(), ["PAM_SUCCESS"; 2], "{outcome}");
+    let (before, after) = outcome.found_in_memory();
+    let control = |found: &String| found.starts_with("control");
+    assert!(before.iter().any(control), "the search finds nothing");
+    for found in before.iter().chain(after) {
+        assert!(control(found), "{found}");
+    }
+}
+
 /// What goes wrong.
 type Strike = fn(Fault) -> Fault;
 
@@ -114,7 +151,7 @@ fn a_canary_is_written_nowhere_however_the_login_ends() {
     pam_harness::require_isolation!();
     let long = CANARY.repeat(500);
     let with_nul = format!("{CANARY}\0{CANARY}");
-    let strikes: [(&str, Strike); 6] = [
+    let strikes: [(&str, Strike); 7] = [
         ("nothing", |fault| fault.delay(std::time::Duration::ZERO)),
         ("status 500", |fault| fault.answer(500, "text/html", CANARY)),
         ("no JSON", |fault| {
@@ -124,6 +161,12 @@ fn a_canary_is_written_nowhere_however_the_login_ends() {
             fault.json(
                 200,
                 &serde_json::json!({"component": {"canary-6f1e": CANARY}}),
+            )
+        }),
+        ("a string of a wrong type", |fault| {
+            fault.json(
+                200,
+                &serde_json::json!({"component": "ak-stage-password", "response_errors": CANARY}),
             )
         }),
         ("a redirect", |fault| {

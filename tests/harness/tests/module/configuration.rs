@@ -3,8 +3,9 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use authentik_double::{Certificate, Double};
+use authentik_double::{Certificate, Double, Fault, Match};
 
 use crate::bench::{Bench, PASSWORD, expect};
 
@@ -265,4 +266,35 @@ fn a_proxy_that_dribbles_is_a_proxy_that_is_down() {
     let outcome = bench.log_in("linux-login", "alice", &[]);
     expect(&outcome, "PAM_AUTHINFO_UNAVAIL", &["longer than"]);
     assert!(outcome.durations().iter().all(|took| took.as_secs() < 3));
+}
+
+/// Before anything was typed, with the password in it, and after it.
+#[test]
+fn a_request_ends_with_its_limit() {
+    pam_harness::require_isolation!();
+    let second = Duration::from_secs(1);
+    let strikes: [fn(Fault) -> Fault; 2] = [Fault::never_answer, |fault| {
+        fault.drip_head(Duration::from_millis(200))
+    }];
+    for (requests, answers, code) in [
+        (
+            Match::get("executor"),
+            &[] as &[&str],
+            "PAM_AUTHINFO_UNAVAIL",
+        ),
+        (Match::post("executor").nth(2), &[PASSWORD], "PAM_AUTH_ERR"),
+        (Match::get("users/me"), &[PASSWORD], "PAM_AUTH_ERR"),
+    ] {
+        for strike in strikes {
+            let bench = Bench::new().top("request_timeout = \"1s\"");
+            bench.double.inject(strike(Fault::on(requests.clone())));
+            let pam = bench.pam("linux-login", "alice").timeout(second * 10);
+            let pam = answers
+                .iter()
+                .fold(pam, |pam, answer| pam.answer_secret(answer));
+            let outcome = pam.authenticate().run();
+            expect(&outcome, code, &["took longer than request_timeout"]);
+            assert!(outcome.durations().iter().all(|took| *took < second * 3));
+        }
+    }
 }

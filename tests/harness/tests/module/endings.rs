@@ -287,3 +287,34 @@ fn an_array_in_the_place_of_an_object_is_a_refusal() {
         &["not JSON by its own words"],
     );
 }
+
+/// What goes on for ever is counted, and not only timed.
+#[test]
+fn what_has_no_end_is_ended_by_its_count() {
+    pam_harness::require_isolation!();
+    let dummy = serde_json::json!({"component": "ak-stage-dummy", "name": "again"});
+    let executor = "/api/v3/flows/executor/linux-login/";
+    let get = || Fault::on(Match::get("executor"));
+    let always = || Fault::on(Match::path("executor"));
+    for (fault, code, line) in [
+        (
+            always().json(200, &dummy),
+            "PAM_AUTH_ERR",
+            "the flow has not ended after 100 challenges",
+        ),
+        (
+            get()
+                .answer(302, "text/html", "")
+                .header("Location", executor),
+            "PAM_AUTHINFO_UNAVAIL",
+            "redirects without end",
+        ),
+        (get().endless_body(), "PAM_AUTHINFO_UNAVAIL", "too large"),
+    ] {
+        let bench = Bench::new()
+            .top("login_timeout = \"5s\"")
+            .top("request_timeout = \"1s\"");
+        bench.double.inject(fault);
+        expect(&bench.log_in("linux-login", "alice", &[]), code, &[line]);
+    }
+}
