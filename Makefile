@@ -10,6 +10,8 @@
 # make tarball: what is built with its pages, SHA256SUMS and an SBOM.
 # make test-distros: the deb in fresh Debian systems (root, debootstrap, network).
 # make soak:   what takes too long for that: thousands of logins, and valgrind.
+# make break-rules: breaks each rule of SECURITY.md on purpose, and sees tests go
+#              red; WORDS="2- trust" takes the breaks with these in their names.
 # make fuzz:   each fuzzer for SECONDS (600), see fuzz/README.md.
 # make deny:   licences, advisories, bans and sources of all crates.
 
@@ -18,7 +20,7 @@ CARGO ?= cargo
 
 SECONDS ?= 600
 
-.PHONY: all module command demo test soak fuzz deny bench deb rpm tarball test-distros clean
+.PHONY: all module command demo test soak break-rules fuzz deny bench deb rpm tarball test-distros clean
 
 all: module
 
@@ -45,6 +47,10 @@ test:
 soak:
 	@scripts/require toolchain build test </dev/null
 	@scripts/soak </dev/null
+
+break-rules:
+	@scripts/require toolchain build test </dev/null
+	@scripts/break-rules $(WORDS) </dev/null
 
 fuzz:
 	@scripts/require toolchain build </dev/null

@@ -113,7 +113,7 @@ fn no_package_puts_the_module_into_a_stack() {
                 "authentik-flow enable",
             ];
             let does = |what: &&str| line.starts_with(*what);
-            assert!(!switches.iter().any(|what| does(&what)), "{script}: {line}");
+            assert!(!switches.iter().any(does), "{script}: {line}");
         }
     }
 }
