@@ -179,7 +179,7 @@ fn interrupt(terminal: &mut Terminal) {
 
 #[test]
 fn ctrl_c_three_times_opens_nothing() {
-    pam_harness::require_real_host!("sudo", "login");
+    pam_harness::require_real_host!("sudo", "su", "login");
     let double = Double::builder().without_pause().start();
     for way in [
         "authentik-alone",
@@ -190,8 +190,14 @@ fn ctrl_c_three_times_opens_nothing() {
         let host = RealHost::new(&double)
             .local_password("alice")
             .stack("sudo", &stacks::with_way("sudo", way))
+            .stack("su", &stacks::with_way("su", way))
             .stack("login", &stacks::with_way("login", way))
             .start();
+        let mut su = host.terminal("bob", &["su", "alice", "-c", "id -un"]);
+        interrupt(&mut su);
+        let ended = su.finish();
+        assert_ne!(ended.status, 0, "{way}: {}", ended.transcript);
+        assert!(!ended.transcript.lines().any(|line| line == "alice"));
         for _ in 0..3 {
             let mut sudo = host.sudo("alice", &["-k", "id", "-u"]);
             interrupt(&mut sudo);

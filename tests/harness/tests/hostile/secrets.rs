@@ -45,7 +45,8 @@ fn cookies(double: &Double) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-fn scanned(bench: &Bench, secrets: &[&str], more: &[(&str, &str)]) -> Outcome {
+/// Somebody who types these, and gives up where more is asked for.
+fn scanned(bench: &Bench, secrets: &[&str], more: &[(&str, &str)], gives_up: bool) -> Outcome {
     let double = Arc::clone(&bench.double);
     let mut known: Vec<_> = more.iter().map(|(name, text)| named(name, text)).collect();
     known.push(named("control", CONTROL));
@@ -54,24 +55,28 @@ fn scanned(bench: &Bench, secrets: &[&str], more: &[(&str, &str)]) -> Outcome {
         .rhost(CONTROL)
         .file("token", TOKEN)
         .scan_memory(move || [cookies(&double), known.clone()].concat());
-    secrets
+    let pam = secrets
         .iter()
-        .fold(pam, |pam, secret| pam.answer_masked(secret))
-        .authenticate()
-        .run()
+        .fold(pam, |pam, secret| pam.answer_masked(secret));
+    let pam = if gives_up { pam.abort() } else { pam };
+    pam.authenticate().run()
 }
 
 #[test]
 fn no_secret_stays_in_the_memory_of_the_process() {
     pam_harness::require_isolation!();
-    for (code, password) in [("PAM_SUCCESS", PASSWORD), ("PAM_AUTH_ERR", "wrong-horse")] {
+    for (code, password) in [
+        ("PAM_SUCCESS", PASSWORD),
+        ("PAM_AUTH_ERR", "wrong-horse"),
+        ("PAM_CONV_ERR", PASSWORD),
+    ] {
         let bench = Bench::new().section("[outpost]\ntoken_file = \"{dir}/token\"\n");
         let typed = match code {
             "PAM_SUCCESS" => vec![password, CODE],
             _ => vec![password],
         };
         let secrets = [("password", password), ("code", CODE), ("token", TOKEN)];
-        let outcome = scanned(&bench, &typed, &secrets);
+        let outcome = scanned(&bench, &typed, &secrets, code == "PAM_CONV_ERR");
         assert_eq!(outcome.code(), code, "{outcome}");
         let (before, after) = outcome.found_in_memory();
         let control = |found: &String| found.starts_with("control");
