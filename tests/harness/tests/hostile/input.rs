@@ -101,6 +101,18 @@ fn no_name_is_more_than_a_name() {
         assert!(line.chars().all(|c| !c.is_control()), "{line:?}");
         assert!(line.len() < 2000, "{line}");
     }
+    // Where no account is asked for, there are names that no account can have.
+    let impossible = |name: &&str| {
+        let possible = |byte: u8| byte.is_ascii_graphic() && !b":/".contains(&byte);
+        name.len() > 255 || !name.bytes().all(possible)
+    };
+    for name in names.into_iter().filter(impossible) {
+        let bench = Bench::new().section("[user]\nrequire_account = false\n");
+        let pam = bench.pam("linux-login", name).answer_every_secret(PASSWORD);
+        let outcome = pam.authenticate().run();
+        assert_eq!(outcome.code(), "PAM_USER_UNKNOWN", "{name:?}: {outcome}");
+        assert_eq!(bench.double.connections(), 0, "{name:?} was sent");
+    }
     // An empty password for somebody whom nobody knows waits and ends like a wrong
     // one, and one that is too long for everybody as well.
     let megabyte = "x".repeat(1 << 20);
