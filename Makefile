@@ -14,6 +14,8 @@
 # make check-packages: shell, manual pages, the deb; rpm and Arch's package are built
 #              where their tools are.
 # make soak:   what takes too long for that: thousands of logins, and valgrind.
+# make break-rules: breaks each rule of SECURITY.md on purpose, and sees tests go
+#              red; WORDS="2- trust" takes the breaks with these in their names.
 # make fuzz:   each fuzzer for SECONDS (600), see fuzz/README.md.
 # make deny:   licences, advisories, bans and sources of all crates.
 
@@ -22,7 +24,7 @@ CARGO ?= cargo
 
 SECONDS ?= 600
 
-.PHONY: all module command demo test soak fuzz deny bench deb rpm tarball \
+.PHONY: all module command demo test soak break-rules fuzz deny bench deb rpm tarball \
 	test-distros test-distros-build check-packages clean
 
 all: module
@@ -50,6 +52,10 @@ test:
 soak:
 	@scripts/require toolchain build test </dev/null
 	@scripts/soak </dev/null
+
+break-rules:
+	@scripts/require toolchain build test </dev/null
+	@scripts/break-rules $(WORDS) </dev/null
 
 fuzz:
 	@scripts/require toolchain build </dev/null

@@ -174,6 +174,52 @@ mod tests {
         assert!(matches!(missing, Err(FileFault::Unreadable(_))));
     }
 
+    /// Whoever may write to the folder puts one file in the place of another for
+    /// as long as it takes.
+    #[test]
+    fn what_was_judged_is_what_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let lay = |name: &str, text: &str, mode: u32| {
+            let from = dir.path().join(name);
+            std::fs::write(&from, text).unwrap();
+            std::fs::set_permissions(&from, std::fs::Permissions::from_mode(mode)).unwrap();
+            from
+        };
+        let good = lay("good", "good", 0o600);
+        let bad = lay("bad", "bad", 0o666);
+        std::fs::hard_link(&good, &path).unwrap();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        let over = std::sync::atomic::Ordering::Relaxed;
+        let (mut taken, mut refused) = (0, 0);
+        #[allow(clippy::disallowed_methods, reason = "two who race, in a test")]
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let next = dir.path().join("next");
+                while !done.load(over) {
+                    for from in [&bad, &good] {
+                        std::fs::hard_link(from, &next).unwrap();
+                        std::fs::rename(&next, &path).unwrap();
+                    }
+                }
+            });
+            let begun = std::time::Instant::now();
+            while begun.elapsed() < std::time::Duration::from_secs(1) {
+                match read_trusted_file(&path, FileKind::Configuration) {
+                    Ok(text) if text.as_slice() == b"good" => taken += 1,
+                    Ok(_) => {
+                        done.store(true, over);
+                        panic!("a file was read that another was judged for");
+                    }
+                    Err(FileFault::WritableByOthers { .. }) => refused += 1,
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            done.store(true, over);
+        });
+        assert!(taken > 100 && refused > 100, "{taken} and {refused}");
+    }
+
     #[test]
     fn a_foreign_owner_is_refused() {
         if !nix::unistd::geteuid().is_root() {

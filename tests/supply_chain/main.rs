@@ -12,4 +12,5 @@
 )]
 
 mod crates;
+mod packages;
 mod source;

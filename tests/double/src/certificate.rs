@@ -10,7 +10,7 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{RootCertStore, ServerConfig, SupportedCipherSuite};
 use time::{Duration, OffsetDateTime};
 
 /// What is right or wrong with the server's certificate.
@@ -21,14 +21,27 @@ pub enum Certificate {
     Good,
     /// As the good one, but out of date since yesterday.
     Expired,
+    /// As the good one, but only from tomorrow on.
+    NotYetValid,
     /// Signed by the right authority, for another host.
     WrongHost,
+    /// Signed by the right authority, for `*.example.test`, and for what `127.0.0.1`
+    /// would be if it were a name: `*.0.0.1`.
+    Wildcard,
+    /// Signed by the right authority, with `localhost` as its common name alone.
+    CommonNameAlone,
+    /// As the good one, but to be shown by clients.
+    ForClients,
     /// Signed by nobody but itself, and a CA by its own words, as `openssl req -x509` makes it.
     SelfSigned,
     /// Signed by another authority than the one that [`Double::ca_pem`](crate::Double::ca_pem)
     /// gives out.
     OtherCa,
 }
+
+/// Names the variable with a part of the names of the cipher suites that the server
+/// takes, all of them without it: `make soak` wants one that memcheck can follow.
+const SUITE: &str = "AUTHENTIK_DOUBLE_SUITE";
 
 /// A certificate authority that lives as long as the double.
 pub(crate) struct Authority {
@@ -87,15 +100,27 @@ pub(crate) fn server_config(
 ) -> Result<(Arc<ServerConfig>, Identity), Box<dyn std::error::Error>> {
     let hosts: &[&str] = match kind {
         Certificate::WrongHost => &["elsewhere.example"],
+        Certificate::Wildcard => &["*.example.test", "*.0.0.1"],
+        Certificate::CommonNameAlone => &[],
         _ => &["localhost", "127.0.0.1"],
     };
     let mut params =
         CertificateParams::new(hosts.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>())?;
-    params.distinguished_name = common_name("authentik double");
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.distinguished_name = common_name(match kind {
+        Certificate::CommonNameAlone => "localhost",
+        _ => "authentik double",
+    });
+    params.extended_key_usages = vec![match kind {
+        Certificate::ForClients => ExtendedKeyUsagePurpose::ClientAuth,
+        _ => ExtendedKeyUsagePurpose::ServerAuth,
+    }];
     valid_around_now(&mut params);
-    if kind == Certificate::Expired {
-        params.not_after = OffsetDateTime::now_utc() - Duration::days(1);
+    match kind {
+        Certificate::Expired => params.not_after = OffsetDateTime::now_utc() - Duration::days(1),
+        Certificate::NotYetValid => {
+            params.not_before = OffsetDateTime::now_utc() + Duration::days(1);
+        }
+        _ => {}
     }
     let key = KeyPair::generate()?;
     let certificate = match kind {
@@ -112,7 +137,13 @@ pub(crate) fn server_config(
     let identity = (certificate.pem(), key.serialize_pem());
     let chain = vec![CertificateDer::from(certificate)];
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(default_provider());
+    let mut provider = default_provider();
+    if let Some(wanted) = std::env::var_os(SUITE) {
+        let wanted = wanted.to_string_lossy();
+        let is_wanted = |suite: &SupportedCipherSuite| format!("{suite:?}").contains(&*wanted);
+        provider.cipher_suites.retain(is_wanted);
+    }
+    let provider = Arc::new(provider);
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?;
     let builder = if asks_clients {

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
@@ -82,7 +82,7 @@ impl HostState {
                 found.push(format!("{what}: was {before}, is {after}"));
             }
         };
-        let fds: std::collections::BTreeSet<_> = self
+        let fds: BTreeSet<_> = self
             .descriptors
             .keys()
             .chain(later.descriptors.keys())
@@ -121,6 +121,15 @@ impl HostState {
         note("resource limits", debug(&self.limits), debug(&later.limits));
         found
     }
+}
+
+/// Open descriptors that a program would get which is started now.
+pub(crate) fn inheritable() -> BTreeSet<i32> {
+    descriptors()
+        .into_iter()
+        .filter(|(_, descriptor)| !descriptor.close_on_exec)
+        .map(|(fd, _)| fd)
+        .collect()
 }
 
 fn descriptors() -> BTreeMap<i32, Descriptor> {

@@ -2,11 +2,12 @@
 //! was said.
 
 use crate::codes::{Code, Style};
+use crate::host_state;
 use crate::later;
 use crate::script::{Answer, MessageReport, Script, ScriptedAnswer};
 use crate::stack::Marker;
 use crate::transaction::{Converse, Message, Reply};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ pub struct Player {
     messages: Vec<MessageReport>,
     problems: Vec<String>,
     fail_delays: Vec<u32>,
+    /// Descriptors that a child program would get, as the application has them.
+    inheritable: BTreeSet<i32>,
 }
 
 impl Player {
@@ -38,6 +41,7 @@ impl Player {
             messages: Vec::new(),
             problems: Vec::new(),
             fail_delays: Vec::new(),
+            inheritable: host_state::inheritable(),
         }
     }
 
@@ -71,6 +75,17 @@ impl Player {
             answer,
             at_millis: u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
+    }
+
+    /// Another thread of the application may start a program at any time: it must
+    /// get nothing of what a module has open meanwhile.
+    fn look_for_descriptors(&mut self) {
+        let now = host_state::inheritable();
+        for fd in now.difference(&self.inheritable) {
+            let problem = format!("descriptor {fd} is not close-on-exec during the call");
+            self.problems.push(problem);
+        }
+        self.inheritable.extend(now);
     }
 
     /// The answer that is known only now; written down as if it always was.
@@ -133,6 +148,7 @@ impl Converse for Player {
             Marker::Capture => return Err(Code::PAM_CONV_ERR),
             Marker::None => {}
         }
+        self.look_for_descriptors();
         let mut replies = Vec::with_capacity(messages.len());
         for message in messages {
             if !message.style.is_prompt() {

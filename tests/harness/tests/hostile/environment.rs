@@ -250,3 +250,57 @@ fn nothing_that_a_caller_sets_changes_whom_the_module_trusts() {
         "something was written where the caller says"
     );
 }
+
+/// What a shell can take away before it becomes su or sudo. Their own way on from
+/// there may fail; the login does not.
+#[test]
+fn a_caller_without_limits_folder_or_descriptors_is_logged_in() {
+    pam_harness::require_real_host!("sudo", "su");
+    let double = Double::builder().without_pause().start();
+    let host = RealHost::new(&double)
+        .file(
+            "/etc/sudoers",
+            "Defaults !lecture,passwd_tries=1,timestamp_timeout=0\nALL ALL=(ALL:ALL) ALL\n",
+            0o440,
+        )
+        .start();
+    let su = "su alice -c 'id -un'";
+    let sudo = "sudo -k id -un";
+    for (what, take) in [
+        ("no process more", "ulimit -u 1"),
+        ("few descriptors", "ulimit -n 24"),
+        ("a stack of 256 KiB", "ulimit -s 256"),
+        ("no byte of a file", "ulimit -f 0"),
+        ("no core", "ulimit -c 0"),
+        ("no descriptors", "exec <&- >&- 2>&-"),
+        (
+            "a folder that is gone",
+            "mkdir /tmp/gone && cd /tmp/gone && rmdir /tmp/gone",
+        ),
+        ("all files for all", "umask 0"),
+        ("signals ignored", "trap '' PIPE ALRM CHLD USR1 TERM"),
+    ] {
+        for (who, name, command) in [("bob", "alice", su), ("alice", "alice", sudo)] {
+            host.new_lines();
+            if command == su && what == "no descriptors" {
+                // It asks by them, and ends without a question.
+                continue;
+            }
+            println!("{what}, {command}");
+            let script = format!("{take}; exec {command}");
+            let mut terminal = host.terminal(who, &["sh", "-c", &script]);
+            terminal.answer("assword", PASSWORD);
+            let ended = terminal.finish();
+            let lines = host.new_lines();
+            let line = lines.iter().find(|line| line.contains(":auth)"));
+            let proved = line.is_some_and(|line| {
+                line.contains("PAM_SUCCESS") && line.contains(&format!("user={name}"))
+            });
+            assert!(
+                proved,
+                "{what}, {command}: {}\n{lines:#?}",
+                ended.transcript
+            );
+        }
+    }
+}

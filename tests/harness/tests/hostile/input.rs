@@ -101,11 +101,25 @@ fn no_name_is_more_than_a_name() {
         assert!(line.chars().all(|c| !c.is_control()), "{line:?}");
         assert!(line.len() < 2000, "{line}");
     }
-    // An empty password for somebody whom nobody knows waits and ends like a wrong one.
-    for typed in ["", "x"] {
+    // Where no account is asked for, there are names that no account can have.
+    let impossible = |name: &&str| {
+        let possible = |byte: u8| byte.is_ascii_graphic() && !b":/".contains(&byte);
+        name.len() > 255 || !name.bytes().all(possible)
+    };
+    for name in names.into_iter().filter(impossible) {
+        let bench = Bench::new().section("[user]\nrequire_account = false\n");
+        let pam = bench.pam("linux-login", name).answer_every_secret(PASSWORD);
+        let outcome = pam.authenticate().run();
+        assert_eq!(outcome.code(), "PAM_USER_UNKNOWN", "{name:?}: {outcome}");
+        assert_eq!(bench.double.connections(), 0, "{name:?} was sent");
+    }
+    // An empty password for somebody whom nobody knows waits and ends like a wrong
+    // one, and one that is too long for everybody as well.
+    let megabyte = "x".repeat(1 << 20);
+    for typed in ["", "x", &megabyte] {
         let bench = Bench::new();
         let outcome = bench.log_in("linux-login", "nobody-knows", &[typed]);
-        assert_eq!(outcome.code(), "PAM_USER_UNKNOWN", "{typed:?}");
+        assert_eq!(outcome.code(), "PAM_USER_UNKNOWN", "{} bytes", typed.len());
         assert_eq!(outcome.shown(), ["That password was not accepted."]);
         assert_eq!(bench.double.connections(), 0);
     }
@@ -177,7 +191,7 @@ fn interrupt(terminal: &mut Terminal) {
 
 #[test]
 fn ctrl_c_three_times_opens_nothing() {
-    pam_harness::require_real_host!("sudo", "login");
+    pam_harness::require_real_host!("sudo", "su", "login");
     let double = Double::builder().without_pause().start();
     for way in [
         "authentik-alone",
@@ -188,8 +202,14 @@ fn ctrl_c_three_times_opens_nothing() {
         let host = RealHost::new(&double)
             .local_password("alice")
             .stack("sudo", &stacks::with_way("sudo", way))
+            .stack("su", &stacks::with_way("su", way))
             .stack("login", &stacks::with_way("login", way))
             .start();
+        let mut su = host.terminal("bob", &["su", "alice", "-c", "id -un"]);
+        interrupt(&mut su);
+        let ended = su.finish();
+        assert_ne!(ended.status, 0, "{way}: {}", ended.transcript);
+        assert!(!ended.transcript.lines().any(|line| line == "alice"));
         for _ in 0..3 {
             let mut sudo = host.sudo("alice", &["-k", "id", "-u"]);
             interrupt(&mut sudo);

@@ -153,6 +153,25 @@ fn nothing_is_written_where_standard_error_would_be() {
     assert_eq!(outcome.host_differences(), [""; 0]);
 }
 
+/// A defect is told to the log alone, with its place in the source, and ends in a
+/// code: the message may hold what was typed.
+#[test]
+fn a_defect_ends_in_its_code_and_says_nothing() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let outcome = bench
+        .pam_with(&Module::panicking(), "linux-login", "panic")
+        .authenticate()
+        .authenticate()
+        .run();
+    assert_eq!(outcome.codes(), ["PAM_ABORT"; 2], "{outcome}");
+    assert_eq!(outcome.output(), ("", ""));
+    assert_eq!(outcome.host_differences(), [""; 0]);
+    let log: String = outcome.log().iter().map(|line| line.text.clone()).collect();
+    assert!(log.contains("panic at src/login.rs"), "{log}");
+    assert!(!log.contains(PASSWORD), "{log}");
+}
+
 /// Few in `make test`, as many as can tell a leak from what a process keeps;
 /// all of them in `make soak`.
 fn rounds(few: u32, all: u32) -> u32 {

@@ -45,7 +45,8 @@ fn cookies(double: &Double) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-fn scanned(bench: &Bench, secrets: &[&str], more: &[(&str, &str)]) -> Outcome {
+/// Somebody who types these, and gives up where more is asked for.
+fn scanned(bench: &Bench, secrets: &[&str], more: &[(&str, &str)], gives_up: bool) -> Outcome {
     let double = Arc::clone(&bench.double);
     let mut known: Vec<_> = more.iter().map(|(name, text)| named(name, text)).collect();
     known.push(named("control", CONTROL));
@@ -54,24 +55,28 @@ fn scanned(bench: &Bench, secrets: &[&str], more: &[(&str, &str)]) -> Outcome {
         .rhost(CONTROL)
         .file("token", TOKEN)
         .scan_memory(move || [cookies(&double), known.clone()].concat());
-    secrets
+    let pam = secrets
         .iter()
-        .fold(pam, |pam, secret| pam.answer_masked(secret))
-        .authenticate()
-        .run()
+        .fold(pam, |pam, secret| pam.answer_masked(secret));
+    let pam = if gives_up { pam.abort() } else { pam };
+    pam.authenticate().run()
 }
 
 #[test]
 fn no_secret_stays_in_the_memory_of_the_process() {
     pam_harness::require_isolation!();
-    for (code, password) in [("PAM_SUCCESS", PASSWORD), ("PAM_AUTH_ERR", "wrong-horse")] {
+    for (code, password) in [
+        ("PAM_SUCCESS", PASSWORD),
+        ("PAM_AUTH_ERR", "wrong-horse"),
+        ("PAM_CONV_ERR", PASSWORD),
+    ] {
         let bench = Bench::new().section("[outpost]\ntoken_file = \"{dir}/token\"\n");
         let typed = match code {
             "PAM_SUCCESS" => vec![password, CODE],
             _ => vec![password],
         };
         let secrets = [("password", password), ("code", CODE), ("token", TOKEN)];
-        let outcome = scanned(&bench, &typed, &secrets);
+        let outcome = scanned(&bench, &typed, &secrets, code == "PAM_CONV_ERR");
         assert_eq!(outcome.code(), code, "{outcome}");
         let (before, after) = outcome.found_in_memory();
         let control = |found: &String| found.starts_with("control");
@@ -81,6 +86,43 @@ fn no_secret_stays_in_the_memory_of_the_process() {
         assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
         let left = after.iter().filter(|found| !control(found));
         assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
+    }
+}
+
+/// A change of password keeps a session from its first call to its second, and two
+/// passwords; and whoever came with a key is looked up with a token.
+#[test]
+fn no_secret_of_the_other_entries_stays_in_memory() {
+    pam_harness::require_isolation!();
+    const NEW: &str = "battery-staple-9";
+    let bench = Bench::new()
+        .section("[password]\nflow = \"default-password-change\"\n")
+        .section("[account]\ntoken_file = \"{dir}/token\"\n")
+        .access("groups = [\"linux-admins\"]");
+    let double = Arc::clone(&bench.double);
+    let known = [
+        named("password", PASSWORD),
+        named("new password", NEW),
+        named("token", "view-user-token"),
+        named("control", CONTROL),
+    ];
+    let outcome = bench
+        .pam("linux-login", "alice")
+        .rhost(CONTROL)
+        .file("token", "view-user-token")
+        .scan_memory(move || [cookies(&double), known.to_vec()].concat())
+        .answer_masked(PASSWORD)
+        .answer_masked(NEW)
+        .answer_masked(NEW)
+        .acct_mgmt()
+        .chauthtok()
+        .run();
+    assert_eq!(outcome.codes(), ["PAM_SUCCESS"; 2], "{outcome}");
+    let (before, after) = outcome.found_in_memory();
+    let control = |found: &String| found.starts_with("control");
+    assert!(before.iter().any(control), "the search finds nothing");
+    for found in before.iter().chain(after) {
+        assert!(control(found), "{found}");
     }
 }
 
@@ -114,7 +156,7 @@ fn a_canary_is_written_nowhere_however_the_login_ends() {
     pam_harness::require_isolation!();
     let long = CANARY.repeat(500);
     let with_nul = format!("{CANARY}\0{CANARY}");
-    let strikes: [(&str, Strike); 6] = [
+    let strikes: [(&str, Strike); 7] = [
         ("nothing", |fault| fault.delay(std::time::Duration::ZERO)),
         ("status 500", |fault| fault.answer(500, "text/html", CANARY)),
         ("no JSON", |fault| {
@@ -124,6 +166,12 @@ fn a_canary_is_written_nowhere_however_the_login_ends() {
             fault.json(
                 200,
                 &serde_json::json!({"component": {"canary-6f1e": CANARY}}),
+            )
+        }),
+        ("a string of a wrong type", |fault| {
+            fault.json(
+                200,
+                &serde_json::json!({"component": "ak-stage-password", "response_errors": CANARY}),
             )
         }),
         ("a redirect", |fault| {

@@ -3,8 +3,9 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use authentik_double::{Certificate, Double};
+use authentik_double::{Certificate, Double, Fault, Match};
 
 use crate::bench::{Bench, PASSWORD, expect};
 
@@ -139,6 +140,22 @@ fn pinned_addresses_need_no_dns() {
     );
 }
 
+/// The very certificate that the tests of faults show for addresses and for names
+/// that it does not fit.
+#[test]
+fn a_wildcard_is_for_the_names_right_below_it() {
+    pam_harness::require_isolation!();
+    let builder = Double::builder().certificate(authentik_double::Certificate::Wildcard);
+    let bench = Bench::with(builder.without_pause());
+    let url = format!(
+        "url = \"https://authentik.example.test:{}\"",
+        bench.double.port()
+    );
+    let bench = bench.top(&url).top("addresses = [\"127.0.0.1\"]");
+    let outcome = bench.log_in("linux-login", "alice", &[PASSWORD]);
+    expect(&outcome, "PAM_SUCCESS", &[]);
+}
+
 #[test]
 fn a_self_signed_certificate_as_its_own_ca_is_explained() {
     pam_harness::require_isolation!();
@@ -249,4 +266,35 @@ fn a_proxy_that_dribbles_is_a_proxy_that_is_down() {
     let outcome = bench.log_in("linux-login", "alice", &[]);
     expect(&outcome, "PAM_AUTHINFO_UNAVAIL", &["longer than"]);
     assert!(outcome.durations().iter().all(|took| took.as_secs() < 3));
+}
+
+/// Before anything was typed, with the password in it, and after it.
+#[test]
+fn a_request_ends_with_its_limit() {
+    pam_harness::require_isolation!();
+    let second = Duration::from_secs(1);
+    let strikes: [fn(Fault) -> Fault; 2] = [Fault::never_answer, |fault| {
+        fault.drip_head(Duration::from_millis(200))
+    }];
+    for (requests, answers, code) in [
+        (
+            Match::get("executor"),
+            &[] as &[&str],
+            "PAM_AUTHINFO_UNAVAIL",
+        ),
+        (Match::post("executor").nth(2), &[PASSWORD], "PAM_AUTH_ERR"),
+        (Match::get("users/me"), &[PASSWORD], "PAM_AUTH_ERR"),
+    ] {
+        for strike in strikes {
+            let bench = Bench::new().top("request_timeout = \"1s\"");
+            bench.double.inject(strike(Fault::on(requests.clone())));
+            let pam = bench.pam("linux-login", "alice").timeout(second * 10);
+            let pam = answers
+                .iter()
+                .fold(pam, |pam, answer| pam.answer_secret(answer));
+            let outcome = pam.authenticate().run();
+            expect(&outcome, code, &["took longer than request_timeout"]);
+            assert!(outcome.durations().iter().all(|took| *took < second * 3));
+        }
+    }
 }

@@ -287,3 +287,66 @@ fn an_array_in_the_place_of_an_object_is_a_refusal() {
         &["not JSON by its own words"],
     );
 }
+
+/// What goes on for ever is counted, and not only timed.
+#[test]
+fn what_has_no_end_is_ended_by_its_count() {
+    pam_harness::require_isolation!();
+    let dummy = serde_json::json!({"component": "ak-stage-dummy", "name": "again"});
+    let executor = "/api/v3/flows/executor/linux-login/";
+    let get = || Fault::on(Match::get("executor"));
+    let always = || Fault::on(Match::path("executor"));
+    for (fault, code, line) in [
+        (
+            always().json(200, &dummy),
+            "PAM_AUTH_ERR",
+            "the flow has not ended after 100 challenges",
+        ),
+        (
+            get()
+                .answer(302, "text/html", "")
+                .header("Location", executor),
+            "PAM_AUTHINFO_UNAVAIL",
+            "redirects without end",
+        ),
+        (get().endless_body(), "PAM_AUTHINFO_UNAVAIL", "too large"),
+    ] {
+        let bench = Bench::new()
+            .top("login_timeout = \"5s\"")
+            .top("request_timeout = \"1s\"");
+        bench.double.inject(fault);
+        expect(&bench.log_in("linux-login", "alice", &[]), code, &[line]);
+    }
+}
+
+/// A flow that begins again is a flow of its own: the password of its first round
+/// proves nothing of a second one that asks for none.
+#[test]
+fn what_was_accepted_before_a_restart_is_void() {
+    pam_harness::require_isolation!();
+    let me = serde_json::json!({"user": {
+        "username": "alice", "is_active": true, "type": "internal", "groups": [],
+    }});
+    let dummy = serde_json::json!({"component": "ak-stage-dummy", "name": "notice"});
+    let again = serde_json::json!({"component": "ak-stage-identification"});
+    let end = serde_json::json!({"component": "xak-flow-redirect", "to": "/"});
+    for (restarts, code, line) in [
+        (false, "PAM_SUCCESS", "user=alice"),
+        (true, "PAM_AUTH_ERR", "asked for no password and no code"),
+    ] {
+        let bench = Bench::new();
+        let post = |nth| Fault::on(Match::post("executor").nth(nth));
+        // Behind the name and the password, which the double itself takes.
+        let shown = Fault::on(Match::get("executor").nth(3));
+        bench.double.inject(shown.json(200, &dummy));
+        bench.double.inject(match restarts {
+            false => post(3).json(200, &end),
+            true => post(3).json(200, &again),
+        });
+        bench.double.inject(post(4).json(200, &end));
+        let users_me = Fault::on(Match::get("users/me"));
+        bench.double.inject(users_me.json(200, &me));
+        let outcome = bench.log_in("linux-login", "alice", &[PASSWORD]);
+        expect(&outcome, code, &[line]);
+    }
+}

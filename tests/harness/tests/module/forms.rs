@@ -362,3 +362,37 @@ fn a_flow_that_begins_again_over_a_form_ends_some_time() {
         .run();
     expect(&outcome, "PAM_SUCCESS", &[]);
 }
+
+#[test]
+fn a_form_without_end_is_refused() {
+    pam_harness::require_isolation!();
+    let hidden = |number: usize| Field::new(&format!("f{number}"), "hidden", "").initial("x");
+    let names: Vec<String> = (0..201).map(|number| format!("c{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let many = Field::new("many", "dropdown", "Which one?");
+    for (fields, answers, line) in [
+        (
+            (0..101).map(hidden).collect(),
+            &[] as &[&str],
+            "a form of more than 100 fields",
+        ),
+        (
+            vec![many.choices(&names)],
+            &["1"],
+            "a field with more than 200 choices",
+        ),
+    ] {
+        let bench = bench(fields);
+        let pam = bench.pam("form", "alice").answer_secret(PASSWORD);
+        let pam = answers
+            .iter()
+            .fold(pam, |pam, answer| pam.answer_visible(answer));
+        // Refused before anything of it is asked.
+        let outcome = pam.authenticate().try_run().expect("it ends");
+        expect(&outcome, "PAM_AUTH_ERR", &[line]);
+        assert_eq!(outcome.prompts(), ["Password: "]);
+    }
+    let most = (0..100).map(hidden).collect();
+    let outcome = bench(most).log_in("form", "alice", &[PASSWORD]);
+    expect(&outcome, "PAM_SUCCESS", &[]);
+}

@@ -201,6 +201,40 @@ fn names_are_mapped_and_then_compared_exactly() {
         &["user=alice "],
     );
     assert!(bench.was_sent("\"uid_field\":\"alicex\""));
+    // Whoever has the name as it was typed here is another one by now.
+    let bench = Bench::new().section("[user]\nname = \"{user}x\"\n");
+    bench.double.world(|world| {
+        world.add_user(authentik_double::User::new("alicex").password(PASSWORD));
+        let me = serde_json::json!({"user": {"username": "alice"}});
+        let login = authentik_double::UserLogin::new().users_me(me);
+        let flow = authentik_double::Flow::new("unmapped").identification();
+        world.add_flow(flow.password().bind(login));
+    });
+    expect(
+        &bench.log_in("unmapped", "alice", &[PASSWORD]),
+        "PAM_AUTH_ERR",
+        &["another user: alice"],
+    );
+}
+
+/// A mapped name may look like an address: whoever has it for an address alone is
+/// somebody else.
+#[test]
+fn an_address_is_no_name() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().section("[user]\nname = \"{user}@example.com\"\n");
+    bench.double.world(|world| {
+        world.add_user(authentik_double::User::new("alice@example.com").password(PASSWORD));
+        let me = serde_json::json!({"user": {
+            "username": "mallory2", "email": "alice@example.com", "name": "alice@example.com",
+            "uid": "alice@example.com",
+        }});
+        let login = authentik_double::UserLogin::new().users_me(me);
+        let flow = authentik_double::Flow::new("address").identification();
+        world.add_flow(flow.password().bind(login));
+    });
+    let outcome = bench.log_in("address", "alice", &[PASSWORD]);
+    expect(&outcome, "PAM_AUTH_ERR", &["another user: mallory2"]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What a module owes to its stack, its application and its host.
 
 use authentik_double::{Fault, Match};
-use pam_harness::Call;
 use pam_harness::script::ProcessOptions;
+use pam_harness::{Call, Pam};
 
 use crate::bench::{Bench, PASSWORD, expect, line};
 
@@ -284,31 +284,43 @@ fn the_environment_changes_nothing() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     let evil = "http://127.0.0.1:9";
-    let pam = [
-        "HTTPS_PROXY",
-        "HTTP_PROXY",
-        "ALL_PROXY",
-        "https_proxy",
-        "http_proxy",
-        "all_proxy",
-    ]
-    .into_iter()
-    .fold(bench.pam("linux-login", "alice"), |pam, name| {
-        pam.env(name, evil)
-    });
-    let outcome = pam
-        .env("SSL_CERT_FILE", "/dev/null")
-        .env("SSL_CERT_DIR", "/nonexistent")
-        .env("RUST_BACKTRACE", "full")
-        .env("RUST_LOG", "trace")
-        .env("TZ", "Nowhere/Nothing")
-        .env("LANG", "xx")
-        .env("HOME", "/nonexistent")
-        .answer_secret(PASSWORD)
-        .authenticate()
-        .run();
-    expect(&outcome, "PAM_SUCCESS", &[]);
-    assert_eq!(outcome.output(), ("", ""));
+    let hostile = |pam: Pam| {
+        [
+            ("HTTPS_PROXY", evil),
+            ("HTTP_PROXY", evil),
+            ("ALL_PROXY", evil),
+            ("https_proxy", evil),
+            ("http_proxy", evil),
+            ("all_proxy", evil),
+            ("SSL_CERT_FILE", "/dev/null"),
+            ("SSL_CERT_DIR", "/nonexistent"),
+            ("RUST_BACKTRACE", "full"),
+            ("RUST_LOG", "trace"),
+            ("TZ", "Nowhere/Nothing"),
+            ("LANG", "de_DE.UTF-8"),
+            ("LC_ALL", "de_DE.UTF-8"),
+            ("LANGUAGE", "de"),
+            ("HOME", "/nonexistent"),
+        ]
+        .into_iter()
+        .fold(pam, |pam, (name, value)| pam.env(name, value))
+    };
+    for (password, code, words) in [
+        (PASSWORD, "PAM_SUCCESS", &[] as &[&str]),
+        (
+            "wrong",
+            "PAM_AUTH_ERR",
+            &["That password was not accepted."],
+        ),
+    ] {
+        let outcome = hostile(bench.pam("linux-login", "alice"))
+            .answer_secret_to("Password: ", password)
+            .authenticate()
+            .run();
+        expect(&outcome, code, &[]);
+        assert_eq!(outcome.output(), ("", ""));
+        assert_eq!(outcome.shown(), words);
+    }
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn link(bench: &Bench, token: &str) -> String {
 #[test]
 fn the_link_from_the_mail_is_pasted_and_the_flow_goes_on() {
     pam_harness::require_isolation!();
-    let bench = bench("mail", Stage::Email);
+    let bench = bench("mail", Stage::Email).arguments("debug");
     let double = Arc::clone(&bench.double);
     let outcome = bench
         .pam("mail", "alice")
@@ -112,6 +112,11 @@ fn the_link_from_the_mail_is_pasted_and_the_flow_goes_on() {
         .authenticate()
         .run();
     expect(&outcome, "PAM_SUCCESS", &["password,email"]);
+    let debug = |line: &pam_harness::LogLine| {
+        line.text
+            .contains("debug: GET /api/v3/flows/executor/mail/ ")
+    };
+    assert!(outcome.log().iter().any(debug), "{outcome}");
     let token = bench.double.last_flow_token("alice").expect("a link");
     assert!(
         outcome.log().iter().all(|line| !line.text.contains(&token)),

@@ -108,6 +108,14 @@ fn mute_name_server() -> Option<Cell> {
     ))
 }
 
+/// A certificate with wildcards, shown for this host.
+fn wildcard(name: &'static str, host: &str) -> Cell {
+    let bench = Bench::with(Double::builder().certificate(Certificate::Wildcard));
+    let url = format!("url = \"https://{host}:{}\"", bench.double.port());
+    let bench = bench.top(&url).top("addresses = [\"127.0.0.1\"]");
+    with(name, bench, "another name")
+}
+
 fn certificate(name: &'static str, kind: Certificate, line: &'static str) -> Cell {
     with(name, Bench::with(Double::builder().certificate(kind)), line)
 }
@@ -183,6 +191,30 @@ pub(super) fn rows() -> Vec<Run> {
             )
         }),
         Box::new(|| certificate("another CA", Certificate::OtherCa, "not trusted here")),
+        Box::new(|| {
+            certificate(
+                "a certificate of tomorrow",
+                Certificate::NotYetValid,
+                "not valid yet",
+            )
+        }),
+        Box::new(|| {
+            certificate(
+                "a certificate with a common name alone",
+                Certificate::CommonNameAlone,
+                "another name",
+            )
+        }),
+        Box::new(|| {
+            certificate(
+                "a certificate for clients",
+                Certificate::ForClients,
+                "was refused",
+            )
+        }),
+        Box::new(|| wildcard("a wildcard, and an address", "127.0.0.1")),
+        Box::new(|| wildcard("a wildcard, and a name two below", "a.b.example.test")),
+        Box::new(|| wildcard("a wildcard, and the name above", "example.test")),
         Box::new(|| {
             let bench = Bench::new();
             let url = format!("url = \"https://127.0.0.2:{}\"", bench.double.port());
