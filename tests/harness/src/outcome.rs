@@ -131,7 +131,8 @@ impl Outcome {
     }
 
     /// In what the process differs, after each call and after the end, from
-    /// what it was before the start. Empty when it stayed as it was.
+    /// what it was before the start, and what it would have handed on while a module
+    /// asked. Empty when it stayed as it was.
     pub fn host_differences(&self) -> Vec<String> {
         let before = &self.report.before;
         let calls = self.report.calls.iter();
@@ -143,6 +144,8 @@ impl Outcome {
             .collect();
         let after = before.differences(&self.report.after).into_iter();
         found.extend(after.map(|what| format!("after the end: {what}")));
+        let inheritable = self.report.inheritable.iter();
+        found.extend(inheritable.map(|fd| format!("descriptor {fd} was not close-on-exec")));
         found
     }
 

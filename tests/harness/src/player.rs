@@ -23,7 +23,9 @@ pub struct Player {
     messages: Vec<MessageReport>,
     problems: Vec<String>,
     fail_delays: Vec<u32>,
-    /// Descriptors that a child program would get, as the application has them.
+    /// Descriptors that a child program would get, of the application's own.
+    before: BTreeSet<i32>,
+    /// The same, of modules.
     inheritable: BTreeSet<i32>,
 }
 
@@ -41,7 +43,8 @@ impl Player {
             messages: Vec::new(),
             problems: Vec::new(),
             fail_delays: Vec::new(),
-            inheritable: host_state::inheritable(),
+            before: host_state::inheritable(),
+            inheritable: BTreeSet::new(),
         }
     }
 
@@ -77,15 +80,17 @@ impl Player {
         });
     }
 
+    /// The descriptors that a program would have got which was started while a
+    /// module asked.
+    pub fn take_inheritable(&mut self) -> Vec<i32> {
+        std::mem::take(&mut self.inheritable).into_iter().collect()
+    }
+
     /// Another thread of the application may start a program at any time: it must
     /// get nothing of what a module has open meanwhile.
     fn look_for_descriptors(&mut self) {
         let now = host_state::inheritable();
-        for fd in now.difference(&self.inheritable) {
-            let problem = format!("descriptor {fd} is not close-on-exec during the call");
-            self.problems.push(problem);
-        }
-        self.inheritable.extend(now);
+        self.inheritable.extend(now.difference(&self.before));
     }
 
     /// The answer that is known only now; written down as if it always was.

@@ -186,6 +186,10 @@ pub struct Report {
     pub before: HostState,
     /// The process after `pam_end`.
     pub after: HostState,
+    /// Descriptors that a module had open while it asked, and that a program would
+    /// have got which was started then.
+    #[serde(default)]
+    pub inheritable: Vec<i32>,
     /// What was found in the process's memory before `pam_end`, and after it.
     #[serde(default)]
     pub found: (Vec<String>, Vec<String>),

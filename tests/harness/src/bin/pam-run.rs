@@ -264,6 +264,7 @@ fn transaction(script: &Script) -> Report {
         environment: Vec::new(),
         after: before.clone(),
         before,
+        inheritable: Vec::new(),
         found: (Vec::new(), Vec::new()),
         rounds: None,
     };
@@ -311,6 +312,7 @@ fn transaction(script: &Script) -> Report {
     }
     report.user = pam.item(Item::User);
     report.environment = pam.environment();
+    report.inheritable = pam.application().take_inheritable();
     let (messages, problems, unused) = pam.application().result();
     report.messages = messages;
     report.problems.extend(problems);

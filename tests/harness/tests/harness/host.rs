@@ -90,6 +90,9 @@ fn output_of_a_module_is_captured() {
         .run();
     assert_eq!(run.shown(), ["hello"], "{run}");
     assert_eq!(run.output(), ("", ""));
+    // Its pipe, while it tells what it has read.
+    let handed_on = run.host_differences().concat();
+    assert!(handed_on.contains("was not close-on-exec"), "{handed_on:?}");
 }
 
 #[test]
