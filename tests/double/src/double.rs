@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -39,6 +39,25 @@ pub struct DoubleBuilder {
     certificate: Certificate,
     asks_clients: bool,
     world: World,
+}
+
+/// How long a port that was asked for may be somebody else's, such as one end of a
+/// connection that the kernel gave it to while no double was there.
+const PORT_IS_TAKEN: Duration = Duration::from_secs(10);
+
+fn listen(port: u16) -> std::io::Result<TcpListener> {
+    let begun = Instant::now();
+    loop {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Err(error)
+                if error.kind() == std::io::ErrorKind::AddrInUse
+                    && begun.elapsed() < PORT_IS_TAKEN =>
+            {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            result => return result,
+        }
+    }
 }
 
 impl DoubleBuilder {
@@ -110,7 +129,7 @@ impl DoubleBuilder {
                 .unwrap_or_else(|error| panic!("the double cannot make a certificate: {error}"));
         let client_identity = certificate::client_identity(&authority)
             .unwrap_or_else(|error| panic!("the double cannot make a certificate: {error}"));
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))
+        let listener = listen(self.port)
             .unwrap_or_else(|error| panic!("the double cannot have port {}: {error}", self.port));
         let port = listener
             .local_addr()
