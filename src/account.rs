@@ -244,7 +244,7 @@ fn find(transport: &mut dyn Transport, name: &str) -> Result<Person, LoginError>
     let page: Page = ask(transport, &path, VIEW_USER)?;
     let (Object(pagination), results) = (page.pagination, page.results);
     if results.is_empty() && pagination.count == 0 {
-        return Err(LoginError::NotInAuthentik);
+        return Err(nobody_of_this_name(transport));
     }
     let mut found = results
         .into_iter()
@@ -256,6 +256,20 @@ fn find(transport: &mut dyn Transport, name: &str) -> Result<Person, LoginError>
         _ => Err(nonsense(
             "it names another user than was asked for, or several",
         )),
+    }
+}
+
+/// What an empty list of users says. An outpost's token is no token of the
+/// look-up's: authentik answers it with empty lists, and not with 403.
+fn nobody_of_this_name(transport: &mut dyn Transport) -> LoginError {
+    #[derive(Deserialize)]
+    struct All {
+        pagination: Object<Pagination>,
+    }
+    match ask::<All>(transport, "/api/v3/core/users/?page_size=1", VIEW_USER) {
+        Ok(All { pagination }) if pagination.0.count == 0 => LoginError::LookupSeesNobody,
+        Ok(_) => LoginError::NotInAuthentik,
+        Err(error) => error,
     }
 }
 

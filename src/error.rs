@@ -167,6 +167,11 @@ pub enum LoginError {
         /// authentik's name of the permission.
         permission: &'static str,
     },
+    /// The token of `[account]` is good for nothing: authentik shows it no user at all.
+    #[error(
+        "authentik shows the token of [account] token_file no user at all, as it does with an outpost's: it must be one of a service account whose role has the permission authentik_core.view_user"
+    )]
+    LookupSeesNobody,
     /// authentik could not be asked about somebody who came by another way.
     #[error("{0}, and [account] on_unavailable = \"ignore\" is not set, or not meant for this")]
     LookupFailed(ServerFault),

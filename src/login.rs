@@ -271,6 +271,7 @@ pub fn loudness(error: &LoginError) -> Loudness {
         | LoginError::UnknownApplication { .. }
         | LoginError::ApplicationNeedsPerson
         | LoginError::LookupForbidden { .. }
+        | LoginError::LookupSeesNobody
         | LoginError::LookupFailed(_)
         | LoginError::LookupSkipped(_)
         | LoginError::Unsupported { .. }

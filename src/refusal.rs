@@ -77,6 +77,7 @@ pub fn words_of(error: &LoginError, words: &Words) -> Option<String> {
         LoginError::UnknownFlow { .. }
         | LoginError::UnknownApplication { .. }
         | LoginError::LookupForbidden { .. }
+        | LoginError::LookupSeesNobody
         | LoginError::Config(_) => words.not_set_up.into(),
         LoginError::Host(_) | LoginError::Bug(_) => words.host_failed.into(),
     };

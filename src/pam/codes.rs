@@ -57,6 +57,7 @@ pub fn code(error: &LoginError) -> PamResultCode {
         LoginError::UnknownFlow { .. }
         | LoginError::UnknownApplication { .. }
         | LoginError::LookupForbidden { .. }
+        | LoginError::LookupSeesNobody
         | LoginError::Unsupported { .. }
         | LoginError::Config(_) => P::PAM_SERVICE_ERR,
         LoginError::NewPasswordRefused { .. }

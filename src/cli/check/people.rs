@@ -46,6 +46,9 @@ pub(super) fn look(
             return;
         }
     };
+    if sees_nobody(report, &mut transport) {
+        return;
+    }
     groups(report, config, &mut transport);
     people(report, config, &mut transport);
 }
@@ -82,6 +85,23 @@ fn count(transport: &mut HttpsTransport, path: &str) -> Found {
         },
         Err(fault) => Found::Failed(fault.to_string()),
     }
+}
+
+/// Whether the token is shown empty lists, as an outpost's is: what they say of
+/// groups and people is nothing.
+fn sees_nobody(report: &mut Report, transport: &mut HttpsTransport) -> bool {
+    let blind = matches!(
+        count(transport, "/api/v3/core/users/?page_size=1"),
+        Found::Count(0)
+    );
+    if blind {
+        report.wrong(
+            "token",
+            LoginError::LookupSeesNobody.to_string(),
+            "put that account's token into the file: everybody who comes with an SSH key is refused with this one",
+        );
+    }
+    blind
 }
 
 fn groups(report: &mut Report, config: &Config, transport: &mut HttpsTransport) {

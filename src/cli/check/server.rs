@@ -32,8 +32,8 @@ pub(super) fn answers(
 ) -> bool {
     #[derive(Deserialize)]
     struct Root {
-        #[expect(dead_code, reason = "only authentik has one")]
-        brand: serde_json::Map<String, serde_json::Value>,
+        #[expect(dead_code, reason = "only authentik says how long it keeps its flows")]
+        cache_timeout_flows: serde_json::Number,
     }
     let url = &config.url;
     let (sent, before) = (SystemTime::now(), Instant::now());

@@ -6,7 +6,7 @@ use super::{Caller, detail, serialize, unauthenticated};
 use crate::exchange::{Call, Reply};
 use crate::session;
 use crate::state::State;
-use crate::world::Permission;
+use crate::world::{Permission, UserType};
 
 /// Who is logged in.
 pub(super) fn me(state: &State, call: &Call, caller: &Caller) -> Reply {
@@ -73,7 +73,7 @@ fn forbidden(state: &State, caller: &Caller, wanted: Permission) -> Option<Reply
     let allowed = token
         .and_then(|key| state.world.find_token(key))
         .is_some_and(|token| token.permissions.contains(&wanted));
-    if superuser || allowed {
+    if superuser || allowed || sees_nothing(state, caller) {
         return None;
     }
     Some(detail(
@@ -82,17 +82,29 @@ fn forbidden(state: &State, caller: &Caller, wanted: Permission) -> Option<Reply
     ))
 }
 
+/// Whether lists are empty for the caller, and not forbidden: authentik does so with the
+/// accounts of outposts.
+fn sees_nothing(state: &State, caller: &Caller) -> bool {
+    let token = caller.token.as_deref();
+    let token = token.and_then(|key| state.world.find_token(key));
+    let user = caller.username.as_deref();
+    let user = user.and_then(|name| state.world.find_user(name));
+    user.is_some_and(|user| !user.superuser && user.user_type == UserType::InternalServiceAccount)
+        && token.is_none_or(|token| token.permissions.is_empty())
+}
+
 /// The list of users; `username` matches exactly, case included.
 pub(super) fn users(state: &State, call: &Call, caller: &Caller) -> Reply {
     if let Some(refusal) = forbidden(state, caller, Permission::ViewUser) {
         return refusal;
     }
     let wanted = call.parameter("username");
+    let blind = sees_nothing(state, caller);
     let found = state
         .world
         .users
         .iter()
-        .filter(|user| wanted.as_ref().is_none_or(|name| user.username == *name))
+        .filter(|user| !blind && wanted.as_ref().is_none_or(|name| user.username == *name))
         .map(|user| serialize::user(&state.world, user))
         .collect();
     Reply::json(200, &serialize::page(found))
@@ -109,10 +121,12 @@ pub(super) fn groups(state: &State, call: &Call, caller: &Caller) -> Reply {
         let user = state.world.find_user(member);
         user.is_some_and(|user| user.groups.iter().any(|name| name == group))
     };
+    let blind = sees_nothing(state, caller);
     let found = state
         .world
         .groups
         .iter()
+        .filter(|_| !blind)
         .filter(|group| name.as_ref().is_none_or(|name| group.name == *name))
         .filter(|group| member.as_ref().is_none_or(|m| has_member(&group.name, m)))
         .map(|group| serialize::group(&state.world, group))
@@ -125,7 +139,9 @@ pub(super) fn group(state: &State, pk: &str, caller: &Caller) -> Reply {
     if let Some(refusal) = forbidden(state, caller, Permission::ViewGroup) {
         return refusal;
     }
-    match state.world.groups.iter().find(|group| group.pk == pk) {
+    let blind = sees_nothing(state, caller);
+    let mut seen = state.world.groups.iter().filter(|_| !blind);
+    match seen.find(|group| group.pk == pk) {
         Some(group) => Reply::json(200, &serialize::group(&state.world, group)),
         None => detail(404, "No Group matches the given query."),
     }

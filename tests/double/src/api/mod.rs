@@ -19,7 +19,7 @@ pub(crate) fn route(state: &mut State, call: &Call) -> Outcome {
         ["api", "v3", "flows", "executor", slug, ""] => executor::execute(state, call, slug),
         ["flows", "-", "cancel", ""] => cancel(state, call),
         ["-", "health", "ready" | "live", ""] => Reply::empty(200).into(),
-        ["api", "v3", "root", "config", ""] => config(state, call).into(),
+        ["api", "v3", "root", "config", ""] => config(call).into(),
         ["api", "v3", rest @ ..] => api(state, call, rest).into(),
         _ => Reply::page(404, "Not Found").into(),
     }
@@ -128,24 +128,21 @@ fn cancel(state: &mut State, call: &Call) -> Outcome {
         .into()
 }
 
-fn config(state: &State, call: &Call) -> Reply {
+fn config(call: &Call) -> Reply {
     if call.method != "GET" {
         return detail(405, &format!("Method \"{}\" not allowed.", call.method));
     }
-    let flow = |slug: &'static str| state.world.flows.contains_key(slug).then_some(slug);
     Reply::json(
         200,
         &json!({
-            "brand": {
-                "matched_domain": "authentik-default",
-                "branding_title": "authentik",
-                "branding_logo": "/static/dist/assets/icons/icon_left_brand.svg",
-                "flow_authentication": flow("default-authentication-flow"),
-                "flow_invalidation": flow("default-invalidation-flow"),
-                "default_locale": "",
+            "error_reporting": {
+                "enabled": false,
+                "sentry_dsn": "",
+                "environment": "customer",
+                "send_pii": false,
+                "traces_sample_rate": 0.1,
             },
-            "error_reporting": {"enabled": false},
-            "capabilities": ["can_save_media"],
+            "capabilities": ["can_impersonate", "is_enterprise"],
             "cache_timeout": 300,
             "cache_timeout_flows": 300,
             "cache_timeout_policies": 300,

@@ -53,6 +53,13 @@ fn tokens_and_people() {
         1,
         &["HTTP 403", "authentik_core.view_user"],
     );
+    bench.token("outpost-token");
+    check(
+        &bench,
+        "token-of-an-outpost",
+        1,
+        &["no user at all", "that account's token"],
+    );
     bench.write("account.token", "view-user-token", 0o644);
     check(
         &bench,

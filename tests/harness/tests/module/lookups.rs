@@ -133,6 +133,13 @@ fn a_token_that_may_not_look_is_a_mistake_of_the_configuration() {
             "PAM_SERVICE_ERR",
             "authentik_core.view_user",
         ),
+        // An outpost's token is shown empty lists: nobody is unknown by that.
+        (
+            "outpost-token",
+            "alice",
+            "PAM_SERVICE_ERR",
+            "shows the token of [account] token_file no user at all",
+        ),
         // One permission is enough for groups and what is right above them …
         ("view-user-token", "alice", "PAM_SUCCESS", "user=alice"),
         ("view-user-token", "frank", "PAM_SUCCESS", "user=frank"),
@@ -153,6 +160,10 @@ fn a_token_that_may_not_look_is_a_mistake_of_the_configuration() {
             expect(&key_with(&bench, user, token).run(), code, part);
         }
     }
+    // Where the unknown are let by, the disabled must not be among them.
+    let bench = account::bench("unknown = \"ignore\"\n");
+    let outcome = key_with(&bench, "dave", "outpost-token").run();
+    expect(&outcome, "PAM_SERVICE_ERR", "no user at all");
     let bench = account::bench("");
     let pam = bench.pam("linux-login", "alice");
     expect(
