@@ -92,6 +92,7 @@ fn the_other_stacks_that_are_shown_keep_a_way_in_and_the_denied_out() {
 account [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin
 account required {module} {arguments}
 account required pam_permit.so
+password [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin
 password [success=done ignore=ignore default=die] {module} {arguments}
 password required pam_deny.so
 ";
