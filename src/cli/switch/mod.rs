@@ -1,6 +1,7 @@
 //! `enable` and `disable`: the module in the stack of a service, and out of it.
 
 mod edit;
+mod names;
 mod store;
 
 use std::io::Write;
@@ -11,7 +12,6 @@ use similar::{ChangeTag, TextDiff};
 
 use super::arguments::{Disable, Enable};
 use super::judge::{LeftAlone, has_local_way_in};
-use super::local;
 use super::setup::{Setup, find_ours};
 use super::stack::{Entry, Kind, Stacks};
 use super::{Exit, Refusal, printed};
@@ -57,6 +57,11 @@ pub(crate) fn enable(options: &Enable) -> Result<Exit, Refusal> {
             &change.after,
         )?;
     }
+    for Change { service, .. } in &changes {
+        if let Some(doubt) = names::doubt(service, &options.local) {
+            say(&doubt)?;
+        }
+    }
     if options.dry_run {
         say("This was a dry run: nothing is written.")?;
         return Ok(Exit::Well);
@@ -86,7 +91,6 @@ pub(crate) fn enable(options: &Enable) -> Result<Exit, Refusal> {
 
 /// The change for one service; `None` where it is made already.
 fn plan(options: &Enable, stacks: &Stacks, service: &str) -> Result<Option<Change>, Refusal> {
-    let can_log_in = |name: &String| local::has_password(name) != Some(false);
     let path = stacks.path(service);
     let file = PamFile::read(&path)?;
     let kinds = [Kind::Auth, Kind::Account, Kind::Session, Kind::Password];
@@ -96,12 +100,7 @@ fn plan(options: &Enable, stacks: &Stacks, service: &str) -> Result<Option<Chang
             return Ok(None);
         }
     }
-    if !options.local.iter().any(can_log_in) {
-        return Err(format!(
-            "no local way in would remain: {} has no local password; name an account with --local that has one (passwd gives it one)",
-            options.local.join(", ")
-        ));
-    }
+    names::hold(&options.local)?;
     let setup = Setup::for_service(service, options.config.as_deref(), stacks)?;
     let config = setup.config().map_err(|error| {
         format!("the module could not use its configuration: {error}; see authentik-flow check")
