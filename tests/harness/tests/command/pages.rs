@@ -4,7 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use crate::bench::Bench;
+use pam_harness::accounts::LOCAL_ADMIN_PASSWORD;
+use pam_harness::{Module, Pam};
+
+use crate::bench::{Bench, COMMON_ACCOUNT, COMMON_AUTH};
 use crate::check::require_host;
 
 /// A stack as a page prints it.
@@ -122,4 +125,40 @@ fn every_stack_that_a_page_prints_keeps_a_way_in() {
             );
         }
     }
+}
+
+/// The same through the real libpam, in whose eyes a jump may end beyond the stack:
+/// with a configuration that is broken the local account gets in by its password.
+#[test]
+fn the_way_in_is_one() {
+    pam_harness::require_isolation!();
+    let page = page("pam_authentik_flow.8");
+    let stacks = printed(&page)
+        .into_iter()
+        .filter(|stack| stack.text.starts_with("auth ") && !stack.text.contains(" substack "));
+    let mut count = 0;
+    for stack in stacks {
+        let text = whole(&stack.text)
+            .replace("@include common-auth\n", COMMON_AUTH)
+            .replace("@include common-account\n", COMMON_ACCOUNT);
+        for (password, code) in [
+            (LOCAL_ADMIN_PASSWORD, "PAM_SUCCESS"),
+            ("not-his", "PAM_AUTH_ERR"),
+        ] {
+            let run = Pam::new(&Module::built())
+                .service(&stack.service)
+                .user("localadmin")
+                .stack(&text)
+                .config("flwo = \"x\"\n")
+                .authenticate()
+                .answer_secret_to("Password", password)
+                .run();
+            assert_eq!(run.code().to_string(), code, "with\n{}", stack.text);
+        }
+        count += 1;
+    }
+    assert_eq!(
+        count, 6,
+        "sshd, sudo, login, a display manager, two that are more"
+    );
 }
