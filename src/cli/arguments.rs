@@ -146,8 +146,9 @@ pub(crate) struct Enable {
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
 
-    /// A local account that logs in without authentik, whatever state it is in;
-    /// may be given again
+    /// A local account that logs in without authentik, whatever state it is in.
+    /// Each must have a local password; root's may be locked if another has one.
+    /// For sshd name more than root. May be given again
     #[arg(long, value_name = "NAME", default_value = "root", value_parser = account_name)]
     pub(crate) local: Vec<String>,
 

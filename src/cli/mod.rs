@@ -8,6 +8,7 @@ mod init;
 mod judge;
 mod local;
 mod login;
+mod login_shells;
 mod provenance;
 mod report;
 mod setup;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::cli::Refusal;
 use crate::cli::arguments::Service;
 use crate::cli::judge::{Finding, LeftAlone, judge};
+use crate::cli::login_shells::{self, LoginShell};
 use crate::cli::report::{Report, Status};
 use crate::cli::setup::{Setup, find_module};
 use crate::cli::stack::{Entry, Kind, MODULE, Stacks};
@@ -111,6 +112,9 @@ pub(super) fn look(report: &mut Report, options: &Service, setup: &Setup) -> Res
                 note(&mut findings, &service, finding);
             }
         }
+        if let Some(shell) = login_shells::left_out(&stacks, &service) {
+            note(&mut findings, shell.service, without_module(&stacks, shell));
+        }
         services.push(service);
     }
     for (file, by) in &files {
@@ -159,6 +163,21 @@ fn note(findings: &mut BTreeMap<String, (Finding, Vec<String>)>, service: &str, 
         .or_insert_with(|| (finding, Vec::new()));
     if !services.iter().any(|known| known == service) {
         services.push(service.to_owned());
+    }
+}
+
+fn without_module(stacks: &Stacks, shell: LoginShell) -> Finding {
+    Finding {
+        status: Status::Warning,
+        what: format!(
+            "{} is a stack of its own without the module: `{}` asks authentik nothing",
+            stacks.path(shell.service).display(),
+            shell.typed
+        ),
+        remedy: format!(
+            "if that is not meant: authentik-flow enable {}, with the same --local",
+            shell.service
+        ),
     }
 }
 

@@ -79,11 +79,21 @@ impl Entry {
 #[derive(Debug, Clone)]
 pub(crate) struct Stacks {
     dir: PathBuf,
+    /// Files that are read as they will be.
+    planned: Vec<(PathBuf, String)>,
 }
 
 impl Stacks {
     pub(crate) fn at(dir: &Path) -> Self {
-        Self { dir: dir.into() }
+        Self {
+            dir: dir.into(),
+            planned: Vec::new(),
+        }
+    }
+
+    /// From now on the service's own file is read as `text`.
+    pub(crate) fn plan(&mut self, service: &str, text: &str) {
+        self.planned.push((self.path(service), text.to_owned()));
     }
 
     /// The service's own file.
@@ -118,7 +128,7 @@ impl Stacks {
     /// A file that cannot be read, a line that libpam could not read either.
     pub(crate) fn entries(&self, service: &str, kind: Kind) -> Result<Vec<Entry>, String> {
         let path = self.path(service);
-        let text = read(&path)?;
+        let text = self.read(&path)?;
         self.entries_of_text(&path, &text, kind)
     }
 
@@ -195,7 +205,8 @@ impl Stacks {
                 _ => continue,
             };
             let path = self.find(&what);
-            let text = read(&path)
+            let text = self
+                .read(&path)
                 .map_err(|why| format!("{}:{number} includes {why}", from.path.display()))?;
             let from = From {
                 path: &path,
@@ -206,6 +217,13 @@ impl Stacks {
             self.collect(&from, &text, kind, entries)?;
         }
         Ok(())
+    }
+
+    fn read(&self, path: &Path) -> Result<String, String> {
+        if let Some((_, text)) = self.planned.iter().find(|(planned, _)| planned == path) {
+            return Ok(text.clone());
+        }
+        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
     }
 
     /// The file that an include means.
@@ -226,8 +244,4 @@ struct From<'a> {
     level: usize,
     depth: usize,
     own_line: Option<usize>,
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -1,6 +1,7 @@
 //! `enable` and `disable`: the module in the stack of a service, and out of it.
 
 mod edit;
+mod names;
 mod store;
 
 use std::io::Write;
@@ -11,7 +12,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::arguments::{Disable, Enable};
 use super::judge::{LeftAlone, has_local_way_in};
-use super::local;
+use super::login_shells::{self, LoginShell};
 use super::setup::{Setup, find_ours};
 use super::stack::{Entry, Kind, Stacks};
 use super::{Exit, Refusal, printed};
@@ -28,7 +29,7 @@ struct Change {
 /// Puts the module into stacks. Nothing is written before all of it is known to
 /// be right.
 pub(crate) fn enable(options: &Enable) -> Result<Exit, Refusal> {
-    let stacks = Stacks::at(&options.folders.pam_dir);
+    let mut stacks = Stacks::at(&options.folders.pam_dir);
     let copies = Copies::at(&options.state.state_dir);
     if let Err(places) = find_ours(&options.folders) {
         let places: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
@@ -57,6 +58,17 @@ pub(crate) fn enable(options: &Enable) -> Result<Exit, Refusal> {
             &change.after,
         )?;
     }
+    for Change { service, .. } in &changes {
+        if let Some(doubt) = names::doubt(service, &options.local) {
+            say(&doubt)?;
+        }
+    }
+    for Change { service, after, .. } in &changes {
+        stacks.plan(service, after);
+    }
+    for service in &options.services {
+        say_what_is_left_out(options, &stacks, service)?;
+    }
     if options.dry_run {
         say("This was a dry run: nothing is written.")?;
         return Ok(Exit::Well);
@@ -84,9 +96,26 @@ pub(crate) fn enable(options: &Enable) -> Result<Exit, Refusal> {
     Ok(Exit::Well)
 }
 
+/// Names the login shell that goes on without the module, and how to take it along.
+fn say_what_is_left_out(options: &Enable, stacks: &Stacks, service: &str) -> Result<(), Refusal> {
+    let Some(shell) = login_shells::left_out(stacks, service) else {
+        return Ok(());
+    };
+    let mut along = String::from("authentik-flow enable");
+    for name in &options.local {
+        along.push_str(&format!(" --local {name}"));
+    }
+    if let Some(path) = &options.config {
+        along.push_str(&format!(" --config {}", path.display()));
+    }
+    let LoginShell { service, typed, .. } = shell;
+    say(&format!(
+        "{service}: `{typed}` goes by this stack of its own, which asks authentik nothing; take it along: {along} {service}"
+    ))
+}
+
 /// The change for one service; `None` where it is made already.
 fn plan(options: &Enable, stacks: &Stacks, service: &str) -> Result<Option<Change>, Refusal> {
-    let can_log_in = |name: &String| local::has_password(name) != Some(false);
     let path = stacks.path(service);
     let file = PamFile::read(&path)?;
     let kinds = [Kind::Auth, Kind::Account, Kind::Session, Kind::Password];
@@ -96,12 +125,7 @@ fn plan(options: &Enable, stacks: &Stacks, service: &str) -> Result<Option<Chang
             return Ok(None);
         }
     }
-    if !options.local.iter().any(can_log_in) {
-        return Err(format!(
-            "no local way in would remain: {} has no local password; name an account with --local that has one (passwd gives it one)",
-            options.local.join(", ")
-        ));
-    }
+    names::hold(&options.local)?;
     let setup = Setup::for_service(service, options.config.as_deref(), stacks)?;
     let config = setup.config().map_err(|error| {
         format!("the module could not use its configuration: {error}; see authentik-flow check")

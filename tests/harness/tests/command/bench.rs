@@ -40,6 +40,15 @@ impl Bench {
     }
 
     pub(crate) fn with(builder: DoubleBuilder) -> Self {
+        Self::on_a_host(builder, true)
+    }
+
+    /// As many hosts are installed: nobody has root's password.
+    pub(crate) fn with_locked_root() -> Self {
+        Self::on_a_host(Double::builder().without_pause(), false)
+    }
+
+    fn on_a_host(builder: DoubleBuilder, root_has_password: bool) -> Self {
         // Root has localadmin's password, too; daemon, alice and bob have none.
         let mut accounts = accounts::standard();
         accounts.retain(|account| {
@@ -49,7 +58,7 @@ impl Bench {
         let password = local.unwrap().password.clone();
         for account in &mut accounts {
             match account.name.as_str() {
-                "root" => account.password = password.clone(),
+                "root" if root_has_password => account.password = password.clone(),
                 // Below min_uid, so that authentik need not know it.
                 "localadmin" => account.uid = 900,
                 _ => {}

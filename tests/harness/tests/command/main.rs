@@ -5,6 +5,8 @@ mod bench;
 mod check;
 mod config;
 mod login;
+mod login_shells;
+mod pages;
 mod people;
 mod stacks;
 mod switch;

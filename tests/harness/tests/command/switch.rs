@@ -167,18 +167,72 @@ fn refused_where_nobody_local_would_get_in() {
     }
 }
 
-/// Names that skip the module, and could not log in either.
+/// Names that skip the module, and could not log in either: also where another could.
 #[test]
-fn refused_where_the_local_accounts_have_no_password() {
+fn refused_where_a_local_account_is_none_or_has_no_password() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     let before = everything(&bench);
-    for local in ["daemon", "no-such-account"] {
-        let run = enable(&bench, &["sshd", "--local", local]);
-        assert_eq!(run.status, 1, "{}", run.text);
-        assert!(run.text.contains("has no local password"), "{}", run.text);
-        assert_eq!(everything(&bench), before);
+    for (name, part) in [
+        ("daemon", "--local daemon: daemon has no local password"),
+        ("locladmin", "--local locladmin: there is no such account"),
+    ] {
+        for more in [&[][..], &["--local", "root", "--local", "localadmin"]] {
+            let mut arguments = vec!["sshd", "--local", name];
+            arguments.extend(more);
+            let run = enable(&bench, &arguments);
+            assert_eq!(run.status, 1, "{}", run.text);
+            for part in [part, "sshd: ", "nothing is changed"] {
+                assert!(run.text.contains(part), "no {part:?} in {}", run.text);
+            }
+            assert_eq!(everything(&bench), before);
+        }
     }
+}
+
+/// As on many hosts: root is named, so that no configuration keeps it out, and
+/// another account is the way in.
+#[test]
+fn roots_password_may_be_locked_where_another_has_one() {
+    pam_harness::require_isolation!();
+    let bench = Bench::with_locked_root();
+    let before = everything(&bench);
+    let run = enable(&bench, &["sshd"]);
+    assert_eq!(run.status, 1, "{}", run.text);
+    assert!(
+        run.text.contains("root has no local password"),
+        "{}",
+        run.text
+    );
+    assert_eq!(everything(&bench), before);
+    let run = enable(
+        &bench,
+        &["sshd", "--local", "root", "--local", "localadmin"],
+    );
+    assert_eq!(run.status, 0, "{}", run.text);
+}
+
+#[test]
+fn root_alone_is_no_way_in_by_a_password_of_sshd() {
+    pam_harness::require_isolation!();
+    const DOUBT: &str = "sshd refuses root's password unless PermitRootLogin is yes";
+    let bench = Bench::new();
+    bench.stack("sudo", SUDO);
+    for (arguments, doubted) in [
+        (&["sshd"][..], true),
+        (&["sshd", "--local", "root"], true),
+        (&["sshd", "--local", "localadmin"], false),
+        (&["sshd", "--local", "root", "--local", "localadmin"], false),
+        (&["sudo"], false),
+    ] {
+        let mut arguments = arguments.to_vec();
+        arguments.push("--dry-run");
+        let run = enable(&bench, &arguments);
+        assert_eq!(run.status, 0, "{}", run.text);
+        assert_eq!(run.text.contains(DOUBT), doubted, "{}", run.text);
+    }
+    let run = enable(&bench, &["sshd"]);
+    assert!(run.status == 0 && run.text.contains(DOUBT), "{}", run.text);
 }
 
 #[test]

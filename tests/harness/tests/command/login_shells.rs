@@ -1,0 +1,87 @@
+//! `sudo -i` and `su -` beside stacks that `enable` has changed.
+
+use crate::bench::Bench;
+
+const WHOLE: &str = "@include common-auth\n@include common-account\n";
+
+/// Debian's sudo-i is a file of its own, and its su-l includes su.
+fn bench() -> Bench {
+    let bench = Bench::new();
+    bench.stack("sudo", WHOLE);
+    bench.stack("sudo-i", WHOLE);
+    bench.stack("su", &format!("auth sufficient pam_rootok.so\n{WHOLE}"));
+    bench.stack("su-l", "auth include su\naccount include su\n");
+    bench
+}
+
+const SUDO_I: &str = "sudo-i: `sudo -i` goes by this stack of its own, which asks authentik nothing; take it along: authentik-flow enable --local root --local localadmin --config /DIR/config.toml sudo-i";
+const SU_L: &str = "su-l: `su -` goes by this stack of its own";
+
+/// What `enable` says of these services.
+#[track_caller]
+fn enable(bench: &Bench, services: &[&str]) -> String {
+    let mut arguments = vec!["enable", "--config", "{config}"];
+    arguments.extend(["--local", "root", "--local", "localadmin"]);
+    arguments.extend(services);
+    let run = bench.run(&arguments);
+    assert_eq!(run.status, 0, "{}", run.text);
+    run.text
+}
+
+#[test]
+fn enable_says_which_one_is_left_out() {
+    pam_harness::require_isolation!();
+    let bench = bench();
+    for services in [&["sudo", "su", "--dry-run"][..], &["sudo", "su"], &["sudo"]] {
+        let text = enable(&bench, services);
+        assert!(text.contains(SUDO_I), "{services:?}: {text}");
+        assert!(!text.contains("su-l"), "su-l includes su: {text}");
+    }
+    let text = enable(&bench, &["sudo-i"]);
+    assert!(!text.contains("stack of its own"), "{text}");
+    let text = enable(&bench, &["sudo"]);
+    assert!(!text.contains("sudo-i"), "it is taken along: {text}");
+}
+
+#[test]
+fn nothing_is_said_where_none_is_left_out() {
+    pam_harness::require_isolation!();
+    let bench = bench();
+    let text = enable(&bench, &["sudo", "sudo-i", "--dry-run"]);
+    assert!(!text.contains("stack of its own"), "both at once: {text}");
+    bench.stack("sudo-i", "@include sudo\n");
+    let text = enable(&bench, &["sudo", "--dry-run"]);
+    assert!(!text.contains("sudo-i"), "it includes sudo: {text}");
+    std::fs::remove_file(bench.path("pam.d/sudo-i")).unwrap();
+    let text = enable(&bench, &["sudo", "--dry-run"]);
+    assert!(!text.contains("sudo-i"), "there is none: {text}");
+    bench.stack("su-l", WHOLE);
+    let text = enable(&bench, &["su", "--dry-run"]);
+    assert!(text.contains(SU_L), "{text}");
+}
+
+#[test]
+fn check_says_it_too() {
+    pam_harness::require_isolation!();
+    let bench = bench();
+    let left_out =
+        "! PAM stacks      sudo-i: /DIR/pam.d/sudo-i is a stack of its own without the module";
+    enable(&bench, &["sudo", "su"]);
+    let run = bench.run(&["check", "--service", "sudo"]);
+    for part in [
+        left_out,
+        "authentik-flow enable sudo-i",
+        "su, su-l, sudo: a refusal refuses",
+    ] {
+        assert!(run.text.contains(part), "no {part:?} in {}", run.text);
+    }
+    enable(&bench, &["sudo-i"]);
+    let run = bench.run(&["check", "--service", "sudo"]);
+    assert!(
+        run.text
+            .contains("su, su-l, sudo, sudo-i: a refusal refuses")
+            && !run.text.contains("! PAM"),
+        "{}",
+        run.text
+    );
+}
