@@ -196,3 +196,16 @@ fn every_recipe_is_read_by_a_test() {
         );
     }
 }
+
+/// At the top of the file it would hold for every service, and let people in there
+/// with a code and nothing else.
+#[test]
+fn a_flow_that_asks_for_a_code_alone_is_for_one_service() {
+    let mut ones = 0;
+    for block in blocks() {
+        let table = block.text.split("\n[").next().unwrap_or_default();
+        assert!(!table.contains("linux-code"), "{}", block.text);
+        ones += usize::from(block.text.contains("flow = \"linux-code\""));
+    }
+    assert_eq!(ones, 2);
+}

@@ -57,6 +57,28 @@ fn a_lock_after_wrong_answers() {
     assert!(locked.contains("alice:"), "{locked}");
     bench.lets_in("alice, unlocked", bench.ssh("alice"), &[PASSWORD]);
 
+    // A password that is right, and codes that are guessed: each login ends with
+    // the first, and nobody hangs up before it is counted.
+    let mut logins: Vec<_> = (0..deny).map(|_| bench.ssh("bob")).collect();
+    for login in &mut logins {
+        login.expect("assword:");
+        login.send_secret(PASSWORD);
+    }
+    for mut login in logins {
+        login.expect("ode:");
+        login.send_secret("000000");
+        let again = login.expect_or_end(&["ode:"]);
+        assert!(again.is_none(), "asked for another code");
+        assert!(!login.finish().transcript.contains("let-in"));
+    }
+    let password = &[PASSWORD];
+    bench.refuses(
+        "bob, after wrong codes",
+        bench.ssh("bob"),
+        password,
+        "faillock",
+    );
+
     bench.authentik_goes_down();
     together(&bench, "alice", PASSWORD, deny + 1);
     let counted = crate::directory::root(&bench.host, "faillock --user alice");
