@@ -67,6 +67,16 @@ impl Control {
         Ok(control)
     }
 
+    /// Over how many modules a result may jump; 0 where none does.
+    pub(crate) fn longest_jump(&self) -> usize {
+        let actions = self.named.iter().map(|(_, action)| action);
+        let jumps = actions.chain([&self.otherwise]).map(|action| match action {
+            Action::Jump(over) => *over,
+            _ => 0,
+        });
+        jumps.max().unwrap_or_default()
+    }
+
     /// What `code` leads to.
     pub(crate) fn action(&self, code: &str) -> Action {
         let named = self.named.iter().find(|(name, _)| name == code);

@@ -29,7 +29,7 @@ const PASSWORD: [&str; 9] = [
 /// whether it names the module itself or includes a file that does.
 ///
 /// # Errors
-/// A stack that asks for no password.
+/// A stack that asks for no password, and one in which a line jumps over the place.
 pub(super) fn insert(text: &str, auth: &[Entry], guard: &Guard<'_>) -> Result<String, Refusal> {
     let first = auth
         .iter()
@@ -37,6 +37,13 @@ pub(super) fn insert(text: &str, auth: &[Entry], guard: &Guard<'_>) -> Result<St
         .ok_or(
             "its stack asks for no local password, so no local way in would remain; write the lines by hand, as the README has them",
         )?;
+    if let Some(jump) = jump_over(auth, first.own_line) {
+        return Err(format!(
+            "line {} of {} jumps over the place of the module's lines, and would land among them; write the lines by hand, and count its jump anew",
+            jump.line,
+            jump.file.display()
+        ));
+    }
     let names = guard.names.join(":");
     let config = match &guard.config {
         Some(path) => format!(" config={}", path.display()),
@@ -68,4 +75,20 @@ pub(super) fn insert(text: &str, auth: &[Entry], guard: &Guard<'_>) -> Result<St
         after.push_str(line);
     }
     Ok(after)
+}
+
+/// A module in front of line `own_line` that a result leads over that line: with
+/// lines more there it would lead to another module than before.
+fn jump_over(auth: &[Entry], own_line: usize) -> Option<&Entry> {
+    // What stands in a substack is not counted, nor can it lead out of there.
+    let ahead: Vec<&Entry> = auth
+        .iter()
+        .filter(|entry| entry.level == 0 && entry.own_line < own_line)
+        .collect();
+    let far = |(index, entry): (usize, &&Entry)| {
+        let between = ahead.len().saturating_sub(index.saturating_add(1));
+        let control = entry.control.as_ref()?;
+        (control.longest_jump() > between).then(|| ahead.get(index).copied())?
+    };
+    ahead.iter().enumerate().find_map(far)
 }

@@ -167,6 +167,32 @@ fn refused_where_nobody_local_would_get_in() {
     }
 }
 
+/// A list of who may come at all, in front: with lines more behind it, its jump
+/// would lead past the refusal, and let in whom it keeps out.
+#[test]
+fn refused_where_a_line_jumps_over_the_place() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let list = |jump: usize| {
+        format!(
+            "auth [success=ok default={jump}] pam_succeed_if.so quiet user in root:bob\n\
+             auth sufficient pam_unix.so\nauth required pam_deny.so\n"
+        )
+    };
+    bench.stack("sudo", &list(1));
+    let run = enable(&bench, &["sudo"]);
+    assert_eq!(run.status, 1, "{}", run.text);
+    assert!(run.text.contains("line 1 of "), "{}", run.text);
+    assert!(run.text.contains("jumps over the place"), "{}", run.text);
+    assert_eq!(bench.read("pam.d/sudo"), list(1));
+    // One that ends in front of it leads to where it led.
+    let ends =
+        "auth [default=1] pam_permit.so\nauth required pam_deny.so\nauth required pam_unix.so\n";
+    bench.stack("sudo", ends);
+    let run = enable(&bench, &["sudo"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+}
+
 /// Names that skip the module, and could not log in either: also where another could.
 #[test]
 fn refused_where_a_local_account_is_none_or_has_no_password() {
