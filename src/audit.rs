@@ -259,7 +259,8 @@ impl LogFormat<String> for Rfc3164 {
         severity: Severity,
         message: String,
     ) -> syslog::Result<()> {
-        // What daemons read of it is the order: they note the time themselves.
+        // The zone would be read from TZ, which belongs to the caller. journald and
+        // rsyslog note the time themselves; where a daemon shows this one, it is UTC.
         let now = OffsetDateTime::now_utc();
         write!(
             socket,

@@ -212,7 +212,10 @@ mod tests {
                         panic!("a file was read that another was judged for");
                     }
                     Err(FileFault::WritableByOthers { .. }) => refused += 1,
-                    Err(other) => panic!("{other}"),
+                    Err(other) => {
+                        done.store(true, over);
+                        panic!("{other}");
+                    }
                 }
             }
             done.store(true, over);
