@@ -3,8 +3,9 @@
 use serde::Deserialize;
 
 use crate::config::{AccessRules, Slug};
-use crate::error::{Heard, LoginError, ServerFault};
-use crate::flow::Transport;
+use crate::error::LoginError;
+use crate::fault::ServerFault;
+use crate::http::{Transport, unrepeated};
 use crate::identity::{Group, Identity};
 use crate::json::Object;
 use crate::text;
@@ -141,9 +142,9 @@ struct Verdict {
 /// Only after [`crate::identity::confirm`]: of an application without bindings
 /// the server says yes to anybody, logged in or not.
 fn ask_application(transport: &mut dyn Transport, slug: &Slug) -> Result<(), LoginError> {
-    let failed = |fault| LoginError::server(fault, Heard::Person);
+    let nonsense = |problem: &str| LoginError::from(ServerFault::Nonsense(problem.into()));
     let path = format!("/api/v3/core/applications/{}/check_access/", slug.as_str());
-    let answer = transport.get(&path).map_err(failed)?;
+    let answer = transport.get(&unrepeated(&path))?;
     let verdict = match answer.status {
         200 if answer.is_json => serde_json::from_slice::<Object<Verdict>>(&answer.body),
         404 => {
@@ -151,18 +152,11 @@ fn ask_application(transport: &mut dyn Transport, slug: &Slug) -> Result<(), Log
                 slug: slug.as_str().to_owned(),
             });
         }
-        200 => {
-            return Err(failed(ServerFault::Nonsense(
-                "it is not JSON by its own words".into(),
-            )));
-        }
-        429 => return Err(failed(ServerFault::Throttled)),
-        status => return Err(failed(ServerFault::Status(status))),
+        200 => return Err(nonsense("its Content-Type is not application/json")),
+        _ => return Err(answer.fault_of_status().into()),
     };
     let Ok(Object(verdict)) = verdict else {
-        return Err(failed(ServerFault::Nonsense(
-            "it does not say whether the application is open".into(),
-        )));
+        return Err(nonsense("it does not say whether the application is open"));
     };
     if verdict.passing {
         return Ok(());

@@ -12,12 +12,12 @@ use serde::Deserialize;
 
 use crate::access::{self, Admitted, Membership, Verified, is_uuid};
 use crate::audit::{Audit, Loudness, Outcome};
-use crate::config::{AccountRules, Config, Otherwise};
+use crate::config::{Config, Otherwise};
 use crate::conversation::Conversation;
 use crate::deadline::Deadline;
-use crate::error::{LoginError, ServerFault};
-use crate::flow::{Answer, Transport};
-use crate::http::HttpsTransport;
+use crate::error::LoginError;
+use crate::fault::ServerFault;
+use crate::http::{Answer, HttpsTransport, Transport};
 use crate::identity::Group;
 use crate::json::Object;
 use crate::login;
@@ -46,6 +46,7 @@ pub fn manage(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResu
     let mut quiet = false;
     let mut words = Words::of("en");
     let result = pam_handle::guarded(|| {
+        transaction.has_memory()?;
         let config = Config::load(arguments, &service)?;
         words = config.prompt.words;
         let judged = judge(transaction, &config, &service, &mut audit);
@@ -147,23 +148,16 @@ fn judge(
                 Err(LoginError::NotInAuthentik) if rules.unknown == Otherwise::Ignore => Ok(
                     Judged::NotOurs("authentik knows nobody of this name ([account] unknown)"),
                 ),
-                Err(LoginError::LookupFailed(fault)) if may_be_ignored(rules, &fault) => {
-                    Err(LoginError::LookupSkipped(fault))
-                }
+                Err(LoginError::Unavailable(proof)) => Err(match rules.on_unavailable {
+                    Otherwise::Ignore => LoginError::LookupSkipped(proof),
+                    Otherwise::Deny => LoginError::LookupFailed(proof.fault().clone()),
+                }),
+                // A doubt is no reason to let anybody by.
+                Err(LoginError::Server { fault, .. }) => Err(LoginError::LookupFailed(fault)),
                 result => result.map(Judged::LookedUp),
             }
         }
     }
-}
-
-/// Whether the server is down, and the configuration says to let them by then.
-///
-/// What somebody can bring about who makes enough attempts is no server that is
-/// down, and neither is an answer that makes no sense: those are doubts.
-fn may_be_ignored(rules: &AccountRules, fault: &ServerFault) -> bool {
-    rules.on_unavailable == Otherwise::Ignore
-        && !fault.may_be_a_persons_doing()
-        && !matches!(fault, ServerFault::Nonsense(_))
 }
 
 /// Looks `name` up in authentik and applies the configuration to who that is.
@@ -352,40 +346,19 @@ fn ask<T: for<'a> Deserialize<'a>>(
     path: &str,
     permission: &'static str,
 ) -> Result<T, LoginError> {
-    let answer: Answer = transport.get(path).map_err(failed)?;
+    let answer: Answer = transport.get(path)?;
     match answer.status {
+        _ if answer.is_starting => Err(ServerFault::NotReady.into()),
         200 if answer.is_json => serde_json::from_slice(&answer.body)
             .map(|Object(read)| read)
-            .map_err(|_| not_ready_or_nonsense(&answer)),
-        200 => Err(nonsense("it is not JSON by its own words")),
+            .map_err(|_| nonsense("a field is missing, twice there, or of a wrong type")),
+        200 => Err(nonsense("its Content-Type is not application/json")),
         status @ (401 | 403) => Err(LoginError::LookupForbidden { status, permission }),
-        429 => Err(failed(ServerFault::Throttled)),
-        _ if answer.asks_to_wait => Err(failed(ServerFault::Throttled)),
         301..=399 => Err(nonsense("it redirects")),
-        status => Err(failed(ServerFault::Status(status))),
-    }
-}
-
-/// A server that is starting says so with status 200.
-fn not_ready_or_nonsense(answer: &Answer) -> LoginError {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Starting {
-        error: String,
-    }
-    match serde_json::from_slice::<Object<Starting>>(&answer.body) {
-        Ok(Object(starting)) => failed(ServerFault::NotReady(text::one_line(&starting.error, 200))),
-        Err(_) => nonsense("a field is missing, twice there, or of a wrong type"),
-    }
-}
-
-fn failed(fault: ServerFault) -> LoginError {
-    match fault {
-        ServerFault::Host(problem) => LoginError::Host(problem),
-        fault => LoginError::LookupFailed(fault),
+        _ => Err(answer.fault_of_status().into()),
     }
 }
 
 fn nonsense(problem: &str) -> LoginError {
-    failed(ServerFault::Nonsense(problem.into()))
+    ServerFault::Nonsense(problem.into()).into()
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 use time::OffsetDateTime;
 
-use crate::error::ServerFault;
+use crate::fault::ServerFault;
 use crate::text::one_line;
 
 const LOG_SOCKET: &str = "/dev/log";

@@ -6,7 +6,8 @@
 //! the prompt. Neither ever holds a secret: no variant can carry one.
 
 use crate::config::ConfigError;
-pub use crate::fault::ServerFault;
+use crate::fault::ServerFault;
+use crate::http::{RequestError, Unavailable};
 
 /// Why somebody is not logged in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -175,9 +176,10 @@ pub enum LoginError {
     /// authentik could not be asked about somebody who came by another way.
     #[error("{0}, and [account] on_unavailable = \"ignore\" is not set, or not meant for this")]
     LookupFailed(ServerFault),
-    /// The same, and the configuration leaves them to the other modules then.
+    /// authentik is unavailable, and the configuration leaves them to the other
+    /// modules then.
     #[error("{0}; left to the other modules, as [account] on_unavailable = \"ignore\" says")]
-    LookupSkipped(ServerFault),
+    LookupSkipped(Unavailable),
 
     // A new password.
     /// The server's policy refused it, as often as `[prompt] attempts` allows.
@@ -213,13 +215,16 @@ pub enum LoginError {
     ImpossibleName(&'static str),
 
     // The server and the way to it.
-    /// The server failed, and `heard` tells whether a person had a hand in it.
-    #[error("{fault}{}", after(fault, *heard))]
+    /// authentik is proved to be unavailable. The one way to `PAM_AUTHINFO_UNAVAIL`.
+    #[error("{0}")]
+    Unavailable(Unavailable),
+    /// The server, or the way to it, failed, and that proves nothing.
+    #[error("{fault}{}", no_proof(*doubt))]
     Server {
         /// What went wrong.
         fault: ServerFault,
-        /// Whether anything that a person controls had been sent.
-        heard: Heard,
+        /// Why it does not prove that authentik is unavailable, where it comes near.
+        doubt: Option<&'static str>,
     },
     /// The server has no flow with that slug.
     #[error(
@@ -298,20 +303,6 @@ pub enum Obstacle {
     Unknown,
 }
 
-/// Whether a person had a part in the request that failed.
-///
-/// `PAM_AUTHINFO_UNAVAIL` is an exception that stacks make on purpose; whoever
-/// can turn a refusal into it has switched the second factor off. So only a
-/// failure of the very first request, which nobody at the prompt can influence,
-/// may become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
-    /// Nothing that a person controls was sent yet.
-    Nobody,
-    /// Something that a person controls was sent, or was being sent.
-    Person,
-}
-
 impl From<ConfigError> for LoginError {
     fn from(error: ConfigError) -> Self {
         if error.host_failed {
@@ -322,23 +313,26 @@ impl From<ConfigError> for LoginError {
     }
 }
 
-impl LoginError {
-    /// What a failure of the server, or on the way to it, makes of a login.
-    #[must_use]
-    pub fn server(fault: ServerFault, heard: Heard) -> Self {
-        match fault {
-            ServerFault::Host(problem) => Self::Host(problem),
-            fault => {
-                let heard = if fault.may_be_a_persons_doing() {
-                    Heard::Person
-                } else {
-                    heard
-                };
-                Self::Server { fault, heard }
-            }
+impl From<ServerFault> for LoginError {
+    fn from(fault: ServerFault) -> Self {
+        RequestError::from(fault).into()
+    }
+}
+
+impl From<RequestError> for LoginError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Unavailable(proof) => Self::Unavailable(proof),
+            RequestError::Failed {
+                fault: ServerFault::Host(problem),
+                ..
+            } => Self::Host(problem),
+            RequestError::Failed { fault, doubt } => Self::Server { fault, doubt },
         }
     }
+}
 
+impl LoginError {
     /// Whether asking again on the same handle can only bring the same answer,
     /// so that it is kept and given at once: a denial, or a server that is down.
     #[must_use]
@@ -355,7 +349,8 @@ impl LoginError {
             | Self::UnknownFlow { .. }
             | Self::UnknownApplication { .. }
             | Self::NobodyLoggedIn
-            | Self::NoSecretAccepted => true,
+            | Self::NoSecretAccepted
+            | Self::Unavailable(_) => true,
             // Whoever left the code away may type it the next time.
             Self::Unsupported { reason, .. } => *reason != Obstacle::SecondPrompt,
             // What was reached and answered wrongly may answer rightly next.
@@ -364,24 +359,23 @@ impl LoginError {
                 ServerFault::Dns(_)
                     | ServerFault::Connection(_)
                     | ServerFault::Closed
-                    | ServerFault::HeldUp(_)
+                    | ServerFault::Certificate(_)
                     | ServerFault::Tls(_)
                     | ServerFault::Timeout(_)
                     | ServerFault::Throttled
-                    | ServerFault::NotReady(_)
+                    | ServerFault::NotReady
             ),
             _ => false,
         }
     }
 }
 
-/// What happened when, where that decides the code.
-fn after(fault: &ServerFault, heard: Heard) -> &'static str {
-    match (heard, fault) {
-        (Heard::Nobody, _) => "",
-        (_, fault) if fault.may_be_a_persons_doing() => "",
-        (Heard::Person, _) => " (after the person's first answer)",
-    }
+/// Tells an administrator why a stack's exception for a server that is down was
+/// not made.
+fn no_proof(doubt: Option<&'static str>) -> String {
+    doubt
+        .map(|doubt| format!(" (not counted as unavailable: {doubt})"))
+        .unwrap_or_default()
 }
 
 fn quoted(words: Option<&String>) -> String {

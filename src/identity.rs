@@ -7,8 +7,10 @@
 use serde::Deserialize;
 
 use crate::config::AccountKind;
-use crate::error::{Heard, LoginError, ServerFault};
-use crate::flow::{Answer, FlowEnd, Transport};
+use crate::error::LoginError;
+use crate::fault::ServerFault;
+use crate::flow::FlowEnd;
+use crate::http::{Answer, Transport, unrepeated};
 use crate::json::Object;
 use crate::text;
 
@@ -53,9 +55,22 @@ struct Me {
 struct User {
     username: String,
     is_active: bool,
+    /// Since 2026.8, which can switch between several users of one browser: whether
+    /// this is the one that requests act for. Anything but `true` is a doubt.
+    #[serde(default = "yes", deserialize_with = "is_true")]
+    is_current: bool,
     #[serde(rename = "type")]
     kind: String,
     groups: Vec<Object<Group>>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `true` for the value `true`, and for nothing else.
+fn is_true<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(Option::<bool>::deserialize(deserializer)? == Some(true))
 }
 
 /// `true` for a field that is there and not null.
@@ -76,9 +91,7 @@ pub fn confirm(
     expected: &str,
     types: &[AccountKind],
 ) -> Result<Identity, LoginError> {
-    // By now a person has had a hand in it: no failure here is "unavailable".
-    let failed = |fault| LoginError::server(fault, Heard::Person);
-    let answer = transport.get(USERS_ME).map_err(failed)?;
+    let answer = transport.get(&unrepeated(USERS_ME))?;
     let me = read(&answer)?;
     let Object(user) = me.user;
     if me.original {
@@ -86,7 +99,7 @@ pub fn confirm(
     }
     // authentik matches names without regard to case at identification: asked
     // for "ALICE" it logs alice in.
-    if user.username != expected {
+    if user.username != expected || !user.is_current {
         return Err(LoginError::SomebodyElse {
             actual: text::one_line(&user.username, 128),
         });
@@ -108,20 +121,16 @@ pub fn confirm(
 }
 
 fn read(answer: &Answer) -> Result<Me, LoginError> {
-    let failed = |fault| LoginError::server(fault, Heard::Person);
     match answer.status {
-        200 if !answer.is_json => Err(failed(ServerFault::Nonsense(
-            "it is not JSON by its own words".into(),
-        ))),
+        200 if !answer.is_json => {
+            Err(ServerFault::Nonsense("its Content-Type is not application/json".into()).into())
+        }
         200 => serde_json::from_slice(&answer.body)
             .map(|Object(me)| me)
             .map_err(|_| {
-                failed(ServerFault::Nonsense(
-                    "it does not say whose session it is".into(),
-                ))
+                ServerFault::Nonsense("it does not say whose session it is".into()).into()
             }),
         401 | 403 => Err(LoginError::NobodyLoggedIn),
-        429 => Err(failed(ServerFault::Throttled)),
-        status => Err(failed(ServerFault::Status(status))),
+        _ => Err(answer.fault_of_status().into()),
     }
 }

@@ -8,7 +8,7 @@
 //! [`access::Verified`]. Nothing else makes `PAM_SUCCESS`.
 //!
 //! The way of a login, from top to bottom, is [`login`]. What the compiler
-//! cannot check is in [`pam`] alone.
+//! cannot check is in [`pam`] and [`sys`] alone.
 
 use std::ffi::CStr;
 
@@ -22,7 +22,7 @@ pub mod config;
 pub mod conversation;
 pub mod deadline;
 pub mod error;
-mod fault;
+pub mod fault;
 pub mod flow;
 pub mod host;
 pub mod http;
@@ -41,14 +41,20 @@ pub mod secret;
 pub mod session;
 pub mod stages;
 pub mod standing;
+#[allow(
+    unsafe_code,
+    reason = "the border to the C library: every block says why it is sound"
+)]
+pub mod sys;
 pub mod text;
 pub mod words;
 
 /// Wipes all memory that the library frees: HTTP and TLS buffers hold passwords
-/// and cookies, and no type of ours wraps those.
+/// and cookies, and no type of ours wraps those. A process that has no memory left
+/// gets it from a reserve.
 #[global_allocator]
-static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
-    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<sys::ReservedMemory> =
+    zeroizing_alloc::ZeroAlloc(sys::ReservedMemory);
 
 /// What libpam calls.
 pub struct AuthentikFlow;
@@ -66,7 +72,7 @@ mod entry_points {
 
 impl PamHooks for AuthentikFlow {
     fn sm_authenticate(handle: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
-        login::authenticate(&mut pam::Transaction::new(handle, flags), &args)
+        pam::enter(handle, &args, flags, login::authenticate)
     }
 
     /// There are no credentials to set, but anything else than success is taken
@@ -79,7 +85,7 @@ impl PamHooks for AuthentikFlow {
     }
 
     fn acct_mgmt(handle: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
-        account::manage(&mut pam::Transaction::new(handle, flags), &args)
+        pam::enter(handle, &args, flags, account::manage)
     }
 
     fn sm_open_session(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
@@ -91,6 +97,6 @@ impl PamHooks for AuthentikFlow {
     }
 
     fn sm_chauthtok(handle: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
-        password::change(&mut pam::Transaction::new(handle, flags), &args)
+        pam::enter(handle, &args, flags, password::change)
     }
 }

@@ -11,9 +11,9 @@ use crate::config::Config;
 use crate::conversation::Conversation;
 use crate::deadline::Deadline;
 use crate::error::LoginError;
-use crate::flow::{self, Transport};
+use crate::flow;
 use crate::host;
-use crate::http::HttpsTransport;
+use crate::http::{HttpsTransport, Transport};
 use crate::identity;
 use crate::occasion::Occasion;
 use crate::pam::{self as pam_handle, Transaction, UserName};
@@ -37,6 +37,7 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
     let mut fail_delay = DEFAULT_FAIL_DELAY;
     let mut words = Words::of("en");
     let result = pam_handle::guarded(|| {
+        transaction.has_memory()?;
         let config = Config::load(arguments, &service)?;
         fail_delay = config.fail_delay;
         words = config.prompt.words;

@@ -14,7 +14,7 @@ use crate::audit::{Audit, Outcome};
 use crate::config::{Config, FirstPass};
 use crate::conversation::Conversation as _;
 use crate::deadline::Deadline;
-use crate::error::{Heard, LoginError};
+use crate::error::LoginError;
 use crate::flow::{self, Answerer, Challenge, Response};
 use crate::host;
 use crate::http::HttpsTransport;
@@ -44,6 +44,7 @@ pub fn change(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResu
     let mut quiet = false;
     let mut words = Words::of("en");
     let result = pam_handle::guarded(|| {
+        transaction.has_memory()?;
         let config = Config::load(arguments, &service)?;
         words = config.prompt.words;
         let result = attempt(transaction, &config, &service, phase, &mut audit);
@@ -348,9 +349,7 @@ fn password_fields(challenge: &Challenge) -> Result<Option<Vec<Object<Field>>>, 
     if challenge.component() != PROMPT {
         return Ok(None);
     }
-    let details: Details = challenge
-        .details()
-        .map_err(|fault| LoginError::server(fault, Heard::Person))?;
+    let details: Details = challenge.details().map_err(LoginError::from)?;
     let fields = details.fields;
     let all = fields.iter().all(|Object(field)| field.kind == "password");
     let usable = all && (1..=MAX_FIELDS).contains(&fields.len());

@@ -1,6 +1,7 @@
 //! What a person reads when a login fails: short, and what to do next.
 
-use crate::error::{LoginError, Obstacle, ServerFault};
+use crate::error::{LoginError, Obstacle};
+use crate::fault::ServerFault;
 use crate::words::{Words, fill};
 
 /// What the person should read, if anything.
@@ -65,6 +66,7 @@ pub fn words_of(error: &LoginError, words: &Words) -> Option<String> {
         | LoginError::SomebodyElse { .. }
         | LoginError::Impersonated
         | LoginError::NoSecretAccepted => words.not_confirmed.into(),
+        LoginError::Unavailable(_) => words.unreachable.into(),
         LoginError::Server { fault, .. } | LoginError::LookupFailed(fault) => match fault {
             ServerFault::LoginTimeout | ServerFault::Stopped(_) => words.too_slow.into(),
             ServerFault::Throttled => words.busy.into(),

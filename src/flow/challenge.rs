@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 use zeroize::Zeroizing;
 
-use crate::error::ServerFault;
+use crate::fault::ServerFault;
 use crate::json::{Object, is_present};
 use crate::text;
 
@@ -116,15 +116,17 @@ impl Challenge {
     /// Reads the body of an answer with status 200.
     ///
     /// # Errors
-    /// [`ServerFault::NotReady`] for a server that says it is starting, and
-    /// [`ServerFault::Nonsense`] for what is no challenge: other JSON, a wrong
-    /// type, a key given twice.
+    /// [`ServerFault::Nonsense`] for what is no challenge: other JSON, a wrong type,
+    /// a key given twice.
     pub fn read(body: Zeroizing<Vec<u8>>) -> Result<Self, ServerFault> {
         let Object(envelope) =
             serde_json::from_slice::<Object<Envelope>>(&body).map_err(|e| no_challenge(&e))?;
         let Some(component) = envelope.component else {
             return Err(match envelope.error {
-                Some(error) => ServerFault::NotReady(text::one_line(&error, MAX_WORDS)),
+                Some(error) => ServerFault::Nonsense(format!(
+                    "an error and no component in it: {:?}",
+                    text::one_line(&error, MAX_WORDS)
+                )),
                 None => ServerFault::Nonsense("no component in it".into()),
             });
         };
@@ -342,15 +344,12 @@ mod tests {
 
     #[test]
     fn what_is_no_challenge_is_a_fault() {
-        assert_eq!(
-            read(r#"{"error":"authentik starting"}"#).err(),
-            Some(ServerFault::NotReady("authentik starting".into()))
-        );
         for body in [
             "",
             "[]",
             r#"["xak-flow-redirect",null,null,true]"#,
             "null",
+            r#"{"error":"authentik starting"}"#,
             "{}",
             "<html>",
             r#"{"component":5}"#,

@@ -2,10 +2,11 @@
 
 use super::challenge::{Challenge, Ending};
 use super::response::{Proof, Response};
-use super::transport::{Answer, Redirect, Transport};
 use crate::audit::Audit;
 use crate::config::Slug;
-use crate::error::{Heard, LoginError, ServerFault};
+use crate::error::LoginError;
+use crate::fault::ServerFault;
+use crate::http::{Answer, Redirect, RequestError, Transport};
 use crate::occasion::percent_encoded;
 
 /// How many challenges a flow may send. The longest that people build have a dozen stages.
@@ -70,7 +71,6 @@ pub fn run(
     Run {
         transport,
         path: path(slug, query),
-        heard: Heard::Nobody,
         audit,
     }
     .drive(slug, answerer)
@@ -87,7 +87,6 @@ pub fn path(slug: &Slug, query: &str) -> String {
 struct Run<'a> {
     transport: &'a mut dyn Transport,
     path: String,
-    heard: Heard,
     audit: &'a mut Audit,
 }
 
@@ -156,19 +155,13 @@ impl Run<'_> {
                 }
                 Ending::FlowError(request_id) => {
                     self.audit.request_id(request_id.clone());
-                    return Err(self.failed(ServerFault::FlowError));
+                    return Err(ServerFault::FlowError.into());
                 }
                 // A redirect stage is a stage: what it is worth shows at the end.
                 Ending::None | Ending::RedirectStage => {}
             }
             self.audit.stage(challenge.component(), rejected);
-            let response = answerer.answer(&challenge, rejected).map_err(|error| {
-                // A stage that cannot read its challenge met nonsense, too.
-                match error {
-                    LoginError::Server { fault, .. } => self.failed(fault),
-                    error => error,
-                }
-            })?;
+            let response = answerer.answer(&challenge, rejected)?;
             sent = Some(Sent {
                 identity: challenge.identity().to_owned(),
                 proof: response.proof(),
@@ -176,9 +169,8 @@ impl Run<'_> {
             });
             step = self.send(&response)?;
         }
-        Err(self.failed(ServerFault::Nonsense(format!(
-            "the flow has not ended after {MAX_CHALLENGES} challenges"
-        ))))
+        let problem = format!("the flow has not ended after {MAX_CHALLENGES} challenges");
+        Err(ServerFault::Nonsense(problem).into())
     }
 
     fn start(&mut self, slug: &Slug) -> Result<Step, LoginError> {
@@ -192,8 +184,6 @@ impl Run<'_> {
     }
 
     fn send(&mut self, response: &Response) -> Result<Step, LoginError> {
-        // From here on a person has had a hand in it, whatever becomes of the request.
-        self.heard = Heard::Person;
         let answer = match response.flow_token() {
             Some(token) => self.transport.get(&token.appended_to(&self.path)),
             None => {
@@ -201,18 +191,18 @@ impl Run<'_> {
                 self.transport.post(&self.path, response.body(), limit)
             }
         };
-        let answer = answer.map_err(|fault| match fault {
+        let answer = answer.map_err(|error| match error.fault() {
             ServerFault::Timeout(_) if response.push_timeout().is_some() => {
                 LoginError::PushUnanswered
             }
-            fault => self.failed(fault),
+            _ => self.failed(error),
         })?;
         self.follow(answer)
     }
 
     fn get(&mut self) -> Result<Answer, LoginError> {
         let answer = self.transport.get(&self.path);
-        answer.map_err(|fault| self.failed(fault))
+        answer.map_err(|error| self.failed(error))
     }
 
     fn follow(&mut self, mut answer: Answer) -> Result<Step, LoginError> {
@@ -220,42 +210,41 @@ impl Run<'_> {
             match (answer.status, answer.redirect.take()) {
                 (301..=308, Some(Redirect::SamePlace)) => answer = self.get()?,
                 (301..=308, Some(Redirect::Elsewhere(to))) => {
-                    return Err(self.failed(ServerFault::Nonsense(format!(
-                        "it redirects away from the executor, to {to}"
-                    ))));
+                    let problem = format!("it redirects away from the executor, to {to}");
+                    return Err(ServerFault::Nonsense(problem).into());
                 }
                 (200, _) => {
                     let request_id = answer.request_id.take();
                     if !answer.is_json {
                         self.audit.request_id(request_id);
-                        let problem = "it is not JSON by its own words";
-                        return Err(self.failed(ServerFault::Nonsense(problem.into())));
+                        let problem = "its Content-Type is not application/json";
+                        return Err(ServerFault::Nonsense(problem.into()).into());
                     }
-                    let challenge = Challenge::read(answer.body).map_err(|fault| {
+                    if answer.is_starting {
+                        return Err(ServerFault::NotReady.into());
+                    }
+                    let challenge = Challenge::read(answer.body).inspect_err(|_| {
                         self.audit.request_id(request_id);
-                        self.failed(fault)
                     })?;
                     return Ok(Step {
                         challenge,
                         redirected: redirects > 0,
                     });
                 }
-                (status, _) => {
+                _ => {
                     self.audit.request_id(answer.request_id.take());
-                    let fault = match status {
-                        429 => ServerFault::Throttled,
-                        _ if answer.asks_to_wait => ServerFault::Throttled,
-                        status => ServerFault::Status(status),
-                    };
-                    return Err(self.failed(fault));
+                    return Err(answer.fault_of_status().into());
                 }
             }
         }
-        Err(self.failed(ServerFault::Nonsense("it redirects without end".into())))
+        Err(ServerFault::Nonsense("it redirects without end".into()).into())
     }
 
-    fn failed(&self, fault: ServerFault) -> LoginError {
-        LoginError::server(fault, self.heard)
+    fn failed(&mut self, error: RequestError) -> LoginError {
+        if let RequestError::Unavailable(proof) = &error {
+            self.audit.request_id(proof.request_id().map(str::to_owned));
+        }
+        error.into()
     }
 }
 

@@ -1,14 +1,12 @@
 //! The protocol of authentik's flow executor: ask, answer, until the flow ends.
 //!
 //! Nothing here knows PAM, HTTP libraries or what a stage wants; those come in
-//! through [`Transport`] and [`Answerer`].
+//! through [`Transport`](crate::http::Transport) and [`Answerer`].
 
 mod challenge;
 mod executor;
 mod response;
-mod transport;
 
 pub use challenge::{Challenge, FieldError};
 pub use executor::{Answerer, FlowEnd, path, run};
 pub use response::{FlowToken, Proof, Response};
-pub use transport::{Answer, Redirect, Transport};

@@ -2,7 +2,7 @@
 
 use ureq::{Error, Timeout};
 
-use crate::error::ServerFault;
+use crate::fault::ServerFault;
 use crate::host::is_host_failure;
 use crate::text;
 
@@ -25,7 +25,9 @@ pub(super) fn server_fault(error: &Error, login_is_over: bool) -> ServerFault {
         Error::Tls(text) => ServerFault::Tls((*text).into()),
         Error::Io(error) => match tls_inside(error) {
             Some(error) => tls(error),
-            None if is_host_failure(error) => ServerFault::Host(error.to_string()),
+            None if is_host_failure(error) || HostTrouble::is_inside(error) => {
+                ServerFault::Host(error.to_string())
+            }
             None if is_timeout(error) && login_is_over => ServerFault::LoginTimeout,
             None if is_timeout(error) => ServerFault::Timeout("request_timeout"),
             None if is_closed(error) => ServerFault::Closed,
@@ -44,6 +46,33 @@ pub(super) fn server_fault(error: &Error, login_is_over: bool) -> ServerFault {
         }
         other => ServerFault::Connection(text::one_line(&other.to_string(), MAX_TEXT)),
     }
+}
+
+/// Trouble of this host that no error code of the system stands for.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct HostTrouble(String);
+
+impl HostTrouble {
+    /// As ureq hands it on.
+    pub(super) fn error(problem: String) -> Error {
+        Error::Io(std::io::Error::other(Self(problem)))
+    }
+
+    fn is_inside(error: &std::io::Error) -> bool {
+        error
+            .get_ref()
+            .is_some_and(|inner| inner.downcast_ref::<Self>().is_some())
+    }
+}
+
+/// Whether the look-up of the server's name gave no address, for want of one or
+/// of an answer; never where this host failed.
+pub(super) fn is_about_the_name(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::HostNotFound | Error::Timeout(Timeout::Resolve)
+    )
 }
 
 fn is_timeout(error: &std::io::Error) -> bool {
@@ -67,11 +96,20 @@ fn tls_inside(error: &std::io::Error) -> Option<&rustls::Error> {
 }
 
 fn tls(error: &rustls::Error) -> ServerFault {
-    use rustls::CertificateError as C;
     let rustls::Error::InvalidCertificate(reason) = error else {
         return ServerFault::Tls(text::one_line(&error.to_string(), MAX_TEXT));
     };
-    let advice = match reason {
+    match why_not_acceptable(reason) {
+        Some(advice) => ServerFault::Certificate(advice.into()),
+        None => ServerFault::Tls(text::one_line(&reason.to_string(), MAX_TEXT)),
+    }
+}
+
+/// Why a certificate is not acceptable, where it was read and judged. What could
+/// not be read may have been damaged on the way.
+fn why_not_acceptable(reason: &rustls::CertificateError) -> Option<&'static str> {
+    use rustls::CertificateError as C;
+    Some(match reason {
         C::Expired | C::ExpiredContext { .. } => {
             "it has expired; renew it, or check this host's clock"
         }
@@ -85,11 +123,14 @@ fn tls(error: &rustls::Error) -> ServerFault {
             "it was issued by a CA that is not trusted here; name that CA's certificate with `ca_file`"
         }
         C::Revoked => "it is revoked",
+        C::BadSignature => {
+            "its signature is not that of the CA which is trusted here; was the CA made again? name the new one's certificate with `ca_file`"
+        }
+        C::InvalidPurpose | C::InvalidPurposeContext { .. } => "it is not for servers",
         // What webpki says of a CA's certificate that a server shows as its own.
         C::Other(inner) if format!("{inner:?}").contains("CaUsedAsEndEntity") => {
             "the server shows the very certificate that `ca_file` trusts as a CA, a self-signed one; give the server a certificate that a CA has issued, and name that CA with `ca_file`"
         }
-        _ => return ServerFault::Tls(text::one_line(&reason.to_string(), MAX_TEXT)),
-    };
-    ServerFault::Tls(advice.into())
+        _ => return None,
+    })
 }

@@ -2,38 +2,49 @@
 //! and never followed here.
 
 mod bounded;
+mod connect;
 mod cookies;
 mod credentials;
 mod fault;
 mod resolver;
 mod tls;
 mod token;
+mod transport;
 mod trust;
+mod unavailable;
+mod unrepeated;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
 use ureq::config::Config as AgentConfig;
 use ureq::http::{HeaderValue, Response as HttpResponse, header};
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 use ureq::{Agent, Body, Proxy, ProxyProtocol, RequestBuilder};
 use zeroize::Zeroizing;
 
 use crate::audit::Trace;
 use crate::config::{AbsolutePath, Config, ConfigError, Place, ServerUrl};
 use crate::deadline::Deadline;
-use crate::error::ServerFault;
-use crate::flow::{Answer, Redirect, Transport};
+use crate::fault::ServerFault;
+use crate::json::Object;
 use crate::occasion::Occasion;
-use crate::pam::{StopWatch, is_held_by_its_caller};
+use crate::sys::StopWatch;
 use crate::text;
 use bounded::{BoundedConnector, RequestDeadline};
+use connect::{AttemptLog, NotingTcpConnector};
 pub use cookies::Cookies;
 use credentials::Credentials;
 pub use credentials::Session;
-use resolver::OnceResolver;
+use resolver::{OnceResolver, Peer};
 use tls::TlsConnector;
 use token::Outpost;
+pub use transport::{Answer, Redirect, RequestError, Transport};
 pub use trust::trusted_roots;
+pub use unavailable::Unavailable;
+use unavailable::{Connection, Evidence, prove};
+pub use unrepeated::unrepeated;
 
 /// A connection that has idled this long is not used again.
 ///
@@ -71,6 +82,13 @@ pub struct HttpsTransport {
     has_answered: bool,
     /// The `Date` of the last answer.
     server_date: Option<String>,
+    /// Whether no request was made yet, and nothing was typed: only then may a
+    /// failure prove that the server is unavailable.
+    may_prove: bool,
+    peer: Arc<Peer>,
+    has_proxy: bool,
+    attempts: AttemptLog,
+    connect_timeout: Duration,
     request_timeout: Duration,
     deadline: Deadline,
     request_deadline: RequestDeadline,
@@ -147,16 +165,18 @@ impl HttpsTransport {
             .accept("application/json")
             .build();
         let request_deadline = RequestDeadline::new();
+        let attempts = AttemptLog::default();
         let connector =
             ().chain(ConnectProxyConnector::default())
-                .chain(TcpConnector::default())
+                .chain(NotingTcpConnector::new(attempts.clone()))
                 .chain(BoundedConnector(request_deadline.clone()))
                 .chain(tls);
         let (peer, port) = match &config.proxy {
             Some(proxy) => (proxy.host(), proxy.port()),
             None => (config.url.host(), config.url.port()),
         };
-        let resolver = OnceResolver::new(peer, port, config.connect_timeout, &config.addresses);
+        let peer = Arc::new(Peer::new(peer, port, &config.addresses));
+        let resolver = OnceResolver::new(Arc::clone(&peer), config.connect_timeout);
         let url = config.url.clone();
         let agent = format!(
             "pam-authentik-flow/{} ({}; {})",
@@ -178,6 +198,11 @@ impl HttpsTransport {
             credentials,
             has_answered: false,
             server_date: None,
+            may_prove: true,
+            peer,
+            has_proxy: config.proxy.is_some(),
+            attempts,
+            connect_timeout: config.connect_timeout,
             request_timeout: config.request_timeout,
             deadline,
             request_deadline,
@@ -218,6 +243,7 @@ impl HttpsTransport {
         let mut transport = Self::for_login(config, occasion, deadline, trace)?;
         transport.credentials.go_on(session);
         transport.has_answered = true;
+        transport.may_prove = false;
         Ok(transport)
     }
 
@@ -226,7 +252,7 @@ impl HttpsTransport {
     ///
     /// # Errors
     /// As [`Transport::get`].
-    pub fn get_within(&mut self, path: &str, limit: Duration) -> Result<Answer, ServerFault> {
+    pub fn get_within(&mut self, path: &str, limit: Duration) -> Result<Answer, RequestError> {
         let limit = self.deadline.remaining().clamp(LEAST.min(limit), limit);
         self.deadline = Deadline::after(limit);
         self.request(path, None, limit.min(self.request_timeout))
@@ -237,15 +263,17 @@ impl HttpsTransport {
         path: &str,
         body: Option<&[u8]>,
         limit: Duration,
-    ) -> Result<Answer, ServerFault> {
+    ) -> Result<Answer, RequestError> {
+        let may_prove = std::mem::replace(&mut self.may_prove, false);
         let left = self.deadline.remaining();
         if left.is_zero() {
-            return Err(ServerFault::LoginTimeout);
+            return Err(ServerFault::LoginTimeout.into());
         }
         let timeout = left.min(limit);
         let target = format!("{}{path}", self.url);
         let watch = StopWatch::begin();
         self.request_deadline.begin(timeout);
+        self.attempts.clear();
         let begun = Instant::now();
         let result = match body {
             None => {
@@ -277,27 +305,75 @@ impl HttpsTransport {
             }
         };
         let answer = result.and_then(|response| self.read(path, response));
-        let method = if body.is_some() { "POST" } else { "GET" };
-        let answer = answer.map_err(|error| {
-            let fault = fault::server_fault(&error, self.deadline.remaining().is_zero());
-            if watch.was_stopped() {
-                ServerFault::Stopped(fault.to_string())
-            } else if fault.is_a_matter_of_time() && is_held_by_its_caller() {
-                ServerFault::HeldUp(fault.to_string())
-            } else {
-                fault
-            }
-        });
+        let took = begun.elapsed();
+        let was_stopped = watch.was_stopped();
         drop(watch);
-        let outcome = answer
-            .as_ref()
-            .map(|answer| (answer.status, answer.body.len()));
-        self.trace.request(method, path, begun.elapsed(), outcome);
+        let answer = self.judge(answer, begun, may_prove && !was_stopped, was_stopped);
+        let method = if body.is_some() { "POST" } else { "GET" };
+        let outcome = match &answer {
+            Ok(answer) => Ok((answer.status, answer.body.len())),
+            Err(error) => Err(error.fault()),
+        };
+        self.trace.request(method, path, took, outcome);
         answer
     }
 
+    /// Makes of ureq's result what is known of the server.
+    fn judge(
+        &self,
+        result: Result<Answer, ureq::Error>,
+        begun: Instant,
+        may_prove: bool,
+        was_stopped: bool,
+    ) -> Result<Answer, RequestError> {
+        let (evidence, fault, request_id) = match &result {
+            Ok(answer) => {
+                if answer
+                    .age
+                    .is_some_and(|age| age > begun.elapsed().as_secs())
+                {
+                    return Err(ServerFault::Stale(answer.age.unwrap_or_default()).into());
+                }
+                let evidence = Evidence::of_answer(answer);
+                let fault = answer.fault_of_status();
+                (evidence, fault, answer.request_id.clone())
+            }
+            Err(error) => {
+                let mut fault = fault::server_fault(error, self.deadline.remaining().is_zero());
+                if was_stopped {
+                    fault = ServerFault::Stopped(fault.to_string());
+                }
+                let evidence = Evidence::of_error(error, &fault, &self.attempts.so_far());
+                (evidence, fault, None)
+            }
+        };
+        let proof = match evidence {
+            Some(evidence) if may_prove => {
+                let connection = Connection {
+                    peer: &self.peer,
+                    has_proxy: self.has_proxy,
+                    limit: self.connect_timeout.min(self.deadline.remaining()),
+                };
+                Some(prove(evidence, &fault, request_id, &connection))
+            }
+            _ => None,
+        };
+        match (proof, result) {
+            (Some(Ok(proof)), _) => Err(RequestError::Unavailable(proof)),
+            (_, Ok(answer)) => Ok(answer),
+            (Some(Err(doubt)), Err(_)) => Err(RequestError::Failed {
+                fault,
+                doubt: Some(doubt),
+            }),
+            (None, Err(_)) => Err(fault.into()),
+        }
+    }
+
     fn with_headers<B>(&self, path: &str, request: RequestBuilder<B>) -> RequestBuilder<B> {
-        let mut request = request.header(header::USER_AGENT, self.user_agent.clone());
+        let mut request = request
+            .header(header::USER_AGENT, self.user_agent.clone())
+            // Whose session it is must never come from a cache.
+            .header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(language) = &self.language {
             request = request.header(header::ACCEPT_LANGUAGE, language.clone());
         }
@@ -327,6 +403,7 @@ impl HttpsTransport {
             kind.eq_ignore_ascii_case("application/json")
         });
         let asks_to_wait = response.headers().contains_key(header::RETRY_AFTER);
+        let age = text_of("age").map(|age| age.trim().parse().unwrap_or(u64::MAX));
         let request_id = text_of("x-authentik-id").map(|id| text::one_line(&id, 64));
         let body = Zeroizing::new(
             response
@@ -341,13 +418,15 @@ impl HttpsTransport {
             request_id,
             is_json,
             asks_to_wait,
+            is_starting: is_json && matches!(status, 200 | 503) && says_it_is_starting(&body),
+            age,
             body,
         })
     }
 }
 
 impl Transport for HttpsTransport {
-    fn get(&mut self, path: &str) -> Result<Answer, ServerFault> {
+    fn get(&mut self, path: &str) -> Result<Answer, RequestError> {
         self.request(path, None, self.request_timeout)
     }
 
@@ -356,9 +435,21 @@ impl Transport for HttpsTransport {
         path: &str,
         body: &[u8],
         limit: Option<Duration>,
-    ) -> Result<Answer, ServerFault> {
+    ) -> Result<Answer, RequestError> {
         self.request(path, Some(body), limit.unwrap_or(self.request_timeout))
     }
+}
+
+/// Whether the body holds authentik's own words while its server starts: its front
+/// answers so for as long as the part behind it does not run.
+fn says_it_is_starting(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Starting<'a> {
+        error: &'a str,
+    }
+    body.len() < 512
+        && serde_json::from_slice::<Object<Starting<'_>>>(body)
+            .is_ok_and(|Object(starting)| starting.error == "authentik starting")
 }
 
 /// Whether `location`, to which the server at `url` points, is `path`, the place

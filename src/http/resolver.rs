@@ -4,8 +4,8 @@
 //! is set; a dead name server leaves such a thread behind in sshd, and a
 //! process limit turns it into a panic.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::OnceLock;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ureq::config::Config;
@@ -14,48 +14,91 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 use ureq::{Error, Timeout};
 
+use super::fault::HostTrouble;
 use crate::host::is_host_failure;
-use crate::pam::with_bounded_dns;
+use crate::sys::{Family, LookupError, look_up};
 
 /// How many addresses are tried, at most: as many as ureq has room for.
 const MAX_ADDRESSES: usize = 16;
 
-/// Resolves the server's name through the system, and remembers what came back.
+/// Who is connected to.
 #[derive(Debug)]
+pub(super) enum Peer {
+    /// Addresses of the configuration; no resolver has a part in it.
+    Addresses(Vec<SocketAddr>),
+    /// A name, which is looked up once.
+    Name {
+        host: String,
+        port: u16,
+        /// What was found, once it was looked up.
+        found: OnceLock<Vec<SocketAddr>>,
+    },
+}
+
+impl Peer {
+    /// The server or the proxy that is connected to: by the addresses that are
+    /// `pinned`, by `host` where that is an address, or by its name.
+    pub(super) fn new(host: &str, port: u16, pinned: &[IpAddr]) -> Self {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let at = |ip: &IpAddr| SocketAddr::new(*ip, port);
+        match host.parse::<IpAddr>() {
+            _ if !pinned.is_empty() => {
+                Self::Addresses(pinned.iter().map(at).take(MAX_ADDRESSES).collect())
+            }
+            Ok(ip) => Self::Addresses(vec![at(&ip)]),
+            Err(_) => Self::Name {
+                host: host.to_owned(),
+                port,
+                found: OnceLock::new(),
+            },
+        }
+    }
+}
+
+/// Gives ureq the peer's addresses.
+#[derive(Debug, Clone)]
 pub(super) struct OnceResolver {
-    host: String,
-    port: u16,
+    peer: Arc<Peer>,
     limit: Duration,
-    addresses: OnceLock<Vec<SocketAddr>>,
 }
 
 impl OnceResolver {
-    /// For the server or the proxy that is connected to; a look-up may take
-    /// `limit`, and is not made where the addresses are `pinned`.
-    pub(super) fn new(host: &str, port: u16, limit: Duration, pinned: &[IpAddr]) -> Self {
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let addresses = OnceLock::new();
-        if !pinned.is_empty() {
-            let pinned = pinned.iter().map(|address| SocketAddr::new(*address, port));
-            let _ = addresses.set(pinned.take(MAX_ADDRESSES).collect());
-        }
-        Self {
-            host: host.to_owned(),
-            port,
-            limit,
-            addresses,
-        }
+    /// A look-up may take `limit`.
+    pub(super) fn new(peer: Arc<Peer>, limit: Duration) -> Self {
+        Self { peer, limit }
     }
 
-    fn look_up(&self, limit: Duration) -> Result<Vec<SocketAddr>, Error> {
-        let begun = Instant::now();
-        let found = with_bounded_dns(limit, || (self.host.as_str(), self.port).to_socket_addrs());
-        match found {
-            Ok(addresses) => Ok(addresses.take(MAX_ADDRESSES).collect()),
-            Err(error) if is_host_failure(&error) => Err(Error::Io(error)),
-            Err(_) if begun.elapsed() >= limit => Err(Error::Timeout(Timeout::Resolve)),
-            Err(_) => Err(what_the_host_lacks().map_or(Error::HostNotFound, Error::Io)),
+    fn addresses(&self, limit: Duration) -> Result<&[SocketAddr], Error> {
+        match &*self.peer {
+            Peer::Addresses(addresses) => Ok(addresses),
+            Peer::Name { host, port, found } => match found.get() {
+                Some(addresses) => Ok(addresses),
+                None => {
+                    let addresses = look_up_name(host, *port, limit)?;
+                    Ok(found.get_or_init(|| addresses))
+                }
+            },
         }
+    }
+}
+
+fn look_up_name(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, Error> {
+    let begun = Instant::now();
+    match look_up(host, port, Family::Any, limit) {
+        Ok(mut addresses) => {
+            addresses.truncate(MAX_ADDRESSES);
+            Ok(addresses)
+        }
+        Err(LookupError::Host(problem)) => Err(HostTrouble::error(problem)),
+        Err(LookupError::NoAnswer(_)) if begun.elapsed() >= limit => {
+            Err(Error::Timeout(Timeout::Resolve))
+        }
+        // getaddrinfo tells a host without descriptors from a name server that
+        // does not answer only now and then: a socket of our own tells the rest.
+        Err(_) => match std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)) {
+            Err(error) if is_host_failure(&error) => Err(Error::Io(error)),
+            _ => Err(Error::HostNotFound),
+        },
     }
 }
 
@@ -68,13 +111,7 @@ impl Resolver for OnceResolver {
         _config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
-        let addresses = match self.addresses.get() {
-            Some(addresses) => addresses,
-            None => {
-                let found = self.look_up(self.limit.min(*timeout.after))?;
-                self.addresses.get_or_init(|| found)
-            }
-        };
+        let addresses = self.addresses(self.limit.min(*timeout.after))?;
         let mut resolved = self.empty();
         for address in addresses {
             resolved.push(*address);
@@ -84,11 +121,4 @@ impl Resolver for OnceResolver {
         }
         Ok(resolved)
     }
-}
-
-/// getaddrinfo tells a host without descriptors from a name server that is
-/// silent only now and then: a socket of our own tells the rest.
-fn what_the_host_lacks() -> Option<std::io::Error> {
-    let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0));
-    socket.err().filter(is_host_failure)
 }

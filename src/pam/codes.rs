@@ -1,14 +1,15 @@
 //! The one table from what happened to the result codes of PAM.
 //!
-//! The README repeats it. Two rows bear watching: `PAM_AUTHINFO_UNAVAIL`
-//! is narrow, because stacks make an exception for it; and `PAM_IGNORE` comes
-//! from a configured skip alone, never from an error.
+//! The README repeats it. Two rows bear watching. `PAM_AUTHINFO_UNAVAIL` takes
+//! [`crate::http::Unavailable`], which the HTTP layer alone can make, because
+//! stacks make an exception for it. `PAM_IGNORE` comes from a configured skip
+//! alone, never from an error.
 
 use pam::constants::PamResultCode;
 
 use super::transaction::Phase;
 use crate::access::{Admitted, Verified};
-use crate::error::{Heard, LoginError};
+use crate::error::LoginError;
 
 /// The code for a login that failed or was left alone. Never `PAM_SUCCESS`.
 #[must_use]
@@ -25,7 +26,8 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::NobodyLoggedIn
         | LoginError::SomebodyElse { .. }
         | LoginError::Impersonated
-        | LoginError::NoSecretAccepted => P::PAM_AUTH_ERR,
+        | LoginError::NoSecretAccepted
+        | LoginError::Server { .. } => P::PAM_AUTH_ERR,
         LoginError::Denied { .. }
         | LoginError::Inactive
         | LoginError::AccountType { .. }
@@ -46,14 +48,7 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::PushRefused { .. } => P::PAM_MAXTRIES,
         LoginError::Skipped(_) | LoginError::LookupSkipped(_) => P::PAM_IGNORE,
         LoginError::UnknownAccount | LoginError::ImpossibleName(_) => P::PAM_USER_UNKNOWN,
-        LoginError::Server {
-            heard: Heard::Nobody,
-            ..
-        } => P::PAM_AUTHINFO_UNAVAIL,
-        LoginError::Server {
-            heard: Heard::Person,
-            ..
-        } => P::PAM_AUTH_ERR,
+        LoginError::Unavailable(_) => P::PAM_AUTHINFO_UNAVAIL,
         LoginError::UnknownFlow { .. }
         | LoginError::UnknownApplication { .. }
         | LoginError::LookupForbidden { .. }
@@ -87,7 +82,10 @@ pub fn password_code(error: Option<&LoginError>, phase: Phase) -> PamResultCode 
             P::PAM_AUTHTOK_ERR
         }
         (P::PAM_AUTHINFO_UNAVAIL | P::PAM_AUTH_ERR, Phase::Preliminary)
-            if matches!(error, LoginError::Server { .. }) =>
+            if matches!(
+                error,
+                LoginError::Server { .. } | LoginError::Unavailable(_)
+            ) =>
         {
             P::PAM_TRY_AGAIN
         }

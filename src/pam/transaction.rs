@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::conversation::Conversation;
 use crate::error::LoginError;
 use crate::secret::Secret;
+use crate::sys::RaisedLimits;
 use crate::text;
 
 unsafe extern "C" {
@@ -54,6 +55,9 @@ pub enum UserName {
 /// One call that libpam makes into the module.
 pub struct Transaction<'h> {
     pub(super) handle: &'h mut PamHandle,
+    limits: &'h RaisedLimits,
+    /// Why there is not enough memory for this call, if there is not.
+    no_memory: Option<&'h std::io::Error>,
     flags: PamFlag,
     silent: bool,
     /// Whether `PAM_OLDAUTHTOK` stands for the password, as in the first call of
@@ -62,14 +66,34 @@ pub struct Transaction<'h> {
 }
 
 impl<'h> Transaction<'h> {
-    /// Takes the handle and the flags that libpam gave.
-    pub fn new(handle: &'h mut PamHandle, flags: PamFlag) -> Self {
+    /// Takes the handle and the flags that libpam gave, and what
+    /// [`super::enter`] has done before.
+    pub(super) fn new(
+        handle: &'h mut PamHandle,
+        flags: PamFlag,
+        limits: &'h RaisedLimits,
+        no_memory: Option<&'h std::io::Error>,
+    ) -> Self {
         Self {
             handle,
+            limits,
+            no_memory,
             flags,
             silent: flags & PAM_SILENT != 0,
             old_password: false,
         }
+    }
+
+    /// Whether there is memory for what comes next.
+    ///
+    /// # Errors
+    /// [`LoginError::Host`] where it could not be reserved.
+    pub fn has_memory(&self) -> Result<(), LoginError> {
+        self.no_memory.map_or(Ok(()), |error| {
+            Err(LoginError::Host(format!(
+                "no memory for the module: {error}"
+            )))
+        })
     }
 
     /// Which of the two calls of a change of password this is.
@@ -161,7 +185,10 @@ impl<'h> Transaction<'h> {
     /// # Errors
     /// [`LoginError::Conversation`] when it cannot be asked for.
     pub fn user(&mut self) -> Result<UserName, LoginError> {
-        if let Err(code) = self.handle.get_user(None) {
+        let set_back = self.limits.set_back();
+        let found = self.handle.get_user(None);
+        drop(set_back);
+        if let Err(code) = found {
             // The crate refuses names that are not UTF-8; the item tells.
             if code != PamResultCode::PAM_SYSTEM_ERR {
                 return Err(LoginError::Conversation);
@@ -200,6 +227,8 @@ impl<'h> Transaction<'h> {
         let Ok(Some(conversation)) = conversation else {
             return Err(LoginError::Conversation);
         };
+        // The application's code may start a program of its caller's.
+        let _set_back = self.limits.set_back();
         conversation
             .send(style, message)
             .map_err(|_| LoginError::Conversation)

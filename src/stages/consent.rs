@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::dialogue::join;
 use super::{Stages, nonsense};
-use crate::error::{LoginError, ServerFault};
+use crate::error::LoginError;
+use crate::fault::ServerFault;
 use crate::flow::{Challenge, Response};
 use crate::text;
 

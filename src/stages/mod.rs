@@ -20,7 +20,8 @@ use std::time::Duration;
 use crate::config::{Config, FirstPass, Prompts};
 use crate::conversation::Conversation;
 use crate::deadline::Deadline;
-use crate::error::{Heard, LoginError, ServerFault};
+use crate::error::LoginError;
+use crate::fault::ServerFault;
 use crate::flow::{Answerer, Challenge, Response};
 use crate::secret::Secret;
 use dialogue::Dialogue;
@@ -253,10 +254,9 @@ impl Answerer for Stages<'_> {
     }
 }
 
-/// What a stage makes of a challenge that is not as it should be. Whether a
-/// person had a part in it is for the executor to say.
+/// What a stage makes of a challenge that is not as it should be.
 fn nonsense(fault: ServerFault) -> LoginError {
-    LoginError::server(fault, Heard::Person)
+    fault.into()
 }
 
 /// What a stage makes of a refusal of an answer that holds nothing of a person's.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pam_authentik_flow::flow::{Answer, Redirect};
+use pam_authentik_flow::http::{Answer, Redirect};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -60,6 +60,7 @@ impl Step {
                 .is_some_and(|kind| kind.starts_with("application/json")),
             asks_to_wait: self.header("retry-after").is_some(),
             body: self.bytes().into(),
+            ..Answer::default()
         })
     }
 

@@ -4,9 +4,8 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pam_authentik_flow::config::Config;
-use pam_authentik_flow::error::ServerFault;
-use pam_authentik_flow::flow::Transport;
-use pam_authentik_flow::http::{HttpsTransport, trusted_roots};
+use pam_authentik_flow::fault::ServerFault;
+use pam_authentik_flow::http::{HttpsTransport, Transport, trusted_roots};
 use pam_authentik_flow::text;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -37,8 +36,15 @@ pub(super) fn look(
         Some(seen) => seen.describe(chain.len()),
         None => "none was shown".into(),
     };
-    match transport.get(ANONYMOUS) {
-        Err(ServerFault::Tls(words)) => {
+    let refused = match transport.get(ANONYMOUS) {
+        Err(error) => match error.fault() {
+            ServerFault::Certificate(words) | ServerFault::Tls(words) => Some(words.clone()),
+            _ => None,
+        },
+        Ok(_) => None,
+    };
+    match refused {
+        Some(words) => {
             let (found, remedy) = match words.split_once("; ") {
                 Some((found, remedy)) => (found.to_owned(), remedy.to_owned()),
                 None => (

@@ -1,11 +1,11 @@
 //! From the server's name to a connection.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Instant;
 
 use pam_authentik_flow::config::Config;
-use pam_authentik_flow::pam::with_bounded_dns;
+use pam_authentik_flow::sys::{self, Family};
 use pam_authentik_flow::text;
 
 use crate::cli::report::Report;
@@ -61,18 +61,17 @@ fn look_up(report: &mut Report, config: &Config) -> Option<Vec<SocketAddr>> {
         return Some(vec![SocketAddr::new(ip, port)]);
     }
     let begun = Instant::now();
-    let found = with_bounded_dns(config.connect_timeout, || (name, port).to_socket_addrs());
+    let found = sys::look_up(name, port, Family::Any, config.connect_timeout);
     let took = begun.elapsed();
     match found {
-        Ok(found) => {
-            let addresses: Vec<SocketAddr> = found.collect();
+        Ok(addresses) => {
             let list: Vec<String> = addresses.iter().map(|a| a.ip().to_string()).collect();
             let found = format!("{name} is {}, {} ms", list.join(", "), took.as_millis());
             if took.saturating_mul(2) > config.connect_timeout {
                 report.warn(
                     "DNS",
                     found,
-                    "every login waits that long: mend the name servers in /etc/resolv.conf, or write `addresses`",
+                    "every login waits that long: fix the name servers in /etc/resolv.conf, or write `addresses`",
                 );
             } else {
                 report.ok("DNS", found);
@@ -82,7 +81,7 @@ fn look_up(report: &mut Report, config: &Config) -> Option<Vec<SocketAddr>> {
         Err(error) => {
             report.wrong(
                 "DNS",
-                format!("{name} does not resolve: {}", own_words(&error)),
+                format!("{name} does not resolve: {error}"),
                 format!(
                     "correct the host in `{key}`; try getent hosts {name}; or write the server's addresses into `addresses`"
                 ),
@@ -168,8 +167,9 @@ fn ask_proxy(stream: &TcpStream, config: &Config) -> Result<(), String> {
 /// An error without Rust's "(os error 111)".
 fn own_words(error: &io::Error) -> String {
     let shown = error.to_string();
-    let shown = shown.split(" (os error").next().unwrap_or_default();
     shown
-        .trim_start_matches("failed to lookup address information: ")
+        .split(" (os error")
+        .next()
+        .unwrap_or_default()
         .to_owned()
 }

@@ -4,8 +4,7 @@
 use pam_authentik_flow::access::is_uuid;
 use pam_authentik_flow::config::{Config, ConfigError};
 use pam_authentik_flow::error::LoginError;
-use pam_authentik_flow::flow::Transport;
-use pam_authentik_flow::http::HttpsTransport;
+use pam_authentik_flow::http::{HttpsTransport, Transport};
 use pam_authentik_flow::occasion::percent_encoded;
 use pam_authentik_flow::standing;
 use pam_authentik_flow::text;
@@ -83,7 +82,7 @@ fn count(transport: &mut HttpsTransport, path: &str) -> Found {
             status @ (401 | 403) => Found::Forbidden(status),
             status => Found::Failed(format!("HTTP {status}")),
         },
-        Err(fault) => Found::Failed(fault.to_string()),
+        Err(error) => Found::Failed(error.fault().to_string()),
     }
 }
 

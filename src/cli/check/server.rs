@@ -6,9 +6,10 @@ use pam_authentik_flow::audit::Audit;
 use pam_authentik_flow::config::Config;
 use pam_authentik_flow::conversation::Conversation;
 use pam_authentik_flow::deadline::Deadline;
-use pam_authentik_flow::error::{LoginError, Obstacle, ServerFault};
-use pam_authentik_flow::flow::{self, Answerer, Challenge, Response, Transport};
-use pam_authentik_flow::http::HttpsTransport;
+use pam_authentik_flow::error::{LoginError, Obstacle};
+use pam_authentik_flow::fault::ServerFault;
+use pam_authentik_flow::flow::{self, Answerer, Challenge, Response};
+use pam_authentik_flow::http::{HttpsTransport, Transport};
 use pam_authentik_flow::occasion::Occasion;
 use pam_authentik_flow::secret::Secret;
 use pam_authentik_flow::stages::Stages;
@@ -55,11 +56,7 @@ pub(super) fn answers(
             true
         }
         Ok(answer) if answer.asks_to_wait || answer.status >= 500 => {
-            report.wrong(
-                "authentik",
-                format!("{url} is starting or broken: HTTP {}", answer.status),
-                "wait a minute and try again; then look at authentik's own log, and at the proxy in front of it",
-            );
+            broken(report, config, &answer.fault_of_status());
             false
         }
         Ok(answer) => {
@@ -73,11 +70,28 @@ pub(super) fn answers(
             );
             false
         }
-        Err(fault) => {
-            report.wrong("authentik", fault.to_string(), what_to_do(&fault));
+        Err(error) => {
+            match error.fault() {
+                fault @ (ServerFault::Status(_) | ServerFault::NotReady) => {
+                    broken(report, config, fault);
+                }
+                fault => report.wrong("authentik", fault.to_string(), what_to_do(fault)),
+            }
             false
         }
     }
+}
+
+fn broken(report: &mut Report, config: &Config, fault: &ServerFault) {
+    let found = match fault {
+        ServerFault::Status(status) => format!("HTTP {status}"),
+        fault => fault.to_string(),
+    };
+    report.wrong(
+        "authentik",
+        format!("{} is starting or broken: {found}", config.url),
+        "wait a minute and try again; then look at authentik's own log, and at the proxy in front of it",
+    );
 }
 
 /// What to do about a fault on the way.
@@ -89,7 +103,7 @@ fn what_to_do(fault: &ServerFault) -> &'static str {
         ServerFault::Throttled => {
             "exempt this host from the rate limit, or wait; too many attempts come from it"
         }
-        ServerFault::Host(_) => "mend this host first: descriptors, memory, SELinux, a firewall",
+        ServerFault::Host(_) => "fix this host first: descriptors, memory, SELinux, a firewall",
         _ => "look at authentik's own log, and at the proxy in front of it",
     }
 }
@@ -196,6 +210,7 @@ pub(super) fn flow(
             "look at the flow's Authentication and policies: where it requires an outpost, [outpost] token_file must name its token"
         }
         LoginError::Server { fault, .. } => what_to_do(fault),
+        LoginError::Unavailable(proof) => what_to_do(proof.fault()),
         _ => "look at authentik's own log",
     };
     let captcha = matches!(
@@ -280,7 +295,7 @@ pub(super) fn users_me(report: &mut Report, transport: &mut HttpsTransport) {
             ),
             BLOCKED,
         ),
-        Err(fault) => report.wrong("users/me", fault.to_string(), BLOCKED),
+        Err(error) => report.wrong("users/me", error.fault().to_string(), BLOCKED),
     }
 }
 
@@ -298,8 +313,9 @@ pub(super) fn application(report: &mut Report, config: &Config, transport: &mut 
     let path = format!("/api/v3/core/applications/{slug}/check_access/");
     let answer = match transport.get(&path) {
         Ok(answer) => answer,
-        Err(fault) => {
-            report.wrong("application", fault.to_string(), what_to_do(&fault));
+        Err(error) => {
+            let fault = error.fault();
+            report.wrong("application", fault.to_string(), what_to_do(fault));
             return;
         }
     };

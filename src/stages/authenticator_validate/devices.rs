@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 
 use super::{COMPONENT, Details};
 use crate::config::{FactorClass, Prompts};
-use crate::error::{LoginError, Obstacle, ServerFault};
+use crate::error::{LoginError, Obstacle};
+use crate::fault::ServerFault;
 use crate::stages::nonsense;
 use crate::text;
 use crate::words::{Words, fill};

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::dialogue::{Enter, join};
 use super::{Stages, nonsense};
-use crate::error::{LoginError, Obstacle, ServerFault};
+use crate::error::{LoginError, Obstacle};
+use crate::fault::ServerFault;
 use crate::flow::{Challenge, Response};
 use crate::secret::Secret;
 use field::{Field, Kind};

@@ -6,7 +6,7 @@ use pam_authentik_flow::audit::Audit;
 use pam_authentik_flow::config::Config;
 use pam_authentik_flow::deadline::Deadline;
 use pam_authentik_flow::error::LoginError;
-use pam_authentik_flow::flow::Transport;
+use pam_authentik_flow::http::Transport;
 use pam_authentik_flow::login;
 use pam_authentik_flow::occasion::Occasion;
 

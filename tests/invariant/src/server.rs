@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use pam_authentik_flow::error::ServerFault;
-use pam_authentik_flow::flow::{Answer, Redirect, Transport};
+use pam_authentik_flow::fault::ServerFault;
+use pam_authentik_flow::http::{Answer, Redirect, RequestError, Transport};
 
 use crate::json::Object;
 use crate::log::{Event, Place, Reply, World};
@@ -254,7 +254,8 @@ impl<'a, 'b> Server<'a, 'b> {
         })
     }
 
-    fn request(&mut self, path: &str, body: Option<&[u8]>) -> Result<Answer, ServerFault> {
+    fn request(&mut self, path: &str, body: Option<&[u8]>) -> Result<Answer, RequestError> {
+        let path = path.split("?nocache=").next().unwrap_or_default();
         let reply = if path.starts_with("/api/v3/flows/executor/") {
             self.executor(path, body)
         } else if path == "/api/v3/core/users/me/" {
@@ -274,7 +275,8 @@ impl<'a, 'b> Server<'a, 'b> {
                 ServerFault::Tls,
                 |_| ServerFault::Timeout("request_timeout"),
                 |_| ServerFault::LoginTimeout,
-            ])("as it happens".into()));
+            ])("as it happens".into())
+            .into());
         };
         Ok(Answer {
             status: reply.status,
@@ -287,6 +289,7 @@ impl<'a, 'b> Server<'a, 'b> {
             is_json: reply.is_json,
             asks_to_wait: reply.status == 503,
             body: reply.body.into(),
+            ..Answer::default()
         })
     }
 }
@@ -294,7 +297,7 @@ impl<'a, 'b> Server<'a, 'b> {
 const STATUSES: [u16; 12] = [500, 400, 401, 403, 404, 405, 429, 502, 503, 204, 304, 100];
 
 impl Transport for Server<'_, '_> {
-    fn get(&mut self, path: &str) -> Result<Answer, ServerFault> {
+    fn get(&mut self, path: &str) -> Result<Answer, RequestError> {
         self.request(path, None)
     }
 
@@ -303,7 +306,7 @@ impl Transport for Server<'_, '_> {
         path: &str,
         body: &[u8],
         _limit: Option<Duration>,
-    ) -> Result<Answer, ServerFault> {
+    ) -> Result<Answer, RequestError> {
         self.request(path, Some(body))
     }
 }

@@ -84,7 +84,7 @@ fn a_client_certificate_is_shown_where_one_is_asked_for() {
     pam_harness::require_isolation!();
     let bench = Bench::with(Double::builder().ask_for_client_certificates());
     let outcome = bench.log_in("linux-login", "alice", &[]);
-    expect(&outcome, "PAM_AUTHINFO_UNAVAIL", &[]);
+    expect(&outcome, "PAM_AUTH_ERR", &["CertificateRequired"]);
     let bench = bench
         .top("client_cert = \"{dir}/client.pem\"")
         .top("client_key = \"{dir}/client.key\"");

@@ -1,5 +1,5 @@
-use pam_authentik_flow::error::ServerFault;
-use pam_authentik_flow::flow::{Answer, Transport};
+use pam_authentik_flow::fault::ServerFault;
+use pam_authentik_flow::http::{Answer, RequestError, Transport};
 
 use std::time::Duration;
 
@@ -47,7 +47,8 @@ struct Bodies<'a, 'b> {
 }
 
 impl Bodies<'_, '_> {
-    fn next(&mut self, path: &str, body: Option<&[u8]>) -> Result<Answer, ServerFault> {
+    fn next(&mut self, path: &str, body: Option<&[u8]>) -> Result<Answer, RequestError> {
+        let path = path.split("?nocache=").next().unwrap_or_default();
         let reply = self.bodies.next().map(Reply::json);
         self.world.note(Event::Request {
             path: path.to_owned(),
@@ -55,7 +56,7 @@ impl Bodies<'_, '_> {
             answer: reply.clone(),
         });
         let Some(reply) = reply else {
-            return Err(ServerFault::Connection("there is no more".into()));
+            return Err(ServerFault::Connection("there is no more".into()).into());
         };
         self.asks = Object::read(&reply.body).and_then(|body| body.text("component"));
         Ok(Answer {
@@ -65,12 +66,13 @@ impl Bodies<'_, '_> {
             is_json: true,
             asks_to_wait: false,
             body: reply.body.into(),
+            ..Answer::default()
         })
     }
 }
 
 impl Transport for Bodies<'_, '_> {
-    fn get(&mut self, path: &str) -> Result<Answer, ServerFault> {
+    fn get(&mut self, path: &str) -> Result<Answer, RequestError> {
         self.next(path, None)
     }
 
@@ -79,7 +81,7 @@ impl Transport for Bodies<'_, '_> {
         path: &str,
         body: &[u8],
         _limit: Option<Duration>,
-    ) -> Result<Answer, ServerFault> {
+    ) -> Result<Answer, RequestError> {
         let sent = Object::read(body).expect("an object is sent");
         let component = sent.text("component");
         assert!(component.is_some(), "a stage has a name");

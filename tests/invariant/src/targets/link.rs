@@ -2,8 +2,9 @@ use std::time::Duration;
 
 use pam_authentik_flow::config::{Arguments, Config};
 use pam_authentik_flow::conversation::Conversation;
-use pam_authentik_flow::error::{LoginError, ServerFault};
-use pam_authentik_flow::flow::{Answer, Transport};
+use pam_authentik_flow::error::LoginError;
+use pam_authentik_flow::fault::ServerFault;
+use pam_authentik_flow::http::{Answer, RequestError, Transport};
 use pam_authentik_flow::secret::Secret;
 use pam_authentik_flow::{audit::Audit, deadline::Deadline, login, occasion::Occasion};
 
@@ -123,7 +124,7 @@ struct Wire {
 }
 
 impl Wire {
-    fn next(&mut self) -> Result<Answer, ServerFault> {
+    fn next(&mut self) -> Result<Answer, RequestError> {
         let body = self.challenges.pop_front();
         let body = body.ok_or_else(|| ServerFault::Connection("there is no more".into()))?;
         Ok(Answer {
@@ -133,12 +134,13 @@ impl Wire {
             is_json: true,
             asks_to_wait: false,
             body: body.into(),
+            ..Answer::default()
         })
     }
 }
 
 impl Transport for Wire {
-    fn get(&mut self, path: &str) -> Result<Answer, ServerFault> {
+    fn get(&mut self, path: &str) -> Result<Answer, RequestError> {
         self.gets.push(path.to_owned());
         self.next()
     }
@@ -148,7 +150,7 @@ impl Transport for Wire {
         _path: &str,
         body: &[u8],
         _limit: Option<Duration>,
-    ) -> Result<Answer, ServerFault> {
+    ) -> Result<Answer, RequestError> {
         self.posts.push(body.to_vec());
         self.next()
     }

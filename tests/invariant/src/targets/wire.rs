@@ -1,5 +1,5 @@
 use pam_authentik_flow::config::ServerUrl;
-use pam_authentik_flow::flow::Redirect;
+use pam_authentik_flow::http::Redirect;
 use pam_authentik_flow::http::{Cookies, judge_redirect};
 use pam_authentik_flow::occasion::Occasion;
 

@@ -6,7 +6,7 @@ use authentik_double::{Fault, Match};
 
 use super::bodies::RIGHT;
 use super::table::Cell;
-use super::{FAULT, Moment, REFUSED, Trouble, UNAVAILABLE, bench, cell};
+use super::{DOUBT, Moment, PROOF, REFUSED, Trouble, bench, cell};
 use crate::bench::PASSWORD;
 
 fn trouble(
@@ -17,7 +17,7 @@ fn trouble(
     Trouble {
         name,
         line,
-        codes: FAULT,
+        codes: DOUBT,
         in_body: false,
         strike: Box::new(strike),
     }
@@ -32,6 +32,15 @@ fn in_body(
     Trouble {
         in_body: true,
         ..trouble(name, line, strike)
+    }
+}
+
+/// A server that stays silent until a limit passes.
+fn silent(trouble: Trouble) -> Trouble {
+    Trouble {
+        line: LATE,
+        codes: PROOF,
+        ..trouble
     }
 }
 
@@ -90,16 +99,16 @@ pub(super) fn rows() -> Vec<Trouble> {
         ),
         trouble("an answer that is lost", GONE, Fault::lose_answer),
         in_body("half an answer", "", Fault::halve),
-        trouble("no answer", LATE, Fault::never_answer),
-        trouble("a head a byte at a time", LATE, |fault| {
+        silent(trouble("no answer", LATE, Fault::never_answer)),
+        silent(trouble("a head a byte at a time", LATE, |fault| {
             fault.drip_head(Duration::from_millis(200))
-        }),
-        in_body("a body a byte at a time", LATE, |fault| {
+        })),
+        silent(in_body("a body a byte at a time", LATE, |fault| {
             fault.drip(Duration::from_millis(200))
-        }),
-        in_body("a body that stops coming", LATE, |fault| {
+        })),
+        silent(in_body("a body that stops coming", LATE, |fault| {
             fault.drip(Duration::from_secs(60))
-        }),
+        })),
         trouble("a body without end", "too large", Fault::endless_body),
         raw(
             "a body of 1 GiB by its length",
@@ -150,10 +159,10 @@ pub(super) fn rows() -> Vec<Trouble> {
             b"HTTP/1.1 2000 OK\r\n\r\n".to_vec(),
         ),
         // Statuses.
-        status(201, FAULT, "HTTP status 201"),
-        status(203, FAULT, "HTTP status 203"),
-        status(206, FAULT, "HTTP status 206"),
-        status(300, FAULT, "HTTP status 300"),
+        status(201, DOUBT, "HTTP status 201"),
+        status(203, DOUBT, "HTTP status 203"),
+        status(206, DOUBT, "HTTP status 206"),
+        status(300, DOUBT, "HTTP status 300"),
         status(400, theirs, "HTTP status 400"),
         status(401, theirs, ""),
         status(403, theirs, ""),
@@ -161,11 +170,11 @@ pub(super) fn rows() -> Vec<Trouble> {
         status(405, theirs, "HTTP status 405"),
         status(407, theirs, "HTTP status 407"),
         status(429, theirs, "throttles"),
-        status(500, FAULT, "HTTP status 500"),
-        status(502, FAULT, "HTTP status 502"),
-        status(503, FAULT, "HTTP status 503"),
-        status(504, FAULT, "HTTP status 504"),
-        status(599, FAULT, "HTTP status 599"),
+        status(500, PROOF, "HTTP status 500"),
+        status(502, PROOF, "HTTP status 502"),
+        status(503, PROOF, "HTTP status 503"),
+        status(504, PROOF, "HTTP status 504"),
+        status(599, PROOF, "HTTP status 599"),
         trouble("status 204", "HTTP status 204", |fault| {
             fault.raw(*b"HTTP/1.1 204 No Content\r\n\r\n")
         }),
@@ -246,18 +255,20 @@ fn redirects_without_end(moment: Moment) -> Cell {
             bench.double.inject(back(gets));
         }
     }
-    let code = match moment {
-        Moment::FirstGet => UNAVAILABLE,
-        _ => REFUSED,
-    };
     let line = match moment {
         Moment::UsersMe | Moment::CheckAccess => "HTTP status 302",
         _ => "redirects without end",
     };
-    cell("redirects without end", moment.name(), code, line, || {
-        let pam = bench.pam("linux-login", "alice");
-        pam.answer_every_secret(PASSWORD).authenticate().try_run()
-    })
+    cell(
+        "redirects without end",
+        moment.name(),
+        REFUSED,
+        line,
+        || {
+            let pam = bench.pam("linux-login", "alice");
+            pam.answer_every_secret(PASSWORD).authenticate().try_run()
+        },
+    )
 }
 
 fn stages_without_end(moment: Moment) -> Cell {

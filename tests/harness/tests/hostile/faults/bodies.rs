@@ -2,7 +2,7 @@
 
 use authentik_double::Fault;
 
-use super::{FAULT, Trouble};
+use super::{DOUBT, PROOF, Trouble};
 
 /// What a login would need at each moment, all in one: the end of the flow, the
 /// right person, and access.
@@ -18,7 +18,7 @@ fn typed(kind: &'static str, name: &'static str, line: &'static str, body: Vec<u
     Trouble {
         name,
         line,
-        codes: FAULT,
+        codes: DOUBT,
         in_body: false,
         strike: Box::new(move |fault: Fault| fault.raw(answer.clone())),
     }
@@ -50,17 +50,22 @@ pub(super) fn rows() -> Vec<Trouble> {
         bytes
     };
     vec![
-        typed("text/html", "a page", "it is not JSON", b"<html>".to_vec()),
+        typed(
+            "text/html",
+            "a page",
+            "Content-Type is not",
+            b"<html>".to_vec(),
+        ),
         typed(
             "text/html",
             "the right body as HTML",
-            "not JSON",
+            "Content-Type is not",
             RIGHT.into(),
         ),
         typed(
             "application/jsonp",
             "the right body as a script",
-            "not JSON",
+            "Content-Type is not",
             RIGHT.into(),
         ),
         body(
@@ -174,10 +179,13 @@ pub(super) fn rows() -> Vec<Trouble> {
                 ("\"passing\":true", "\"passing\":[true]"),
             ],
         ),
-        body(
-            "a server that is starting",
-            r#"{"error":"authentik starting"}"#,
-        ),
+        Trouble {
+            codes: PROOF,
+            ..body(
+                "a server that is starting",
+                r#"{"error":"authentik starting"}"#,
+            )
+        },
         body(
             "a million of one key",
             format!("{{{}\"x\":1}}", "\"component\":1,".repeat(60_000)),

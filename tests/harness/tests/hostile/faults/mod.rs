@@ -99,8 +99,10 @@ struct Trouble {
 
 const UNAVAILABLE: &str = "PAM_AUTHINFO_UNAVAIL";
 const REFUSED: &str = "PAM_AUTH_ERR";
-/// A fault of the server: "unavailable" only before a person had a hand in it.
-const FAULT: [&str; 5] = [UNAVAILABLE, REFUSED, REFUSED, REFUSED, REFUSED];
+/// What proves that the server is unavailable, where it is the first that comes.
+const PROOF: [&str; 5] = [UNAVAILABLE, REFUSED, REFUSED, REFUSED, REFUSED];
+/// What proves nothing.
+const DOUBT: [&str; 5] = [REFUSED; 5];
 
 /// The double of a whole row's cells, and the login that each is.
 fn bench() -> Bench {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use authentik_double::{Certificate, Double};
 
 use super::table::Cell;
-use super::{UNAVAILABLE, cell};
+use super::{REFUSED, UNAVAILABLE, cell};
 use crate::bench::Bench;
 
 type Run = Box<dyn Fn() -> Cell + Send + Sync>;
@@ -19,10 +19,14 @@ fn at(name: &'static str, url: &str, line: &'static str) -> Cell {
 }
 
 fn with(name: &'static str, bench: Bench, line: &'static str) -> Cell {
+    ending(name, bench, UNAVAILABLE, line)
+}
+
+fn ending(name: &'static str, bench: Bench, code: &'static str, line: &'static str) -> Cell {
     let bench = bench
         .top("request_timeout = \"2s\"")
         .top("connect_timeout = \"1s\"");
-    cell(name, CONNECT, UNAVAILABLE, line, || {
+    cell(name, CONNECT, code, line, || {
         let pam = bench.pam("linux-login", "alice");
         pam.timeout(Duration::from_secs(20))
             .authenticate()
@@ -60,9 +64,14 @@ fn says(bytes: &'static [u8]) -> impl Fn(TcpStream) + Send + Sync + Clone {
     }
 }
 
-fn local(name: &'static str, serve: impl Fn(TcpStream) + Send + Sync + Clone + 'static) -> Cell {
+fn local(
+    name: &'static str,
+    code: &'static str,
+    serve: impl Fn(TcpStream) + Send + Sync + Clone + 'static,
+) -> Cell {
     let (_listener, port) = server(0, serve);
-    at(name, &format!("https://localhost:{port}"), "")
+    let url = format!("url = \"https://localhost:{port}\"");
+    ending(name, Bench::new().top(&url), code, "")
 }
 
 /// Takes no connection: its queue is full, and the kernel drops what more comes.
@@ -137,30 +146,45 @@ pub(super) fn rows() -> Vec<Run> {
             )
         }),
         Box::new(black_hole),
-        Box::new(|| local("a reset", reset)),
-        Box::new(|| local("an end at once", drop)),
+        Box::new(|| local("a reset", REFUSED, reset)),
+        Box::new(|| local("an end at once", REFUSED, drop)),
         Box::new(|| {
             local(
                 "http where TLS should be",
+                REFUSED,
                 says(b"HTTP/1.1 200 OK\r\n\r\n{}"),
             )
         }),
-        Box::new(|| local("an alert of TLS", says(b"\x15\x03\x03\0\x02\x02\x28"))),
         Box::new(|| {
-            local("a record of TLS without end", |mut client: TcpStream| {
-                let _ = client.write_all(b"\x16\x03\x03\xff\xff");
-                while client.write_all(&[0; 4096]).is_ok() {}
-            })
+            local(
+                "an alert of TLS",
+                REFUSED,
+                says(b"\x15\x03\x03\0\x02\x02\x28"),
+            )
         }),
         Box::new(|| {
-            local("TLS a byte at a time", |mut client: TcpStream| {
-                for byte in b"\x16\x03\x03\x3f\xff".iter().chain(&[2; 100]) {
-                    std::thread::sleep(Duration::from_millis(100));
-                    if client.write_all(&[*byte]).is_err() {
-                        return;
+            local(
+                "a record of TLS without end",
+                REFUSED,
+                |mut client: TcpStream| {
+                    let _ = client.write_all(b"\x16\x03\x03\xff\xff");
+                    while client.write_all(&[0; 4096]).is_ok() {}
+                },
+            )
+        }),
+        Box::new(|| {
+            local(
+                "TLS a byte at a time",
+                UNAVAILABLE,
+                |mut client: TcpStream| {
+                    for byte in b"\x16\x03\x03\x3f\xff".iter().chain(&[2; 100]) {
+                        std::thread::sleep(Duration::from_millis(100));
+                        if client.write_all(&[*byte]).is_err() {
+                            return;
+                        }
                     }
-                }
-            })
+                },
+            )
         }),
         Box::new(|| {
             with(

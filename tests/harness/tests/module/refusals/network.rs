@@ -73,7 +73,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         cause: "an endless body, first of all",
-        code: "PAM_AUTHINFO_UNAVAIL",
+        code: "PAM_AUTH_ERR",
         line: "too large",
         words: UNREACHABLE,
         run: || first(Fault::endless_body),
@@ -95,27 +95,27 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         cause: "a server that is starting",
         code: "PAM_AUTHINFO_UNAVAIL",
-        line: "authentik starting",
+        line: "authentik is starting",
         words: UNREACHABLE,
         run: || first(Fault::starting),
     },
     Row {
         cause: "HTML with status 200, first of all",
-        code: "PAM_AUTHINFO_UNAVAIL",
-        line: "it is not JSON",
+        code: "PAM_AUTH_ERR",
+        line: "Content-Type is not",
         words: UNREACHABLE,
         run: || first(|fault| fault.answer(200, "text/html", "<html>")),
     },
     Row {
         cause: "half an answer, first of all",
-        code: "PAM_AUTHINFO_UNAVAIL",
-        line: "PAM_AUTHINFO_UNAVAIL",
+        code: "PAM_AUTH_ERR",
+        line: "PAM_AUTH_ERR",
         words: UNREACHABLE,
         run: || first(Fault::halve),
     },
     Row {
         cause: "a redirect to another host, first of all",
-        code: "PAM_AUTHINFO_UNAVAIL",
+        code: "PAM_AUTH_ERR",
         line: "redirects away from the executor, to https://evil.example/api",
         words: UNREACHABLE,
         run: || {
@@ -238,8 +238,8 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         cause: "JSON that does not say it is",
-        code: "PAM_AUTHINFO_UNAVAIL",
-        line: "not JSON by its own words",
+        code: "PAM_AUTH_ERR",
+        line: "Content-Type is not application/json",
         words: UNREACHABLE,
         run: || {
             first(|fault| fault.answer(200, "text/html", "{\"component\": \"xak-flow-redirect\"}"))
@@ -277,7 +277,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         cause: "a connection closed over the password",
         code: "PAM_AUTH_ERR",
-        line: "after the person's first answer",
+        line: "no connection to the authentik server",
         words: UNREACHABLE,
         run: || later(Fault::close_while_reading),
     },

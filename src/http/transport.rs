@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::error::ServerFault;
+use super::unavailable::Unavailable;
+use crate::fault::ServerFault;
 
 /// Carries requests to one authentik server and keeps its session.
 ///
@@ -15,7 +16,7 @@ pub trait Transport {
     ///
     /// # Errors
     /// How the server or the way to it failed. A status is no failure here.
-    fn get(&mut self, path: &str) -> Result<Answer, ServerFault>;
+    fn get(&mut self, path: &str) -> Result<Answer, RequestError>;
 
     /// Sends `body`, JSON, as a POST to `path`. It is never sent twice. `limit`
     /// takes the place of the limit for any other request, where it is given.
@@ -27,10 +28,42 @@ pub trait Transport {
         path: &str,
         body: &[u8],
         limit: Option<Duration>,
-    ) -> Result<Answer, ServerFault>;
+    ) -> Result<Answer, RequestError>;
+}
+
+/// Why a request has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestError {
+    /// authentik is proved to be unavailable. Only the HTTP layer can say so.
+    Unavailable(Unavailable),
+    /// Something failed, and that is all that is known.
+    Failed {
+        /// What failed.
+        fault: ServerFault,
+        /// Why it is no proof that authentik is unavailable, where it comes near to one.
+        doubt: Option<&'static str>,
+    },
+}
+
+impl RequestError {
+    /// What happened.
+    #[must_use]
+    pub fn fault(&self) -> &ServerFault {
+        match self {
+            Self::Unavailable(unavailable) => unavailable.fault(),
+            Self::Failed { fault, .. } => fault,
+        }
+    }
+}
+
+impl From<ServerFault> for RequestError {
+    fn from(fault: ServerFault) -> Self {
+        Self::Failed { fault, doubt: None }
+    }
 }
 
 /// What came back.
+#[derive(Default)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
@@ -42,11 +75,26 @@ pub struct Answer {
     pub is_json: bool,
     /// Whether the server asks to come back later (`Retry-After`).
     pub asks_to_wait: bool,
+    /// Whether authentik itself says that it is starting.
+    pub is_starting: bool,
+    /// How long a cache has kept it, in seconds (`Age`).
+    pub age: Option<u64>,
     /// The body, at most [`Answer::MAX_BODY_BYTES`].
     pub body: Zeroizing<Vec<u8>>,
 }
 
 impl Answer {
+    /// What a status says that the caller does not know what to do with.
+    #[must_use]
+    pub fn fault_of_status(&self) -> ServerFault {
+        match self.status {
+            _ if self.is_starting => ServerFault::NotReady,
+            429 => ServerFault::Throttled,
+            _ if self.asks_to_wait => ServerFault::Throttled,
+            status => ServerFault::Status(status),
+        }
+    }
+
     /// The longest body that is read. Challenges are below 2 KiB; `users/me` of
     /// somebody in a thousand groups is about 100 KiB.
     pub const MAX_BODY_BYTES: u64 = 1024 * 1024;

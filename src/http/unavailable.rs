@@ -1,0 +1,283 @@
+//! Whether authentik is unavailable, and the proof of it.
+//!
+//! A PAM stack may make an exception for `PAM_AUTHINFO_UNAVAIL`, and so may
+//! `[account] on_unavailable`. Whoever can turn a refusal into it has passed the
+//! second factor. So "unavailable" is never what remains when no other failure
+//! fits: it takes positive evidence, from the first request of a login or a
+//! look-up, before anything that the person typed was sent. SECURITY.md and
+//! pam_authentik_flow(8) hold the table of evidence; [`Evidence`] is that table.
+//!
+//! In doubt there is no proof, and the login ends in `PAM_AUTH_ERR`.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::connect::Attempts;
+use super::fault;
+use super::resolver::Peer;
+use super::transport::Answer;
+use crate::fault::ServerFault;
+use crate::sys::{Family, LookupError, is_setuid, look_up};
+
+/// Proof that authentik is unavailable.
+///
+/// Only this file makes one, so nothing else in the module can end a login in
+/// `PAM_AUTHINFO_UNAVAIL`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unavailable {
+    fault: ServerFault,
+    request_id: Option<String>,
+}
+
+impl Unavailable {
+    /// What happened.
+    #[must_use]
+    pub fn fault(&self) -> &ServerFault {
+        &self.fault
+    }
+
+    /// The id of the request in authentik's log, where there was an answer with one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+}
+
+impl std::fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.fault.fmt(f)
+    }
+}
+
+/// What the first request has shown that may prove it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// Every address refused the TCP connection, or the network reported it
+    /// unreachable.
+    NoConnection,
+    /// The server's certificate is not acceptable.
+    Certificate,
+    /// The server's name does not resolve.
+    NoName,
+    /// No answer within a limit of the configuration.
+    Silence,
+    /// A 5xx without `Retry-After`.
+    ServerError,
+    /// authentik's own words that it is starting.
+    Starting,
+}
+
+impl Evidence {
+    /// The evidence in a failed first request, if there is any.
+    pub(super) fn of_error(
+        error: &ureq::Error,
+        fault: &ServerFault,
+        attempts: &Attempts,
+    ) -> Option<Self> {
+        // Time that passed before this request, or while nothing ran.
+        if matches!(fault, ServerFault::LoginTimeout | ServerFault::Stopped(_)) {
+            return None;
+        }
+        if fault::is_about_the_name(error) {
+            return Some(Self::NoName);
+        }
+        if attempts.is_connected() {
+            return match fault {
+                ServerFault::Certificate(_) => Some(Self::Certificate),
+                ServerFault::Timeout(_) => Some(Self::Silence),
+                _ => None,
+            };
+        }
+        if attempts.all_refused_or_unreachable() {
+            Some(Self::NoConnection)
+        } else if attempts.all_refused_unreachable_or_silent() {
+            Some(Self::Silence)
+        } else {
+            None
+        }
+    }
+
+    /// The evidence in the answer to the first request, if there is any.
+    pub(super) fn of_answer(answer: &Answer) -> Option<Self> {
+        if answer.is_starting {
+            Some(Self::Starting)
+        } else if (500..600).contains(&answer.status) && !answer.asks_to_wait {
+            Some(Self::ServerError)
+        } else {
+            None
+        }
+    }
+
+    /// Whether it counts in a set-uid program. The caller of sudo or su can make
+    /// time pass and can provoke a status: a local user floods a proxy until its
+    /// rate limiter answers 503. They cannot make a peer refuse a connection, or
+    /// show another certificate.
+    fn counts_in_setuid_program(self) -> bool {
+        matches!(self, Self::NoConnection | Self::Certificate)
+    }
+}
+
+/// Who is connected to, as far as a proof depends on it.
+pub(super) struct Connection<'a> {
+    pub(super) peer: &'a Peer,
+    pub(super) has_proxy: bool,
+    /// How long the name may be looked up again.
+    pub(super) limit: Duration,
+}
+
+/// Makes the proof, or says in the log's words why this is none.
+///
+/// # Errors
+/// Why the evidence does not count here.
+pub(super) fn prove(
+    evidence: Evidence,
+    fault: &ServerFault,
+    request_id: Option<String>,
+    connection: &Connection<'_>,
+) -> Result<Unavailable, &'static str> {
+    if is_setuid() {
+        if !evidence.counts_in_setuid_program() {
+            return Err("it does not count in a set-uid program");
+        }
+        if connection.has_proxy {
+            return Err("behind a proxy it does not count in a set-uid program");
+        }
+        // Its caller can make a resolver fail, in part or altogether.
+        if matches!(connection.peer, Peer::Name { .. }) {
+            return Err(
+                "in a set-uid program it counts only where `addresses` is set, or the host in `url` is an IP address",
+            );
+        }
+    }
+    if let Peer::Name { host, port, found } = connection.peer {
+        let tried = found.get().map_or(&[][..], Vec::as_slice);
+        let queries = Queries::ask(host, *port, connection.limit);
+        let complete = match evidence {
+            Evidence::NoName => queries.found_nothing(),
+            _ => queries.are_complete(tried),
+        };
+        if !complete {
+            return Err("the name servers did not answer both the A and the AAAA query completely");
+        }
+    }
+    Ok(Unavailable {
+        fault: fault.clone(),
+        request_id,
+    })
+}
+
+/// The A and the AAAA query, each on its own. A look-up for both gives the
+/// addresses of one where the other fails, and does not tell.
+struct Queries {
+    a: Result<Vec<SocketAddr>, LookupError>,
+    aaaa: Result<Vec<SocketAddr>, LookupError>,
+}
+
+impl Queries {
+    /// Asks again, now that the first request has failed: a login that goes well
+    /// is not held up by it.
+    fn ask(host: &str, port: u16, limit: Duration) -> Self {
+        // Two thirds of the limit in all: this comes behind a wait.
+        let limit = limit.checked_div(3).unwrap_or(limit);
+        Self {
+            a: look_up(host, port, Family::V4, limit),
+            aaaa: look_up(host, port, Family::V6, limit),
+        }
+    }
+
+    /// Whether both were answered, with addresses that were all tried or with the
+    /// word that there are none.
+    fn are_complete(&self, tried: &[SocketAddr]) -> bool {
+        let tried: BTreeSet<IpAddr> = tried.iter().map(SocketAddr::ip).collect();
+        let all_tried = |found: &[SocketAddr]| found.iter().all(|at| tried.contains(&at.ip()));
+        match (&self.a, &self.aaaa) {
+            (Ok(a), Ok(aaaa)) => all_tried(a) && all_tried(aaaa),
+            // A file such as /etc/hosts has the one address, and the name servers
+            // have never heard of the name.
+            (Ok(a), Err(LookupError::NoAddress | LookupError::NoSuchName)) => all_tried(a),
+            // A name that does not exist has no IPv6 address: somebody lies.
+            (Err(LookupError::NoAddress), Ok(aaaa)) => all_tried(aaaa),
+            _ => false,
+        }
+    }
+
+    /// Whether both say that there is nothing, or neither is answered at all.
+    fn found_nothing(&self) -> bool {
+        use LookupError as L;
+        matches!(
+            (&self.a, &self.aaaa),
+            (
+                Err(L::NoSuchName | L::NoAddress),
+                Err(L::NoSuchName | L::NoAddress)
+            ) | (Err(L::NoAnswer(_)), Err(L::NoAnswer(_)))
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ip: &str) -> SocketAddr {
+        SocketAddr::new(ip.parse().unwrap(), 443)
+    }
+
+    fn queries(a: &[&str], aaaa: &[&str]) -> Queries {
+        let answer = |given: &[&str]| match given {
+            ["no such name"] => Err(LookupError::NoSuchName),
+            ["no address"] => Err(LookupError::NoAddress),
+            ["no answer"] => Err(LookupError::NoAnswer(String::new())),
+            ["host"] => Err(LookupError::Host(String::new())),
+            found => Ok(found.iter().map(|ip| at(ip)).collect()),
+        };
+        Queries {
+            a: answer(a),
+            aaaa: answer(aaaa),
+        }
+    }
+
+    #[test]
+    fn both_queries_are_answered_with_addresses_that_were_tried() {
+        let tried = [at("192.0.2.1"), at("2001:db8::1")];
+        for (a, aaaa, expected) in [
+            ("192.0.2.1", "2001:db8::1", true),
+            ("192.0.2.1", "no address", true),
+            ("192.0.2.1", "no such name", true),
+            ("no address", "2001:db8::1", true),
+            // The A query fails beside an AAAA query that is answered.
+            ("no answer", "2001:db8::1", false),
+            ("no such name", "2001:db8::1", false),
+            ("host", "2001:db8::1", false),
+            ("192.0.2.1", "no answer", false),
+            ("192.0.2.1", "host", false),
+            // An address that was not tried.
+            ("192.0.2.2", "2001:db8::1", false),
+            ("192.0.2.1", "2001:db8::2", false),
+            ("no address", "no address", false),
+        ] {
+            let queries = queries(&[a], &[aaaa]);
+            assert_eq!(queries.are_complete(&tried), expected, "{a}, {aaaa}");
+        }
+    }
+
+    #[test]
+    fn a_name_does_not_resolve_only_where_both_queries_say_the_same() {
+        for (a, aaaa, expected) in [
+            ("no such name", "no such name", true),
+            ("no address", "no address", true),
+            ("no such name", "no address", true),
+            ("no answer", "no answer", true),
+            ("no answer", "no address", false),
+            ("no answer", "no such name", false),
+            ("no address", "no answer", false),
+            ("host", "no address", false),
+            ("host", "host", false),
+            ("192.0.2.1", "no answer", false),
+            ("no answer", "2001:db8::1", false),
+        ] {
+            let queries = queries(&[a], &[aaaa]);
+            assert_eq!(queries.found_nothing(), expected, "{a}, {aaaa}");
+        }
+    }
+}

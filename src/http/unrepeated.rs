@@ -1,0 +1,30 @@
+//! Paths that were never asked for before.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+/// `path` with a query that no earlier request had. A cache in front of authentik
+/// that goes by the URL alone, and ignores cookies, cannot have an answer for it:
+/// it would be somebody else's.
+#[must_use]
+pub fn unrepeated(path: &str) -> String {
+    // Each state has keys of its own, the first ones from the kernel's random numbers.
+    let number = RandomState::new().build_hasher().finish();
+    let separator = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{separator}nocache={number:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_comes_twice() {
+        let first = unrepeated("/api/v3/core/users/me/");
+        assert!(
+            first.starts_with("/api/v3/core/users/me/?nocache="),
+            "{first}"
+        );
+        assert_ne!(first, unrepeated("/api/v3/core/users/me/"));
+        assert!(unrepeated("/x?a=b").starts_with("/x?a=b&nocache="));
+    }
+}

@@ -1,0 +1,24 @@
+//! What every entry point does first and last.
+
+use std::ffi::CStr;
+
+use pam::constants::{PamFlag, PamResultCode};
+use pam::module::PamHandle;
+
+use super::transaction::Transaction;
+use crate::sys::{MemoryReserve, RaisedLimits};
+
+/// Makes the call: with the limits raised that the caller of a set-uid program
+/// has set, and with all the memory reserved that it may need. Both are set back
+/// in whatever way it ends.
+pub fn enter(
+    handle: &mut PamHandle,
+    arguments: &[&CStr],
+    flags: PamFlag,
+    call: impl FnOnce(&mut Transaction<'_>, &[&CStr]) -> PamResultCode,
+) -> PamResultCode {
+    let limits = RaisedLimits::raise();
+    let memory = MemoryReserve::hold();
+    let mut transaction = Transaction::new(handle, flags, &limits, memory.as_ref().err());
+    call(&mut transaction, arguments)
+}

@@ -1,0 +1,115 @@
+//! The resource limits of a set-uid program, which its caller has set.
+//!
+//! `ulimit -v` in front of sudo makes allocations fail wherever the caller wants
+//! one to fail, in the C library's resolver as well. So the limits are raised
+//! while the module works, and set back before anybody else's code runs: a
+//! conversation may start a program (`sudo -A`), which must not gain by it.
+
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
+
+use super::is_setuid;
+
+/// The limits that are raised, and to what at least.
+const RAISED: [(Resource, rlim_t); 7] = [
+    (Resource::RLIMIT_AS, RLIM_INFINITY),
+    (Resource::RLIMIT_DATA, RLIM_INFINITY),
+    (Resource::RLIMIT_CPU, RLIM_INFINITY),
+    (Resource::RLIMIT_FSIZE, RLIM_INFINITY),
+    (Resource::RLIMIT_MEMLOCK, RLIM_INFINITY),
+    // More than the module uses, and what Linux gives by default.
+    (Resource::RLIMIT_STACK, 8 << 20),
+    (Resource::RLIMIT_NOFILE, 1024),
+];
+
+#[derive(Debug, Clone, Copy)]
+struct Limit {
+    soft: rlim_t,
+    hard: rlim_t,
+}
+
+impl Limit {
+    fn of(resource: Resource) -> Option<Self> {
+        let (soft, hard) = getrlimit(resource).ok()?;
+        Some(Self { soft, hard })
+    }
+
+    /// A limit that cannot be set stays as it is: what then fails is no proof of
+    /// anything, and [`super::ReservedMemory`] keeps the module alive.
+    fn set(self, resource: Resource) {
+        let _ = setrlimit(resource, self.soft, self.hard);
+    }
+}
+
+/// One limit, as its caller set it and as it is while the module works.
+#[derive(Debug, Clone, Copy)]
+struct Raised {
+    resource: Resource,
+    before: Limit,
+    now: Limit,
+}
+
+/// Limits that are raised until this is dropped. A panic drops it, too.
+#[derive(Debug)]
+pub struct RaisedLimits([Option<Raised>; RAISED.len()]);
+
+impl RaisedLimits {
+    /// Raises the limits of a set-uid program; those of any other program belong
+    /// to root, or to the user alone whom they stop, and are left alone.
+    #[must_use]
+    pub fn raise() -> Self {
+        if !is_setuid() {
+            return Self([None; RAISED.len()]);
+        }
+        Self(RAISED.map(|(resource, least)| raise(resource, least)))
+    }
+
+    /// Sets the limits back until the value is dropped: somebody else's code runs.
+    #[must_use]
+    pub fn set_back(&self) -> SetBack<'_> {
+        for raised in self.0.iter().flatten() {
+            raised.before.set(raised.resource);
+        }
+        SetBack(self)
+    }
+}
+
+fn raise(resource: Resource, least: rlim_t) -> Option<Raised> {
+    let before = Limit::of(resource)?;
+    if before.soft >= least {
+        return None;
+    }
+    let hard = before.hard.max(least);
+    let wanted = Limit { soft: least, hard };
+    wanted.set(resource);
+    if Limit::of(resource)?.soft < least {
+        // Root may raise the hard limit, but not in every container.
+        let soft = before.hard;
+        Limit { soft, ..before }.set(resource);
+    }
+    let now = Limit::of(resource)?;
+    Some(Raised {
+        resource,
+        before,
+        now,
+    })
+}
+
+impl Drop for RaisedLimits {
+    fn drop(&mut self) {
+        for raised in self.0.iter().flatten() {
+            raised.before.set(raised.resource);
+        }
+    }
+}
+
+/// Limits as the caller set them, until this is dropped.
+#[derive(Debug)]
+pub struct SetBack<'a>(&'a RaisedLimits);
+
+impl Drop for SetBack<'_> {
+    fn drop(&mut self) {
+        for raised in self.0.0.iter().flatten() {
+            raised.now.set(raised.resource);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The C library and the kernel: what no safe crate offers. With [`crate::pam`]
+//! this is the only folder with `unsafe` code; what it gives out is safe.
+
+mod dns;
+mod limits;
+mod memory;
+mod setuid;
+mod stopped;
+
+pub use dns::{Family, LookupError, look_up};
+pub use limits::{RaisedLimits, SetBack};
+pub use memory::{MemoryReserve, ReservedMemory};
+pub use setuid::is_setuid;
+pub use stopped::StopWatch;
