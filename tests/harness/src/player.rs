@@ -7,6 +7,7 @@ use crate::later;
 use crate::script::{Answer, MessageReport, Script, ScriptedAnswer};
 use crate::stack::Marker;
 use crate::transaction::{Converse, Message, Reply};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -27,6 +28,9 @@ pub struct Player {
     before: BTreeSet<i32>,
     /// The same, of modules.
     inheritable: BTreeSet<i32>,
+    /// The limit of the address space that is lifted while the application's own
+    /// code runs.
+    address_space: Option<u64>,
 }
 
 impl Player {
@@ -45,6 +49,20 @@ impl Player {
             fail_delays: Vec::new(),
             before: host_state::inheritable(),
             inheritable: BTreeSet::new(),
+            address_space: None,
+        }
+    }
+
+    /// The module may have this much address space, from now on; `None`: all.
+    pub fn limit_address_space(&mut self, limit: Option<u64>) {
+        self.address_space = limit;
+        self.apply(limit);
+    }
+
+    fn apply(&self, limit: Option<u64>) {
+        if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_AS) {
+            // Up to the hard limit, a soft one can always be set.
+            let _ = setrlimit(Resource::RLIMIT_AS, limit.unwrap_or(hard), hard);
         }
     }
 
@@ -186,6 +204,12 @@ impl Converse for Player {
         }
         self.batch += 1;
         Ok(replies)
+    }
+
+    fn runs(&mut self, begins: bool) {
+        if self.address_space.is_some() {
+            self.apply(self.address_space.filter(|_| !begins));
+        }
     }
 
     fn fail_delay(&mut self, _status: Code, microseconds: u32) {

@@ -144,6 +144,10 @@ pub struct ProcessOptions {
     /// alike; 0 is one. The report is that of the last, but for `rounds`.
     #[serde(default)]
     pub rounds: u32,
+    /// How many bytes of address space the module may still take while
+    /// `pam_authenticate` is under way; the application itself has no such limit.
+    #[serde(default)]
+    pub address_space_left: Option<u64>,
     /// Resource limits, set once the stack is loaded: (`RLIMIT_…`, value).
     #[serde(default)]
     pub limits: Vec<(Limit, u64)>,

@@ -32,6 +32,11 @@ pub trait Converse {
     /// with which the conversation fails, `PAM_CONV_ERR` mostly.
     fn converse(&mut self, messages: &[Message]) -> Result<Vec<Reply>, Code>;
 
+    /// Told before and after each conversation, while the application's code runs.
+    fn runs(&mut self, begins: bool) {
+        let _ = begins;
+    }
+
     /// Told after each `authenticate` and `chauthtok` how long libpam would
     /// have slept, in microseconds: it never sleeps by itself here.
     fn fail_delay(&mut self, status: Code, microseconds: u32) {
@@ -234,6 +239,22 @@ unsafe extern "C" fn conversation_callback<C: Converse>(
     if length == 0 || messages.is_null() || responses.is_null() || appdata.is_null() {
         return Code::PAM_CONV_ERR.0;
     }
+    // SAFETY: `appdata` is the Box's pointer that `start` gave to libpam;
+    // callbacks come one at a time, from within `call`, which holds no
+    // reference to it.
+    let application = unsafe { &mut *appdata.cast::<C>() };
+    application.runs(true);
+    let code = converse(application, length, messages, responses);
+    application.runs(false);
+    code
+}
+
+fn converse<C: Converse>(
+    application: &mut C,
+    length: usize,
+    messages: *mut *const ffi::PamMessage,
+    responses: *mut *mut ffi::PamResponse,
+) -> c_int {
     let mut batch = Vec::with_capacity(length);
     // SAFETY: Linux-PAM passes an array of `count` pointers, which lives for
     // this call.
@@ -252,10 +273,6 @@ unsafe extern "C" fn conversation_callback<C: Converse>(
             text,
         });
     }
-    // SAFETY: `appdata` is the Box's pointer that `start` gave to libpam;
-    // callbacks come one at a time, from within `call`, which holds no
-    // reference to it.
-    let application = unsafe { &mut *appdata.cast::<C>() };
     let replies = match catch_unwind(AssertUnwindSafe(|| application.converse(&batch))) {
         Ok(Ok(replies)) if replies.len() == length => replies,
         Ok(Err(code)) if code != Code::PAM_SUCCESS => return code.0,

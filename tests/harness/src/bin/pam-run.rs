@@ -10,7 +10,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction, signal};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Uid, setresuid};
-use pam_harness::codes::{Code, Item};
+use pam_harness::codes::{Call, Code, Item};
 use pam_harness::host_state::HostState;
 use pam_harness::memory;
 use pam_harness::namespace;
@@ -244,6 +244,13 @@ fn rounds(script: &Script) -> Report {
     report
 }
 
+/// The address space of this process in bytes.
+fn address_space() -> u64 {
+    let sizes = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = sizes.split(' ').next().and_then(|pages| pages.parse().ok());
+    pages.unwrap_or(0_u64) * 4096
+}
+
 /// Resident memory in KiB.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -298,10 +305,18 @@ fn transaction(script: &Script) -> Report {
         }
         pam.application().begin(index);
         let limits = LoweredLimits::set(&script.process.limits);
+        let left = script.process.address_space_left;
+        if let Some(left) = left.filter(|_| step.call == Call::Authenticate) {
+            let limit = address_space().saturating_add(left);
+            pam.application().limit_address_space(Some(limit));
+        }
         let begun = Instant::now();
         let code = pam.call(step.call, step.flags);
         let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         drop(limits);
+        if left.is_some() {
+            pam.application().limit_address_space(None);
+        }
         report.calls.push(CallReport {
             call: step.call,
             code,

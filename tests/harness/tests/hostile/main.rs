@@ -11,5 +11,6 @@ mod bench;
 mod environment;
 mod faults;
 mod input;
+mod memory;
 mod process;
 mod secrets;
