@@ -25,9 +25,9 @@ const REFUSED: [(&str, &str); 17] = [
     ("Duration::MAX", "every wait has an end"),
 ];
 
-/// How often `unsafe` stands in src/pam: blocks, functions, implementations and
-/// the lint that allows them. One more or less is to be seen in a review.
-const UNSAFE: usize = 15;
+/// How often `unsafe` stands in src/pam and src/sys: blocks, functions,
+/// implementations and declarations. A review must see one more or less.
+const UNSAFE: usize = 39;
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a folder of sources") {
@@ -109,17 +109,17 @@ fn nothing_of_the_environment_no_process_and_no_thread() {
 }
 
 #[test]
-fn unsafe_code_stays_in_one_folder() {
+fn unsafe_code_stays_at_the_border() {
     let mut inside = 0;
     for (name, code) in sources() {
         let count = words(&code);
-        if name.starts_with("pam/") {
+        if name.starts_with("pam/") || name.starts_with("sys/") {
             inside += count;
         } else {
             assert_eq!(count, 0, "unsafe in src/{name}");
         }
     }
-    println!("unsafe: {inside} times in src/pam, nowhere else");
+    println!("unsafe: {inside} times in src/pam and src/sys, nowhere else");
     assert_eq!(
         inside, UNSAFE,
         "if that is meant, write the new number here"
