@@ -6,7 +6,7 @@ use std::time::Duration;
 use pam::constants::PamResultCode;
 
 use crate::access::{self, Verified};
-use crate::audit::{Audit, Loudness, Outcome};
+use crate::audit::{Audit, Outcome, Severity};
 use crate::config::Config;
 use crate::conversation::Conversation;
 use crate::deadline::Deadline;
@@ -49,7 +49,7 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
             audit.finish(Outcome {
                 code: &format!("{code:?}"),
                 reason: None,
-                severity: Loudness::Info,
+                severity: Severity::Info,
             });
             code
         }
@@ -58,7 +58,7 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
             audit.finish(Outcome {
                 code: &format!("{code:?}"),
                 reason: Some(error.to_string()),
-                severity: loudness(&error),
+                severity: severity_of(&error),
             });
             if !matches!(error, LoginError::Skipped(_)) {
                 transaction.fail_delay(fail_delay);
@@ -261,11 +261,11 @@ fn refuse_like_a_wrong_password(
     }
 }
 
-/// How loud the log tells of a refusal.
+/// How severe a refusal is in the log.
 #[must_use]
-pub fn loudness(error: &LoginError) -> Loudness {
+pub fn severity_of(error: &LoginError) -> Severity {
     match error {
-        LoginError::Skipped(_) => Loudness::Info,
+        LoginError::Skipped(_) => Severity::Info,
         LoginError::Server { .. }
         | LoginError::UnknownFlow { .. }
         | LoginError::UnknownApplication { .. }
@@ -279,8 +279,8 @@ pub fn loudness(error: &LoginError) -> Loudness {
         | LoginError::NoSecretAccepted
         | LoginError::Config(_)
         | LoginError::Host(_)
-        | LoginError::Bug(_) => Loudness::Error,
-        _ => Loudness::Notice,
+        | LoginError::Bug(_) => Severity::Error,
+        _ => Severity::Notice,
     }
 }
 
