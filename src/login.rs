@@ -88,7 +88,7 @@ fn attempt(
         UserName::Possible(name) => name,
         UserName::Impossible(reason) => {
             audit.user(None);
-            refuse_like_a_wrong_password(transaction, config)?;
+            refuse_like_a_wrong_password(transaction, config, audit)?;
             return Err(LoginError::ImpossibleName(reason));
         }
     };
@@ -107,7 +107,7 @@ fn attempt(
         }
         Standing::OtherSpelling => {
             audit.user(None);
-            refuse_like_a_wrong_password(transaction, config)?;
+            refuse_like_a_wrong_password(transaction, config, audit)?;
             return Err(LoginError::ImpossibleName(
                 "the account database knows it by another spelling",
             ));
@@ -115,7 +115,7 @@ fn attempt(
         Standing::NoAccount => {
             audit.user(None);
             if config.user.require_account {
-                refuse_like_a_wrong_password(transaction, config)?;
+                refuse_like_a_wrong_password(transaction, config, audit)?;
                 return Err(LoginError::UnknownAccount);
             }
         }
@@ -253,10 +253,16 @@ fn with_a_way_out(error: LoginError, config: &Config) -> LoginError {
 fn refuse_like_a_wrong_password(
     transaction: &mut Transaction<'_>,
     config: &Config,
+    audit: &Audit,
 ) -> Result<(), LoginError> {
     match transaction.ask_secret(&config.prompt.password, "password") {
-        // What was typed does not matter, only that somebody could type.
-        Ok(_) | Err(LoginError::Unsendable { .. }) => Ok(()),
+        Ok(typed) if typed.is_empty() => Ok(()),
+        // What was typed does not matter, only that somebody guesses. sshd sends
+        // something that no password can be for a user whom the host does not know.
+        Ok(_) | Err(LoginError::Unsendable { .. }) => {
+            audit.refused_answer("password");
+            Ok(())
+        }
         Err(error) => Err(error),
     }
 }

@@ -1,4 +1,4 @@
-//! The one line that every login leaves.
+//! The one line that every login leaves, and one for each secret that is refused.
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -8,6 +8,9 @@ use syslog::Severity as SyslogSeverity;
 use super::observer::{Observer, Trace};
 use super::syslog::Log;
 use crate::text::one_line;
+
+/// Stands for a name that no account has.
+const UNKNOWN: &str = "(unknown)";
 
 /// What the log says of one login.
 pub struct Audit {
@@ -76,7 +79,7 @@ impl Audit {
     /// Who logs in. `None` for a name that no account has: people type
     /// passwords there, and they must not end up in a log.
     pub fn user(&mut self, name: Option<&str>) {
-        self.user = Some(name.map_or("(unknown)".into(), |name| one_line(name, 128)));
+        self.user = Some(name.map_or(UNKNOWN.into(), |name| one_line(name, 128)));
     }
 
     /// The flow that is run.
@@ -111,30 +114,53 @@ impl Audit {
         }
     }
 
+    /// Writes a line of its own for a secret that was refused: `what` is a
+    /// password, a code or a push. It is written at once, for whoever guesses may
+    /// hang up before the login ends.
+    ///
+    /// The address stands first, behind words that nothing else begins with: that
+    /// is what fail2ban goes by.
+    pub fn refused_answer(&self, what: &str) {
+        if self.observer.is_some() {
+            // The command: whoever runs it is on this host already.
+            return;
+        }
+        let mut line = String::from("refused answer:");
+        append(&mut line, "rhost", self.rhost.as_deref());
+        append(
+            &mut line,
+            "user",
+            Some(self.user.as_deref().unwrap_or(UNKNOWN)),
+        );
+        append(&mut line, "what", Some(what));
+        self.log.write(SyslogSeverity::LOG_NOTICE, &line);
+    }
+
     /// Writes the one line that every login leaves.
     pub fn finish(&self, outcome: Outcome<'_>) {
         let mut line = format!("{}:", outcome.code);
-        let mut add = |key: &str, value: Option<&String>| {
-            if let Some(value) = value.filter(|value| !value.is_empty()) {
-                line.push_str(&format!(" {key}={}", quoted(value)));
-            }
-        };
-        add("user", self.user.as_ref());
-        add("rhost", self.rhost.as_ref());
-        add("tty", self.tty.as_ref());
-        add("flow", self.flow.as_ref());
-        let stages = self.stages.join(",");
-        add("stages", Some(&stages));
+        append(&mut line, "user", self.user.as_deref());
+        append(&mut line, "rhost", self.rhost.as_deref());
+        append(&mut line, "tty", self.tty.as_deref());
+        append(&mut line, "flow", self.flow.as_deref());
+        append(&mut line, "stages", Some(&self.stages.join(",")));
         let milliseconds = self.begun.elapsed().as_millis().to_string();
-        add("ms", Some(&milliseconds));
-        add("request_id", self.request_id.as_ref());
-        add("reason", outcome.reason.as_ref());
+        append(&mut line, "ms", Some(&milliseconds));
+        append(&mut line, "request_id", self.request_id.as_deref());
+        append(&mut line, "reason", outcome.reason.as_deref());
         let severity = match outcome.severity {
             Severity::Info => SyslogSeverity::LOG_INFO,
             Severity::Notice => SyslogSeverity::LOG_NOTICE,
             Severity::Error => SyslogSeverity::LOG_ERR,
         };
         self.log.write(severity, &line);
+    }
+}
+
+/// Adds ` key=value`, where there is a value.
+fn append(line: &mut String, key: &str, value: Option<&str>) {
+    if let Some(value) = value.filter(|value| !value.is_empty()) {
+        line.push_str(&format!(" {key}={}", quoted(value)));
     }
 }
 
