@@ -145,12 +145,25 @@ impl LogSocket {
         })
     }
 
-    /// From now on nobody reads the socket at `path`, and its queue is full.
-    pub(crate) fn pause(&self, path: &Path) -> io::Result<()> {
+    /// From now on nobody reads the socket at `path`, and its queue has room for
+    /// so many lines more.
+    pub(crate) fn pause(&self, path: &Path, room: usize) -> io::Result<()> {
         self.told.pause.store(true, Ordering::SeqCst);
         // The reader may still be in the middle of a read.
         std::thread::sleep(2 * READ_TIMEOUT);
-        fill(path)
+        if room == 0 {
+            return fill(path).map(drop);
+        }
+        let other = path.with_extension("other");
+        let socket = UnixDatagram::bind(&other)?;
+        let capacity = fill(&other)?;
+        drop(socket);
+        std::fs::remove_file(&other)?;
+        let writer = UnixDatagram::unbound()?;
+        for _ in room..capacity {
+            writer.send_to(FLOOD, path)?;
+        }
+        Ok(())
     }
 
     /// It is read again.
@@ -201,20 +214,21 @@ impl Drop for LogSocket {
     }
 }
 
-/// Fills the queue of the socket at this path.
-fn fill(path: &Path) -> io::Result<()> {
+/// Fills the queue of the socket at this path: with how many lines.
+fn fill(path: &Path) -> io::Result<usize> {
     let writer = UnixDatagram::unbound()?;
     writer.set_nonblocking(true)?;
     // The queue holds a handful of datagrams, or some hundreds at most.
+    let mut lines = 0;
     for _ in 0..100_000 {
         match writer.send_to(FLOOD, path) {
-            Ok(_) => {}
+            Ok(_) => lines += 1,
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
             Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => break,
             Err(e) => return Err(e),
         }
     }
-    Ok(())
+    Ok(lines)
 }
 
 /// Writes to `/dev/log` without a pause, and never waits for room there, until

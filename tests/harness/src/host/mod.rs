@@ -237,14 +237,15 @@ impl RealHost {
             .collect()
     }
 
-    /// From now on nobody reads the host's `/dev/log`, and its queue is full.
+    /// From now on nobody reads the host's `/dev/log`, and its queue has room for
+    /// so many lines more.
     ///
     /// # Panics
     ///
     /// When it cannot be filled.
     #[track_caller]
-    pub fn pause_log(&self) {
-        if let Err(e) = self.log.pause(&self.directory.path().join("log")) {
+    pub fn pause_log(&self, room: usize) {
+        if let Err(e) = self.log.pause(&self.directory.path().join("log"), room) {
             panic!("the log cannot be filled: {e}");
         }
     }

@@ -123,7 +123,7 @@ fn a_log_that_hangs_costs_two_seconds_and_is_counted() {
     let (logins, _) = logins_and_lost(&host);
     assert_eq!(logins.len(), 1);
 
-    host.pause_log();
+    host.pause_log(0);
     for number in 1..=3 {
         let begun = Instant::now();
         succeeds(alone(&host, ""));
@@ -136,8 +136,18 @@ fn a_log_that_hangs_costs_two_seconds_and_is_counted() {
     }
     modes_are_right(&host);
 
-    // The next one that reaches the log says so, once.
+    // There is room for the login's own line, and none to say that others are
+    // missing: they stay counted.
     host.resume_log();
+    assert_eq!(logins_and_lost(&host), (BTreeSet::new(), 0));
+    host.pause_log(1);
+    succeeds(alone(&host, ""));
+    assert_eq!(counted(&host), 3);
+    host.resume_log();
+    let (logins, reported) = logins_and_lost(&host);
+    assert_eq!((logins.len(), reported), (1, 0));
+
+    // The next one that reaches the log says so, once.
     for lost in [3, 0] {
         succeeds(alone(&host, ""));
         let (logins, reported) = logins_and_lost(&host);
@@ -160,7 +170,7 @@ fn what_a_caller_sets_does_not_reach_the_count() {
     pam_harness::require_real_host!();
     let double = Double::start();
     let host = host(&double);
-    host.pause_log();
+    host.pause_log(0);
 
     // SIGXFSZ would end the application in the middle of a login.
     succeeds(alone(&host, "ulimit -f 0"));
@@ -195,7 +205,7 @@ fn the_count_is_kept_in_a_file_of_roots_alone() {
     pam_harness::require_real_host!();
     let double = Double::start();
     let host = host(&double);
-    host.pause_log();
+    host.pause_log(0);
     let shell = |script: &str| {
         let output = host.output("root", &["sh", "-c", script]);
         String::from_utf8_lossy(&output.stdout).into_owned()
