@@ -175,7 +175,7 @@ fn a_push_that_the_phone_refuses_is_a_refused_answer() {
         let bench = Bench::new().top("push_timeout = \"1s\"");
         bench
             .double
-            .world(|world| world.user_mut("duke").phone = phone.clone());
+            .world(|world| world.user_mut("duke").phone = phone);
         let outcome = bench.log_in("linux-mfa", "duke", &[PASSWORD, ""]);
         println!("{phone:?}: {}", outcome.code());
         refuses(&outcome, wanted);
