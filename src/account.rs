@@ -11,7 +11,7 @@ use pam::constants::PamResultCode;
 use serde::Deserialize;
 
 use crate::access::{self, Admitted, Membership, Verified, is_uuid};
-use crate::audit::{Audit, Loudness, Outcome};
+use crate::audit::{Audit, Outcome, Severity};
 use crate::config::{Config, Otherwise};
 use crate::conversation::Conversation;
 use crate::deadline::Deadline;
@@ -56,12 +56,12 @@ pub fn manage(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResu
     })
     .and_then(|result| result);
     let (code, reason, severity) = match result {
-        Ok(Judged::LoggedIn(proof)) => (pam_handle::success(proof), None, Loudness::Info),
-        Ok(Judged::LookedUp(admitted)) => (pam_handle::admitted(admitted), None, Loudness::Info),
+        Ok(Judged::LoggedIn(proof)) => (pam_handle::success(proof), None, Severity::Info),
+        Ok(Judged::LookedUp(admitted)) => (pam_handle::admitted(admitted), None, Severity::Info),
         Ok(Judged::NotOurs(reason)) => {
             let error = LoginError::Skipped(reason);
             let code = pam_handle::code(&error);
-            (code, Some(error.to_string()), Loudness::Info)
+            (code, Some(error.to_string()), Severity::Info)
         }
         Err(error) => {
             // Nobody was asked for a password here that could be wrong.
@@ -72,7 +72,7 @@ pub fn manage(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResu
             if let Some(text) = refusal::words_of(&error, words).filter(|_| !nameless) {
                 transaction.tell_error(&text);
             }
-            let severity = login::loudness(&error);
+            let severity = login::severity_of(&error);
             (pam_handle::code(&error), Some(error.to_string()), severity)
         }
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pam::constants::PamResultCode;
 
 use crate::access::{self, Verified};
-use crate::audit::{Audit, Loudness, Outcome};
+use crate::audit::{Audit, Outcome, Severity};
 use crate::config::Config;
 use crate::conversation::Conversation;
 use crate::deadline::Deadline;
@@ -50,7 +50,7 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
             audit.finish(Outcome {
                 code: &format!("{code:?}"),
                 reason: None,
-                severity: Loudness::Info,
+                severity: Severity::Info,
             });
             code
         }
@@ -59,7 +59,7 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
             audit.finish(Outcome {
                 code: &format!("{code:?}"),
                 reason: Some(error.to_string()),
-                severity: loudness(&error),
+                severity: severity_of(&error),
             });
             if !matches!(error, LoginError::Skipped(_)) {
                 transaction.fail_delay(fail_delay);
@@ -89,7 +89,7 @@ fn attempt(
         UserName::Possible(name) => name,
         UserName::Impossible(reason) => {
             audit.user(None);
-            refuse_like_a_wrong_password(transaction, config)?;
+            refuse_like_a_wrong_password(transaction, config, audit)?;
             return Err(LoginError::ImpossibleName(reason));
         }
     };
@@ -108,7 +108,7 @@ fn attempt(
         }
         Standing::OtherSpelling => {
             audit.user(None);
-            refuse_like_a_wrong_password(transaction, config)?;
+            refuse_like_a_wrong_password(transaction, config, audit)?;
             return Err(LoginError::ImpossibleName(
                 "the account database knows it by another spelling",
             ));
@@ -116,7 +116,7 @@ fn attempt(
         Standing::NoAccount => {
             audit.user(None);
             if config.user.require_account {
-                refuse_like_a_wrong_password(transaction, config)?;
+                refuse_like_a_wrong_password(transaction, config, audit)?;
                 return Err(LoginError::UnknownAccount);
             }
         }
@@ -254,19 +254,25 @@ fn with_a_way_out(error: LoginError, config: &Config) -> LoginError {
 fn refuse_like_a_wrong_password(
     transaction: &mut Transaction<'_>,
     config: &Config,
+    audit: &Audit,
 ) -> Result<(), LoginError> {
     match transaction.ask_secret(&config.prompt.password, "password") {
-        // What was typed does not matter, only that somebody could type.
-        Ok(_) | Err(LoginError::Unsendable { .. }) => Ok(()),
+        Ok(typed) if typed.is_empty() => Ok(()),
+        // What was typed does not matter, only that somebody guesses. sshd sends
+        // something that no password can be for a user whom the host does not know.
+        Ok(_) | Err(LoginError::Unsendable { .. }) => {
+            audit.refused_answer("password");
+            Ok(())
+        }
         Err(error) => Err(error),
     }
 }
 
-/// How loud the log tells of a refusal.
+/// How severe a refusal is in the log.
 #[must_use]
-pub fn loudness(error: &LoginError) -> Loudness {
+pub fn severity_of(error: &LoginError) -> Severity {
     match error {
-        LoginError::Skipped(_) => Loudness::Info,
+        LoginError::Skipped(_) => Severity::Info,
         LoginError::Server { .. }
         | LoginError::UnknownFlow { .. }
         | LoginError::UnknownApplication { .. }
@@ -280,8 +286,8 @@ pub fn loudness(error: &LoginError) -> Loudness {
         | LoginError::NoSecretAccepted
         | LoginError::Config(_)
         | LoginError::Host(_)
-        | LoginError::Bug(_) => Loudness::Error,
-        _ => Loudness::Notice,
+        | LoginError::Bug(_) => Severity::Error,
+        _ => Severity::Notice,
     }
 }
 

@@ -72,7 +72,7 @@ pub fn change(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResu
         let reason = result.as_ref().err().map(ToString::to_string);
         let severity = result
             .as_ref()
-            .map_or_else(login::loudness, |()| crate::audit::Loudness::Info);
+            .map_or_else(login::severity_of, |()| crate::audit::Severity::Info);
         audit.finish(Outcome {
             code: &format!("{code:?}"),
             reason,

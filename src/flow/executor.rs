@@ -100,6 +100,8 @@ struct Step {
 struct Sent {
     identity: String,
     proof: Option<Proof>,
+    /// The secret's name, for the log.
+    what: Option<&'static str>,
     rejected: usize,
 }
 
@@ -117,9 +119,14 @@ impl Run<'_> {
                 Some(sent) => {
                     let came_back = challenge.is_same_stage(&sent.identity);
                     if came_back && !challenge.errors().is_empty() {
+                        self.note_refusal(&sent);
                         sent.rejected.saturating_add(1)
                     } else {
-                        match judge(&sent, &challenge, step.redirected, &passed)? {
+                        let verdict = judge(&sent, &challenge, step.redirected, &passed);
+                        if !matches!(verdict, Ok(Verdict::Accepted)) {
+                            self.note_refusal(&sent);
+                        }
+                        match verdict? {
                             Verdict::Accepted => {
                                 proofs.extend(sent.proof);
                                 passed.push(sent.identity);
@@ -165,12 +172,20 @@ impl Run<'_> {
             sent = Some(Sent {
                 identity: challenge.identity().to_owned(),
                 proof: response.proof(),
+                what: response.what(),
                 rejected,
             });
             step = self.send(&response)?;
         }
         let problem = format!("the flow has not ended after {MAX_CHALLENGES} challenges");
         Err(ServerFault::Nonsense(problem).into())
+    }
+
+    /// Leaves a line in the log before anybody is asked again.
+    fn note_refusal(&self, sent: &Sent) {
+        if let Some(what) = sent.what {
+            self.audit.refused_answer(what);
+        }
     }
 
     fn start(&mut self, slug: &Slug) -> Result<Step, LoginError> {

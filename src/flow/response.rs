@@ -139,6 +139,14 @@ impl Response {
         self.proof
     }
 
+    /// The name of the secret that it holds, for the log; a push stands for one.
+    pub(super) fn what(&self) -> Option<&'static str> {
+        match self.push_timeout {
+            Some(_) => Some("push"),
+            None => self.proof.map(Proof::what),
+        }
+    }
+
     pub(super) fn push_timeout(&self) -> Option<Duration> {
         self.push_timeout
     }

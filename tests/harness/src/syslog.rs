@@ -46,6 +46,12 @@ const PRIORITIES: [&str; 8] = [
 /// How a line begins by which the reader is asked how far it is.
 const MARK: &str = "mark-of-the-harness ";
 
+/// What a flood consists of: such lines are counted, and not kept.
+pub(crate) const FLOOD: &[u8] = b"<13>flood of the harness";
+
+/// How long the reader waits for a line before it asks whether it is to stop.
+const READ_TIMEOUT: Duration = Duration::from_millis(20);
+
 const FACILITIES: [&str; 24] = [
     "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv",
     "ftp", "ntp", "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4",
@@ -90,11 +96,20 @@ impl LogLine {
 
 /// A socket at a path, and the thread that reads it.
 pub(crate) struct LogSocket {
-    stop: Arc<AtomicBool>,
+    told: Arc<Told>,
     lines: Arc<Mutex<Vec<LogLine>>>,
     reader: Option<JoinHandle<()>>,
     /// The socket that nobody reads, when there is no reader.
     _stuck: Option<UnixDatagram>,
+}
+
+/// What the reader is told, and what it tells.
+#[derive(Default)]
+struct Told {
+    stop: AtomicBool,
+    pause: AtomicBool,
+    /// How many lines of a flood were read.
+    flood: AtomicU64,
 }
 
 impl LogSocket {
@@ -102,14 +117,14 @@ impl LogSocket {
     pub(crate) fn listen(path: &Path) -> io::Result<LogSocket> {
         let socket = UnixDatagram::bind(path)?;
         open_to_all(path)?;
-        socket.set_read_timeout(Some(Duration::from_millis(20)))?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
+        socket.set_read_timeout(Some(READ_TIMEOUT))?;
+        let told = Arc::<Told>::default();
+        let listens = Arc::clone(&told);
         let lines = Arc::default();
         let read = Arc::clone(&lines);
-        let reader = std::thread::spawn(move || read_until_told(&socket, &told, &read));
+        let reader = std::thread::spawn(move || read_until_told(&socket, &listens, &read));
         Ok(LogSocket {
-            stop,
+            told,
             lines,
             reader: Some(reader),
             _stuck: None,
@@ -121,28 +136,49 @@ impl LogSocket {
     pub(crate) fn stuck(path: &Path) -> io::Result<LogSocket> {
         let socket = UnixDatagram::bind(path)?;
         open_to_all(path)?;
-        let writer = UnixDatagram::unbound()?;
-        writer.set_nonblocking(true)?;
-        // The queue holds a handful of datagrams, or some hundreds at most.
-        for _ in 0..100_000 {
-            match writer.send_to(b"<13>full", path) {
-                Ok(_) => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => break,
-                Err(e) => return Err(e),
-            }
-        }
+        fill(path)?;
         Ok(LogSocket {
-            stop: Arc::default(),
+            told: Arc::default(),
             lines: Arc::default(),
             reader: None,
             _stuck: Some(socket),
         })
     }
 
+    /// From now on nobody reads the socket at `path`, and its queue has room for
+    /// so many lines more.
+    pub(crate) fn pause(&self, path: &Path, room: usize) -> io::Result<()> {
+        self.told.pause.store(true, Ordering::SeqCst);
+        // The reader may still be in the middle of a read.
+        std::thread::sleep(2 * READ_TIMEOUT);
+        if room == 0 {
+            return fill(path).map(drop);
+        }
+        let other = path.with_extension("other");
+        let socket = UnixDatagram::bind(&other)?;
+        let capacity = fill(&other)?;
+        drop(socket);
+        std::fs::remove_file(&other)?;
+        let writer = UnixDatagram::unbound()?;
+        for _ in room..capacity {
+            writer.send_to(FLOOD, path)?;
+        }
+        Ok(())
+    }
+
+    /// It is read again.
+    pub(crate) fn resume(&self) {
+        self.told.pause.store(false, Ordering::SeqCst);
+    }
+
+    /// How many lines of a flood were read.
+    pub(crate) fn flood(&self) -> u64 {
+        self.told.flood.load(Ordering::SeqCst)
+    }
+
     /// The lines so far. Datagrams sent before this call are all there.
     pub(crate) fn finish(mut self) -> Vec<LogLine> {
-        self.stop.store(true, Ordering::SeqCst);
+        self.told.stop.store(true, Ordering::SeqCst);
         // A reader that died has left what it had read.
         let _ = self.reader.take().map(JoinHandle::join);
         std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
@@ -174,8 +210,44 @@ impl LogSocket {
 
 impl Drop for LogSocket {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::SeqCst);
+        self.told.stop.store(true, Ordering::SeqCst);
     }
+}
+
+/// Fills the queue of the socket at this path: with how many lines.
+fn fill(path: &Path) -> io::Result<usize> {
+    let writer = UnixDatagram::unbound()?;
+    writer.set_nonblocking(true)?;
+    // The queue holds a handful of datagrams, or some hundreds at most.
+    let mut lines = 0;
+    for _ in 0..100_000 {
+        match writer.send_to(FLOOD, path) {
+            Ok(_) => lines += 1,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+            Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => break,
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(lines)
+}
+
+/// Writes to `/dev/log` without a pause, and never waits for room there, until
+/// `time` has passed; how many lines were written.
+///
+/// # Errors
+///
+/// When there is no log.
+pub fn flood(time: Duration) -> io::Result<u64> {
+    let writer = UnixDatagram::unbound()?;
+    writer.set_nonblocking(true)?;
+    writer.connect("/dev/log")?;
+    let begun = Instant::now();
+    let mut written = 0;
+    while begun.elapsed() < time {
+        // Most are refused, for the queue is full: that is the purpose.
+        written += u64::from(writer.send(FLOOD).is_ok());
+    }
+    Ok(written)
 }
 
 /// Any user may log, as with the real one.
@@ -184,16 +256,23 @@ fn open_to_all(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))
 }
 
-fn read_until_told(socket: &UnixDatagram, stop: &AtomicBool, lines: &Mutex<Vec<LogLine>>) {
+fn read_until_told(socket: &UnixDatagram, told: &Told, lines: &Mutex<Vec<LogLine>>) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         // Asked before the read: what was sent before the request is read by
         // the time the queue is found empty.
-        let last = stop.load(Ordering::SeqCst);
+        let last = told.stop.load(Ordering::SeqCst);
+        if !last && told.pause.load(Ordering::SeqCst) {
+            std::thread::sleep(READ_TIMEOUT / 4);
+            continue;
+        }
         if last && socket.set_nonblocking(true).is_err() {
             return;
         }
         match socket.recv(&mut buffer) {
+            Ok(length) if buffer[..length] == *FLOOD => {
+                told.flood.fetch_add(1, Ordering::SeqCst);
+            }
             Ok(length) => lines
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)

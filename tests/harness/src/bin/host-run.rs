@@ -4,7 +4,8 @@
 //! `host-run host PLAN` makes the namespaces; `host-run enter PID JOB` does a
 //! job in those of the process PID; `host-run first PLAN` and `host-run job JOB`
 //! are how it calls itself inside. `host-run login-as SERVICE USER` is an
-//! application of PAM like a screen locker.
+//! application of PAM like a screen locker. `host-run flood SECONDS` writes to
+//! the log without a pause.
 
 use pam_harness::host::inside;
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         ["enter", pid, job] => inside::enter(pid, job),
         ["job", job] => inside::do_job(job),
         ["login-as", service, user] => inside::login_as(service, user),
+        ["flood", seconds] => inside::flood(seconds),
         _ => Err(format!("host-run does not know {words:?}")),
     };
     match result {

@@ -221,3 +221,16 @@ pub fn login_as(service: &str, user: &str) -> Result<u8, String> {
     pam.end();
     Ok(u8::from(!unlocked))
 }
+
+/// Floods the host's log for so many seconds: see
+/// [`RealHost::flood`](super::RealHost::flood).
+///
+/// # Errors
+///
+/// When there is no log, or this is no number.
+pub fn flood(seconds: &str) -> Result<u8, String> {
+    let seconds = seconds.parse().map_err(failed(seconds))?;
+    let written = crate::syslog::flood(Duration::from_secs(seconds)).map_err(failed("/dev/log"))?;
+    writeln!(io::stdout(), "{written} lines").map_err(failed("standard output"))?;
+    Ok(0)
+}

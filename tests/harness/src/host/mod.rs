@@ -45,6 +45,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A host that runs. When it is dropped, its processes are killed, and all that
@@ -106,6 +107,22 @@ impl RealHost {
     #[track_caller]
     pub fn locker(&self, user: &str) -> Terminal {
         self.terminal(user, &[inside::PROGRAM, "login-as", "locker", user])
+    }
+
+    /// An application of PAM that asks for the secrets of `account` by `service`,
+    /// run by a shell of `user` after these commands. It logs nothing itself,
+    /// where su would wait for a log that hangs.
+    #[track_caller]
+    pub fn application(
+        &self,
+        user: &str,
+        commands: &str,
+        service: &str,
+        account: &str,
+    ) -> Terminal {
+        let program = inside::PROGRAM;
+        let script = format!("{commands}\nexec {program} login-as {service} {account}");
+        self.terminal(user, &["sh", "-c", &script])
     }
 
     /// A program in a terminal, run by `user`, with nothing of theirs but an
@@ -218,6 +235,38 @@ impl RealHost {
             .filter(|line| line.text.contains("pam_authentik_flow("))
             .map(|line| line.text)
             .collect()
+    }
+
+    /// From now on nobody reads the host's `/dev/log`, and its queue has room for
+    /// so many lines more.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be filled.
+    #[track_caller]
+    pub fn pause_log(&self, room: usize) {
+        if let Err(e) = self.log.pause(&self.directory.path().join("log"), room) {
+            panic!("the log cannot be filled: {e}");
+        }
+    }
+
+    /// The log is read again.
+    pub fn resume_log(&self) {
+        self.log.resume();
+    }
+
+    /// `user` writes to the host's log without a pause, for this long at most;
+    /// the flood ends when the terminal is dropped. Its lines are not kept: see
+    /// [`flood_lines`](RealHost::flood_lines).
+    #[track_caller]
+    pub fn flood(&self, user: &str, most: Duration) -> Terminal {
+        let seconds = most.as_secs().to_string();
+        self.terminal(user, &[inside::PROGRAM, "flood", &seconds])
+    }
+
+    /// How many lines of a flood were read.
+    pub fn flood_lines(&self) -> u64 {
+        self.log.flood()
     }
 
     /// Its namespace of mounts, as `/proc/PID/ns/mnt` names it.

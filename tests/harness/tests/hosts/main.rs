@@ -6,6 +6,7 @@ mod case;
 mod held_up;
 mod keys;
 mod locker;
+mod log;
 mod login;
 mod machine;
 mod matrix;

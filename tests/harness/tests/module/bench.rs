@@ -133,13 +133,25 @@ impl Bench {
     }
 }
 
+/// How a line says that a secret was refused.
+const REFUSED: &str = "): refused answer: ";
+
+/// What the lines say that each refused secret leaves, in their order.
+pub(crate) fn refused(outcome: &Outcome) -> Vec<String> {
+    let lines = outcome.log().iter();
+    lines
+        .filter_map(|line| line.text.split_once(REFUSED))
+        .map(|(_, said)| said.to_owned())
+        .collect()
+}
+
 /// The one line that every login leaves.
 #[track_caller]
 pub(crate) fn line(outcome: &Outcome) -> String {
     let lines: Vec<String> = outcome
         .log()
         .iter()
-        .filter(|line| !line.text.contains("debug: "))
+        .filter(|line| !line.text.contains("debug: ") && !line.text.contains(REFUSED))
         .map(ToString::to_string)
         .collect();
     assert_eq!(

@@ -8,6 +8,7 @@ mod configuration;
 mod endings;
 mod enrolment;
 mod forms;
+mod guessing;
 mod languages;
 mod logins;
 mod lookups;

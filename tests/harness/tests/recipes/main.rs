@@ -11,6 +11,7 @@ mod bad_days;
 mod bench;
 mod directory;
 mod document;
+mod fail2ban;
 mod faillock;
 mod keys;
 mod local_users;

@@ -1,0 +1,175 @@
+//! The one line that every login leaves, and one for each secret that is refused.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use syslog::Severity as SyslogSeverity;
+
+use super::observer::{Observer, Trace};
+use super::syslog::Log;
+use crate::text::one_line;
+
+/// Stands for a name that no account has.
+const UNKNOWN: &str = "(unknown)";
+
+/// What the log says of one login.
+pub struct Audit {
+    log: Log,
+    begun: Instant,
+    user: Option<String>,
+    rhost: Option<String>,
+    tty: Option<String>,
+    flow: Option<String>,
+    stages: Vec<String>,
+    request_id: Option<String>,
+    observer: Option<Rc<dyn Observer>>,
+}
+
+/// How a login ended, for the log.
+pub struct Outcome<'a> {
+    /// The name of the PAM result code.
+    pub code: &'a str,
+    /// Why, for an administrator; `None` for success.
+    pub reason: Option<String>,
+    /// How severe it is.
+    pub severity: Severity,
+}
+
+/// How severe a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// All is well.
+    Info,
+    /// Somebody was refused.
+    Notice,
+    /// Something must be mended.
+    Error,
+}
+
+impl Audit {
+    /// Begins the record of a call of `entry` (`auth`, `account`, …) by `service`.
+    #[must_use]
+    pub fn begin(service: &str, entry: &'static str) -> Self {
+        Self {
+            log: Log::of(service, entry),
+            begun: Instant::now(),
+            user: None,
+            rhost: None,
+            tty: None,
+            flow: None,
+            stages: Vec::new(),
+            request_id: None,
+            observer: None,
+        }
+    }
+
+    /// Tells `observer` of the steps from now on.
+    #[must_use]
+    pub fn observed_by(self, observer: Rc<dyn Observer>) -> Self {
+        let observer = Some(observer);
+        Self { observer, ..self }
+    }
+
+    /// From where somebody logs in, as the application says.
+    pub fn from_where(&mut self, rhost: Option<&str>, tty: Option<&str>) {
+        self.rhost = rhost.map(|rhost| one_line(rhost, 128));
+        self.tty = tty.map(|tty| one_line(tty, 64));
+    }
+
+    /// Who logs in. `None` for a name that no account has: people type
+    /// passwords there, and they must not end up in a log.
+    pub fn user(&mut self, name: Option<&str>) {
+        self.user = Some(name.map_or(UNKNOWN.into(), |name| one_line(name, 128)));
+    }
+
+    /// The flow that is run.
+    pub fn flow(&mut self, slug: &str) {
+        self.flow = Some(slug.to_owned());
+    }
+
+    /// A stage was met; `rejected` times before it had refused an answer.
+    pub fn stage(&mut self, component: &str, rejected: usize) {
+        if let Some(observer) = &self.observer {
+            observer.stage(component, rejected);
+        }
+        let name = component.strip_prefix("ak-stage-").unwrap_or(component);
+        if rejected == 0 && self.stages.len() < 40 {
+            self.stages.push(one_line(name, 40));
+        }
+    }
+
+    /// The id by which authentik's log names a failed request.
+    pub fn request_id(&mut self, id: Option<String>) {
+        if id.is_some() {
+            self.request_id = id;
+        }
+    }
+
+    /// The writer of debugging lines, silent unless `debug` is set.
+    #[must_use]
+    pub fn trace(&self, debug: bool) -> Trace {
+        Trace {
+            log: debug.then(|| self.log.clone()),
+            observer: self.observer.clone(),
+        }
+    }
+
+    /// Writes a line of its own for a secret that was refused: `what` is a
+    /// password, a code or a push. It is written at once, for whoever guesses may
+    /// hang up before the login ends.
+    ///
+    /// The address stands first, behind words that nothing else begins with: that
+    /// is what fail2ban goes by.
+    pub fn refused_answer(&self, what: &str) {
+        if self.observer.is_some() {
+            // The command: whoever runs it is on this host already.
+            return;
+        }
+        let mut line = String::from("refused answer:");
+        append(&mut line, "rhost", self.rhost.as_deref());
+        append(
+            &mut line,
+            "user",
+            Some(self.user.as_deref().unwrap_or(UNKNOWN)),
+        );
+        append(&mut line, "what", Some(what));
+        self.log.write(SyslogSeverity::LOG_NOTICE, &line);
+    }
+
+    /// Writes the one line that every login leaves.
+    pub fn finish(&self, outcome: Outcome<'_>) {
+        let mut line = format!("{}:", outcome.code);
+        append(&mut line, "user", self.user.as_deref());
+        append(&mut line, "rhost", self.rhost.as_deref());
+        append(&mut line, "tty", self.tty.as_deref());
+        append(&mut line, "flow", self.flow.as_deref());
+        append(&mut line, "stages", Some(&self.stages.join(",")));
+        let milliseconds = self.begun.elapsed().as_millis().to_string();
+        append(&mut line, "ms", Some(&milliseconds));
+        append(&mut line, "request_id", self.request_id.as_deref());
+        append(&mut line, "reason", outcome.reason.as_deref());
+        let severity = match outcome.severity {
+            Severity::Info => SyslogSeverity::LOG_INFO,
+            Severity::Notice => SyslogSeverity::LOG_NOTICE,
+            Severity::Error => SyslogSeverity::LOG_ERR,
+        };
+        self.log.write(severity, &line);
+    }
+}
+
+/// Adds ` key=value`, where there is a value.
+fn append(line: &mut String, key: &str, value: Option<&str>) {
+    if let Some(value) = value.filter(|value| !value.is_empty()) {
+        line.push_str(&format!(" {key}={}", quoted(value)));
+    }
+}
+
+/// `value` as it can be told from the keys around it.
+pub(super) fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_graphic() && c != '"' && c != '=';
+    if !value.is_empty() && value.chars().all(plain) {
+        value.to_owned()
+    } else {
+        format!("{value:?}")
+    }
+}

@@ -1,0 +1,197 @@
+//! The socket of the log, and how a line is written to it.
+
+use std::io::{ErrorKind, Write};
+use std::os::unix::net::UnixDatagram;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity as SyslogSeverity};
+use time::OffsetDateTime;
+
+use super::lost;
+use crate::deadline::Deadline;
+use crate::text::one_line;
+
+const LOG_SOCKET: &str = "/dev/log";
+/// Syslog daemons cut lines at 1 or 8 KiB; this stays below the smaller one.
+const MAX_LINE: usize = 960;
+
+/// How long one call of the module waits for the log in all: any local user can
+/// keep the socket full, and a log that hangs must not hold logins up.
+const BUDGET: Duration = Duration::from_secs(2);
+/// What of it is left for counting the lines that were lost.
+const FOR_COUNTING: Duration = Duration::from_millis(200);
+/// How long the line waits that says how many were lost. The file of the count is
+/// locked meanwhile, so this is less than the others wait for it.
+const FOR_REPORTING: Duration = Duration::from_millis(100);
+
+/// The log, as one call of the module writes to it.
+#[derive(Clone)]
+pub(super) struct Log {
+    service: String,
+    entry: &'static str,
+    channel: Arc<Mutex<Channel>>,
+}
+
+/// The connection to the log, which all lines of a call share.
+#[derive(Default)]
+struct Channel {
+    logger: Option<Logger<LoggerBackend, Rfc3164>>,
+    /// How much of the budget is used up.
+    waited: Duration,
+}
+
+impl Log {
+    /// For lines of a call of `entry` by `service`.
+    pub(super) fn of(service: &str, entry: &'static str) -> Self {
+        Self {
+            service: one_line(service, 32).replace(' ', "_"),
+            entry,
+            channel: Arc::default(),
+        }
+    }
+
+    /// Writes a line, and counts it where it cannot be written. Neither is a
+    /// reason to fail: a log that is full or gone is not the user's fault.
+    ///
+    /// A line for `debug` waits for nothing and is not counted.
+    pub(super) fn write(&self, severity: SyslogSeverity, text: &str) {
+        let Ok(mut channel) = self.channel.lock() else {
+            return;
+        };
+        if matches!(severity, SyslogSeverity::LOG_DEBUG) {
+            self.send(&mut channel, severity, text, Duration::ZERO);
+            return;
+        }
+        let begun = Instant::now();
+        let waited = channel.waited;
+        let left = |of: Duration| of.saturating_sub(waited).saturating_sub(begun.elapsed());
+        let for_lines = BUDGET.saturating_sub(FOR_COUNTING);
+        if self.send(&mut channel, severity, text, left(for_lines)) {
+            lost::report_count(|count| {
+                let text = format!("lost lines: count={count}");
+                let patience = left(for_lines).min(FOR_REPORTING);
+                self.send(&mut channel, SyslogSeverity::LOG_WARNING, &text, patience)
+            });
+        } else {
+            lost::count_one(left(BUDGET).min(FOR_COUNTING));
+        }
+        channel.waited = waited.saturating_add(begun.elapsed());
+    }
+
+    /// Sends a line, and waits for `patience` at most where the log is full.
+    fn send(
+        &self,
+        channel: &mut Channel,
+        severity: SyslogSeverity,
+        text: &str,
+        patience: Duration,
+    ) -> bool {
+        let deadline = Deadline::after(patience);
+        let line = one_line(
+            &format!(
+                "pam_authentik_flow({}:{}): {text}",
+                self.service, self.entry
+            ),
+            MAX_LINE,
+        );
+        loop {
+            let is_new = channel.logger.is_none();
+            if is_new {
+                channel.logger = self.open();
+            }
+            let Some(logger) = channel.logger.as_mut() else {
+                return false;
+            };
+            match emit(logger, severity, line.clone(), deadline.remaining()) {
+                Ok(()) => return true,
+                // A signal of the application's, and there is time left.
+                Err(ErrorKind::Interrupted) if !deadline.remaining().is_zero() => {}
+                Err(ErrorKind::Interrupted | ErrorKind::WouldBlock) => return false,
+                Err(_) if is_new => {
+                    channel.logger = None;
+                    return false;
+                }
+                // The daemon was started anew since the last line.
+                Err(_) => channel.logger = None,
+            }
+        }
+    }
+
+    fn open(&self) -> Option<Logger<LoggerBackend, Rfc3164>> {
+        let socket = UnixDatagram::unbound().ok()?;
+        socket.connect(LOG_SOCKET).ok()?;
+        let formatter = Rfc3164 {
+            process: self.service.clone(),
+            pid: nix::unistd::getpid().as_raw(),
+        };
+        Some(Logger::new(LoggerBackend::Unix(socket), formatter))
+    }
+}
+
+/// Sends one line, and waits for `patience` at most.
+fn emit(
+    logger: &mut Logger<LoggerBackend, Rfc3164>,
+    severity: SyslogSeverity,
+    line: String,
+    patience: Duration,
+) -> Result<(), ErrorKind> {
+    let LoggerBackend::Unix(socket) = &logger.backend else {
+        return Err(ErrorKind::Unsupported);
+    };
+    // SO_SNDTIMEO takes microseconds, and zero would mean to wait without end.
+    let may_wait = patience >= Duration::from_millis(1);
+    socket
+        .set_nonblocking(!may_wait)
+        .and_then(|()| match may_wait {
+            true => socket.set_write_timeout(Some(patience)),
+            false => Ok(()),
+        })
+        .map_err(|error| error.kind())?;
+    let sent = match severity {
+        SyslogSeverity::LOG_ERR => logger.err(line),
+        SyslogSeverity::LOG_WARNING => logger.warning(line),
+        SyslogSeverity::LOG_NOTICE => logger.notice(line),
+        SyslogSeverity::LOG_DEBUG => logger.debug(line),
+        _ => logger.info(line),
+    };
+    sent.map_err(|error| match error {
+        syslog::Error::Write(error) | syslog::Error::Io(error) => error.kind(),
+        syslog::Error::Initialization(_) => ErrorKind::Other,
+    })
+}
+
+/// A line as a local syslog daemon takes it (RFC 3164), without a host.
+///
+/// The crate's own reads a description of the date's form anew for each line,
+/// which is 30 kB of code, and writes the days before the tenth as no daemon does.
+struct Rfc3164 {
+    process: String,
+    pid: i32,
+}
+
+impl LogFormat<String> for Rfc3164 {
+    fn format<W: Write>(
+        &self,
+        socket: &mut W,
+        severity: SyslogSeverity,
+        message: String,
+    ) -> syslog::Result<()> {
+        // The zone would be read from TZ, which belongs to the caller. journald and
+        // rsyslog note the time themselves; where a daemon shows this one, it is UTC.
+        let now = OffsetDateTime::now_utc();
+        write!(
+            socket,
+            "<{}>{:.3} {:>2} {:02}:{:02}:{:02} {}[{}]: {message}",
+            Facility::LOG_AUTHPRIV as u8 | severity as u8,
+            now.month(),
+            now.day(),
+            now.hour(),
+            now.minute(),
+            now.second(),
+            self.process,
+            self.pid,
+        )
+        .map_err(syslog::Error::Write)
+    }
+}
