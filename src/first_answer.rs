@@ -178,7 +178,8 @@ mod tests {
         first.flow_begins("alice", "alice");
         let noted = first.note(asked, Secret::new("correct-horse".into()));
         assert_eq!(noted, Err(LoginError::LateAnswer));
-        let _ = first.time_begins(Duration::from_secs(60));
+        let deadline = first.time_begins(Duration::from_secs(60));
+        assert!(!deadline.remaining().is_zero(), "the new limit holds");
         first
     }
 

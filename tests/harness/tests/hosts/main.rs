@@ -2,6 +2,7 @@
 //! the stacks that the project ships, on a host that lives for the test.
 
 mod case;
+mod greeter;
 mod held_up;
 mod keys;
 mod locker;

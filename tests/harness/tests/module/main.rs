@@ -9,6 +9,7 @@ mod endings;
 mod enrolment;
 mod forms;
 mod languages;
+mod late;
 mod logins;
 mod lookups;
 mod manners;
