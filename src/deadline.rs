@@ -1,23 +1,98 @@
 //! The time that a login may take.
 
-use std::time::{Duration, Instant};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
 
-/// The moment at which a login must have ended, on the clock that cannot be set.
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline(Instant);
+use crate::sys::since_boot;
+
+/// The moment at which a login must have ended, by a clock that cannot be set and
+/// that goes on while the machine sleeps. Clones share it.
+///
+/// A login that waits for a person does not count that time: its deadline begins
+/// again with the first answer, see [`Deadline::first_answer`].
+#[derive(Debug, Clone)]
+pub struct Deadline(Rc<State>);
+
+#[derive(Debug)]
+struct State {
+    begun: Cell<Duration>,
+    limit: Cell<Duration>,
+    is_answered: Cell<bool>,
+}
 
 impl Deadline {
     /// `limit` from now.
     #[must_use]
     pub fn after(limit: Duration) -> Self {
-        let now = Instant::now();
-        // The configuration bounds the limit to an hour: this cannot overflow.
-        Self(now.checked_add(limit).unwrap_or(now))
+        Self::of(limit, false)
+    }
+
+    fn of(limit: Duration, is_answered: bool) -> Self {
+        Self(Rc::new(State {
+            begun: Cell::new(since_boot()),
+            limit: Cell::new(limit),
+            is_answered: Cell::new(is_answered),
+        }))
     }
 
     /// What is left; zero when it has passed.
     #[must_use]
-    pub fn remaining(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
+    pub fn remaining(&self) -> Duration {
+        let passed = since_boot().saturating_sub(self.0.begun.get());
+        self.0.limit.get().saturating_sub(passed)
+    }
+
+    /// Notes the first answer of the login: the time begins again, from now. Says
+    /// whether the answer is late, so that the time had passed before. For any
+    /// later answer nothing changes.
+    pub fn first_answer(&self) -> bool {
+        if self.0.is_answered.replace(true) {
+            return false;
+        }
+        let is_late = self.remaining().is_zero();
+        self.0.begun.set(since_boot());
+        is_late
+    }
+
+    /// Whether somebody has answered: from then on no failure proves that the
+    /// server is unavailable.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.0.is_answered.get()
+    }
+
+    /// Takes another limit, from the same beginning.
+    pub fn set_limit(&self, limit: Duration) {
+        self.0.limit.set(limit);
+    }
+
+    /// A deadline of its own for a part of the same login: `limit` from now.
+    #[must_use]
+    pub fn part(&self, limit: Duration) -> Self {
+        Self::of(limit, self.is_answered())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_answer_begins_the_time_again_and_a_second_one_does_not() {
+        let hour = Duration::from_secs(3600);
+        let deadline = Deadline::after(hour);
+        assert!(!deadline.is_answered());
+        assert!(!deadline.first_answer());
+        assert!(deadline.is_answered());
+
+        let deadline = Deadline::after(Duration::ZERO);
+        let shared = deadline.clone();
+        assert!(deadline.first_answer(), "it is late");
+        assert!(!deadline.first_answer(), "only the first one is");
+        shared.set_limit(hour);
+        assert!(!deadline.remaining().is_zero());
+        assert!(deadline.part(hour).is_answered());
+        assert!(shared.is_answered());
     }
 }

@@ -81,6 +81,10 @@ pub enum LoginError {
     /// The flow went back to its beginning again and again.
     #[error("the flow went back to its beginning {0} times")]
     RestartedTooOften(u32),
+    /// The first answer came when the time of the login was over. A new flow takes
+    /// it up, so that no login ends in this; see [`crate::first_answer`].
+    #[error("the first answer came after login_timeout")]
+    LateAnswer,
     /// The server closed the stage after too many wrong answers.
     #[error("too many wrong answers{}", quoted(words.as_ref()))]
     TooManyAttempts {

@@ -23,6 +23,7 @@ pub mod conversation;
 pub mod deadline;
 pub mod error;
 pub mod fault;
+pub mod first_answer;
 pub mod flow;
 pub mod host;
 pub mod http;

@@ -9,8 +9,8 @@ use crate::access::{self, Verified};
 use crate::audit::{Audit, Outcome, Severity};
 use crate::config::Config;
 use crate::conversation::Conversation;
-use crate::deadline::Deadline;
 use crate::error::LoginError;
+use crate::first_answer::{FirstAnswer, once_more_if_late};
 use crate::flow;
 use crate::host;
 use crate::http::{HttpsTransport, Transport};
@@ -38,10 +38,13 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
     let mut words = Words::of("en");
     let result = pam_handle::guarded(|| {
         transaction.has_memory()?;
-        let config = Config::load(arguments, &service)?;
-        fail_delay = config.fail_delay;
-        words = config.prompt.words;
-        attempt(transaction, &config, arguments, &service, &mut audit)
+        // A late answer finds everything read anew: the file may have changed since.
+        once_more_if_late(|first| {
+            let config = Config::load(arguments, &service)?;
+            fail_delay = config.fail_delay;
+            words = config.prompt.words;
+            attempt(transaction, &config, arguments, &service, first, &mut audit)
+        })
     })
     .and_then(|result| result);
     match result {
@@ -81,15 +84,15 @@ fn attempt(
     config: &Config,
     arguments: &[&CStr],
     service: &str,
+    first: &mut FirstAnswer,
     audit: &mut Audit,
 ) -> Result<Verified, LoginError> {
-    let deadline = Deadline::after(config.login_timeout);
     audit.flow(config.flow.as_str());
     let user = match transaction.user()? {
         UserName::Possible(name) => name,
         UserName::Impossible(reason) => {
             audit.user(None);
-            refuse_like_a_wrong_password(transaction, config, audit)?;
+            refuse_like_a_wrong_password(transaction, config, first, audit)?;
             return Err(LoginError::ImpossibleName(reason));
         }
     };
@@ -108,7 +111,7 @@ fn attempt(
         }
         Standing::OtherSpelling => {
             audit.user(None);
-            refuse_like_a_wrong_password(transaction, config, audit)?;
+            refuse_like_a_wrong_password(transaction, config, first, audit)?;
             return Err(LoginError::ImpossibleName(
                 "the account database knows it by another spelling",
             ));
@@ -116,7 +119,7 @@ fn attempt(
         Standing::NoAccount => {
             audit.user(None);
             if config.user.require_account {
-                refuse_like_a_wrong_password(transaction, config, audit)?;
+                refuse_like_a_wrong_password(transaction, config, first, audit)?;
                 return Err(LoginError::UnknownAccount);
             }
         }
@@ -129,7 +132,13 @@ fn attempt(
         return Err(error);
     }
     let occasion = occasion(transaction, service, is_account.then(|| user.clone()));
-    let result = run(transaction, config, &occasion, &user, deadline, audit);
+    let login = Login {
+        config,
+        occasion: &occasion,
+        user: &user,
+        first,
+    };
+    let result = run(transaction, login, audit);
     match &result {
         Ok(proof) => {
             // Whom authentik has confirmed has typed no password for a name.
@@ -170,49 +179,59 @@ pub fn occasion(transaction: &Transaction<'_>, service: &str, user: Option<Strin
     }
 }
 
-/// Logs `user` in, and ends authentik's session however that went.
+/// One login: by which rules, from where, as whom, and what was answered so far.
+pub struct Login<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// What authentik is told of this call.
+    pub occasion: &'a Occasion,
+    /// The name of the account on this host.
+    pub user: &'a str,
+    /// The first answer, which may be awaited still.
+    pub first: &'a mut FirstAnswer,
+}
+
+/// Logs somebody in, and ends authentik's session however that went.
+///
+/// A flow that is given up for a late answer is no exception. Mostly its session is
+/// nobody's, but the password of an earlier module may have been accepted in it.
 ///
 /// # Errors
 /// As [`prove`].
 pub fn run(
     conversation: &mut dyn Conversation,
-    config: &Config,
-    occasion: &Occasion,
-    user: &str,
-    deadline: Deadline,
+    login: Login<'_>,
     audit: &mut Audit,
 ) -> Result<Verified, LoginError> {
+    let config = login.config;
+    let deadline = login.first.time_begins(config.login_timeout);
     let trace = audit.trace(config.debug);
-    let mut transport = HttpsTransport::for_login(config, occasion, deadline, trace)?;
-    let result = prove(
-        &mut transport,
-        conversation,
-        config,
-        occasion,
-        user,
-        deadline,
-        audit,
-    );
+    let mut transport = HttpsTransport::for_login(config, login.occasion, deadline, trace)?;
+    let result = prove(&mut transport, conversation, login, audit);
     session::end(&mut transport, config);
     result
 }
 
-/// Runs the flow as `user`, then has the server confirm who that was, then asks
-/// whether they may use this host. The one way to a [`Verified`].
+/// Runs the flow, then has the server confirm who was logged in, then asks whether
+/// they may use this host. The one way to a [`Verified`].
 ///
 /// # Errors
 /// Whatever keeps it from being proved.
 pub fn prove(
     transport: &mut dyn Transport,
     conversation: &mut dyn Conversation,
-    config: &Config,
-    occasion: &Occasion,
-    user: &str,
-    deadline: Deadline,
+    login: Login<'_>,
     audit: &mut Audit,
 ) -> Result<Verified, LoginError> {
+    let Login {
+        config,
+        occasion,
+        user,
+        first,
+    } = login;
     let name = standing::name_in_authentik(user, &config.user)?;
-    let mut stages = Stages::new(conversation, config, &name, deadline);
+    first.flow_begins(user, &name);
+    let mut stages = Stages::new(conversation, config, &name, first);
     let end = flow::run(
         transport,
         &config.flow,
@@ -250,12 +269,17 @@ fn with_a_way_out(error: LoginError, config: &Config) -> LoginError {
 
 /// Asks for a password once and sends it nowhere: who guesses names sees the same
 /// prompt and words. Not the same time: the prompt comes at once, where a person's
-/// comes after authentik's first answer.
+/// comes after authentik's first answer. Who has answered before, as somebody whose
+/// account was deleted since, is not asked again.
 fn refuse_like_a_wrong_password(
     transaction: &mut Transaction<'_>,
     config: &Config,
+    first: &FirstAnswer,
     audit: &Audit,
 ) -> Result<(), LoginError> {
+    if !first.is_awaited() {
+        return Ok(());
+    }
     match transaction.ask_secret(&config.prompt.password, "password") {
         Ok(typed) if typed.is_empty() => Ok(()),
         // What was typed does not matter, only that somebody guesses. sshd sends

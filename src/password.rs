@@ -15,11 +15,12 @@ use crate::config::{Config, FirstPass};
 use crate::conversation::Conversation as _;
 use crate::deadline::Deadline;
 use crate::error::LoginError;
+use crate::first_answer::{FirstAnswer, once_more_if_late};
 use crate::flow::{self, Answerer, Challenge, Response};
 use crate::host;
 use crate::http::HttpsTransport;
 use crate::json::Object;
-use crate::login;
+use crate::login::{self, Login};
 use crate::pam::{self as pam_handle, Phase, Transaction, UserName};
 use crate::refusal;
 use crate::secret::Secret;
@@ -45,16 +46,18 @@ pub fn change(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResu
     let mut words = Words::of("en");
     let result = pam_handle::guarded(|| {
         transaction.has_memory()?;
-        let config = Config::load(arguments, &service)?;
-        words = config.prompt.words;
-        let result = attempt(transaction, &config, &service, phase, &mut audit);
-        // Nobody asked for anything, or the second call leaves the line.
-        quiet = match &result {
-            Ok(()) => phase == Phase::Preliminary,
-            Err(LoginError::Skipped(_)) => config.password_flow.is_none(),
-            Err(_) => false,
-        } && !config.debug;
-        result
+        once_more_if_late(|first| {
+            let config = Config::load(arguments, &service)?;
+            words = config.prompt.words;
+            let result = attempt(transaction, &config, &service, phase, first, &mut audit);
+            // Nobody asked for anything, or the second call leaves the line.
+            quiet = match &result {
+                Ok(()) => phase == Phase::Preliminary,
+                Err(LoginError::Skipped(_)) => config.password_flow.is_none(),
+                Err(_) => false,
+            } && !config.debug;
+            result
+        })
     })
     .and_then(|result| result);
     let code = pam_handle::password_code(result.as_ref().err(), phase);
@@ -87,9 +90,9 @@ fn attempt(
     config: &Config,
     service: &str,
     phase: Phase,
+    first: &mut FirstAnswer,
     audit: &mut Audit,
 ) -> Result<(), LoginError> {
-    let deadline = Deadline::after(config.login_timeout);
     let Some(change_flow) = &config.password_flow else {
         return Err(LoginError::Skipped("[password] names no flow"));
     };
@@ -125,18 +128,21 @@ fn attempt(
     match phase {
         Phase::Preliminary => {
             audit.flow(config.flow.as_str());
-            log_in(
-                transaction,
-                config,
-                service,
-                &user,
-                &subject,
-                deadline,
-                audit,
-            )
+            let config = with_old_password(config, &user);
+            let login = Login {
+                config: &config,
+                occasion: &login::occasion(transaction, service, Some(user.clone())),
+                user: &user,
+                first,
+            };
+            log_in(transaction, login, &subject, audit)
         }
         Phase::Update => {
             audit.flow(change_flow.as_str());
+            // Its time is that of the call, whoever answers when: the session in which
+            // the old password was accepted cannot be had again.
+            let deadline = Deadline::after(config.login_timeout);
+            let mut first = FirstAnswer::within(deadline.clone());
             let kept = transaction.take_session(&subject);
             let kept = kept.ok_or(LoginError::NoSession)?;
             let occasion = login::occasion(transaction, service, Some(user.clone()));
@@ -149,7 +155,7 @@ fn attempt(
             transaction.use_old_password(true);
             let mut change = Change {
                 of_stack,
-                stages: Stages::new(transaction, &with_old, &name, deadline),
+                stages: Stages::new(transaction, &with_old, &name, &mut first),
                 config,
                 password: None,
                 refused: 0,
@@ -176,27 +182,16 @@ fn attempt(
 /// The first call: the old password, and whatever else a login asks for.
 fn log_in(
     transaction: &mut Transaction<'_>,
-    config: &Config,
-    service: &str,
-    user: &str,
+    login: Login<'_>,
     subject: &str,
-    deadline: Deadline,
     audit: &mut Audit,
 ) -> Result<(), LoginError> {
-    let config = with_old_password(config, user);
-    let occasion = login::occasion(transaction, service, Some(user.to_owned()));
+    let config = login.config;
+    let deadline = login.first.time_begins(config.login_timeout);
     let trace = audit.trace(config.debug);
-    let mut transport = HttpsTransport::for_login(&config, &occasion, deadline, trace)?;
+    let mut transport = HttpsTransport::for_login(config, login.occasion, deadline, trace)?;
     transaction.use_old_password(true);
-    let result = login::prove(
-        &mut transport,
-        transaction,
-        &config,
-        &occasion,
-        user,
-        deadline,
-        audit,
-    );
+    let result = login::prove(&mut transport, transaction, login, audit);
     transaction.use_old_password(false);
     match result {
         Ok(_) => {
@@ -206,7 +201,7 @@ fn log_in(
             Ok(())
         }
         Err(error) => {
-            session::end(&mut transport, &config);
+            session::end(&mut transport, config);
             Err(error)
         }
     }

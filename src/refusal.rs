@@ -42,6 +42,7 @@ pub fn words_of(error: &LoginError, words: &Words) -> Option<String> {
         LoginError::PushRefused { .. } => words.push_refused.into(),
         LoginError::PushUnanswered => words.push_unanswered.into(),
         LoginError::Declined(_) => words.declined.into(),
+        LoginError::LateAnswer => words.too_slow.into(),
         LoginError::TooManyAttempts { words: theirs } => theirs
             .clone()
             .unwrap_or_else(|| words.too_many_attempts.into()),

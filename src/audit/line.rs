@@ -82,9 +82,10 @@ impl Audit {
         self.user = Some(name.map_or(UNKNOWN.into(), |name| one_line(name, 128)));
     }
 
-    /// The flow that is run.
+    /// The flow that is run from now on: the line tells of the last one.
     pub fn flow(&mut self, slug: &str) {
         self.flow = Some(slug.to_owned());
+        self.stages.clear();
     }
 
     /// A stage was met; `rejected` times before it had refused an answer.

@@ -10,8 +10,8 @@ use pam_authentik_flow::access::Verified;
 use pam_authentik_flow::audit::{Audit, Observer};
 use pam_authentik_flow::config::{Config, FirstPass};
 use pam_authentik_flow::conversation::Conversation;
-use pam_authentik_flow::deadline::Deadline;
 use pam_authentik_flow::error::LoginError;
+use pam_authentik_flow::first_answer::{FirstAnswer, once_more_if_late};
 use pam_authentik_flow::occasion::Occasion;
 use pam_authentik_flow::standing::{self, Standing};
 use pam_authentik_flow::words::Words;
@@ -34,7 +34,7 @@ pub(crate) fn run(options: &Login) -> Result<Exit, Refusal> {
         .map_or_else(|_| Words::of("en"), |config| config.prompt.words);
     let result = config
         .map_err(LoginError::from)
-        .and_then(|config| attempt(options, config, &mut terminal, &steps));
+        .and_then(|_| log_in(options, &setup, &mut terminal, &steps));
     printed(show(&result, &steps, words))?;
     Ok(match result {
         Ok(_) => Exit::Well,
@@ -43,17 +43,12 @@ pub(crate) fn run(options: &Login) -> Result<Exit, Refusal> {
     })
 }
 
-fn attempt(
+fn log_in(
     options: &Login,
-    mut config: Config,
+    setup: &Setup,
     terminal: &mut Terminal,
     steps: &Rc<Steps>,
 ) -> Result<Verified, LoginError> {
-    let service = &options.service.service;
-    let mut audit = Audit::begin(service, "auth").observed_by(Rc::clone(steps) as Rc<dyn Observer>);
-    // There is no module in front of this one that could have left a password.
-    config.first_pass = FirstPass::Ask;
-    let _ = steps.flow.set(config.flow.as_str().to_owned());
     let user = match &options.user {
         Some(user) => user.clone(),
         None => caller(terminal)?,
@@ -61,8 +56,26 @@ fn attempt(
     if let Some(reason) = host::impossible_name(user.as_bytes()) {
         return Err(LoginError::ImpossibleName(reason));
     }
-    let deadline = Deadline::after(config.login_timeout);
-    let known = match standing::of(&user, &config.user)? {
+    once_more_if_late(|first| {
+        let config = setup.config()?;
+        attempt(options, config, &user, terminal, steps, first)
+    })
+}
+
+fn attempt(
+    options: &Login,
+    mut config: Config,
+    user: &str,
+    terminal: &mut Terminal,
+    steps: &Rc<Steps>,
+    first: &mut FirstAnswer,
+) -> Result<Verified, LoginError> {
+    let service = &options.service.service;
+    let mut audit = Audit::begin(service, "auth").observed_by(Rc::clone(steps) as Rc<dyn Observer>);
+    // There is no module in front of this one that could have left a password.
+    config.first_pass = FirstPass::Ask;
+    let _ = steps.flow.set(config.flow.as_str().to_owned());
+    let known = match standing::of(user, &config.user)? {
         Standing::Person => true,
         Standing::LeftAlone { reason, .. } => return Err(LoginError::Skipped(reason)),
         Standing::OtherSpelling => {
@@ -79,14 +92,20 @@ fn attempt(
     let occasion = Occasion {
         service: service.clone(),
         host: host::host_name(),
-        user: known.then(|| user.clone()),
+        user: known.then(|| user.to_owned()),
         ruser: None,
         rhost: None,
         tty: nix::unistd::ttyname(std::io::stdin())
             .ok()
             .map(|path| path.display().to_string()),
     };
-    login::run(terminal, &config, &occasion, &user, deadline, &mut audit)
+    let login = login::Login {
+        config: &config,
+        occasion: &occasion,
+        user,
+        first,
+    };
+    login::run(terminal, login, &mut audit)
 }
 
 /// Who calls; root says who is meant.

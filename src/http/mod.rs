@@ -82,8 +82,9 @@ pub struct HttpsTransport {
     has_answered: bool,
     /// The `Date` of the last answer.
     server_date: Option<String>,
-    /// Whether no request was made yet, and nothing was typed: only then may a
-    /// failure prove that the server is unavailable.
+    /// Whether no request was made yet. Only then may a failure prove that the
+    /// server is unavailable, and only if the deadline has seen no answer: from the
+    /// moment something was typed nothing proves it.
     may_prove: bool,
     peer: Arc<Peer>,
     has_proxy: bool,
@@ -254,7 +255,7 @@ impl HttpsTransport {
     /// As [`Transport::get`].
     pub fn get_within(&mut self, path: &str, limit: Duration) -> Result<Answer, RequestError> {
         let limit = self.deadline.remaining().clamp(LEAST.min(limit), limit);
-        self.deadline = Deadline::after(limit);
+        self.deadline = self.deadline.part(limit);
         self.request(path, None, limit.min(self.request_timeout))
     }
 
@@ -264,7 +265,8 @@ impl HttpsTransport {
         body: Option<&[u8]>,
         limit: Duration,
     ) -> Result<Answer, RequestError> {
-        let may_prove = std::mem::replace(&mut self.may_prove, false);
+        let is_first = std::mem::replace(&mut self.may_prove, false);
+        let may_prove = is_first && !self.deadline.is_answered();
         let left = self.deadline.remaining();
         if left.is_zero() {
             return Err(ServerFault::LoginTimeout.into());

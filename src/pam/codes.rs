@@ -23,6 +23,7 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::NoStackPassword
         | LoginError::PushUnanswered
         | LoginError::Declined(_)
+        | LoginError::LateAnswer
         | LoginError::NobodyLoggedIn
         | LoginError::SomebodyElse { .. }
         | LoginError::Impersonated

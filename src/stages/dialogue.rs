@@ -4,6 +4,7 @@
 use crate::config::Prompts;
 use crate::conversation::Conversation;
 use crate::error::{LoginError, Obstacle};
+use crate::first_answer::{FirstAnswer, Question};
 use crate::secret::Secret;
 use crate::text;
 use crate::words::{Words, fill};
@@ -36,16 +37,24 @@ pub(super) struct Dialogue<'a> {
     component: String,
     /// What is shown in front of the next question.
     heading: Option<String>,
+    /// Whether somebody has answered at all in this login.
+    first: &'a mut FirstAnswer,
 }
 
 impl<'a> Dialogue<'a> {
-    pub(super) fn new(conversation: &'a mut dyn Conversation, prompts: &Prompts) -> Self {
+    pub(super) fn new(
+        conversation: &'a mut dyn Conversation,
+        prompts: &Prompts,
+        first: &'a mut FirstAnswer,
+    ) -> Self {
         Self {
             conversation,
             words: prompts.words,
             attempts: prompts.attempts,
             single: prompts.single,
-            asked: false,
+            // The question that was answered late was one.
+            asked: first.came_late(),
+            first,
             component: String::new(),
             heading: None,
         }
@@ -77,8 +86,7 @@ impl<'a> Dialogue<'a> {
         prompt: &str,
         what: &'static str,
     ) -> Result<Secret, LoginError> {
-        let prompt = self.prepare(lead, prompt)?;
-        self.conversation.ask_secret(&prompt, what)
+        self.question(lead, prompt, what, true)
     }
 
     /// Asks for what may be seen; `lead` is read first.
@@ -88,8 +96,43 @@ impl<'a> Dialogue<'a> {
         prompt: &str,
         what: &'static str,
     ) -> Result<Secret, LoginError> {
-        let prompt = self.prepare(lead, prompt)?;
-        self.conversation.ask(&prompt, what)
+        self.question(lead, prompt, what, false)
+    }
+
+    fn question(
+        &mut self,
+        lead: &str,
+        prompt: &str,
+        what: &'static str,
+        is_hidden: bool,
+    ) -> Result<Secret, LoginError> {
+        let heading = self.heading.take().unwrap_or_default();
+        let question = Question {
+            component: self.component.clone(),
+            text: join(&join(&heading, lead), prompt),
+            what,
+            is_hidden,
+        };
+        if let Some(typed) = self.first.take_late(&question) {
+            return Ok(typed);
+        }
+        let prompt = self.prepare(&question.text)?;
+        let typed = if is_hidden {
+            self.conversation.ask_secret(&prompt, what)
+        } else {
+            self.conversation.ask(&prompt, what)
+        }?;
+        self.first.note(question, typed)
+    }
+
+    /// The flow sends the person a message: what it asks next belongs to it.
+    pub(super) fn message_sent(&mut self) {
+        self.first.message_sent();
+    }
+
+    /// Whether a password that was typed late waits for its question.
+    pub(super) fn has_late_password(&self) -> bool {
+        self.first.has_late_password()
     }
 
     /// Asks for one of `options`, which are numbered from one; gives its index,
@@ -179,22 +222,20 @@ impl<'a> Dialogue<'a> {
         }
     }
 
-    /// Makes one prompt of what is to be read and what is asked; what has no
-    /// room in it is told before.
-    fn prepare(&mut self, lead: &str, prompt: &str) -> Result<String, LoginError> {
+    /// Makes one prompt of what is to be read and asked; what has no room in it is
+    /// told before.
+    fn prepare(&mut self, whole: &str) -> Result<String, LoginError> {
         if self.single && std::mem::replace(&mut self.asked, true) {
             return Err(LoginError::Unsupported {
                 component: self.component.clone(),
                 reason: Obstacle::SecondPrompt,
             });
         }
-        let heading = self.heading.take().unwrap_or_default();
-        let whole = join(&join(&heading, lead), prompt);
         if whole.len() <= PROMPT_BYTES {
-            return Ok(whole);
+            return Ok(whole.to_owned());
         }
         // The last line is the question itself.
-        let (told, asked) = whole.rsplit_once('\n').unwrap_or(("", &whole));
+        let (told, asked) = whole.rsplit_once('\n').unwrap_or(("", whole));
         let mut asked = asked.to_owned();
         let mut told = told.to_owned();
         if asked.len() > PROMPT_BYTES {

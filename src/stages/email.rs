@@ -27,6 +27,8 @@ pub(super) fn answer(
     challenge: &Challenge,
     rejected: usize,
 ) -> Result<Response, LoginError> {
+    // It has sent one by now, before anybody was asked for anything.
+    stages.dialogue.message_sent();
     let words = stages.prompts.words;
     let mut lead = words.mail_told.to_owned();
     if rejected > 0 {

@@ -22,6 +22,7 @@ use crate::conversation::Conversation;
 use crate::deadline::Deadline;
 use crate::error::LoginError;
 use crate::fault::ServerFault;
+use crate::first_answer::FirstAnswer;
 use crate::flow::{Answerer, Challenge, Response};
 use crate::secret::Secret;
 use dialogue::Dialogue;
@@ -54,21 +55,22 @@ pub struct Stages<'a> {
 }
 
 impl<'a> Stages<'a> {
-    /// For `user`, as authentik names them, until `deadline`.
+    /// For `user`, as authentik names them, in a login that has or awaits its `first`
+    /// answer.
     pub fn new(
         conversation: &'a mut dyn Conversation,
         config: &'a Config,
         user: &'a str,
-        deadline: Deadline,
+        first: &'a mut FirstAnswer,
     ) -> Self {
         Self {
-            dialogue: Dialogue::new(conversation, &config.prompt),
+            deadline: first.deadline(),
+            dialogue: Dialogue::new(conversation, &config.prompt, first),
             prompts: &config.prompt,
             first_pass: config.first_pass,
             user,
             flow: config.flow.as_str(),
             server: config.url.to_string(),
-            deadline,
             push_timeout: config.push_timeout,
             password: None,
             password_as_typed: None,
@@ -159,6 +161,8 @@ impl<'a> Stages<'a> {
                     .stack_authtok()
                     .ok_or(LoginError::NoStackPassword)?,
             ),
+            // Somebody was asked already: the stack has none, or it was refused.
+            (FirstPass::Try, 0) if self.dialogue.has_late_password() => None,
             (FirstPass::Try, 0) => self.dialogue.stack_authtok(),
             // The stack's password was refused; now the person is asked, once.
             (FirstPass::Try, 1) if self.password_of_stack => None,

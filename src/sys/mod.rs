@@ -1,12 +1,14 @@
 //! The C library and the kernel: what no safe crate offers. With [`crate::pam`]
 //! this is the only folder with `unsafe` code; what it gives out is safe.
 
+mod clock;
 mod dns;
 mod limits;
 mod memory;
 mod setuid;
 mod stopped;
 
+pub use clock::since_boot;
 pub use dns::{Family, LookupError, look_up};
 pub use limits::{RaisedLimits, SetBack};
 pub use memory::{MemoryReserve, ReservedMemory};

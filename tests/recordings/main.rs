@@ -26,8 +26,10 @@ use std::time::Duration;
 use pam_authentik_flow::audit::Audit;
 use pam_authentik_flow::config::Config;
 use pam_authentik_flow::deadline::Deadline;
+use pam_authentik_flow::first_answer::FirstAnswer;
+use pam_authentik_flow::login::{self, Login};
 use pam_authentik_flow::occasion::Occasion;
-use pam_authentik_flow::{login, pam};
+use pam_authentik_flow::pam;
 use person::Person;
 use player::Player;
 use recording::Step;
@@ -105,12 +107,14 @@ fn run(steps: &[Step], play: &Play) -> (BTreeSet<usize>, Vec<String>) {
     let result = login::prove(
         &mut player,
         &mut person,
-        &config,
-        &Occasion::default(),
-        &play.user,
-        // The recorded answers know no time: nothing is waited for that a real
-        // server wants to have waited for.
-        Deadline::after(Duration::ZERO),
+        Login {
+            config: &config,
+            occasion: &Occasion::default(),
+            user: &play.user,
+            // The recorded answers know no time: nothing is waited for that a real
+            // server wants to have waited for.
+            first: &mut FirstAnswer::within(Deadline::after(Duration::ZERO)),
+        },
         &mut Audit::begin("recordings", "auth"),
     );
     let (code, why) = match result {

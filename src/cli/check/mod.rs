@@ -84,15 +84,15 @@ fn reach(report: &mut Report, setup: &Setup, config: &Config) {
     };
     let trace = Audit::begin(&setup.service, "check").trace(false);
     let deadline = Deadline::after(LONGEST);
-    let mut transport = match HttpsTransport::for_login(config, &occasion, deadline, trace.clone())
-    {
-        Ok(transport) => transport,
-        Err(error) => {
-            let (found, remedy) = explain(&error);
-            report.wrong("files", found, remedy);
-            return;
-        }
-    };
+    let mut transport =
+        match HttpsTransport::for_login(config, &occasion, deadline.clone(), trace.clone()) {
+            Ok(transport) => transport,
+            Err(error) => {
+                let (found, remedy) = explain(&error);
+                report.wrong("files", found, remedy);
+                return;
+            }
+        };
     let Some(connected) = network::reach(report, config) else {
         return;
     };

@@ -8,6 +8,7 @@ use pam_authentik_flow::conversation::Conversation;
 use pam_authentik_flow::deadline::Deadline;
 use pam_authentik_flow::error::{LoginError, Obstacle};
 use pam_authentik_flow::fault::ServerFault;
+use pam_authentik_flow::first_answer::FirstAnswer;
 use pam_authentik_flow::flow::{self, Answerer, Challenge, Response};
 use pam_authentik_flow::http::{HttpsTransport, Transport};
 use pam_authentik_flow::occasion::Occasion;
@@ -148,13 +149,9 @@ pub(super) fn flow(
     let slug = config.flow.as_str();
     let mut audit = Audit::begin(&occasion.service, "check");
     let mut nobody = Nobody;
+    let mut first_answer = FirstAnswer::within(Deadline::after(Duration::from_secs(60)));
     let mut first = First {
-        stages: Stages::new(
-            &mut nobody,
-            config,
-            "",
-            Deadline::after(Duration::from_secs(60)),
-        ),
+        stages: Stages::new(&mut nobody, config, "", &mut first_answer),
         seen: None,
         fits: false,
     };

@@ -260,6 +260,7 @@ fn set_up(
 fn select(stages: &mut Stages<'_>, device: &Device<'_>) -> Result<Response, LoginError> {
     stages.codes.chosen = Some(device.class);
     stages.codes.sent = Sent::Selection;
+    stages.dialogue.message_sent();
     stages.codes.messages = stages.codes.messages.saturating_add(1);
     Response::new(&Selection {
         component: COMPONENT,
@@ -274,6 +275,7 @@ fn push(stages: &mut Stages<'_>, device: &Device<'_>) -> Result<Response, LoginE
         ))
     })?;
     stages.codes.sent = Sent::Push;
+    stages.dialogue.message_sent();
     let answer = Push {
         component: COMPONENT,
         duo,

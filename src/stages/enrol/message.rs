@@ -69,6 +69,8 @@ pub(in crate::stages) fn answer(
         }
         return Response::new(&answer);
     }
+    // It knew the address, and has sent a code there.
+    stages.dialogue.message_sent();
     let prompt = match &details.email {
         _ if is_sms => words.sms_code.to_owned(),
         Some(address) => fill(words.email_code_to, "address", &text::one_line(address, 80)),

@@ -6,8 +6,9 @@ use pam_authentik_flow::audit::Audit;
 use pam_authentik_flow::config::Config;
 use pam_authentik_flow::deadline::Deadline;
 use pam_authentik_flow::error::LoginError;
+use pam_authentik_flow::first_answer::FirstAnswer;
 use pam_authentik_flow::http::Transport;
-use pam_authentik_flow::login;
+use pam_authentik_flow::login::{self, Login};
 use pam_authentik_flow::occasion::Occasion;
 
 use crate::choices::Choices;
@@ -69,11 +70,13 @@ pub fn prove(
     login::prove(
         server,
         &mut Person(world),
-        config,
-        &Occasion::default(),
-        USER,
-        // Nothing is waited for that a real server wants to have waited for.
-        Deadline::after(Duration::ZERO),
+        Login {
+            config,
+            occasion: &Occasion::default(),
+            user: USER,
+            // Nothing is waited for that a real server wants to have waited for.
+            first: &mut FirstAnswer::within(Deadline::after(Duration::ZERO)),
+        },
         &mut audit,
     )
     .map(drop)

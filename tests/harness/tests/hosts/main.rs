@@ -3,6 +3,7 @@
 
 mod callers_limits;
 mod case;
+mod greeter;
 mod held_up;
 mod keys;
 mod locker;

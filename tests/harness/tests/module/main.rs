@@ -10,6 +10,7 @@ mod enrolment;
 mod forms;
 mod guessing;
 mod languages;
+mod late;
 mod logins;
 mod lookups;
 mod manners;

@@ -4,9 +4,11 @@ use pam_authentik_flow::config::{Arguments, Config};
 use pam_authentik_flow::conversation::Conversation;
 use pam_authentik_flow::error::LoginError;
 use pam_authentik_flow::fault::ServerFault;
+use pam_authentik_flow::first_answer::FirstAnswer;
 use pam_authentik_flow::http::{Answer, RequestError, Transport};
+use pam_authentik_flow::login::{self, Login};
 use pam_authentik_flow::secret::Secret;
-use pam_authentik_flow::{audit::Audit, deadline::Deadline, login, occasion::Occasion};
+use pam_authentik_flow::{audit::Audit, deadline::Deadline, occasion::Occasion};
 
 use crate::json::Object;
 use crate::rules::{FLOW, SERVER};
@@ -107,10 +109,12 @@ fn play(challenges: &[&str], typed: &str, prompt: &str) -> (Vec<String>, Vec<Vec
     let result = login::prove(
         &mut wire,
         &mut Typist(typed.to_owned()),
-        &config,
-        &Occasion::default(),
-        "alice",
-        Deadline::after(Duration::ZERO),
+        Login {
+            config: &config,
+            occasion: &Occasion::default(),
+            user: "alice",
+            first: &mut FirstAnswer::within(Deadline::after(Duration::ZERO)),
+        },
         &mut Audit::begin("fuzz", "auth"),
     );
     assert!(result.is_err(), "nobody was logged in");

@@ -190,23 +190,6 @@ pub(super) const ROWS: &[Row] = &[
         },
     },
     Row {
-        cause: "somebody who takes long to say who they are",
-        code: "PAM_AUTH_ERR",
-        line: "longer than login_timeout",
-        words: "took too long",
-        run: || {
-            let bench = Bench::new()
-                .top("login_timeout = \"1s\"")
-                .section("[user]\n");
-            let slow = std::time::Duration::from_millis(1200);
-            bench
-                .pam_for("sshd", "linux-login")
-                .answer_visible_after("alice", slow)
-                .authenticate()
-                .run()
-        },
-    },
-    Row {
         cause: "a redirect to another path",
         code: "PAM_AUTH_ERR",
         line: "redirects away from the executor, to /api/v3/flows/executor/other/",
@@ -331,7 +314,7 @@ pub(super) const ROWS: &[Row] = &[
         run: || flow("linux-loop", &[]),
     },
     Row {
-        cause: "somebody who types past login_timeout",
+        cause: "somebody who types a code past login_timeout",
         code: "PAM_AUTH_ERR",
         line: "longer than login_timeout",
         words: "took too long",
@@ -339,8 +322,9 @@ pub(super) const ROWS: &[Row] = &[
             let bench = Bench::new().top("login_timeout = \"1s\"");
             let slow = std::time::Duration::from_millis(1200);
             bench
-                .pam("linux-login", "alice")
-                .answer_secret_after(PASSWORD, slow)
+                .pam("linux-mfa", "bob")
+                .answer_secret(PASSWORD)
+                .answer_secret_after("000000", slow)
                 .authenticate()
                 .run()
         },

@@ -1,0 +1,250 @@
+//! The first answer of a login, which may come late.
+//!
+//! Greeters and screen lockers ask as soon as they start, and somebody answers
+//! minutes or days later. That time is not the server's, and it is no failure. The
+//! server has forgotten the flow by then, or may have: so a late answer begins a
+//! new flow, and where that asks the same question, the answer is given to it.
+
+use std::time::Duration;
+
+use crate::deadline::Deadline;
+use crate::error::LoginError;
+use crate::secret::Secret;
+
+/// The first answer of one login: awaited, late, or given.
+#[derive(Debug)]
+pub struct FirstAnswer {
+    deadline: Deadline,
+    /// Who logs in: on this host, and in authentik.
+    person: (String, String),
+    /// Whether the flow has sent somebody a message already.
+    has_sent: bool,
+    /// Whether the answer was late, so that a new flow takes it up.
+    came_late: bool,
+    /// The answer that came late, until the new flow asks.
+    late: Option<(Question, Secret)>,
+}
+
+/// What somebody was asked. A late answer is given to the same question alone.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The component of the stage that asks.
+    pub component: String,
+    /// All that is to be read, the prompt in the end.
+    pub text: String,
+    /// What is asked for, such as `password`.
+    pub what: &'static str,
+    /// Whether the answer is hidden.
+    pub is_hidden: bool,
+}
+
+impl Question {
+    /// Whether its answer means the same in another flow: a password and a code do.
+    /// The link of a mail and the fields of a form belong to their flow.
+    fn may_be_carried_over(&self) -> bool {
+        self.is_hidden && matches!(self.what, "password" | "code")
+    }
+}
+
+impl FirstAnswer {
+    /// Of a login in which nobody has answered yet.
+    #[must_use]
+    pub fn awaited() -> Self {
+        Self {
+            deadline: Deadline::after(Duration::ZERO),
+            person: Default::default(),
+            has_sent: false,
+            came_late: false,
+            late: None,
+        }
+    }
+
+    /// Of a login whose time is up at `deadline`, whenever somebody answers.
+    #[must_use]
+    pub fn within(deadline: Deadline) -> Self {
+        deadline.first_answer();
+        Self {
+            deadline,
+            ..Self::awaited()
+        }
+    }
+
+    /// Whether nobody has answered yet.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        !self.deadline.is_answered()
+    }
+
+    /// The time begins in which a flow may take `limit`: now, or with the first
+    /// answer where that was given before.
+    pub fn time_begins(&mut self, limit: Duration) -> Deadline {
+        if self.is_awaited() {
+            self.deadline = Deadline::after(limit);
+        } else {
+            self.deadline.set_limit(limit);
+        }
+        self.deadline()
+    }
+
+    /// The deadline of the login.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline {
+        self.deadline.clone()
+    }
+
+    /// A flow begins for `user`, whom authentik knows by `name`. An answer that
+    /// somebody else gave is dropped.
+    pub fn flow_begins(&mut self, user: &str, name: &str) {
+        let person = (user.to_owned(), name.to_owned());
+        if self.person != person {
+            self.late = None;
+            self.person = person;
+        }
+        self.has_sent = false;
+    }
+
+    /// Whether it came late.
+    pub(crate) fn came_late(&self) -> bool {
+        self.came_late
+    }
+
+    /// Whether a password came late and waits for its question.
+    pub(crate) fn has_late_password(&self) -> bool {
+        let answered = self.late.as_ref().map(|(question, _)| question.what);
+        answered == Some("password")
+    }
+
+    /// The flow sends a message, by SMS, mail or push. Such a flow is not begun
+    /// again: the person would get another message, and answer the first.
+    pub(crate) fn message_sent(&mut self) {
+        self.has_sent = true;
+    }
+
+    /// The late answer, where `question` is what it answers. Any other question
+    /// is asked, and the answer is gone.
+    pub(crate) fn take_late(&mut self, question: &Question) -> Option<Secret> {
+        let (answered, typed) = self.late.take()?;
+        (answered == *question).then_some(typed)
+    }
+
+    /// Notes what was `typed`, and gives it back where the flow goes on with it.
+    ///
+    /// # Errors
+    /// [`LoginError::LateAnswer`] where it is the first answer and late.
+    pub(crate) fn note(&mut self, question: Question, typed: Secret) -> Result<Secret, LoginError> {
+        let is_late = self.deadline.first_answer();
+        if !is_late || self.has_sent {
+            return Ok(typed);
+        }
+        self.came_late = true;
+        if question.may_be_carried_over() {
+            self.late = Some((question, typed));
+        }
+        Err(LoginError::LateAnswer)
+    }
+}
+
+/// Makes an attempt at a login, and a second one where its first answer came late.
+///
+/// # Errors
+/// As the last attempt.
+pub fn once_more_if_late<T>(
+    mut attempt: impl FnMut(&mut FirstAnswer) -> Result<T, LoginError>,
+) -> Result<T, LoginError> {
+    let mut first = FirstAnswer::awaited();
+    match attempt(&mut first) {
+        Err(LoginError::LateAnswer) => attempt(&mut first),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(what: &'static str, is_hidden: bool) -> Question {
+        Question {
+            component: "ak-stage-password".into(),
+            text: "Password:".into(),
+            what,
+            is_hidden,
+        }
+    }
+
+    /// Somebody who answers this question when the time is over.
+    fn late(asked: Question) -> FirstAnswer {
+        let mut first = FirstAnswer::awaited();
+        let _ = first.time_begins(Duration::ZERO);
+        first.flow_begins("alice", "alice");
+        let noted = first.note(asked, Secret::new("correct-horse".into()));
+        assert_eq!(noted, Err(LoginError::LateAnswer));
+        let deadline = first.time_begins(Duration::from_secs(60));
+        assert!(!deadline.remaining().is_zero(), "the new limit holds");
+        first
+    }
+
+    #[test]
+    fn a_late_answer_is_given_to_the_same_question_and_person_once() {
+        let mut first = late(question("password", true));
+        assert!(!first.is_awaited());
+        first.flow_begins("alice", "alice");
+        let asked = question("password", true);
+        let typed = first.take_late(&asked).unwrap();
+        assert_eq!(typed.expose(), "correct-horse");
+        assert_eq!(first.take_late(&asked), None);
+
+        for (user, name) in [("bob", "alice"), ("alice", "bob")] {
+            let mut first = late(question("password", true));
+            first.flow_begins(user, name);
+            assert_eq!(first.take_late(&asked), None, "{user}, {name}");
+        }
+    }
+
+    #[test]
+    fn another_question_is_asked_and_ends_the_late_answer() {
+        let other = |change: fn(&mut Question)| {
+            let mut question = question("password", true);
+            change(&mut question);
+            question
+        };
+        for other in [
+            other(|question| question.component = "ak-stage-identification".into()),
+            other(|question| question.text = "Passwort:".into()),
+            other(|question| question.what = "code"),
+            other(|question| question.is_hidden = false),
+        ] {
+            let mut first = late(question("password", true));
+            first.flow_begins("alice", "alice");
+            assert_eq!(first.take_late(&other), None, "{other:?}");
+            assert_eq!(first.take_late(&question("password", true)), None);
+        }
+    }
+
+    #[test]
+    fn only_a_password_and_a_code_are_kept() {
+        for (what, is_hidden, kept) in [
+            ("password", true, true),
+            ("code", true, true),
+            ("code", false, false),
+            ("link", true, false),
+            ("answer", true, false),
+            ("answer", false, false),
+        ] {
+            let mut first = late(question(what, is_hidden));
+            first.flow_begins("alice", "alice");
+            let taken = first.take_late(&question(what, is_hidden));
+            assert_eq!(taken.is_some(), kept, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_flow_that_has_sent_a_message_goes_on() {
+        let mut first = FirstAnswer::awaited();
+        let deadline = first.time_begins(Duration::ZERO);
+        first.flow_begins("alice", "alice");
+        first.message_sent();
+        let typed = Secret::new("123456".into());
+        assert!(first.note(question("code", true), typed).is_ok());
+        assert!(deadline.is_answered());
+    }
+}
