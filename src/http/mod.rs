@@ -99,7 +99,7 @@ impl HttpsTransport {
     /// Prepares the requests of a person's login; nothing is sent yet.
     ///
     /// The service and the host of `occasion` go into the `User-Agent`, which
-    /// authentik shows beside the session, and its address to the executor,
+    /// authentik shows beside the session, and its address goes with each request,
     /// where `[outpost]` has a token for it.
     ///
     /// # Errors
@@ -283,7 +283,7 @@ impl HttpsTransport {
                     .config()
                     .timeout_global(Some(timeout))
                     .build();
-                self.with_headers(path, request).call()
+                self.with_headers(request).call()
             }
             Some(body) => {
                 let request = self
@@ -293,7 +293,7 @@ impl HttpsTransport {
                     .timeout_global(Some(timeout))
                     .build();
                 let request = self
-                    .with_headers(path, request)
+                    .with_headers(request)
                     .header(header::CONTENT_TYPE, "application/json")
                     .header(header::ORIGIN, self.origin.clone())
                     .header(header::REFERER, self.referer.clone());
@@ -369,7 +369,7 @@ impl HttpsTransport {
         }
     }
 
-    fn with_headers<B>(&self, path: &str, request: RequestBuilder<B>) -> RequestBuilder<B> {
+    fn with_headers<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
         let mut request = request
             .header(header::USER_AGENT, self.user_agent.clone())
             // Whose session it is must never come from a cache.
@@ -377,7 +377,7 @@ impl HttpsTransport {
         if let Some(language) = &self.language {
             request = request.header(header::ACCEPT_LANGUAGE, language.clone());
         }
-        self.credentials.sign(path, request)
+        self.credentials.sign(request)
     }
 
     fn read(
