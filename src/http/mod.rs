@@ -40,7 +40,7 @@ pub use credentials::Session;
 use resolver::{OnceResolver, Peer};
 use tls::TlsConnector;
 use token::Outpost;
-pub use transport::{Answer, Redirect, RequestError, Transport};
+pub use transport::{Age, Answer, Redirect, RequestError, Transport};
 pub use trust::trusted_roots;
 pub use unavailable::Unavailable;
 use unavailable::{Connection, Evidence, prove};
@@ -328,11 +328,8 @@ impl HttpsTransport {
     ) -> Result<Answer, RequestError> {
         let (evidence, fault, request_id) = match &result {
             Ok(answer) => {
-                if answer
-                    .age
-                    .is_some_and(|age| age > begun.elapsed().as_secs())
-                {
-                    return Err(ServerFault::Stale(answer.age.unwrap_or_default()).into());
+                if let Some(fault) = fault_of_age(answer, begun.elapsed()) {
+                    return Err(fault.into());
                 }
                 let evidence = Evidence::of_answer(answer);
                 let fault = answer.fault_of_status();
@@ -403,7 +400,13 @@ impl HttpsTransport {
             kind.eq_ignore_ascii_case("application/json")
         });
         let asks_to_wait = response.headers().contains_key(header::RETRY_AFTER);
-        let age = text_of("age").map(|age| age.trim().parse().unwrap_or(u64::MAX));
+        let age = response
+            .headers()
+            .get_all(header::AGE)
+            .iter()
+            .map(|age| age.to_str().ok().and_then(|age| age.trim().parse().ok()))
+            .map(|age| age.map_or(Age::Unknown, Age::Seconds))
+            .max();
         let request_id = text_of("x-authentik-id").map(|id| text::one_line(&id, 64));
         let body = Zeroizing::new(
             response
@@ -437,6 +440,18 @@ impl Transport for HttpsTransport {
         limit: Option<Duration>,
     ) -> Result<Answer, RequestError> {
         self.request(path, Some(body), limit.unwrap_or(self.request_timeout))
+    }
+}
+
+/// Why an answer cannot be one to the request that was sent `elapsed` ago: a cache
+/// has kept it for longer. A cache that has just passed it on says `Age: 0`.
+fn fault_of_age(answer: &Answer, elapsed: Duration) -> Option<ServerFault> {
+    match answer.age? {
+        Age::Seconds(age) if age <= elapsed.as_secs() => None,
+        Age::Seconds(age) => Some(ServerFault::Stale(age)),
+        Age::Unknown => Some(ServerFault::Nonsense(
+            "its Age header is not a number of seconds".into(),
+        )),
     }
 }
 

@@ -77,8 +77,8 @@ pub struct Answer {
     pub asks_to_wait: bool,
     /// Whether authentik itself says that it is starting.
     pub is_starting: bool,
-    /// How long a cache has kept it, in seconds (`Age`).
-    pub age: Option<u64>,
+    /// How long a cache has kept it, where a cache says so.
+    pub age: Option<Age>,
     /// The body, at most [`Answer::MAX_BODY_BYTES`].
     pub body: Zeroizing<Vec<u8>>,
 }
@@ -98,6 +98,15 @@ impl Answer {
     /// The longest body that is read. Challenges are below 2 KiB; `users/me` of
     /// somebody in a thousand groups is about 100 KiB.
     pub const MAX_BODY_BYTES: u64 = 1024 * 1024;
+}
+
+/// What the header `Age` says. Of several the largest counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Age {
+    /// So many seconds.
+    Seconds(u64),
+    /// Something else than a number of seconds.
+    Unknown,
 }
 
 /// Where a redirect points.
