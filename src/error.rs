@@ -330,7 +330,7 @@ impl From<RequestError> for LoginError {
                 fault: ServerFault::Host(problem),
                 ..
             } => Self::Host(problem),
-            RequestError::Failed { fault, doubt } => Self::Server { fault, doubt },
+            RequestError::Failed { fault, doubt, .. } => Self::Server { fault, doubt },
         }
     }
 }

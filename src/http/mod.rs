@@ -351,17 +351,19 @@ impl HttpsTransport {
                     has_proxy: self.has_proxy,
                     limit: self.connect_timeout.min(self.deadline.remaining()),
                 };
-                Some(prove(evidence, &fault, request_id, &connection))
+                Some(prove(evidence, &fault, request_id.clone(), &connection))
             }
             _ => None,
         };
         match (proof, result) {
             (Some(Ok(proof)), _) => Err(RequestError::Unavailable(proof)),
-            (_, Ok(answer)) => Ok(answer),
-            (Some(Err(doubt)), Err(_)) => Err(RequestError::Failed {
+            // An answer that comes near to a proof is a failure all the same.
+            (Some(Err(doubt)), _) => Err(RequestError::Failed {
                 fault,
                 doubt: Some(doubt),
+                request_id,
             }),
+            (None, Ok(answer)) => Ok(answer),
             (None, Err(_)) => Err(fault.into()),
         }
     }

@@ -42,6 +42,8 @@ pub enum RequestError {
         fault: ServerFault,
         /// Why it is no proof that authentik is unavailable, where it comes near to one.
         doubt: Option<&'static str>,
+        /// The id of the request in authentik's log, where there was an answer with one.
+        request_id: Option<String>,
     },
 }
 
@@ -54,11 +56,24 @@ impl RequestError {
             Self::Failed { fault, .. } => fault,
         }
     }
+
+    /// The id of the request in authentik's log, where there was an answer with one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Unavailable(unavailable) => unavailable.request_id(),
+            Self::Failed { request_id, .. } => request_id.as_deref(),
+        }
+    }
 }
 
 impl From<ServerFault> for RequestError {
     fn from(fault: ServerFault) -> Self {
-        Self::Failed { fault, doubt: None }
+        Self::Failed {
+            fault,
+            doubt: None,
+            request_id: None,
+        }
     }
 }
 

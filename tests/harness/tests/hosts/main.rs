@@ -1,8 +1,9 @@
 //! The real sshd, sudo, su, login and a screen locker, each with the module and
 //! the stacks that the project ships, on a host that lives for the test.
 
+mod cached;
 mod case;
-mod held_up;
+mod front;
 mod keys;
 mod locker;
 mod login;
@@ -14,3 +15,4 @@ mod stacks;
 mod su;
 mod sudo;
 mod transcript;
+mod unavailable;
