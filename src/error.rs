@@ -113,6 +113,9 @@ pub enum LoginError {
     /// The session is one in which somebody impersonates the person.
     #[error("somebody else impersonates this user in the session")]
     Impersonated,
+    /// The session holds several users, and this is not the one that requests act for.
+    #[error("authentik does not say that this user is the current one of the session")]
+    NotCurrent,
     /// The flow logged the person in without asking for any secret.
     #[error(
         "the flow asked for no password and no code, so it proves nothing: add a password stage"
@@ -331,7 +334,7 @@ impl From<RequestError> for LoginError {
                 fault: ServerFault::Host(problem),
                 ..
             } => Self::Host(problem),
-            RequestError::Failed { fault, doubt } => Self::Server { fault, doubt },
+            RequestError::Failed { fault, doubt, .. } => Self::Server { fault, doubt },
         }
     }
 }

@@ -99,10 +99,13 @@ pub fn confirm(
     }
     // authentik matches names without regard to case at identification: asked
     // for "ALICE" it logs alice in.
-    if user.username != expected || !user.is_current {
+    if user.username != expected {
         return Err(LoginError::SomebodyElse {
             actual: text::one_line(&user.username, 128),
         });
+    }
+    if !user.is_current {
+        return Err(LoginError::NotCurrent);
     }
     if !end.secret_was_accepted() {
         return Err(LoginError::NoSecretAccepted);

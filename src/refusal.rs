@@ -66,6 +66,7 @@ pub fn words_of(error: &LoginError, words: &Words) -> Option<String> {
         LoginError::NobodyLoggedIn
         | LoginError::SomebodyElse { .. }
         | LoginError::Impersonated
+        | LoginError::NotCurrent
         | LoginError::NoSecretAccepted => words.not_confirmed.into(),
         LoginError::Unavailable(_) => words.unreachable.into(),
         LoginError::Server { fault, .. } | LoginError::LookupFailed(fault) => match fault {

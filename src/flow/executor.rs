@@ -256,9 +256,7 @@ impl Run<'_> {
     }
 
     fn failed(&mut self, error: RequestError) -> LoginError {
-        if let RequestError::Unavailable(proof) = &error {
-            self.audit.request_id(proof.request_id().map(str::to_owned));
-        }
+        self.audit.request_id(error.request_id().map(str::to_owned));
         error.into()
     }
 }

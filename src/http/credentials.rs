@@ -33,13 +33,13 @@ impl Credentials {
         }
     }
 
-    /// Adds what proves who speaks to a request for `path`.
-    pub(super) fn sign<B>(&self, path: &str, request: RequestBuilder<B>) -> RequestBuilder<B> {
+    /// Adds what proves who speaks to a request to the origin of `url`.
+    pub(super) fn sign<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
         match self {
             Self::Bearer(token) => request.header(header::AUTHORIZATION, token.clone()),
             Self::Session { cookies, outpost } => {
                 let request = match outpost {
-                    Some(outpost) => outpost.sign(path, request),
+                    Some(outpost) => outpost.sign(request),
                     None => request,
                 };
                 match cookies.header() {

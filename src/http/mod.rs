@@ -40,7 +40,7 @@ pub use credentials::Session;
 use resolver::{OnceResolver, Peer};
 use tls::TlsConnector;
 use token::Outpost;
-pub use transport::{Answer, Redirect, RequestError, Transport};
+pub use transport::{Age, Answer, Redirect, RequestError, Transport};
 pub use trust::trusted_roots;
 pub use unavailable::Unavailable;
 use unavailable::{Connection, Evidence, prove};
@@ -100,7 +100,7 @@ impl HttpsTransport {
     /// Prepares the requests of a person's login; nothing is sent yet.
     ///
     /// The service and the host of `occasion` go into the `User-Agent`, which
-    /// authentik shows beside the session, and its address to the executor,
+    /// authentik shows beside the session, and its address goes with each request,
     /// where `[outpost]` has a token for it.
     ///
     /// # Errors
@@ -285,7 +285,7 @@ impl HttpsTransport {
                     .config()
                     .timeout_global(Some(timeout))
                     .build();
-                self.with_headers(path, request).call()
+                self.with_headers(request).call()
             }
             Some(body) => {
                 let request = self
@@ -295,7 +295,7 @@ impl HttpsTransport {
                     .timeout_global(Some(timeout))
                     .build();
                 let request = self
-                    .with_headers(path, request)
+                    .with_headers(request)
                     .header(header::CONTENT_TYPE, "application/json")
                     .header(header::ORIGIN, self.origin.clone())
                     .header(header::REFERER, self.referer.clone());
@@ -330,11 +330,8 @@ impl HttpsTransport {
     ) -> Result<Answer, RequestError> {
         let (evidence, fault, request_id) = match &result {
             Ok(answer) => {
-                if answer
-                    .age
-                    .is_some_and(|age| age > begun.elapsed().as_secs())
-                {
-                    return Err(ServerFault::Stale(answer.age.unwrap_or_default()).into());
+                if let Some(fault) = fault_of_age(answer, begun.elapsed()) {
+                    return Err(fault.into());
                 }
                 let evidence = Evidence::of_answer(answer);
                 let fault = answer.fault_of_status();
@@ -356,22 +353,24 @@ impl HttpsTransport {
                     has_proxy: self.has_proxy,
                     limit: self.connect_timeout.min(self.deadline.remaining()),
                 };
-                Some(prove(evidence, &fault, request_id, &connection))
+                Some(prove(evidence, &fault, request_id.clone(), &connection))
             }
             _ => None,
         };
         match (proof, result) {
             (Some(Ok(proof)), _) => Err(RequestError::Unavailable(proof)),
-            (_, Ok(answer)) => Ok(answer),
-            (Some(Err(doubt)), Err(_)) => Err(RequestError::Failed {
+            // An answer that comes near to a proof is a failure all the same.
+            (Some(Err(doubt)), _) => Err(RequestError::Failed {
                 fault,
                 doubt: Some(doubt),
+                request_id,
             }),
+            (None, Ok(answer)) => Ok(answer),
             (None, Err(_)) => Err(fault.into()),
         }
     }
 
-    fn with_headers<B>(&self, path: &str, request: RequestBuilder<B>) -> RequestBuilder<B> {
+    fn with_headers<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
         let mut request = request
             .header(header::USER_AGENT, self.user_agent.clone())
             // Whose session it is must never come from a cache.
@@ -379,7 +378,7 @@ impl HttpsTransport {
         if let Some(language) = &self.language {
             request = request.header(header::ACCEPT_LANGUAGE, language.clone());
         }
-        self.credentials.sign(path, request)
+        self.credentials.sign(request)
     }
 
     fn read(
@@ -405,7 +404,13 @@ impl HttpsTransport {
             kind.eq_ignore_ascii_case("application/json")
         });
         let asks_to_wait = response.headers().contains_key(header::RETRY_AFTER);
-        let age = text_of("age").map(|age| age.trim().parse().unwrap_or(u64::MAX));
+        let age = response
+            .headers()
+            .get_all(header::AGE)
+            .iter()
+            .map(|age| age.to_str().ok().and_then(|age| age.trim().parse().ok()))
+            .map(|age| age.map_or(Age::Unknown, Age::Seconds))
+            .max();
         let request_id = text_of("x-authentik-id").map(|id| text::one_line(&id, 64));
         let body = Zeroizing::new(
             response
@@ -439,6 +444,18 @@ impl Transport for HttpsTransport {
         limit: Option<Duration>,
     ) -> Result<Answer, RequestError> {
         self.request(path, Some(body), limit.unwrap_or(self.request_timeout))
+    }
+}
+
+/// Why an answer cannot be one to the request that was sent `elapsed` ago: a cache
+/// has kept it for longer. A cache that has just passed it on says `Age: 0`.
+fn fault_of_age(answer: &Answer, elapsed: Duration) -> Option<ServerFault> {
+    match answer.age? {
+        Age::Seconds(age) if age <= elapsed.as_secs() => None,
+        Age::Seconds(age) => Some(ServerFault::Stale(age)),
+        Age::Unknown => Some(ServerFault::Nonsense(
+            "its Age header is not a number of seconds".into(),
+        )),
     }
 }
 

@@ -14,9 +14,6 @@ use crate::host::{FileFault, FileKind, read_trusted_file, runs_as_root};
 /// authentik's own have 60 characters; JSON web tokens are longer.
 const MAX_TOKEN: usize = 4096;
 
-/// Below this path are the requests that an outpost's token goes with.
-const EXECUTOR: &str = "/api/v3/flows/executor/";
-
 /// An outpost's token and what it vouches for: the client's address.
 pub(super) struct Outpost {
     token: HeaderValue,
@@ -43,11 +40,11 @@ impl Outpost {
         })
     }
 
-    /// Adds the headers to a request to the executor, and to no other.
-    pub(super) fn sign<B>(&self, path: &str, request: RequestBuilder<B>) -> RequestBuilder<B> {
-        if !path.starts_with(EXECUTOR) {
-            return request;
-        }
+    /// Adds the headers to a request of the person's session, whatever it asks for.
+    /// Without them authentik takes the host's address for the person's: the
+    /// policies of an application judge the host, and a session that is bound to
+    /// the person's network ends.
+    pub(super) fn sign<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
         request
             .header("x-authentik-remote-ip", self.address.clone())
             .header("x-authentik-outpost-token", self.token.clone())

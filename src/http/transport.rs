@@ -42,6 +42,8 @@ pub enum RequestError {
         fault: ServerFault,
         /// Why it is no proof that authentik is unavailable, where it comes near to one.
         doubt: Option<&'static str>,
+        /// The id of the request in authentik's log, where there was an answer with one.
+        request_id: Option<String>,
     },
 }
 
@@ -54,11 +56,24 @@ impl RequestError {
             Self::Failed { fault, .. } => fault,
         }
     }
+
+    /// The id of the request in authentik's log, where there was an answer with one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Unavailable(unavailable) => unavailable.request_id(),
+            Self::Failed { request_id, .. } => request_id.as_deref(),
+        }
+    }
 }
 
 impl From<ServerFault> for RequestError {
     fn from(fault: ServerFault) -> Self {
-        Self::Failed { fault, doubt: None }
+        Self::Failed {
+            fault,
+            doubt: None,
+            request_id: None,
+        }
     }
 }
 
@@ -77,8 +92,8 @@ pub struct Answer {
     pub asks_to_wait: bool,
     /// Whether authentik itself says that it is starting.
     pub is_starting: bool,
-    /// How long a cache has kept it, in seconds (`Age`).
-    pub age: Option<u64>,
+    /// How long a cache has kept it, where a cache says so.
+    pub age: Option<Age>,
     /// The body, at most [`Answer::MAX_BODY_BYTES`].
     pub body: Zeroizing<Vec<u8>>,
 }
@@ -98,6 +113,15 @@ impl Answer {
     /// The longest body that is read. Challenges are below 2 KiB; `users/me` of
     /// somebody in a thousand groups is about 100 KiB.
     pub const MAX_BODY_BYTES: u64 = 1024 * 1024;
+}
+
+/// What the header `Age` says. Of several the largest counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Age {
+    /// So many seconds.
+    Seconds(u64),
+    /// Something else than a number of seconds.
+    Unknown,
 }
 
 /// Where a redirect points.

@@ -27,6 +27,7 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::NobodyLoggedIn
         | LoginError::SomebodyElse { .. }
         | LoginError::Impersonated
+        | LoginError::NotCurrent
         | LoginError::NoSecretAccepted
         | LoginError::Server { .. } => P::PAM_AUTH_ERR,
         LoginError::Denied { .. }

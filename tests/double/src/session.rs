@@ -29,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) failed_attempts: u32,
     /// How the person was logged in.
     pub(crate) login: UserLogin,
+    /// The only address that it may be used from, where it is bound to one.
+    pub(crate) bound_to: Option<String>,
     /// When the session ends.
     pub(crate) expires: Option<SystemTime>,
 }

@@ -10,10 +10,13 @@ use crate::csrf;
 use crate::exchange::{Call, Outcome, Reply};
 use crate::executor;
 use crate::session::{self, SESSION};
-use crate::state::State;
+use crate::state::{State, client_ip};
 
 /// Answers any request.
 pub(crate) fn route(state: &mut State, call: &Call) -> Outcome {
+    if let Some(refusal) = refuse_other_address(state, call) {
+        return refusal.into();
+    }
     let segments: Vec<&str> = call.path.split('/').skip(1).collect();
     match segments.as_slice() {
         ["api", "v3", "flows", "executor", slug, ""] => executor::execute(state, call, slug),
@@ -23,6 +26,24 @@ pub(crate) fn route(state: &mut State, call: &Call) -> Outcome {
         ["api", "v3", rest @ ..] => api(state, call, rest).into(),
         _ => Reply::page(404, "Not Found").into(),
     }
+}
+
+/// Ends a session that is bound to another address than the one of this request, and sends the
+/// client to a new login.
+fn refuse_other_address(state: &mut State, call: &Call) -> Option<Reply> {
+    let id = state.sessions.id_of(call, state.now())?;
+    let bound_to = state.sessions.get(&id)?.bound_to.clone()?;
+    if bound_to == client_ip(&state.world, call) {
+        return None;
+    }
+    state.sessions.remove(&id);
+    let path = call.target.split('?').next().unwrap_or_default();
+    let login = format!(
+        "{}/flows/-/default/authentication/?next={path}",
+        call.prefix()
+    );
+    let reply = Reply::empty(302).with("location", &login);
+    Some(reply.cookies([session::removed_session_cookie()]))
 }
 
 /// Who makes a request.

@@ -8,6 +8,7 @@ use super::run::{Run, SessionEnd};
 use super::step::{Challenge, Complaint, Errors, Step, Text};
 use crate::flow::UserLogin;
 use crate::session;
+use crate::state::client_ip;
 use crate::world::User;
 
 /// Whether an active user has this password or app password.
@@ -76,6 +77,9 @@ fn log_in(run: &mut Run<'_>, plan: &Plan, options: &UserLogin) -> Step {
     run.cookies.push(session::csrf_cookie(run.now));
     run.session.user = Some(username);
     run.session.login = options.clone();
+    run.session.bound_to = options
+        .binds_address
+        .then(|| client_ip(run.world, run.call));
     run.session.expires = options.session_duration.map(|lasts| run.now + lasts);
     run.end = SessionEnd::Rotated;
     Step::Done

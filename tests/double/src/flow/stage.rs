@@ -166,6 +166,8 @@ pub struct UserLogin {
     pub impersonated_by: Option<String>,
     /// Laid over `users/me` in the new session; a `null` takes the field out (RFC 7396).
     pub users_me: Option<Value>,
+    /// Whether the session is for the client's address alone: a request from another one ends it.
+    pub binds_address: bool,
 }
 
 impl UserLogin {
@@ -195,6 +197,12 @@ impl UserLogin {
     /// The session is one of impersonation.
     pub fn impersonated_by(mut self, username: &str) -> UserLogin {
         self.impersonated_by = Some(username.to_owned());
+        self
+    }
+
+    /// Binds the session to the client's address, as a network binding of authentik's does.
+    pub fn bind_address(mut self) -> UserLogin {
+        self.binds_address = true;
         self
     }
 

@@ -91,3 +91,14 @@ macro_rules! require_real_host {
         }
     };
 }
+
+/// Where these programs are unpacked; skips the test where they are not to be had.
+#[macro_export]
+macro_rules! require_packages {
+    ($($program:expr),* $(,)?) => {
+        match $crate::host::packages(&[$($program),*]) {
+            ::std::result::Result::Ok(directory) => directory,
+            ::std::result::Result::Err(reason) => $crate::skip!("{reason}"),
+        }
+    };
+}

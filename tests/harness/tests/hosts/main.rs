@@ -1,10 +1,11 @@
 //! The real sshd, sudo, su, login and a screen locker, each with the module and
 //! the stacks that the project ships, on a host that lives for the test.
 
+mod cached;
 mod callers_limits;
 mod case;
+mod front;
 mod greeter;
-mod held_up;
 mod keys;
 mod locker;
 mod log;
@@ -17,3 +18,4 @@ mod stacks;
 mod su;
 mod sudo;
 mod transcript;
+mod unavailable;

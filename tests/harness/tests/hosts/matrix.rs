@@ -167,7 +167,7 @@ impl Program {
 
 /// The table as `make test` prints it, a file for each program: cargo keeps
 /// what passing tests print to itself.
-fn write_table(program: &str, table: &str) {
+pub(crate) fn write_table(program: &str, table: &str) {
     let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("hosts");
     std::fs::create_dir_all(&directory).expect("the table's directory");
     let name: String = program

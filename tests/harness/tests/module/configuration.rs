@@ -15,6 +15,13 @@ struct Proxy {
     asked: Arc<Mutex<Vec<String>>>,
 }
 
+/// The lines of a request's head, but the blank one at its end.
+fn lines_of(head: &[u8]) -> Vec<String> {
+    let head = String::from_utf8_lossy(head);
+    let lines = head.lines().filter(|line| !line.is_empty());
+    lines.map(str::to_owned).collect()
+}
+
 impl Proxy {
     /// Whatever is asked for, it connects to `target` on loopback.
     fn start(target: u16) -> Proxy {
@@ -39,8 +46,7 @@ fn serve(mut client: TcpStream, target: u16, notes: &Mutex<Vec<String>>) -> Opti
         client.read_exact(&mut byte).ok()?;
         head.push(byte[0]);
     }
-    let line = String::from_utf8_lossy(&head).lines().next()?.to_owned();
-    notes.lock().expect("the notes").push(line);
+    notes.lock().expect("the notes").extend(lines_of(&head));
     let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).ok()?;
     client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok()?;
     let (mut from, mut to) = (client.try_clone().ok()?, server.try_clone().ok()?);
@@ -52,23 +58,30 @@ fn serve(mut client: TcpStream, target: u16, notes: &Mutex<Vec<String>>) -> Opti
 #[test]
 fn a_proxy_is_asked_to_connect_and_sees_no_more() {
     pam_harness::require_isolation!();
-    let bench = Bench::new();
+    let bench = Bench::new().section("[outpost]\ntoken_file = \"{dir}/outpost.token\"\n");
     let proxy = Proxy::start(bench.double.port());
     // Only the proxy could find this place: the name is looked up by it alone.
     let bench = bench.top(&format!("proxy = \"http://127.0.0.1:{}\"", proxy.port));
-    expect(
-        &bench.log_in("linux-login", "alice", &[PASSWORD]),
-        "PAM_SUCCESS",
-        &[],
-    );
+    let outcome = bench
+        .pam("linux-login", "alice")
+        .file_with_mode("outpost.token", "outpost-token", 0o600)
+        .answer_secret(PASSWORD)
+        .authenticate()
+        .run();
+    expect(&outcome, "PAM_SUCCESS", &[]);
     let asked = proxy.asked.lock().expect("the notes").clone();
-    assert_eq!(
-        asked,
-        [format!(
-            "CONNECT localhost:{} HTTP/1.1",
-            bench.double.port()
-        )]
-    );
+    let place = format!("localhost:{}", bench.double.port());
+    assert_eq!(asked[0], format!("CONNECT {place} HTTP/1.1"));
+    for line in &asked[1..] {
+        let line = line.to_lowercase();
+        assert!(
+            ["host:", "accept:", "proxy-connection:", "user-agent:"]
+                .iter()
+                .any(|known| line.starts_with(known)),
+            "{asked:?}"
+        );
+        assert!(!line.contains("outpost"), "{asked:?}");
+    }
     let gone = Bench::new().top("proxy = \"http://127.0.0.1:1\"");
     let outcome = gone.log_in("linux-login", "alice", &[]);
     expect(&outcome, "PAM_AUTHINFO_UNAVAIL", &["no connection"]);

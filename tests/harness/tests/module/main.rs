@@ -4,6 +4,7 @@
 mod access;
 mod account;
 mod bench;
+mod caches;
 mod configuration;
 mod endings;
 mod enrolment;

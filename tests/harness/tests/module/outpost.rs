@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use authentik_double::{Application, Authentication, Flow, Policy, SeenRequest};
+use authentik_double::{
+    Access, Application, Authentication, Double, Fault, Flow, Match, Policy, SeenRequest, UserLogin,
+};
 use pam_harness::Pam;
 use pam_harness::codes::Item;
 
 use crate::bench::{Bench, PASSWORD, expect};
+use crate::password_change::passwd;
 
 const TOKEN: &str = "outpost-token";
 const OUTPOST: &str = "[outpost]\ntoken_file = \"{dir}/outpost.token\"\n";
@@ -175,8 +178,23 @@ fn with_outpost(bench: &Bench, flow: &str, mode: u32) -> Pam {
         .file_with_mode("outpost.token", &format!("{TOKEN}\n"), mode)
 }
 
+/// Checks that each request of a login carries these two headers.
+#[track_caller]
+fn expect_headers(bench: &Bench, address: &str) {
+    let requests = bench.double.requests();
+    assert!(!requests.is_empty());
+    for request in requests {
+        let header = |name| request.header(name);
+        let place = format!("{} {}", request.method, request.path);
+        assert_eq!(header("authorization"), None, "{place}");
+        assert_eq!(header("x-evil"), None, "{place}");
+        assert_eq!(header("x-authentik-remote-ip"), Some(address), "{place}");
+        assert_eq!(header("x-authentik-outpost-token"), Some(TOKEN), "{place}");
+    }
+}
+
 #[test]
-fn the_clients_address_goes_to_the_executor_with_the_token() {
+fn the_clients_address_and_the_token_go_with_every_request() {
     pam_harness::require_isolation!();
     for (rhost, address) in [
         ("203.0.113.7", "203.0.113.7"),
@@ -195,28 +213,187 @@ fn the_clients_address_goes_to_the_executor_with_the_token() {
         let pam = with_outpost(&bench, "linux-login", 0o600).rhost(rhost);
         let outcome = login(pam).run();
         assert_eq!(outcome.code(), "PAM_SUCCESS", "{rhost}: {outcome}");
-        let (mut with, mut without) = (0, 0);
-        for request in bench.double.requests() {
-            let header = |name| request.header(name);
-            assert_eq!(header("authorization"), None, "{}", request.path);
-            assert_eq!(header("x-evil"), None);
-            if request.path.starts_with("/api/v3/flows/executor/") {
-                with += 1;
-                assert_eq!(header("x-authentik-remote-ip"), Some(address), "{rhost}");
-                assert_eq!(header("x-authentik-outpost-token"), Some(TOKEN));
-            } else {
-                without += 1;
-                assert_eq!(header("x-authentik-remote-ip"), None, "{}", request.path);
-                assert_eq!(
-                    header("x-authentik-outpost-token"),
-                    None,
-                    "{}",
-                    request.path
-                );
-            }
-        }
-        assert_eq!((with, without), (6, 2), "{:?}", bench.requests());
+        expect_headers(&bench, address);
+        assert_eq!(
+            bench.requests()[5..],
+            [
+                "GET /api/v3/core/users/me/",
+                "GET /api/v3/core/applications/linux-open/check_access/",
+                "GET /api/v3/flows/executor/default-invalidation-flow/",
+            ]
+        );
     }
+}
+
+#[test]
+fn a_password_change_is_made_from_the_clients_address() {
+    pam_harness::require_isolation!();
+    let section = format!("{OUTPOST}[password]\nflow = \"default-password-change\"\n");
+    let bench = Bench::new().section(&section);
+    bind_to_address(&bench, "linux-login");
+    let outcome = passwd(&bench)
+        .file_with_mode("outpost.token", TOKEN, 0o600)
+        .answer_secret_to("Current password: ", PASSWORD)
+        .answer_secret_to("New password: ", "battery-staple-9")
+        .answer_secret_to("Retype new password: ", "battery-staple-9")
+        .chauthtok()
+        .run();
+    assert_eq!(outcome.code(), "PAM_SUCCESS", "{outcome}");
+    assert_eq!(bench.requests().len(), 10, "{:#?}", bench.requests());
+    expect_headers(&bench, "192.0.2.7");
+}
+
+/// Whether `address` is in the office.
+fn is_in_the_office(address: &str) -> bool {
+    // The host is in the office, as most are.
+    address.starts_with("198.51.100.") || address == "127.0.0.1"
+}
+
+/// An application that is open to the office alone, which the host is in.
+fn open_to_the_office(bench: &Bench) {
+    bench.double.world(|world| {
+        let policy = Policy::check(|request| is_in_the_office(request.client_ip));
+        world.add_application(Application::new("office").bind(Access::Policy(policy)));
+    });
+}
+
+/// The policies of an application judge where the person is, and not the host.
+#[test]
+fn an_application_for_the_office_is_closed_to_an_outsider() {
+    pam_harness::require_isolation!();
+    for (rhost, code) in [
+        ("203.0.113.66", "PAM_PERM_DENIED"),
+        ("2001:db8::66", "PAM_PERM_DENIED"),
+        // A name could be that of any place.
+        ("elsewhere.example", "PAM_PERM_DENIED"),
+        ("198.51.100.9", "PAM_SUCCESS"),
+        ("::ffff:198.51.100.9", "PAM_SUCCESS"),
+        // The console is where the host is.
+        ("", "PAM_SUCCESS"),
+    ] {
+        let bench = Bench::new()
+            .section(OUTPOST)
+            .access("application = \"office\"");
+        open_to_the_office(&bench);
+        let pam = with_outpost(&bench, "linux-login", 0o600).rhost(rhost);
+        let outcome = login(pam).run();
+        assert_eq!(outcome.code(), code, "{rhost}: {outcome}");
+        assert_eq!(bench.double.active_sessions("alice"), 0, "{rhost}");
+    }
+}
+
+/// authentik ignores a token that is no outpost's, and takes the host's address for
+/// the person's. A flow that requires an outpost refuses then.
+#[test]
+fn without_an_outposts_token_nobody_is_in_the_office() {
+    pam_harness::require_isolation!();
+    for (token, code) in [
+        (TOKEN, "PAM_SUCCESS"),
+        // Revoked, expired, or mistyped: authentik does not know it.
+        ("no-such-token", "PAM_PERM_DENIED"),
+        ("plain-service-token", "PAM_PERM_DENIED"),
+        ("alice-api-token", "PAM_PERM_DENIED"),
+        // authentik fails over it.
+        ("internal-service-token", "PAM_AUTHINFO_UNAVAIL"),
+    ] {
+        for rhost in ["198.51.100.9", "203.0.113.66"] {
+            let bench = Bench::new()
+                .section(OUTPOST)
+                .access("application = \"office\"");
+            open_to_the_office(&bench);
+            bench.double.world(|world| {
+                let flow = Flow::new("closed").identification().password().user_login();
+                world.add_flow(flow.authentication(Authentication::RequireOutpost));
+            });
+            let pam = bench.pam("closed", "alice").rhost(rhost);
+            let pam = pam.file_with_mode("outpost.token", token, 0o600);
+            let pam = match token {
+                TOKEN => pam.answer_secret(PASSWORD),
+                _ => pam,
+            };
+            let outcome = pam.authenticate().run();
+            let code = match (token, rhost) {
+                (TOKEN, "203.0.113.66") => "PAM_PERM_DENIED",
+                _ => code,
+            };
+            assert_eq!(outcome.code(), code, "{token} {rhost}: {outcome}");
+        }
+    }
+}
+
+/// Lets the login stage of `flow` bind the session to the client's address.
+fn bind_to_address(bench: &Bench, flow: &str) {
+    bench.double.world(|world| {
+        let login = UserLogin::new().bind_address();
+        let flow = Flow::new(flow).identification().password().bind(login);
+        world.add_flow(flow);
+    });
+}
+
+#[test]
+fn a_session_that_is_bound_to_the_clients_network_logs_in_and_ends() {
+    pam_harness::require_isolation!();
+    for (section, rhost) in [
+        (OUTPOST, "203.0.113.9"),
+        (OUTPOST, "2001:db8::9"),
+        (OUTPOST, "elsewhere.example"),
+        (OUTPOST, ""),
+        ("", "203.0.113.9"),
+    ] {
+        let bench = Bench::new()
+            .section(section)
+            .access("application = \"linux-ssh\"");
+        bind_to_address(&bench, "bound");
+        let pam = with_outpost(&bench, "bound", 0o600).rhost(rhost);
+        let outcome = login(pam).run();
+        assert_eq!(outcome.code(), "PAM_SUCCESS", "{rhost}: {outcome}");
+        assert_eq!(bench.double.active_sessions("alice"), 0, "{rhost}");
+        let statuses: Vec<u16> = bench.double.requests().iter().map(|r| r.status).collect();
+        assert_eq!(statuses[5..], [200, 200, 200], "{rhost}");
+    }
+}
+
+/// A look-up is made by a service account: it has no client, and must not vouch for one.
+#[test]
+fn a_look_up_carries_no_header_of_an_outpost() {
+    pam_harness::require_isolation!();
+    let section = format!("{OUTPOST}[account]\ntoken_file = \"{{dir}}/account.token\"\n");
+    let bench = Bench::new()
+        .section(&section)
+        .access("groups = [\"linux-admins\"]");
+    let outcome = with_outpost(&bench, "linux-login", 0o600)
+        .file_with_mode("account.token", "view-user-group-token", 0o600)
+        .stack("account required {module} {arguments}\n")
+        .acct_mgmt()
+        .run();
+    assert_eq!(outcome.code(), "PAM_SUCCESS", "{outcome}");
+    let requests = bench.double.requests();
+    assert!(!requests.is_empty());
+    for request in requests {
+        assert!(request.header("authorization").is_some());
+        for name in ["x-authentik-remote-ip", "x-authentik-outpost-token"] {
+            assert_eq!(request.header(name), None, "{}", request.path);
+        }
+    }
+}
+
+/// Nothing of a session goes where the server points: no redirect is followed.
+#[test]
+fn the_token_goes_to_the_origin_of_the_url_alone() {
+    pam_harness::require_isolation!();
+    let elsewhere = Double::start();
+    for path in ["/executor/linux-login/", "/users/me/", "/check_access/"] {
+        let bench = Bench::new()
+            .section(OUTPOST)
+            .access("application = \"linux-open\"");
+        let away = Fault::on(Match::path(path)).answer(302, "text/html", "");
+        let location = format!("{}/api/v3/core/users/me/", elsewhere.url());
+        bench.double.inject(away.header("location", &location));
+        let pam = with_outpost(&bench, "linux-login", 0o600);
+        let outcome = pam.answer_every_secret(PASSWORD).authenticate().run();
+        assert_ne!(outcome.code(), "PAM_SUCCESS", "{path}: {outcome}");
+    }
+    assert_eq!(elsewhere.connections(), 0);
 }
 
 #[test]

@@ -290,13 +290,4 @@ macro_rules! require_debian {
 }
 pub(crate) use require_debian;
 
-/// Where these programs are unpacked; skips the test where they are not to be had.
-macro_rules! require_packages {
-    ($($program:expr),* $(,)?) => {
-        match pam_harness::host::packages(&[$($program),*]) {
-            Ok(directory) => directory,
-            Err(reason) => pam_harness::skip!("{reason}"),
-        }
-    };
-}
-pub(crate) use require_packages;
+pub(crate) use pam_harness::require_packages;
