@@ -100,6 +100,8 @@ pub struct Run {
     pub used_cpu: Duration,
     /// The `cgroup.procs` of a control group that the process joins first.
     pub control_group: Option<String>,
+    /// When the process is stopped after its start, and for how long.
+    pub stop: Option<(Duration, Duration)>,
     /// The run is killed after this time.
     pub patience: Duration,
 }
@@ -159,6 +161,7 @@ impl RealHost {
             sched_idle: false,
             used_cpu: Duration::ZERO,
             control_group: None,
+            stop: None,
             patience: Duration::from_secs(30),
         }
     }

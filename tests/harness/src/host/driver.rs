@@ -3,6 +3,8 @@
 
 use super::batch::{Batch, Finished, Run};
 use super::caller;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -64,6 +66,13 @@ fn do_run(index: usize, run: &Run) -> io::Result<Finished> {
         let _ = input.write_all(run.input.as_bytes());
     }
     let (output, errors) = (child.stdout.take(), child.stderr.take());
+    if let Some((after, length)) = run.stop
+        && !ends_within(&child, after)?
+    {
+        send(pid, Signal::SIGSTOP)?;
+        std::thread::sleep(length);
+        send(pid, Signal::SIGCONT)?;
+    }
     let timed_out = !ends_within(&child, run.patience)?;
     if timed_out {
         child.kill()?;
@@ -79,6 +88,12 @@ fn do_run(index: usize, run: &Run) -> io::Result<Finished> {
         errors: what_is_there(errors),
         took: begun.elapsed(),
     })
+}
+
+/// The process is a child that was not waited for, so its ID is still its own.
+fn send(pid: u32, signal: Signal) -> io::Result<()> {
+    let pid = i32::try_from(pid).map_err(io::Error::other)?;
+    kill(Pid::from_raw(pid), signal).map_err(io::Error::from)
 }
 
 fn start(run: &Run) -> io::Result<Child> {

@@ -2,6 +2,8 @@
 //! the stacks that the project ships, on a host that lives for the test.
 
 mod case;
+mod conditions;
+mod control_group;
 mod held_up;
 mod keys;
 mod locker;
@@ -10,6 +12,7 @@ mod machine;
 mod matrix;
 mod passwd;
 mod profile;
+mod resolvers;
 mod ssh;
 mod stacks;
 mod su;

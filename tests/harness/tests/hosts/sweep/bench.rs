@@ -48,6 +48,14 @@ pub(crate) enum Addresses {
     Pinned,
 }
 
+/// The account of alice, with her local password.
+pub(crate) fn alice() -> Account {
+    Account {
+        password: ALICE_HASH.to_owned(),
+        ..Account::new("alice", 2001)
+    }
+}
+
 /// A host with one stack and one configuration.
 pub(crate) struct Bench {
     pub(crate) double: Double,
@@ -88,6 +96,12 @@ impl Program {
                 ],
             ),
         }
+    }
+
+    /// A run with this password.
+    pub(crate) fn run(self, host: &RealHost, password: &str) -> Run {
+        let (user, command) = self.command();
+        host.run_of(user, command, &format!("{password}\n"))
     }
 
     /// Whether the output is that of somebody who is in.
@@ -172,10 +186,7 @@ impl Bench {
         let name_server = NameServer::start(Answers::addresses(&[local]));
         let mut builder = RealHost::new(&double)
             .config(&configuration(&double, stack, addresses, "linux-deny"))
-            .account(Account {
-                password: ALICE_HASH.to_owned(),
-                ..Account::new("alice", 2001)
-            })
+            .account(alice())
             .file("/etc/resolv.conf", &name_server.resolv_conf(), 0o644)
             .file("/etc/login.defs", LOGIN_DEFS, 0o644)
             .file("/etc/authentik.token", "view-user-group-token\n", 0o600);
@@ -197,6 +208,12 @@ impl Bench {
             addresses,
             _name_server: name_server,
         }
+    }
+
+    /// Puts these lines in front of the configuration.
+    pub(crate) fn configure(&self, lines: &str) {
+        let text = configuration(&self.double, self.stack, self.addresses, "linux-deny");
+        self.host.config(&format!("{lines}{text}"));
     }
 
     /// From now on authentik accepts alice, with her password there.
@@ -235,8 +252,7 @@ impl Bench {
 
     /// A run of the program with this password.
     pub(crate) fn run(&self, program: Program, password: &str) -> Run {
-        let (user, command) = program.command();
-        self.host.run_of(user, command, &format!("{password}\n"))
+        program.run(&self.host, password)
     }
 
     /// A run with the local password under this limit.

@@ -76,6 +76,16 @@ pub(crate) fn unix(plain: &Bench, program: Program, limit: Limit, padding: Paddi
     })
 }
 
+/// The same for a limit that counts things, up to a hundred.
+pub(crate) fn smallest_number(plain: &Bench, program: Program, limit: Limit) -> u64 {
+    let works = |value: &u64| {
+        let run = plain.limited(program, limit, *value);
+        let finished = plain.host.run_all(&[run], 1);
+        finished.iter().all(|finished| program.is_in(finished))
+    };
+    (0..100).find(works).unwrap_or(100)
+}
+
 /// The smallest value at which the module has a line in the log, or at which the
 /// process dies by a signal.
 pub(crate) fn module(bench: &Bench, program: Program, limit: Limit, padding: Padding) -> u64 {

@@ -9,9 +9,10 @@ use super::values::{self, Extent};
 use pam_harness::host::{Limit, Run};
 use std::time::Duration;
 
-/// How many runs there are at a time. Each is on its own before the kernel, except
+/// How many runs there are at a time: a failure may be followed by seconds in which
+/// the program sleeps. Each is on its own before the kernel, except
 /// for the number of processes of a user and for the processors.
-const AT_A_TIME: usize = 4;
+const AT_A_TIME: usize = 24;
 
 /// Paddings of the fine sweeps.
 fn paddings(program: Program, extent: Extent) -> Vec<Padding> {
