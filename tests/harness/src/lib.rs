@@ -33,6 +33,7 @@ mod isolation;
 mod later;
 pub mod memory;
 mod module;
+pub mod name_server;
 pub mod namespace;
 mod outcome;
 pub mod player;

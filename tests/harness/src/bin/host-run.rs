@@ -3,11 +3,12 @@
 //!
 //! `host-run host PLAN` makes the namespaces; `host-run enter PID JOB` does a
 //! job in those of the process PID; `host-run first PLAN` and `host-run job JOB`
-//! are how it calls itself inside. `host-run login-as SERVICE USER` is an
-//! application of PAM like a screen locker. `host-run flood SECONDS` writes to
-//! the log without a pause.
+//! are how it calls itself inside. `host-run batch` does many runs of programs,
+//! which it reads from standard input, in the host where it is. `host-run login-as
+//! SERVICE USER` is an application of PAM like a screen locker. `host-run flood
+//! SECONDS` writes to the log without a pause.
 
-use pam_harness::host::inside;
+use pam_harness::host::{driver, inside};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         ["first", plan] => inside::first_process(plan),
         ["enter", pid, job] => inside::enter(pid, job),
         ["job", job] => inside::do_job(job),
+        ["batch"] => driver::do_batch(),
         ["login-as", service, user] => inside::login_as(service, user),
         ["flood", seconds] => inside::flood(seconds),
         _ => Err(format!("host-run does not know {words:?}")),

@@ -24,7 +24,10 @@
 //! `/home`, `/root` and the logs are empty. The network is the machine's: the
 //! stand-in for authentik is reached by `localhost`, and sshd listens there.
 
+mod batch;
 mod builder;
+mod caller;
+pub mod driver;
 pub mod inside;
 mod mounts;
 mod programs;
@@ -32,6 +35,7 @@ mod ssh;
 pub mod stacks;
 mod terminal;
 
+pub use batch::{Finished, Limit, Run};
 pub use builder::{RealHostBuilder, configuration};
 pub use programs::{available, packages};
 pub use ssh::Ssh;

@@ -1,0 +1,117 @@
+//! The figures of a sweep, as `make test` prints them.
+
+use super::bench::{Bench, Program};
+use super::class::Counts;
+use super::ends::{Ends, Padding};
+use super::values::Extent;
+use pam_harness::host::Limit;
+use std::fmt::{self, Write};
+use std::time::Instant;
+
+/// Names the variable that says that the module is one with the hole: then the
+/// sweep must find it. It is how the sweep is tried out on an old module.
+const EXPECT_HOLE: &str = "PAM_HARNESS_EXPECT_HOLE";
+
+/// The figures.
+pub(crate) struct Table {
+    extent: Extent,
+    begun: Instant,
+    text: String,
+    total: Counts,
+}
+
+const HEAD: &str = "program limit       runs  not reached  host failure  refused  logins  \
+                    UNAVAIL  deaths  earlier  CPU limit  timed out";
+
+impl Table {
+    pub(crate) fn new(extent: Extent) -> Table {
+        Table {
+            extent,
+            begun: Instant::now(),
+            text: format!("{HEAD}\n"),
+            total: Counts::default(),
+        }
+    }
+
+    pub(crate) fn row(
+        &mut self,
+        bench: &Bench,
+        program: Program,
+        limit: Limit,
+        more: &str,
+        counts: &Counts,
+    ) {
+        let what = format!("{}, {}", bench.stack.name(), bench.addresses.name());
+        let first = format!("{:<7} {:<10}", program.name(), limit.name());
+        let _ = writeln!(self.text, "{first}{}  {what}  {more}", figures(counts));
+        self.total.add(counts);
+    }
+
+    /// Writes the table to where `make test` looks for it.
+    pub(crate) fn write(&self, name: &str) {
+        let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("hosts");
+        std::fs::create_dir_all(&directory).expect("the table's directory");
+        let text = format!("limits of su and sudo, authentik up and refusing\n{}", self);
+        std::fs::write(directory.join(name), text).expect("the table is written");
+    }
+
+    /// Fails where a run ended as none may, and where the runs say too little.
+    #[track_caller]
+    pub(crate) fn check(&self) {
+        let total = &self.total;
+        if std::env::var_os(EXPECT_HOLE).is_some() {
+            assert!(total.logins > 0, "the hole was not found\n{self}");
+            return;
+        }
+        assert!(total.is_clean(), "{self}\n{}", total.offences.join("\n"));
+        let (runs, reached, refused) = match self.extent {
+            Extent::Quick => (1_200, 700, 300),
+            Extent::All => (5_000, 3_000, 1_000),
+        };
+        assert!(total.runs >= runs, "{self}");
+        assert!(total.reached() >= reached, "{self}");
+        assert!(total.refused >= refused, "{self}");
+    }
+}
+
+fn figures(counts: &Counts) -> String {
+    format!(
+        "{:>6} {:>12} {:>13} {:>8} {:>7} {:>8} {:>7} {:>8} {:>10} {:>10}",
+        counts.runs,
+        counts.not_reached,
+        counts.host_failures,
+        counts.refused,
+        counts.logins,
+        counts.unavailable,
+        counts.deaths,
+        counts.earlier_deaths,
+        counts.cpu_limit,
+        counts.timed_out
+    )
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.begun.elapsed().as_secs();
+        writeln!(
+            f,
+            "{}{:<18}{}  in {seconds} s",
+            self.text,
+            "all",
+            figures(&self.total)
+        )
+    }
+}
+
+impl fmt::Display for Ends {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unix, module) = (self.unix / 1024, self.module / 1024);
+        write!(f, "pam_unix from {unix} KiB, the module from {module} KiB")
+    }
+}
+
+impl fmt::Display for Padding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "padding {}+{}", self.environment, self.argument)
+    }
+}
