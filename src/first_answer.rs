@@ -1,9 +1,9 @@
 //! The first answer of a login, which may come late.
 //!
 //! Greeters and screen lockers ask as soon as they start, and somebody answers
-//! minutes or days later. That time is not the server's, and it is no failure. The
-//! server has forgotten the flow by then, or may have: so a late answer begins a
-//! new flow, and where that asks the same question, the answer is given to it.
+//! minutes or days later. That time is not the server's, and it is not a failure. The
+//! server may have forgotten the flow by then. So a late answer begins a new flow,
+//! and if that asks the same question, the module gives it the answer.
 
 use std::time::Duration;
 

@@ -145,7 +145,11 @@ fn attempt(
             audit.user(Some(&user));
             transaction.mark(&subject, proof.clone());
         }
-        Err(error) if error.is_lasting() => transaction.keep_verdict(&kept_for, error),
+        // A late answer may come from a machine that has just woken up and has no
+        // network yet: its verdict is not kept for the next try on the handle.
+        Err(error) if error.is_lasting() && !first.came_late() => {
+            transaction.keep_verdict(&kept_for, error);
+        }
         Err(_) => {}
     }
     result
@@ -193,8 +197,8 @@ pub struct Login<'a> {
 
 /// Logs somebody in, and ends authentik's session however that went.
 ///
-/// A flow that is given up for a late answer is no exception. Mostly its session is
-/// nobody's, but the password of an earlier module may have been accepted in it.
+/// This includes the session of a flow that was given up for a late answer. Usually
+/// nobody is logged in there, but the password of an earlier module may have done it.
 ///
 /// # Errors
 /// As [`prove`].
@@ -269,8 +273,8 @@ fn with_a_way_out(error: LoginError, config: &Config) -> LoginError {
 
 /// Asks for a password once and sends it nowhere: who guesses names sees the same
 /// prompt and words. Not the same time: the prompt comes at once, where a person's
-/// comes after authentik's first answer. Who has answered before, as somebody whose
-/// account was deleted since, is not asked again.
+/// comes after authentik's first answer. Nobody is asked again after a late answer,
+/// even if the account was deleted meanwhile.
 fn refuse_like_a_wrong_password(
     transaction: &mut Transaction<'_>,
     config: &Config,

@@ -47,7 +47,8 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// The longest that one request may take, its connection and body included.
     pub request_timeout: Duration,
-    /// The longest that a whole login may take, the person's typing included.
+    /// The longest that a login may take from its first answer on, see
+    /// [`crate::first_answer`].
     pub login_timeout: Duration,
     /// The longest that a push to a phone is waited for, within what is left of
     /// the login.

@@ -270,6 +270,31 @@ fn a_server_that_is_down_by_then_is_not_called_unavailable() {
     assert!(!bench.was_sent(PASSWORD));
 }
 
+/// A locker asks again on the same handle, and the network is there by then.
+#[test]
+fn a_failure_after_a_late_answer_is_not_kept() {
+    pam_harness::require_isolation!();
+    let bench = bench();
+    let double = Arc::clone(&bench.double);
+    let outcome = bench
+        .pam("linux-login", "alice")
+        .answer_secret_later(move |_| {
+            std::thread::sleep(LATE);
+            // The end of the first session, and the beginning of the new flow.
+            double.inject(Fault::on(Match::any().first(2)).close());
+            Some(PASSWORD.into())
+        })
+        .authenticate()
+        .answer_secret(PASSWORD)
+        .authenticate()
+        .run();
+    assert_eq!(
+        outcome.codes(),
+        ["PAM_AUTH_ERR", "PAM_SUCCESS"],
+        "{outcome}"
+    );
+}
+
 #[test]
 fn the_configuration_is_read_anew() {
     pam_harness::require_isolation!();
