@@ -23,9 +23,6 @@ use crate::stages::Stages;
 use crate::standing::{self, Standing};
 use crate::words::{Words, fill};
 
-/// What libpam waits after a failure where the configuration could not be read.
-const DEFAULT_FAIL_DELAY: Duration = Duration::from_secs(2);
-
 /// Answers `pam_sm_authenticate`.
 ///
 /// Whatever goes wrong ends in a code of the table in [`crate::pam::code`], a
@@ -34,7 +31,9 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
     let service = transaction.service();
     let mut audit = Audit::begin(&service, "auth");
     audit.from_where(transaction.rhost().as_deref(), transaction.tty().as_deref());
-    let mut fail_delay = DEFAULT_FAIL_DELAY;
+    // Until the configuration is read nobody was asked for anything, so there is
+    // nothing to guess, and nobody to be held up.
+    let mut fail_delay = Duration::ZERO;
     let mut words = Words::of("en");
     let result = pam_handle::guarded(|| {
         transaction.has_memory()?;

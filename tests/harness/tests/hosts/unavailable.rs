@@ -307,10 +307,16 @@ fn the_local_password_is_enough_where_authentik_is_proved_to_be_unavailable() {
         &configuration(&servers.good, "linux-login")
             .replace(&servers.good.url(), "https://127.0.0.1:1"),
     );
-    for program in PROGRAMS {
-        let (is_in, seen) = lets_in(start(&host, program, Network::Machine), program, "wrong");
-        assert!(!is_in, "{program}: {seen}");
-    }
+    let host = &host;
+    std::thread::scope(|scope| {
+        for program in PROGRAMS {
+            scope.spawn(move || {
+                let terminal = start(host, program, Network::Machine);
+                let (is_in, seen) = lets_in(terminal, program, "wrong");
+                assert!(!is_in, "{program}: {seen}");
+            });
+        }
+    });
 }
 
 /// All programs through one cause, side by side.
