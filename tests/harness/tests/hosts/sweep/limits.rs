@@ -20,14 +20,11 @@ fn paddings(program: Program, extent: Extent) -> Vec<Padding> {
     let some = |bytes: &[usize], of: fn(usize) -> Padding| bytes.iter().copied().map(of).collect();
     match (program, extent) {
         (Program::Su, Extent::Quick) => some(&[0, 30_000], Padding::environment),
-        (Program::Su, Extent::All) => some(
-            &[0, 2_000, 10_000, 30_000, 60_000, 120_000],
-            Padding::environment,
-        ),
+        (Program::Su, Extent::All) => some(&[0, 10_000, 30_000, 120_000], Padding::environment),
         // sudo copies its arguments to the heap.
         (Program::Sudo, Extent::Quick) => some(&[0, 16_000, 32_000, 60_000], Padding::argument),
         (Program::Sudo, Extent::All) => some(
-            &[0, 4_000, 16_000, 24_000, 32_000, 40_000, 60_000, 120_000],
+            &[0, 16_000, 24_000, 32_000, 40_000, 60_000],
             Padding::argument,
         ),
     }
@@ -62,7 +59,7 @@ impl Sweep<'_> {
         for padding in paddings {
             let ends = ends.with(*padding);
             // sudo raises its soft limits by itself, as far as the hard ones allow.
-            let with_soft = program == Program::Su || self.extent == Extent::All;
+            let with_soft = program == Program::Su || *padding == Padding::argument(0);
             for soft_only in [false, true].into_iter().take(1 + usize::from(with_soft)) {
                 let runs: Vec<Run> = values::memory(ends, self.extent)
                     .into_iter()
@@ -127,7 +124,7 @@ impl Sweep<'_> {
             self.memory(program, Limit::As, ends[0], &paddings);
             let few = match self.extent {
                 Extent::Quick => &paddings[1..2],
-                Extent::All => &paddings[..],
+                Extent::All => &paddings[..3],
             };
             self.memory(program, Limit::Data, ends[1], few);
             self.small(program, Limit::Stack, &values::stack(ends[2], self.extent));

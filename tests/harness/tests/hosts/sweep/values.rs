@@ -47,7 +47,7 @@ pub(crate) fn memory(ends: Ends, extent: Extent) -> Vec<u64> {
     // A hole was seven pages wide, 0.4 to 0.7 MiB behind the end.
     let (step, fine_end, coarse) = match extent {
         Extent::Quick => (5 * PAGE, 768 * KIB, 256 * KIB),
-        Extent::All => (PAGE, 2304 * KIB, 64 * KIB),
+        Extent::All => (PAGE, 1280 * KIB, 64 * KIB),
     };
     let mut values = BTreeSet::new();
     let start = ends.unix.min(ends.module);
