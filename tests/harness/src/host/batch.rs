@@ -82,8 +82,11 @@ pub struct Run {
     pub command: Vec<String>,
     /// What the program reads from standard input.
     pub input: String,
-    /// The soft and hard limits, in the kernel's units.
+    /// The limits, in the kernel's units.
     pub limits: Vec<(Limit, u64)>,
+    /// Whether the hard limits stay as they are, as with `ulimit -S`. Root without
+    /// CAP_SYS_RESOURCE, as in many containers, can raise no others.
+    pub soft_only: bool,
     /// How many bytes a variable `PAD` adds to the environment.
     pub environment_padding: usize,
     /// How many bytes one more argument adds.
@@ -153,6 +156,7 @@ impl RealHost {
             command,
             input: input.to_owned(),
             limits: Vec::new(),
+            soft_only: false,
             environment_padding: 0,
             argument_padding: 0,
             closed: Vec::new(),

@@ -3,7 +3,7 @@
 
 use super::batch::Run;
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
 use std::fs::File;
 use std::io::{self, Write};
@@ -13,6 +13,7 @@ use std::os::fd::AsRawFd;
 pub(super) struct Settings {
     user: u32,
     limits: Vec<(Resource, u64)>,
+    soft_only: bool,
     closed: Vec<i32>,
     full: Vec<i32>,
     /// `/dev/full`, where a descriptor is to be opened on it.
@@ -38,6 +39,7 @@ impl Settings {
             limits: limits
                 .map(|(limit, value)| (limit.resource(), *value))
                 .collect(),
+            soft_only: run.soft_only,
             closed: run.closed.clone(),
             full: run.full.clone(),
             full_device,
@@ -81,7 +83,11 @@ impl Settings {
             unsafe { libc::close(*number) };
         }
         for (resource, value) in &self.limits {
-            setrlimit(*resource, *value, *value)?;
+            // A caller cannot raise a hard limit.
+            let (_, hard) = getrlimit(*resource)?;
+            let value = (*value).min(hard);
+            let hard = if self.soft_only { hard } else { value };
+            setrlimit(*resource, value, hard)?;
         }
         Ok(())
     }

@@ -286,17 +286,27 @@ pub(super) const ROWS: &[Row] = &[
         server: Server::Stopped,
         ..row("/etc/hosts: IPv4, server stopped", nothing, Unavailable)
     },
+    // glibc gives 127.0.0.1 for a line with ::1 to whoever asks for IPv4 alone: an
+    // address that was not tried.
     Row {
         hosts: "::1 NAME\n",
-        ..row(
-            "/etc/hosts: IPv6 that refuses, A NXDOMAIN",
-            nothing,
-            AuthErr,
-        )
+        ..row("/etc/hosts: ::1 that refuses, A NXDOMAIN", nothing, AuthErr)
     },
     Row {
         hosts: "127.0.0.2 NAME\n::1 NAME\n",
-        ..row("/etc/hosts: IPv4 and IPv6 refuse", nothing, Unavailable)
+        ..row("/etc/hosts: IPv4 and ::1 refuse", nothing, AuthErr)
+    },
+    Row {
+        hosts: "ff02::1 NAME\n",
+        ..row("/etc/hosts: unreachable IPv6, A NXDOMAIN", nothing, AuthErr)
+    },
+    Row {
+        hosts: "127.0.0.2 NAME\nff02::1 NAME\n",
+        ..row(
+            "/etc/hosts: IPv4 refuses, IPv6 unreachable",
+            nothing,
+            Unavailable,
+        )
     },
     Row {
         hosts: "127.0.0.1 NAME\n::1 NAME\n",

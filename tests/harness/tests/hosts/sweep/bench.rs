@@ -19,6 +19,9 @@ const NAME: &str = "authentik.example.test";
 /// su waits a second after a failure, unless this says otherwise.
 const LOGIN_DEFS: &str = "FAIL_DELAY 0\nUID_MIN 1000\nUMASK 022\n";
 
+/// One password for each run: sudo would wait after each failure.
+const SUDOERS: &str = "Defaults !lecture, passwd_tries=1\nALL ALL=(ALL:ALL) ALL\n";
+
 /// The program that asks for the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Program {
@@ -189,6 +192,7 @@ impl Bench {
             .account(alice())
             .file("/etc/resolv.conf", &name_server.resolv_conf(), 0o644)
             .file("/etc/login.defs", LOGIN_DEFS, 0o644)
+            .file("/etc/sudoers", SUDOERS, 0o440)
             .file("/etc/authentik.token", "view-user-group-token\n", 0o600);
         let mut stacks = vec![(FALLBACK.to_owned(), stacks::text(FALLBACK))];
         for program in Program::ALL {

@@ -2,31 +2,29 @@
 //! while authentik refuses alice: no value is a way in.
 
 use super::bench::{Addresses, Bench, Program, Stack};
-use super::class::{Counts, count};
-use super::ends::{self, Padding};
-use super::table::Table;
+use super::class::count;
+use super::ends::{self, Ends, Padding};
+use super::table::{Row, Table};
 use super::values::{self, Extent};
 use pam_harness::host::{Limit, Run};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 /// How many runs there are at a time: a failure may be followed by seconds in which
 /// the program sleeps. Each is on its own before the kernel, except
 /// for the number of processes of a user and for the processors.
-const AT_A_TIME: usize = 24;
+const AT_A_TIME: usize = 64;
 
 /// Paddings of the fine sweeps.
 fn paddings(program: Program, extent: Extent) -> Vec<Padding> {
     let some = |bytes: &[usize], of: fn(usize) -> Padding| bytes.iter().copied().map(of).collect();
     match (program, extent) {
         (Program::Su, Extent::Quick) => some(&[0, 30_000], Padding::environment),
-        (Program::Su, Extent::All) => some(
-            &[0, 2_000, 10_000, 30_000, 60_000, 120_000],
-            Padding::environment,
-        ),
+        (Program::Su, Extent::All) => some(&[0, 10_000, 30_000, 120_000], Padding::environment),
         // sudo copies its arguments to the heap.
         (Program::Sudo, Extent::Quick) => some(&[0, 16_000, 32_000, 60_000], Padding::argument),
         (Program::Sudo, Extent::All) => some(
-            &[0, 4_000, 16_000, 24_000, 32_000, 40_000, 60_000, 120_000],
+            &[0, 16_000, 24_000, 32_000, 40_000, 60_000],
             Padding::argument,
         ),
     }
@@ -37,40 +35,52 @@ struct Sweep<'a> {
     plain: &'a Bench,
     bench: &'a Bench,
     extent: Extent,
-    table: &'a mut Table,
+    rows: Vec<Row>,
 }
 
 impl Sweep<'_> {
-    fn memory(&mut self, program: Program, limit: Limit, paddings: &[Padding]) {
-        for padding in paddings {
-            let ends = ends::both(self.plain, self.bench, program, limit, *padding);
-            let runs: Vec<Run> = values::memory(ends, self.extent)
-                .into_iter()
-                .map(|value| padding.of(self.bench.limited(program, limit, value)))
+    /// Finds the ends of each of these, all at the same time: a search sleeps more
+    /// than it works.
+    fn ends(&self, wanted: &[(Program, Limit)]) -> Vec<Ends> {
+        let (plain, bench) = (self.plain, self.bench);
+        std::thread::scope(|scope| {
+            let searches: Vec<_> = wanted
+                .iter()
+                .map(|&(program, limit)| {
+                    scope.spawn(move || ends::find(plain, bench, program, limit))
+                })
                 .collect();
-            let counts = count(self.bench, program, &runs, AT_A_TIME);
-            self.note(program, limit, &format!("{ends}, {padding}"), &counts);
+            let join = |search: ScopedJoinHandle<'_, Ends>| search.join().expect("the ends");
+            searches.into_iter().map(join).collect()
+        })
+    }
+
+    fn memory(&mut self, program: Program, limit: Limit, ends: Ends, paddings: &[Padding]) {
+        for padding in paddings {
+            let ends = ends.with(*padding);
+            // sudo raises its soft limits by itself, as far as the hard ones allow.
+            let with_soft = program == Program::Su || *padding == Padding::argument(0);
+            for soft_only in [false, true].into_iter().take(1 + usize::from(with_soft)) {
+                let runs: Vec<Run> = values::memory(ends, self.extent)
+                    .into_iter()
+                    .map(|value| Run {
+                        soft_only,
+                        ..padding.of(self.bench.limited(program, limit, value))
+                    })
+                    .collect();
+                let kind = if soft_only { "soft" } else { "hard" };
+                self.note(program, limit, format!("{kind}, {ends}, {padding}"), &runs);
+            }
         }
     }
 
-    fn stack(&mut self, program: Program) {
-        let ends = ends::both(self.plain, self.bench, program, Limit::Stack, Padding::NONE);
-        let values = values::stack(ends, self.extent);
-        let runs = self.runs(program, Limit::Stack, &values);
-        let counts = count(self.bench, program, &runs, AT_A_TIME);
-        self.note(program, Limit::Stack, &ends.to_string(), &counts);
+    fn small(&mut self, program: Program, limit: Limit, values: &[u64]) {
+        let run = |value: &u64| self.bench.limited(program, limit, *value);
+        let runs: Vec<Run> = values.iter().map(run).collect();
+        self.note(program, limit, String::new(), &runs);
     }
 
-    fn small(&mut self, program: Program, limit: Limit) {
-        let values = values::small(limit, self.extent);
-        let runs = self.runs(program, limit, &values);
-        // Processes are counted by user.
-        let at_a_time = if limit == Limit::Nproc { 1 } else { AT_A_TIME };
-        let counts = count(self.bench, program, &runs, at_a_time);
-        self.note(program, limit, "", &counts);
-    }
-
-    /// The limit is one second, of which so much is left.
+    /// The limit is one second, of which so many milliseconds are left.
     fn processor_time(&mut self, program: Program) {
         let left: Vec<u64> = match self.extent {
             Extent::Quick => vec![0, 2, 4, 7, 12, 20, 30, 50, 100],
@@ -83,19 +93,71 @@ impl Sweep<'_> {
                 ..self.bench.limited(program, Limit::Cpu, 1)
             })
             .collect();
-        let counts = count(self.bench, program, &runs, 2);
-        self.note(program, Limit::Cpu, "", &counts);
+        self.note(program, Limit::Cpu, String::new(), &runs);
     }
 
-    fn runs(&self, program: Program, limit: Limit, values: &[u64]) -> Vec<Run> {
-        let run = |value: &u64| self.bench.limited(program, limit, *value);
-        values.iter().map(run).collect()
+    fn note(&mut self, program: Program, limit: Limit, more: String, runs: &[Run]) {
+        let at_a_time = match limit {
+            // The kernel counts the processes of a user.
+            Limit::Nproc => 1,
+            // These work all the time.
+            Limit::Cpu => 2,
+            _ => AT_A_TIME,
+        };
+        let (stack, addresses) = (self.bench.stack.name(), self.bench.addresses.name());
+        self.rows.push(Row {
+            bench: format!("{stack}, {addresses}"),
+            program,
+            limit,
+            more,
+            counts: count(self.bench, program, runs, at_a_time),
+        });
     }
 
-    fn note(&mut self, program: Program, limit: Limit, more: &str, counts: &Counts) {
-        self.table.row(self.bench, program, limit, more, counts);
+    /// Each limit.
+    fn all_limits(&mut self) {
+        let wanted = Program::ALL
+            .map(|program| [Limit::As, Limit::Data, Limit::Stack].map(|limit| (program, limit)));
+        let ends = self.ends(wanted.as_flattened());
+        for (program, ends) in Program::ALL.into_iter().zip(ends.chunks(3)) {
+            let paddings = paddings(program, self.extent);
+            self.memory(program, Limit::As, ends[0], &paddings);
+            let few = match self.extent {
+                Extent::Quick => &paddings[1..2],
+                Extent::All => &paddings[..3],
+            };
+            self.memory(program, Limit::Data, ends[1], few);
+            self.small(program, Limit::Stack, &values::stack(ends[2], self.extent));
+            for limit in NUMBERS {
+                self.small(program, limit, &values::small(limit, self.extent));
+            }
+            self.processor_time(program);
+        }
+    }
+
+    /// What differs is the stack or the configuration: one limit, and a padding at
+    /// which sudo had the hole.
+    fn one_limit(&mut self) {
+        let ends = self.ends(&Program::ALL.map(|program| (program, Limit::As)));
+        for (program, ends) in Program::ALL.into_iter().zip(ends) {
+            let paddings = paddings(program, self.extent);
+            self.memory(
+                program,
+                Limit::As,
+                ends,
+                &paddings[paddings.len() / 2..][..1],
+            );
+        }
     }
 }
+
+const NUMBERS: [Limit; 5] = [
+    Limit::Nofile,
+    Limit::Nproc,
+    Limit::Fsize,
+    Limit::Memlock,
+    Limit::Sigpending,
+];
 
 #[test]
 fn no_limit_is_a_way_in() {
@@ -103,47 +165,35 @@ fn no_limit_is_a_way_in() {
     let extent = Extent::wanted();
     let mut table = Table::new(extent);
     let plain = Bench::new(Stack::Unix, Addresses::Resolved);
-    for (stack, addresses) in [
-        (Stack::Fallback, Addresses::Resolved),
-        (Stack::Fallback, Addresses::Pinned),
-        (Stack::Profile, Addresses::Resolved),
-        (Stack::Account, Addresses::Resolved),
-    ] {
+    let sweep = |stack, addresses| {
         let bench = Bench::new(stack, addresses);
         let mut sweep = Sweep {
             plain: &plain,
             bench: &bench,
             extent,
-            table: &mut table,
+            rows: Vec::new(),
         };
-        let is_first = (stack, addresses) == (Stack::Fallback, Addresses::Resolved);
-        for program in Program::ALL {
-            let paddings = paddings(program, extent);
-            if !is_first {
-                // What differs is the stack: one padding at which sudo had the hole.
-                let middle = &paddings[paddings.len() / 2..][..1];
-                sweep.memory(program, Limit::As, middle);
-                continue;
-            }
-            sweep.memory(program, Limit::As, &paddings);
-            let few = match extent {
-                Extent::Quick => &paddings[1..2],
-                Extent::All => &paddings[..],
-            };
-            sweep.memory(program, Limit::Data, few);
-            sweep.stack(program);
-            for limit in [
-                Limit::Nofile,
-                Limit::Nproc,
-                Limit::Fsize,
-                Limit::Memlock,
-                Limit::Sigpending,
-            ] {
-                sweep.small(program, limit);
-            }
-            sweep.processor_time(program);
+        match (stack, addresses) {
+            (Stack::Fallback, Addresses::Resolved) => sweep.all_limits(),
+            _ => sweep.one_limit(),
         }
-    }
+        sweep.rows
+    };
+    std::thread::scope(|scope| {
+        let sweep = &sweep;
+        let threads = [
+            (Stack::Fallback, Addresses::Resolved),
+            (Stack::Fallback, Addresses::Pinned),
+            (Stack::Profile, Addresses::Resolved),
+            (Stack::Account, Addresses::Resolved),
+        ]
+        .map(|(stack, addresses)| scope.spawn(move || sweep(stack, addresses)));
+        for thread in threads {
+            for row in thread.join().expect("the sweep of a stack") {
+                table.add(&row);
+            }
+        }
+    });
     table.write("limits.txt");
     table.check();
 }

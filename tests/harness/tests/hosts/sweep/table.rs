@@ -1,6 +1,6 @@
 //! The figures of a sweep, as `make test` prints them.
 
-use super::bench::{Bench, Program};
+use super::bench::Program;
 use super::class::Counts;
 use super::ends::{Ends, Padding};
 use super::values::Extent;
@@ -20,6 +20,16 @@ pub(crate) struct Table {
     total: Counts,
 }
 
+/// The figures of one limit.
+pub(crate) struct Row {
+    pub(crate) bench: String,
+    pub(crate) program: Program,
+    pub(crate) limit: Limit,
+    /// The ends and the padding.
+    pub(crate) more: String,
+    pub(crate) counts: Counts,
+}
+
 const HEAD: &str = "program limit       runs  not reached  host failure  refused  logins  \
                     UNAVAIL  deaths  earlier  CPU limit  timed out";
 
@@ -33,17 +43,15 @@ impl Table {
         }
     }
 
-    pub(crate) fn row(
-        &mut self,
-        bench: &Bench,
-        program: Program,
-        limit: Limit,
-        more: &str,
-        counts: &Counts,
-    ) {
-        let what = format!("{}, {}", bench.stack.name(), bench.addresses.name());
-        let first = format!("{:<7} {:<10}", program.name(), limit.name());
-        let _ = writeln!(self.text, "{first}{}  {what}  {more}", figures(counts));
+    pub(crate) fn add(&mut self, row: &Row) {
+        let Row { counts, more, .. } = row;
+        let first = format!("{:<7} {:<10}", row.program.name(), row.limit.name());
+        let _ = writeln!(
+            self.text,
+            "{first}{}  {}  {more}",
+            figures(counts),
+            row.bench
+        );
         self.total.add(counts);
     }
 
@@ -105,8 +113,11 @@ impl fmt::Display for Table {
 
 impl fmt::Display for Ends {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unix, module) = (self.unix / 1024, self.module / 1024);
-        write!(f, "pam_unix from {unix} KiB, the module from {module} KiB")
+        let [unix, module, enough] = [self.unix, self.module, self.enough].map(|end| end / 1024);
+        write!(
+            f,
+            "KiB: pam_unix {unix}, the module {module}, enough {enough}"
+        )
     }
 }
 

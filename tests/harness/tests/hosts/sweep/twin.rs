@@ -3,7 +3,7 @@
 
 use super::bench::{Addresses, Bench, Program, Stack};
 use super::class::by_process;
-use super::ends::{self, PAGE, Padding};
+use super::ends::{self, PAGE};
 use pam_harness::host::{Limit, Run};
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ fn values(limit: Limit, smallest: u64) -> Vec<u64> {
 
 fn smallest(plain: &Bench, program: Program, limit: Limit) -> u64 {
     match limit {
-        Limit::As | Limit::Data | Limit::Stack => ends::unix(plain, program, limit, Padding::NONE),
+        Limit::As | Limit::Data | Limit::Stack => ends::unix(plain, program, limit),
         Limit::Nofile => ends::smallest_number(plain, program, limit),
         // pam_unix works without any.
         _ => 0,

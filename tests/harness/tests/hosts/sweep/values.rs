@@ -45,9 +45,9 @@ const SIZES: [u64; 8] = [
 /// other, coarse up to where the limit makes no difference.
 pub(crate) fn memory(ends: Ends, extent: Extent) -> Vec<u64> {
     // A hole was seven pages wide, 0.4 to 0.7 MiB behind the end.
-    let (step, fine_end) = match extent {
-        Extent::Quick => (3 * PAGE, 800 * KIB),
-        Extent::All => (PAGE, 2304 * KIB),
+    let (step, fine_end, coarse) = match extent {
+        Extent::Quick => (5 * PAGE, 768 * KIB, 256 * KIB),
+        Extent::All => (PAGE, 1280 * KIB, 64 * KIB),
     };
     let mut values = BTreeSet::new();
     let start = ends.unix.min(ends.module);
@@ -57,17 +57,17 @@ pub(crate) fn memory(ends: Ends, extent: Extent) -> Vec<u64> {
         ends.module + fine_end,
         step,
     ));
+    values.extend(steps(ends.module + fine_end, ends.module + 3 * MIB, coarse));
+    // Where the limit begins to make no difference.
+    let enough = ends.enough;
+    values.extend(steps(ends.module + 3 * MIB, enough, 2 * coarse));
     values.extend(steps(
-        ends.module + fine_end,
-        ends.module + 3 * MIB,
-        64 * KIB,
+        enough.saturating_sub(8 * PAGE),
+        enough + 8 * PAGE,
+        step,
     ));
-    values.extend(steps(
-        ends.module + 3 * MIB,
-        ends.module + 8 * MIB,
-        512 * KIB,
-    ));
-    values.extend([16 * MIB, 32 * MIB].map(|more| ends.module + more));
+    values.extend(steps(enough, enough + 512 * KIB, coarse / 4));
+    values.extend([1, 2, 4, 8, 16, 32].map(|more| enough + more * MIB));
     for size in SIZES {
         let at = ends.module + size;
         let around = [at - PAGE, at, at + PAGE];
