@@ -132,7 +132,7 @@ pub(super) fn flow(
     transport: &mut HttpsTransport,
 ) {
     let slug = config.flow.as_str();
-    let mut audit = Audit::begin(&occasion.service, "check");
+    let mut audit = Audit::trial(&occasion.service, "check");
     let mut nobody = Nobody;
     let mut first = First {
         stages: Stages::new(

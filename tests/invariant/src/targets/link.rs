@@ -110,7 +110,7 @@ fn play(challenges: &[&str], typed: &str, prompt: &str) -> (Vec<String>, Vec<Vec
         &Occasion::default(),
         "alice",
         Deadline::after(Duration::ZERO),
-        &mut Audit::begin("fuzz", "auth"),
+        &mut Audit::trial("fuzz", "auth"),
     );
     assert!(result.is_err(), "nobody was logged in");
     (wire.gets, wire.posts)
