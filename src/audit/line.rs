@@ -22,6 +22,8 @@ pub struct Audit {
     flow: Option<String>,
     stages: Vec<String>,
     request_id: Option<String>,
+    /// Whether this is a login of the host, and not a trial.
+    is_login: bool,
     observer: Option<Rc<dyn Observer>>,
 }
 
@@ -59,7 +61,18 @@ impl Audit {
             flow: None,
             stages: Vec::new(),
             request_id: None,
+            is_login: true,
             observer: None,
+        }
+    }
+
+    /// The same for what runs a flow and is no login of this host, such as the
+    /// command: refused answers leave no line in the host's log.
+    #[must_use]
+    pub fn trial(service: &str, entry: &'static str) -> Self {
+        Self {
+            is_login: false,
+            ..Self::begin(service, entry)
         }
     }
 
@@ -122,8 +135,7 @@ impl Audit {
     /// The address stands first, behind words that nothing else begins with: that
     /// is what fail2ban goes by.
     pub fn refused_answer(&self, what: &str) {
-        if self.observer.is_some() {
-            // The command: whoever runs it is on this host already.
+        if !self.is_login {
             return;
         }
         let mut line = String::from("refused answer:");

@@ -71,7 +71,7 @@ fn attempt(
     first: &mut FirstAnswer,
 ) -> Result<Verified, LoginError> {
     let service = &options.service.service;
-    let mut audit = Audit::begin(service, "auth").observed_by(Rc::clone(steps) as Rc<dyn Observer>);
+    let mut audit = Audit::trial(service, "auth").observed_by(Rc::clone(steps) as Rc<dyn Observer>);
     // There is no module in front of this one that could have left a password.
     config.first_pass = FirstPass::Ask;
     let _ = steps.flow.set(config.flow.as_str().to_owned());

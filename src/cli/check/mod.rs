@@ -82,7 +82,7 @@ fn reach(report: &mut Report, setup: &Setup, config: &Config) {
         host: host::host_name(),
         ..Occasion::default()
     };
-    let trace = Audit::begin(&setup.service, "check").trace(false);
+    let trace = Audit::trial(&setup.service, "check").trace(false);
     let deadline = Deadline::after(LONGEST);
     let mut transport =
         match HttpsTransport::for_login(config, &occasion, deadline.clone(), trace.clone()) {

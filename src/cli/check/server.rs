@@ -147,7 +147,7 @@ pub(super) fn flow(
     transport: &mut HttpsTransport,
 ) {
     let slug = config.flow.as_str();
-    let mut audit = Audit::begin(&occasion.service, "check");
+    let mut audit = Audit::trial(&occasion.service, "check");
     let mut nobody = Nobody;
     let mut first_answer = FirstAnswer::within(Deadline::after(Duration::from_secs(60)));
     let mut first = First {

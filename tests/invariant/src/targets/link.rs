@@ -115,7 +115,7 @@ fn play(challenges: &[&str], typed: &str, prompt: &str) -> (Vec<String>, Vec<Vec
             user: "alice",
             first: &mut FirstAnswer::within(Deadline::after(Duration::ZERO)),
         },
-        &mut Audit::begin("fuzz", "auth"),
+        &mut Audit::trial("fuzz", "auth"),
     );
     assert!(result.is_err(), "nobody was logged in");
     (wire.gets, wire.posts)
