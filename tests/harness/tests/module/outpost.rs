@@ -387,11 +387,14 @@ fn the_token_goes_to_the_origin_of_the_url_alone() {
             .section(OUTPOST)
             .access("application = \"linux-open\"");
         let away = Fault::on(Match::path(path)).answer(302, "text/html", "");
-        let location = format!("{}/api/v3/core/users/me/", elsewhere.url());
+        let location = format!("{}/api/v3/elsewhere/", elsewhere.url());
         bench.double.inject(away.header("location", &location));
         let pam = with_outpost(&bench, "linux-login", 0o600);
         let outcome = pam.answer_every_secret(PASSWORD).authenticate().run();
         assert_ne!(outcome.code(), "PAM_SUCCESS", "{path}: {outcome}");
+        // Not at the server's own address either.
+        let followed = bench.requests().iter().any(|r| r.contains("elsewhere"));
+        assert!(!followed, "{path}: {:?}", bench.requests());
     }
     assert_eq!(elsewhere.connections(), 0);
 }
