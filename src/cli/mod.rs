@@ -3,6 +3,7 @@
 mod arguments;
 mod check;
 mod codes;
+mod fallback;
 mod files;
 mod init;
 mod judge;

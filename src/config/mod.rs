@@ -111,6 +111,16 @@ pub struct UserRules {
 }
 
 impl Config {
+    /// Whether no resolver has a part in which server is asked: its addresses are
+    /// written down, or the host in `url` is one, and no proxy is between.
+    #[must_use]
+    pub fn has_fixed_addresses(&self) -> bool {
+        let host = self.url.host();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let is_address = host.parse::<IpAddr>().is_ok();
+        self.proxy.is_none() && (is_address || !self.addresses.is_empty())
+    }
+
     /// Reads the configuration for `service`, the name of a PAM stack.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ pub enum LookupError {
     #[error("the name has no address")]
     NoAddress,
     /// The name servers failed: no answer in time, SERVFAIL, REFUSED.
-    #[error("the name servers do not answer: {0}")]
+    #[error("the name servers gave no answer ({0})")]
     NoAnswer(String),
     /// This host failed, or did something unexpected.
     #[error("{0}")]
@@ -139,10 +139,8 @@ fn error_of(code: c_int) -> LookupError {
     match code {
         libc::EAI_NONAME => LookupError::NoSuchName,
         EAI_NODATA | EAI_ADDRFAMILY => LookupError::NoAddress,
-        libc::EAI_AGAIN => {
-            LookupError::NoAnswer("a temporary failure, or no answer in time".into())
-        }
-        libc::EAI_FAIL => LookupError::NoAnswer("a permanent failure".into()),
+        libc::EAI_AGAIN => LookupError::NoAnswer("temporary failure".into()),
+        libc::EAI_FAIL => LookupError::NoAnswer("permanent failure".into()),
         libc::EAI_SYSTEM => {
             LookupError::Host(format!("getaddrinfo: {}", std::io::Error::last_os_error()))
         }

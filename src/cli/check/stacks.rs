@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::cli::Refusal;
 use crate::cli::arguments::Service;
+use crate::cli::fallback;
 use crate::cli::judge::{Finding, LeftAlone, judge};
 use crate::cli::login_shells::{self, LoginShell};
 use crate::cli::report::{Report, Status};
@@ -86,10 +87,15 @@ pub(super) fn look(report: &mut Report, options: &Service, setup: &Setup) -> Res
             Setup::for_service(&service, None, &stacks)?.config()
         };
         let left_alone = match config {
-            Ok(config) => LeftAlone {
-                root: !config.user.allow_root,
-                names: config.user.ignore,
-            },
+            Ok(config) => {
+                for finding in fallback::findings(&service, &auth, &account, &config) {
+                    note(&mut findings, &service, finding);
+                }
+                LeftAlone {
+                    root: !config.user.allow_root,
+                    names: config.user.ignore,
+                }
+            }
             Err(error) => {
                 if options.service != service {
                     let what = format!("what the module is to read is wrong: {error}");

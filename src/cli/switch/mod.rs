@@ -11,6 +11,7 @@ use anstyle::AnsiColor;
 use similar::{ChangeTag, TextDiff};
 
 use super::arguments::{Disable, Enable};
+use super::fallback;
 use super::judge::{LeftAlone, has_local_way_in};
 use super::login_shells::{self, LoginShell};
 use super::setup::{Setup, find_ours};
@@ -62,6 +63,7 @@ pub(crate) fn enable(options: &Enable) -> Result<Exit, Refusal> {
         if let Some(doubt) = names::doubt(service, &options.local) {
             say(&doubt)?;
         }
+        say_what_a_fallback_needs(options, &stacks, service)?;
     }
     for Change { service, after, .. } in &changes {
         stacks.plan(service, after);
@@ -94,6 +96,23 @@ pub(crate) fn enable(options: &Enable) -> Result<Exit, Refusal> {
         ))?;
     }
     Ok(Exit::Well)
+}
+
+/// While authentik is down, the lines that are written here let nobody in but those
+/// of `--local`. Who wants local passwords to be enough then must know what it takes.
+fn say_what_a_fallback_needs(
+    options: &Enable,
+    stacks: &Stacks,
+    service: &str,
+) -> Result<(), Refusal> {
+    let config = Setup::for_service(service, options.config.as_deref(), stacks)?.config();
+    if config.is_ok_and(|config| fallback::is_without_effect(service, &config)) {
+        say(&format!(
+            "{service}: while authentik is down, only {} and root get in by it. A fallback to local passwords (the stack authentik-fallback) would need `addresses` in the configuration here: the caller of {service} can disturb the resolver.",
+            options.local.join(", ")
+        ))?;
+    }
+    Ok(())
 }
 
 /// Names the login shell that goes on without the module, and how to take it along.

@@ -126,6 +126,33 @@ fn stacks_that_let_too_many_in() {
     );
 }
 
+/// The double's url has a name, which the caller of sudo can keep from resolving.
+#[test]
+fn a_fallback_in_sudo_needs_addresses() {
+    require_host!();
+    let lines = [
+        GUARD,
+        "auth [success=2 ignore=ignore authinfo_unavail=ignore default=die] OURS",
+        "auth [success=1 default=ignore] pam_unix.so",
+        "auth requisite pam_deny.so",
+        "auth required pam_permit.so",
+        "@include common-account",
+    ];
+    let stack = lines.join("\n").replace("OURS", OURS);
+    let bench = Bench::new();
+    bench.stack("sudo", &stack);
+    check(
+        &bench,
+        "fallback-without-addresses",
+        0,
+        &["is never made in sudo", "addresses = "],
+    );
+    let bench = Bench::new();
+    bench.stack("sshd", &stack);
+    let run = bench.run(&["check", "--config", "{config}"]);
+    assert!(!run.text.contains("never made"), "{}", run.text);
+}
+
 #[test]
 fn shared_files() {
     require_host!();
