@@ -16,7 +16,7 @@ pub struct Deadline(Rc<State>);
 
 #[derive(Debug)]
 struct State {
-    begun: Cell<Duration>,
+    begun: Cell<Option<Duration>>,
     limit: Cell<Duration>,
     is_answered: Cell<bool>,
 }
@@ -36,10 +36,13 @@ impl Deadline {
         }))
     }
 
-    /// What is left; zero when it has passed.
+    /// What is left; zero when it has passed, and where there is no clock.
     #[must_use]
     pub fn remaining(&self) -> Duration {
-        let passed = since_boot().saturating_sub(self.0.begun.get());
+        let (Some(now), Some(begun)) = (since_boot(), self.0.begun.get()) else {
+            return Duration::ZERO;
+        };
+        let passed = now.saturating_sub(begun);
         self.0.limit.get().saturating_sub(passed)
     }
 
