@@ -6,7 +6,7 @@ use pam::constants::{PamFlag, PamResultCode};
 use pam::module::PamHandle;
 
 use super::transaction::Transaction;
-use crate::sys::{MemoryReserve, RaisedLimits};
+use crate::sys::{MemoryReserve, RaisedLimits, has_stack};
 
 /// Makes the call: with the limits raised that the caller of a set-uid program
 /// has set, and with all the memory reserved that it may need. Both are set back
@@ -18,7 +18,10 @@ pub fn enter(
     call: impl FnOnce(&mut Transaction<'_>, &[&CStr]) -> PamResultCode,
 ) -> PamResultCode {
     let limits = RaisedLimits::raise();
-    let memory = MemoryReserve::hold();
+    let memory = match has_stack() {
+        true => MemoryReserve::hold(),
+        false => Err(std::io::Error::other("the limit of the stack is too low")),
+    };
     let mut transaction = Transaction::new(handle, flags, &limits, memory.as_ref().err());
     call(&mut transaction, arguments)
 }

@@ -21,6 +21,17 @@ const RAISED: [(Resource, rlim_t); 7] = [
     (Resource::RLIMIT_NOFILE, 1024),
 ];
 
+/// The stack that a call needs, in bytes: about twice what a login was seen to use.
+const NEEDED_STACK: rlim_t = 192 << 10;
+
+/// Whether this process may have the stack that a call needs. A stack that cannot
+/// grow ends the program by SIGSEGV.
+#[must_use]
+pub fn has_stack() -> bool {
+    // Where the limit cannot be told there is most likely none.
+    Limit::of(Resource::RLIMIT_STACK).is_none_or(|limit| limit.soft >= NEEDED_STACK)
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Limit {
     soft: rlim_t,

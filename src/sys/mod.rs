@@ -10,7 +10,7 @@ mod stopped;
 
 pub use clock::since_boot;
 pub use dns::{Family, LookupError, look_up};
-pub use limits::{RaisedLimits, SetBack};
+pub use limits::{RaisedLimits, SetBack, has_stack};
 pub use memory::{MemoryReserve, ReservedMemory};
 pub use setuid::is_setuid;
 pub use stopped::StopWatch;

@@ -159,7 +159,7 @@ pub(crate) fn count(bench: &Bench, program: Program, runs: &[Run], at_a_time: us
     let dead: Vec<usize> = (0..runs.len())
         .filter(|&index| judged[index].died && !judged[index].cpu_limit)
         .collect();
-    let before = died_before(bench, program, runs, &judged, &dead);
+    let before = died_before(bench, runs, &judged, &dead);
     let mut counts = Counts {
         runs: runs.len(),
         ..Counts::default()
@@ -193,41 +193,44 @@ pub(crate) fn count(bench: &Bench, program: Program, runs: &[Run], at_a_time: us
     counts
 }
 
+/// How often a run is done again that died: the kernel chooses its addresses anew.
+const AGAIN: usize = 5;
+
 /// Which of the runs that died did so before the module's turn.
 ///
-/// Each is done again, with `pam_warn` in front of the module: it leaves a line in
-/// the log. A run that does not die a second time counts as one that died in the
+/// Each is done again, with `pam_warn` in front of the module, which leaves a line in
+/// the log. The line may have no process ID, so this is done one by one. A run that
+/// does not die again, or once dies behind the line, counts as one that died in the
 /// module.
-fn died_before(
-    bench: &Bench,
-    program: Program,
-    runs: &[Run],
-    judged: &[Judged],
-    dead: &[usize],
-) -> Vec<usize> {
-    let dead: Vec<usize> = dead
-        .iter()
-        .copied()
-        .filter(|&index| judged[index].class == Class::NotReached && !judged[index].aborted)
-        .collect();
+fn died_before(bench: &Bench, runs: &[Run], judged: &[Judged], dead: &[usize]) -> Vec<usize> {
+    let is_open = |index: &&usize| {
+        let judged = &judged[**index];
+        judged.class == Class::NotReached && !judged.aborted
+    };
+    let dead: Vec<usize> = dead.iter().filter(is_open).copied().collect();
     if dead.is_empty() {
         return dead;
     }
     bench.mark_the_module(true);
-    let again: Vec<Run> = dead.iter().map(|&index| runs[index].clone()).collect();
-    let finished = bench.host.run_all(&again, 4);
-    let log = by_process(&bench.host.new_log());
+    let before = dead.into_iter().filter(|&index| {
+        let mut deaths = 0;
+        for _ in 0..AGAIN {
+            bench.host.new_log();
+            let finished = bench.host.run_all(std::slice::from_ref(&runs[index]), 1);
+            if finished.iter().all(|finished| finished.signal.is_none()) {
+                continue;
+            }
+            deaths += 1;
+            let log = bench.host.new_log();
+            let is_ours =
+                |text: &str| text.contains("pam_warn(") || text.contains("pam_authentik_flow(");
+            if log.iter().any(|line| is_ours(&line.text)) {
+                return false;
+            }
+        }
+        deaths > 0
+    });
+    let before = before.collect();
     bench.mark_the_module(false);
-    let is_before = |(run, finished): (&Run, &Finished)| {
-        let judged = judge(program, run, finished, &log);
-        let lines = log.get(&finished.pid).map_or(&[][..], Vec::as_slice);
-        judged.died
-            && judged.class == Class::NotReached
-            && !lines.iter().any(|line| line.contains("pam_warn("))
-    };
-    let before = again.iter().zip(&finished).map(is_before);
-    dead.iter()
-        .zip(before)
-        .filter_map(|(index, before)| before.then_some(*index))
-        .collect()
+    before
 }

@@ -72,8 +72,6 @@ fn who_is_accepted_gets_in_at_every_limit_that_leaves_room() {
                 }));
             }
             bench.host.new_log();
-            // One by one for a user's number of processes would be slow: sixteen more
-            // than none is enough for four at a time.
             let finished = bench.host.run_all(&runs, 4);
             let log = by_process(&bench.host.new_log());
             for (run, finished) in runs.iter().zip(&finished) {
