@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use super::connect::Attempts;
@@ -18,7 +19,10 @@ use super::fault;
 use super::resolver::Peer;
 use super::transport::Answer;
 use crate::fault::ServerFault;
+use crate::host::{FileKind, read_trusted_file};
 use crate::sys::{Family, LookupError, is_setuid, look_up};
+
+const HOSTS_FILE: &str = "/etc/hosts";
 
 /// Proof that authentik is unavailable.
 ///
@@ -152,10 +156,10 @@ pub(super) fn prove(
     }
     if let Peer::Name { host, port, found } = connection.peer {
         let tried = found.get().map_or(&[][..], Vec::as_slice);
-        let queries = Queries::ask(host, *port, connection.limit);
+        let ask = || Queries::ask(host, *port, connection.limit);
         let complete = match evidence {
-            Evidence::NoName => queries.found_nothing(),
-            _ => queries.are_complete(tried),
+            Evidence::NoName => ask().found_nothing(),
+            _ => are_of_hosts_file(tried, host) || ask().are_complete(tried),
         };
         if !complete {
             return Err("the name servers did not answer both the A and the AAAA query completely");
@@ -165,6 +169,33 @@ pub(super) fn prove(
         fault: fault.clone(),
         request_id,
     })
+}
+
+/// Whether the addresses that were tried are those of `/etc/hosts`, all of them:
+/// then no name server had a part in them, and none is asked.
+fn are_of_hosts_file(tried: &[SocketAddr], host: &str) -> bool {
+    let text = read_trusted_file(Path::new(HOSTS_FILE), FileKind::Configuration);
+    let text = text.unwrap_or_default();
+    let given = addresses_in(&String::from_utf8_lossy(&text), host);
+    let tried: BTreeSet<IpAddr> = tried.iter().map(SocketAddr::ip).collect();
+    !given.is_empty() && given == tried
+}
+
+/// The addresses that a text such as `/etc/hosts` has for `host` (hosts(5)).
+fn addresses_in(text: &str, host: &str) -> BTreeSet<IpAddr> {
+    let lines = text.lines().map(|line| {
+        let line = line.split('#').next().unwrap_or_default();
+        let mut words = line.split_ascii_whitespace();
+        (words.next(), words)
+    });
+    lines
+        .filter_map(|(address, mut names)| {
+            let address = address?.parse().ok()?;
+            names
+                .any(|name| name.eq_ignore_ascii_case(host))
+                .then_some(address)
+        })
+        .collect()
 }
 
 /// The A and the AAAA query, each on its own. A look-up for both gives the
@@ -259,6 +290,23 @@ mod tests {
             let queries = queries(&[a], &[aaaa]);
             assert_eq!(queries.are_complete(&tried), expected, "{a}, {aaaa}");
         }
+    }
+
+    #[test]
+    fn a_hosts_file_is_read_as_libc_reads_it() {
+        let text = "\
+            192.0.2.1 authentik.example.com authentik # 192.0.2.9 authentik\n\
+            # 192.0.2.2 authentik\n\
+            2001:db8::1\tAuthentik.Example.com\n\
+            192.0.2.3 other authentik2\n\
+            junk authentik\n";
+        let found = |host| -> Vec<String> {
+            let found = addresses_in(text, host).into_iter();
+            found.map(|address| address.to_string()).collect()
+        };
+        assert_eq!(found("authentik"), ["192.0.2.1"]);
+        assert_eq!(found("authentik.example.com"), ["192.0.2.1", "2001:db8::1"]);
+        assert_eq!(found("nobody"), [""; 0]);
     }
 
     #[test]

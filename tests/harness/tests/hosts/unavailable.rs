@@ -22,7 +22,6 @@ const NOT_PINNED: &str = "not counted as unavailable: in a set-uid program it co
 const NOT_IN_SETUID: &str = "not counted as unavailable: it does not count in a set-uid program";
 
 /// The words of the log where the addresses may not be all that the server has.
-const INCOMPLETE: &str = "not counted as unavailable: the name servers did not answer both the A and the AAAA query completely";
 
 const PINNED: &str = "addresses = [\"127.0.0.1\"]\n";
 const SHORT: &str = "connect_timeout = \"1s\"\nrequest_timeout = \"1s\"\n";
@@ -137,8 +136,6 @@ struct Cause {
     network: Network,
     /// Why it counts for nothing in sudo and su; nothing where it counts.
     refused: Option<&'static str>,
-    /// The same for sshd and login.
-    refused_elsewhere: Option<&'static str>,
 }
 
 /// The servers, good and bad, that the causes need.
@@ -174,7 +171,6 @@ impl Servers {
             ca: self.good.ca_pem().to_owned(),
             network: Network::Machine,
             refused,
-            refused_elsewhere: None,
         };
         let at = |name, keys: &str, double: &Double, refused| Cause {
             ca: double.ca_pem().to_owned(),
@@ -223,15 +219,12 @@ impl Servers {
             ),
             plain("stopped, a name", "", by_name, Some(NOT_PINNED)),
             // The file has no IPv6 address, and the name server is out of reach.
-            Cause {
-                refused_elsewhere: Some(INCOMPLETE),
-                ..cut_off(plain(
-                    "out of reach, a name of /etc/hosts",
-                    "",
-                    "https://far.example",
-                    Some(NOT_PINNED),
-                ))
-            },
+            cut_off(plain(
+                "out of reach, a name of /etc/hosts",
+                "",
+                "https://far.example",
+                Some(NOT_PINNED),
+            )),
             cut_off(plain(
                 "out of reach, a name of DNS",
                 SHORT,
@@ -296,7 +289,6 @@ fn the_local_password_is_enough_where_authentik_is_proved_to_be_unavailable() {
             ca: servers.good.ca_pem().to_owned(),
             network: Network::Machine,
             refused: Some(NOT_IN_SETUID),
-            refused_elsewhere: None,
         };
         check(&host, &servers.good, &cause, &mut table);
     }
@@ -337,7 +329,7 @@ fn check(host: &RealHost, good: &Double, cause: &Cause, table: &mut String) {
         let log = lines_of(&lines, program);
         let refused = match program {
             "su" | "sudo" => cause.refused,
-            _ => cause.refused_elsewhere,
+            _ => None,
         };
         let (code, reason) = match refused {
             Some(reason) => ("PAM_AUTH_ERR", reason),

@@ -286,15 +286,19 @@ pub(super) const ROWS: &[Row] = &[
         server: Server::Stopped,
         ..row("/etc/hosts: IPv4, server stopped", nothing, Unavailable)
     },
-    // glibc gives 127.0.0.1 for a line with ::1 to whoever asks for IPv4 alone: an
-    // address that was not tried.
+    // glibc gives 127.0.0.1 for a line with ::1 to whoever asks for IPv4 alone, but
+    // the file has all addresses that were tried, so nobody is asked.
     Row {
         hosts: "::1 NAME\n",
-        ..row("/etc/hosts: ::1 that refuses, A NXDOMAIN", nothing, AuthErr)
+        ..row(
+            "/etc/hosts: ::1 that refuses, A NXDOMAIN",
+            nothing,
+            Unavailable,
+        )
     },
     Row {
         hosts: "127.0.0.2 NAME\n::1 NAME\n",
-        ..row("/etc/hosts: IPv4 and ::1 refuse", nothing, AuthErr)
+        ..row("/etc/hosts: IPv4 and ::1 refuse", nothing, Unavailable)
     },
     Row {
         hosts: "ff02::1 NAME\n",
