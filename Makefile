@@ -2,7 +2,10 @@
 # make command: the release build of authentik-flow, which checks and tries it.
 # make demo:   log in to nothing, against a stand-in for authentik;
 #              FLOW=… and LOGIN=… choose another flow and user.
-# make test:   format, lints, all tests, and what was skipped and why.
+# make quick:  format, lints, unit tests, in seconds.
+# make test:   format, lints, all tests, and what was skipped and why;
+#              PART=module runs one part in a fraction of the time, and
+#              FILTER=outpost its tests with that word in their names.
 # make bench:  what a login costs, in one table; ROUNDS=5 is quicker, and
 #              SECTIONS=… measures in part (see benches/README.md).
 # make deb:    the package for Debian and Ubuntu, in target/packages.
@@ -18,13 +21,14 @@
 #              red; WORDS="2- trust" takes the breaks with these in their names.
 # make fuzz:   each fuzzer for SECONDS (600), see fuzz/README.md.
 # make deny:   licences, advisories, bans and sources of all crates.
+# make help:   this list.
 
 SHELL := /bin/bash
 CARGO ?= cargo
 
 SECONDS ?= 600
 
-.PHONY: all module command demo test soak break-rules fuzz deny bench deb rpm tarball \
+.PHONY: all help module command demo quick test soak break-rules fuzz deny bench deb rpm tarball \
 	test-distros test-distros-build check-packages clean
 
 all: module
@@ -45,9 +49,21 @@ demo:
 	@$(CARGO) build --locked -p pam-harness --bin demo </dev/null >&2
 	@scripts/run-demo
 
+quick:
+	@scripts/require toolchain build test </dev/null
+	@scripts/quick </dev/null
+
 test:
+ifdef PART
+	@scripts/require toolchain build test $(if $(filter recipes hosts,$(PART)),recipes) </dev/null
+	@scripts/test-part $(PART) $(FILTER) </dev/null
+else
 	@scripts/require toolchain build test recipes </dev/null
 	@scripts/test </dev/null
+endif
+
+help:
+	@sed -n '/^# make /,/^$$/s/^# \{0,1\}//p' Makefile
 
 soak:
 	@scripts/require toolchain build test </dev/null

@@ -21,8 +21,6 @@ const NOT_PINNED: &str = "not counted as unavailable: in a set-uid program it co
 /// The words of the log where it is no evidence in a set-uid program.
 const NOT_IN_SETUID: &str = "not counted as unavailable: it does not count in a set-uid program";
 
-/// The words of the log where the addresses may not be all that the server has.
-
 const PINNED: &str = "addresses = [\"127.0.0.1\"]\n";
 const SHORT: &str = "connect_timeout = \"1s\"\nrequest_timeout = \"1s\"\n";
 
