@@ -8,6 +8,7 @@
 use crate::config::ConfigError;
 use crate::fault::ServerFault;
 use crate::http::{RequestError, Unavailable};
+use crate::sys::is_setuid;
 
 /// Why somebody is not logged in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -356,8 +357,10 @@ impl LoginError {
             | Self::UnknownFlow { .. }
             | Self::UnknownApplication { .. }
             | Self::NobodyLoggedIn
-            | Self::NoSecretAccepted
-            | Self::Unavailable(_) => true,
+            | Self::NoSecretAccepted => true,
+            // In a set-uid program the proof costs no wait, and the next try may find
+            // that the server is back.
+            Self::Unavailable(_) => !is_setuid(),
             // Whoever left the code away may type it the next time.
             Self::Unsupported { reason, .. } => *reason != Obstacle::SecondPrompt,
             // What was reached and answered wrongly may answer rightly next.

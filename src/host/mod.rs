@@ -42,6 +42,7 @@ pub fn is_host_failure(error: &std::io::Error) -> bool {
                 | libc::ENFILE
                 | libc::ENOMEM
                 | libc::ENOBUFS
+                | libc::EADDRINUSE
                 | libc::EADDRNOTAVAIL
                 | libc::EPERM
                 | libc::EACCES

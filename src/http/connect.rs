@@ -17,10 +17,10 @@ use ureq::{Error, Timeout};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Attempt {
     Connected,
-    /// The host answered that nobody listens there (ECONNREFUSED).
+    /// The host, or a firewall in front of it, refused the connection (ECONNREFUSED).
     Refused,
-    /// A router or the kernel reported that there is no way to the address
-    /// (ENETUNREACH, EHOSTUNREACH).
+    /// There is no way to the address (ENETUNREACH, EHOSTUNREACH): the kernel says
+    /// so, or a router, or nobody answered the address resolution.
     Unreachable,
     /// ENETUNREACH for an IPv6 address: most hosts have no IPv6 at all.
     NoIpv6Network,

@@ -129,7 +129,7 @@ fn why_not_acceptable(reason: &rustls::CertificateError) -> Option<&'static str>
         C::InvalidPurpose | C::InvalidPurposeContext { .. } => "it is not for servers",
         // What webpki says of a CA's certificate that a server shows as its own.
         C::Other(inner) if format!("{inner:?}").contains("CaUsedAsEndEntity") => {
-            "the server shows the very certificate that `ca_file` trusts as a CA, a self-signed one; give the server a certificate that a CA has issued, and name that CA with `ca_file`"
+            "the server shows a self-signed certificate of a CA as its own; give the server a certificate that a CA has issued, and name that CA with `ca_file`"
         }
         _ => return None,
     })

@@ -6,6 +6,7 @@ mod connect;
 mod cookies;
 mod credentials;
 mod fault;
+mod name_servers;
 mod resolver;
 mod tls;
 mod token;

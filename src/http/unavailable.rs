@@ -15,12 +15,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::connect::Attempts;
-use super::fault;
 use super::resolver::Peer;
 use super::transport::Answer;
+use super::{fault, name_servers};
 use crate::fault::ServerFault;
 use crate::host::{FileKind, read_trusted_file};
-use crate::sys::{Family, LookupError, is_setuid, look_up};
+use crate::sys::{Family, LookupError, Refusal, is_setuid, look_up, refusal_of};
 
 const HOSTS_FILE: &str = "/etc/hosts";
 
@@ -114,9 +114,10 @@ impl Evidence {
     }
 
     /// Whether it counts in a set-uid program. The caller of sudo or su can make
-    /// time pass and can provoke a status: a local user floods a proxy until its
-    /// rate limiter answers 503. They cannot make a peer refuse a connection, or
-    /// show another certificate.
+    /// time pass, can provoke a status (a local user floods a proxy until its rate
+    /// limiter answers 503), and can provoke what firewalls and routers say. They
+    /// cannot show another server's certificate, and they can neither make the
+    /// server's host answer with a reset nor take a route away.
     fn counts_in_setuid_program(self) -> bool {
         matches!(self, Self::NoConnection | Self::Certificate)
     }
@@ -148,9 +149,14 @@ pub(super) fn prove(
             return Err("behind a proxy it does not count in a set-uid program");
         }
         // Its caller can make a resolver fail, in part or altogether.
-        if matches!(connection.peer, Peer::Name { .. }) {
+        let Peer::Addresses(addresses) = connection.peer else {
             return Err(
                 "in a set-uid program it counts only where `addresses` is set, or the host in `url` is an IP address",
+            );
+        };
+        if evidence == Evidence::NoConnection && !is_refused_by_all(addresses, connection.limit) {
+            return Err(
+                "in a set-uid program the server itself must refuse, or there must be no route: a firewall or a router is not enough",
             );
         }
     }
@@ -158,7 +164,12 @@ pub(super) fn prove(
         let tried = found.get().map_or(&[][..], Vec::as_slice);
         let ask = || Queries::ask(host, *port, connection.limit);
         let complete = match evidence {
-            Evidence::NoName => ask().found_nothing(),
+            Evidence::NoName => ask().found_nothing(|| {
+                name_servers::are_all_dead(
+                    host,
+                    connection.limit.checked_div(3).unwrap_or_default(),
+                )
+            }),
             _ => are_of_hosts_file(tried, host) || ask().are_complete(tried),
         };
         if !complete {
@@ -169,6 +180,27 @@ pub(super) fn prove(
         fault: fault.clone(),
         request_id,
     })
+}
+
+/// Whether every address refuses the connection by itself, or there is no route to
+/// it. A missing IPv6 network alone does not count.
+fn is_refused_by_all(addresses: &[SocketAddr], limit: Duration) -> bool {
+    let share = limit
+        .checked_div(u32::try_from(addresses.len()).unwrap_or(1))
+        .unwrap_or_default();
+    let refusals: Vec<(bool, Refusal)> = addresses
+        .iter()
+        .map(|address| (address.is_ipv6(), refusal_of(address, share)))
+        .collect();
+    let says_something = |(is_ipv6, refusal): &(bool, Refusal)| match refusal {
+        Refusal::Reset => true,
+        Refusal::NoRoute => !is_ipv6,
+        Refusal::Nothing => false,
+    };
+    refusals.iter().any(says_something)
+        && refusals
+            .iter()
+            .all(|(_, refusal)| *refusal != Refusal::Nothing)
 }
 
 /// Whether the addresses that were tried are those of `/etc/hosts`, all of them:
@@ -233,16 +265,15 @@ impl Queries {
         }
     }
 
-    /// Whether both say that there is nothing, or neither is answered at all.
-    fn found_nothing(&self) -> bool {
+    /// Whether both say that there is nothing, or neither is answered, for the name
+    /// servers `are_dead`.
+    fn found_nothing(&self, are_dead: impl FnOnce() -> bool) -> bool {
         use LookupError as L;
-        matches!(
-            (&self.a, &self.aaaa),
-            (
-                Err(L::NoSuchName | L::NoAddress),
-                Err(L::NoSuchName | L::NoAddress)
-            ) | (Err(L::NoAnswer(_)), Err(L::NoAnswer(_)))
-        )
+        match (&self.a, &self.aaaa) {
+            (Err(L::NoSuchName | L::NoAddress), Err(L::NoSuchName | L::NoAddress)) => true,
+            (Err(L::NoAnswer(_)), Err(L::NoAnswer(_))) => are_dead(),
+            _ => false,
+        }
     }
 }
 
@@ -325,7 +356,10 @@ mod tests {
             ("no answer", "2001:db8::1", false),
         ] {
             let queries = queries(&[a], &[aaaa]);
-            assert_eq!(queries.found_nothing(), expected, "{a}, {aaaa}");
+            assert_eq!(queries.found_nothing(|| true), expected, "{a}, {aaaa}");
+            // Trouble of this host looks like silence.
+            let said = a != "no answer" && expected;
+            assert_eq!(queries.found_nothing(|| false), said, "{a}, {aaaa}");
         }
     }
 }

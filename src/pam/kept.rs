@@ -4,11 +4,12 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::transaction::Transaction;
 use crate::access::Verified;
 use crate::error::LoginError;
+use crate::sys::since_boot;
 
 /// Under which name something is kept on the handle. It carries an address of
 /// this very library: another build of the module in the same stack could keep
@@ -40,7 +41,8 @@ fn name_for(what: &str, subject: &str) -> String {
 /// A verdict that asking again would not change.
 struct Kept {
     error: LoginError,
-    at: Instant,
+    /// When, on the clock that goes on while a laptop sleeps.
+    at: Option<Duration>,
 }
 
 /// That this module has logged somebody in on this handle.
@@ -62,7 +64,8 @@ impl Transaction<'_> {
         // SAFETY: only keep_verdict of this very library stores under that name,
         // and it stores a Kept.
         let kept = unsafe { self.handle.get_data::<Kept>(&name_for(VERDICT, subject)) }.ok()?;
-        (kept.at.elapsed() < KEPT_FOR).then(|| kept.error.clone())
+        let age = since_boot()?.checked_sub(kept.at?)?;
+        (age < KEPT_FOR).then(|| kept.error.clone())
     }
 
     /// Keeps a verdict on the handle, so that an application that asks again,
@@ -70,7 +73,7 @@ impl Transaction<'_> {
     pub fn keep_verdict(&mut self, subject: &str, error: &LoginError) {
         let kept = Kept {
             error: error.clone(),
-            at: Instant::now(),
+            at: since_boot(),
         };
         // A handle without memory for it only means that it is asked again.
         let _ = self

@@ -10,15 +10,15 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use linked_list_allocator::Heap;
 
-/// What a call is given, in bytes. The largest login that a test could make
-/// (`tests/harness/tests/hostile/memory.rs`) needs less than half of it.
+/// What a call is given, in bytes. The heaviest login that a test makes
+/// (`tests/harness/tests/hostile/memory.rs`) also goes through with 2 MiB.
 const RESERVE: usize = 8 << 20;
-/// What must be free beside it for the C library, which has no reserve: its
-/// resolver and its name services.
+/// What must be free beside it when it is made, for the C library, which has no
+/// reserve: its resolver and its name services.
 const HEADROOM: usize = 1 << 20;
 /// For what is allocated before the reserve is made and where it cannot be made:
 /// the arguments, an error, a line in the log.
@@ -54,8 +54,13 @@ struct Reserves {
     small: Heap,
 }
 
+/// How many blocks of the reserves are in use. Where there are none, nothing that is
+/// freed can be one, and the lock is not taken.
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
+
 /// A lock that needs no memory. It is held for the few instructions of one
-/// allocation, and only where the system's allocator has failed.
+/// allocation, and taken only where the system's allocator has failed, or while
+/// what the reserves gave is in use.
 struct Lock {
     taken: AtomicBool,
     reserves: UnsafeCell<Reserves>,
@@ -85,6 +90,7 @@ impl Lock {
 impl Reserves {
     fn allocate(&mut self, layout: Layout) -> *mut u8 {
         if let Ok(found) = self.large.allocate_first_fit(layout) {
+            IN_USE.fetch_add(1, Ordering::Relaxed);
             return found.as_ptr();
         }
         if self.small.size() == 0 {
@@ -93,9 +99,13 @@ impl Reserves {
             // to this heap alone, and is given to it once: its size is not 0 then.
             unsafe { self.small.init(start, SMALL) };
         }
-        self.small
-            .allocate_first_fit(layout)
-            .map_or(ptr::null_mut(), NonNull::as_ptr)
+        match self.small.allocate_first_fit(layout) {
+            Ok(found) => {
+                IN_USE.fetch_add(1, Ordering::Relaxed);
+                found.as_ptr()
+            }
+            Err(()) => ptr::null_mut(),
+        }
     }
 
     /// Gives memory back, where it is of a reserve.
@@ -112,6 +122,7 @@ impl Reserves {
             // vouches for the layout and for freeing it once.
             unsafe { heap.deallocate(pointer, layout) };
         }
+        IN_USE.fetch_sub(1, Ordering::Relaxed);
         true
     }
 }
@@ -149,7 +160,8 @@ unsafe impl GlobalAlloc for ReservedMemory {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        if !RESERVES.with(|reserves| reserves.free(pointer, layout)) {
+        let may_be_ours = IN_USE.load(Ordering::Relaxed) > 0;
+        if !(may_be_ours && RESERVES.with(|reserves| reserves.free(pointer, layout))) {
             // SAFETY: it is of no reserve, so it is the system's; the caller keeps
             // the contract of `dealloc`.
             unsafe { System.dealloc(pointer, layout) };

@@ -2,6 +2,7 @@
 //! this is the only folder with `unsafe` code; what it gives out is safe.
 
 mod clock;
+mod connect;
 mod dns;
 mod limits;
 mod memory;
@@ -9,6 +10,7 @@ mod setuid;
 mod stopped;
 
 pub use clock::since_boot;
+pub use connect::{Refusal, refusal_of};
 pub use dns::{Family, LookupError, look_up};
 pub use limits::{RaisedLimits, SetBack, has_stack};
 pub use memory::{MemoryReserve, ReservedMemory};

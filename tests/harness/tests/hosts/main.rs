@@ -6,6 +6,7 @@ mod callers_limits;
 mod case;
 mod conditions;
 mod control_group;
+mod firewalls;
 mod front;
 mod greeter;
 mod keys;

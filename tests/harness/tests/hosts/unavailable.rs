@@ -21,6 +21,10 @@ const NOT_PINNED: &str = "not counted as unavailable: in a set-uid program it co
 /// The words of the log where it is no evidence in a set-uid program.
 const NOT_IN_SETUID: &str = "not counted as unavailable: it does not count in a set-uid program";
 
+/// The words of the log where a proxy is between the two.
+const BEHIND_PROXY: &str =
+    "not counted as unavailable: behind a proxy it does not count in a set-uid program";
+
 const PINNED: &str = "addresses = [\"127.0.0.1\"]\n";
 const SHORT: &str = "connect_timeout = \"1s\"\nrequest_timeout = \"1s\"\n";
 
@@ -185,6 +189,12 @@ impl Servers {
         vec![
             plain("stopped, `addresses`", PINNED, by_name, None),
             plain("stopped, an IP address in `url`", "", by_number, None),
+            plain(
+                "a stopped proxy, an IP address",
+                "proxy = \"http://127.0.0.1:1\"\n",
+                by_number,
+                Some(BEHIND_PROXY),
+            ),
             cut_off(plain(
                 "out of reach, `addresses`",
                 unroutable,

@@ -254,14 +254,15 @@ fn doubt_about_whose_session_it_is_is_a_refusal() {
     }
 }
 
-/// serde reads an array as a structure, field by field: nobody meant to say that.
+/// serde reads an array as a structure, field by field: nobody meant to say that. These
+/// have all fields in the structure's order, so that nothing else is wrong with them.
 #[test]
 fn an_array_in_the_place_of_an_object_is_a_refusal() {
     pam_harness::require_isolation!();
     let group = serde_json::json!({"name": "linux-admins", "pk": "x"});
     for me in [
-        serde_json::json!([["alice", true, "internal", [group]], null]),
-        serde_json::json!({"user": ["alice", true, "internal", [group]]}),
+        serde_json::json!([["alice", true, true, "internal", [group]], null]),
+        serde_json::json!({"user": ["alice", true, true, "internal", [group]]}),
         serde_json::json!({"user": {"username": "alice", "is_active": true, "type": "internal", "groups": [["linux-admins", "x"]]}}),
     ] {
         let bench = Bench::new();

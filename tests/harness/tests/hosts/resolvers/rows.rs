@@ -251,21 +251,18 @@ pub(super) const ROWS: &[Row] = &[
         Unavailable,
     ),
     // What is no answer to the query is silence.
+    // Something answers, whatever it says: that is no name server that is dead.
     row(
         "both with another ID",
         || Answers::both(Reply::OtherId),
-        Unavailable,
+        AuthErr,
     ),
     row(
         "both for another name",
         || Answers::both(Reply::OtherName),
-        Unavailable,
+        AuthErr,
     ),
-    row(
-        "both garbage",
-        || Answers::both(Reply::Garbage),
-        Unavailable,
-    ),
+    row("both garbage", || Answers::both(Reply::Garbage), AuthErr),
     // /etc/hosts.
     Row {
         hosts: "127.0.0.1 NAME\n",
