@@ -10,7 +10,7 @@
 //! In doubt there is no proof, and the login ends in `PAM_AUTH_ERR`.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ use crate::host::{FileKind, read_trusted_file};
 use crate::sys::{Family, LookupError, Refusal, is_setuid, look_up, refusal_of};
 
 const HOSTS_FILE: &str = "/etc/hosts";
+/// The first port that is not root's alone (`ip_unprivileged_port_start`).
+const FIRST_FREE_PORT: u16 = 1024;
 
 /// Proof that authentik is unavailable.
 ///
@@ -154,6 +156,11 @@ pub(super) fn prove(
                 "in a set-uid program it counts only where `addresses` is set, or the host in `url` is an IP address",
             );
         };
+        if addresses.iter().any(may_be_taken_by_a_local_user) {
+            return Err(
+                "the server is on this host at a port that any local user can take; it counts where the port is below 1024",
+            );
+        }
         if evidence == Evidence::NoConnection && !is_refused_by_all(addresses, connection.limit) {
             return Err(
                 "in a set-uid program the server itself must refuse, or there must be no route: a firewall or a router is not enough",
@@ -180,6 +187,20 @@ pub(super) fn prove(
         fault: fault.clone(),
         request_id,
     })
+}
+
+/// Whether a local user can listen there while the server is down: at a port from
+/// 1024 on, at an address of this host. Then they can show any certificate, and keep
+/// the server from starting again.
+fn may_be_taken_by_a_local_user(address: &SocketAddr) -> bool {
+    if address.port() < FIRST_FREE_PORT {
+        return false;
+    }
+    // An address of another host cannot be bound.
+    match UdpSocket::bind(SocketAddr::new(address.ip(), 0)) {
+        Err(error) => error.raw_os_error() != Some(libc::EADDRNOTAVAIL),
+        Ok(_) => true,
+    }
 }
 
 /// Whether every address refuses the connection by itself, or there is no route to
@@ -320,6 +341,20 @@ mod tests {
         ] {
             let queries = queries(&[a], &[aaaa]);
             assert_eq!(queries.are_complete(&tried), expected, "{a}, {aaaa}");
+        }
+    }
+
+    #[test]
+    fn a_port_of_this_host_may_be_anybodys() {
+        for (address, taken) in [
+            ("127.0.0.1:1024", true),
+            ("127.0.0.1:9443", true),
+            ("127.0.0.1:443", false),
+            ("192.0.2.1:9443", false),
+            ("[2001:db8::1]:9443", false),
+        ] {
+            let address: SocketAddr = address.parse().unwrap();
+            assert_eq!(may_be_taken_by_a_local_user(&address), taken, "{address}");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::case::LOCAL;
 const LOOPBACK: &str = "ip link set lo up";
 const RULES: &str = "nft add table inet guard; \
     nft add chain inet guard input '{ type filter hook input priority 0; }'; \
-    nft add rule inet guard input tcp dport 9443";
+    nft add rule inet guard input tcp dport 943";
 /// A network with one neighbour, who is not there.
 const NEIGHBOUR: &str = "ip link add near type veth peer name far; \
     ip address add 192.0.2.2/24 dev near; ip link set near up; ip link set far up";
@@ -39,7 +39,7 @@ fn what_a_firewall_or_a_router_says_opens_nothing() {
         ("nobody answers ARP", NEIGHBOUR, "192.0.2.1", false),
     ] {
         let text =
-            configuration(&double, "linux-login").replace(&double.url(), "https://localhost:9443");
+            configuration(&double, "linux-login").replace(&double.url(), "https://localhost:943");
         // The kernel gives an address resolution up after three seconds.
         host.config(&format!(
             "addresses = [\"{address}\"]\nconnect_timeout = \"5s\"\n{text}"

@@ -12,7 +12,8 @@ use crate::matrix::write_table;
 use authentik_double::{Certificate, Double, Fault, Match};
 use pam_harness::host::{RealHost, Terminal, configuration, stacks};
 use std::fmt::Write;
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 const PROGRAMS: [&str; 4] = ["su", "sudo", "sshd", "login"];
 
@@ -150,9 +151,25 @@ struct Servers {
     silent: Double,
 }
 
+/// A port of loopback below 1024 that is free.
+fn port_of_roots() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(960);
+    loop {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        assert!(port < 1024, "no port below 1024 is free");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 impl Servers {
     fn start() -> Servers {
-        let certificate = |kind| Double::builder().certificate(kind).start();
+        // At a port from 1024 on any local user could show a certificate.
+        let certificate = |kind| {
+            let builder = Double::builder().certificate(kind);
+            builder.port(port_of_roots()).start()
+        };
         let unavailable = Double::start();
         unavailable.inject(Fault::on(Match::any()).answer(503, "text/html", "503"));
         Servers {
