@@ -23,8 +23,8 @@ use crate::host::{FileKind, read_trusted_file};
 use crate::sys::{Family, LookupError, Refusal, is_setuid, look_up, refusal_of};
 
 const HOSTS_FILE: &str = "/etc/hosts";
-/// The first port that is not root's alone (`ip_unprivileged_port_start`).
-const FIRST_FREE_PORT: u16 = 1024;
+/// Holds the first port that is not root's alone; 1024 where nobody has changed it.
+const FIRST_FREE_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 
 /// Proof that authentik is unavailable.
 ///
@@ -157,9 +157,7 @@ pub(super) fn prove(
             );
         };
         if addresses.iter().any(may_be_taken_by_a_local_user) {
-            return Err(
-                "the server is on this host at a port that any local user can take; it counts where the port is below 1024",
-            );
+            return Err("the server is on this host at a port that any local user can take");
         }
         if evidence == Evidence::NoConnection && !is_refused_by_all(addresses, connection.limit) {
             return Err(
@@ -189,11 +187,15 @@ pub(super) fn prove(
     })
 }
 
-/// Whether a local user can listen there while the server is down: at a port from
-/// 1024 on, at an address of this host. Then they can show any certificate, and keep
+/// Whether a local user can listen there while the server is down: at a port that is
+/// not root's alone, at an address of this host. Then they can show any certificate, and keep
 /// the server from starting again.
 fn may_be_taken_by_a_local_user(address: &SocketAddr) -> bool {
-    if address.port() < FIRST_FREE_PORT {
+    let first_free: Option<u16> = std::fs::read_to_string(FIRST_FREE_PORT)
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    // Where it cannot be told, any port may be anybody's.
+    if first_free.is_some_and(|first_free| address.port() < first_free) {
         return false;
     }
     // An address of another host cannot be bound.
