@@ -11,8 +11,9 @@ use pam::constants::PamResultCode;
 use serde::Deserialize;
 
 use crate::access::{self, Admitted, Membership, Verified, is_uuid};
+use crate::account_status::{self, AccountStatus};
 use crate::audit::{Audit, Outcome, Severity};
-use crate::config::{Config, Otherwise};
+use crate::config::{Config, Fallback};
 use crate::conversation::Conversation;
 use crate::deadline::Deadline;
 use crate::error::LoginError;
@@ -21,10 +22,9 @@ use crate::http::{Answer, HttpsTransport, Transport};
 use crate::identity::Group;
 use crate::json::Object;
 use crate::login;
-use crate::occasion::percent_encoded;
+use crate::login_context::percent_encoded;
 use crate::pam::{self as pam_handle, Transaction, UserName};
 use crate::refusal;
-use crate::standing::{self, Standing};
 use crate::text;
 use crate::words::Words;
 
@@ -119,19 +119,19 @@ fn judge(
             return Err(LoginError::ImpossibleName(reason));
         }
     };
-    let known = match standing::of(&user, &config.user)? {
-        Standing::Person => true,
-        Standing::LeftAlone { reason, known } => {
+    let known = match account_status::of(&user, &config.user)? {
+        AccountStatus::Person => true,
+        AccountStatus::LeftAlone { reason, known } => {
             audit.user(known.then_some(user.as_str()));
             return Ok(Judged::NotOurs(reason));
         }
-        Standing::OtherSpelling => {
+        AccountStatus::OtherSpelling => {
             audit.user(None);
             return Err(LoginError::ImpossibleName(
                 "the account database knows it by another spelling",
             ));
         }
-        Standing::NoAccount => false,
+        AccountStatus::NoAccount => false,
     };
     audit.user(known.then_some(user.as_str()));
     match (mark, rules) {
@@ -139,18 +139,18 @@ fn judge(
         _ if !known && config.user.require_account => Err(LoginError::UnknownAccount),
         (None, None) => Ok(Judged::NotOurs("nobody is looked up for this service")),
         (None, Some(rules)) => {
-            let name = standing::name_in_authentik(&user, &config.user)?;
-            let occasion = login::occasion(transaction, service, known.then_some(user));
+            let name = account_status::name_in_authentik(&user, &config.user)?;
+            let context = login::context(transaction, service, known.then_some(user));
             let trace = audit.trace(config.debug);
             let mut transport =
-                HttpsTransport::for_lookup(config, &rules.token_file, &occasion, deadline, trace)?;
+                HttpsTransport::for_lookup(config, &rules.token_file, &context, deadline, trace)?;
             match look_up(&mut transport, &name, config) {
-                Err(LoginError::NotInAuthentik) if rules.unknown == Otherwise::Ignore => Ok(
+                Err(LoginError::NotInAuthentik) if rules.unknown == Fallback::Ignore => Ok(
                     Judged::NotOurs("authentik knows nobody of this name ([account] unknown)"),
                 ),
                 Err(LoginError::Unavailable(proof)) => Err(match rules.on_unavailable {
-                    Otherwise::Ignore => LoginError::LookupSkipped(proof),
-                    Otherwise::Deny => LoginError::LookupFailed(proof.fault().clone()),
+                    Fallback::Ignore => LoginError::LookupSkipped(proof),
+                    Fallback::Deny => LoginError::LookupFailed(proof.fault().clone()),
                 }),
                 // A doubt is no reason to let anybody by.
                 Err(LoginError::Server { fault, .. }) => Err(LoginError::LookupFailed(fault)),

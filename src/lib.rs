@@ -17,6 +17,7 @@ use ::pam::module::{PamHandle, PamHooks};
 
 pub mod access;
 pub mod account;
+pub mod account_status;
 pub mod audit;
 pub mod config;
 pub mod conversation;
@@ -30,7 +31,7 @@ pub mod http;
 pub mod identity;
 pub mod json;
 pub mod login;
-pub mod occasion;
+pub mod login_context;
 #[allow(
     unsafe_code,
     reason = "the border to C: every block says why it is sound"
@@ -41,7 +42,6 @@ pub mod refusal;
 pub mod secret;
 pub mod session;
 pub mod stages;
-pub mod standing;
 #[allow(
     unsafe_code,
     reason = "the border to the C library: every block says why it is sound"

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pam::constants::PamResultCode;
 
 use crate::access::{self, Verified};
+use crate::account_status::{self, AccountStatus};
 use crate::audit::{Audit, Outcome, Severity};
 use crate::config::Config;
 use crate::conversation::Conversation;
@@ -15,12 +16,11 @@ use crate::flow;
 use crate::host;
 use crate::http::{HttpsTransport, Transport};
 use crate::identity;
-use crate::occasion::Occasion;
+use crate::login_context::LoginContext;
 use crate::pam::{self as pam_handle, Transaction, UserName};
 use crate::refusal;
 use crate::session;
 use crate::stages::Stages;
-use crate::standing::{self, Standing};
 use crate::words::{Words, fill};
 
 /// Answers `pam_sm_authenticate`.
@@ -100,22 +100,22 @@ fn attempt(
     if user == "panic" {
         panic!("correct-horse");
     }
-    let standing = standing::of(&user, &config.user)?;
-    let is_account = matches!(standing, Standing::Person);
-    match standing {
-        Standing::Person => audit.user(Some(&user)),
-        Standing::LeftAlone { reason, known } => {
+    let status = account_status::of(&user, &config.user)?;
+    let is_account = matches!(status, AccountStatus::Person);
+    match status {
+        AccountStatus::Person => audit.user(Some(&user)),
+        AccountStatus::LeftAlone { reason, known } => {
             audit.user(known.then_some(user.as_str()));
             return Err(LoginError::Skipped(reason));
         }
-        Standing::OtherSpelling => {
+        AccountStatus::OtherSpelling => {
             audit.user(None);
             refuse_like_a_wrong_password(transaction, config, first, audit)?;
             return Err(LoginError::ImpossibleName(
                 "the account database knows it by another spelling",
             ));
         }
-        Standing::NoAccount => {
+        AccountStatus::NoAccount => {
             audit.user(None);
             if config.user.require_account {
                 refuse_like_a_wrong_password(transaction, config, first, audit)?;
@@ -130,10 +130,10 @@ fn attempt(
     if let Some(error) = transaction.kept_verdict(&kept_for) {
         return Err(error);
     }
-    let occasion = occasion(transaction, service, is_account.then(|| user.clone()));
+    let context = context(transaction, service, is_account.then(|| user.clone()));
     let login = Login {
         config,
-        occasion: &occasion,
+        context: &context,
         user: &user,
         first,
     };
@@ -169,14 +169,14 @@ pub fn subject(config: &Config, service: &str, user: &str) -> String {
 
 /// What authentik is told of this call. `user` is a name that an account has.
 #[must_use]
-pub fn occasion(transaction: &Transaction<'_>, service: &str, user: Option<String>) -> Occasion {
-    Occasion {
+pub fn context(transaction: &Transaction<'_>, service: &str, user: Option<String>) -> LoginContext {
+    LoginContext {
         service: service.to_owned(),
         host: host::host_name(),
         user,
         ruser: transaction
             .ruser()
-            .and_then(|name| standing::known_name(&name)),
+            .and_then(|name| account_status::known_name(&name)),
         rhost: transaction.rhost(),
         tty: transaction.tty(),
     }
@@ -187,7 +187,7 @@ pub struct Login<'a> {
     /// The configuration.
     pub config: &'a Config,
     /// What authentik is told of this call.
-    pub occasion: &'a Occasion,
+    pub context: &'a LoginContext,
     /// The name of the account on this host.
     pub user: &'a str,
     /// The first answer, which may be awaited still.
@@ -209,7 +209,7 @@ pub fn run(
     let config = login.config;
     let deadline = login.first.time_begins(config.login_timeout);
     let trace = audit.trace(config.debug);
-    let mut transport = HttpsTransport::for_login(config, login.occasion, deadline, trace)?;
+    let mut transport = HttpsTransport::for_login(config, login.context, deadline, trace)?;
     let result = prove(&mut transport, conversation, login, audit);
     session::end(&mut transport, config);
     result
@@ -228,17 +228,17 @@ pub fn prove(
 ) -> Result<Verified, LoginError> {
     let Login {
         config,
-        occasion,
+        context,
         user,
         first,
     } = login;
-    let name = standing::name_in_authentik(user, &config.user)?;
+    let name = account_status::name_in_authentik(user, &config.user)?;
     first.flow_begins(user, &name);
     let mut stages = Stages::new(conversation, config, &name, first);
     let end = flow::run(
         transport,
         &config.flow,
-        &occasion.query(),
+        &context.query(),
         &mut stages,
         audit,
     )

@@ -10,6 +10,7 @@ use pam::constants::PamResultCode;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::account_status::{self, AccountStatus};
 use crate::audit::{Audit, Outcome};
 use crate::config::{Config, FirstPass};
 use crate::conversation::Conversation as _;
@@ -26,7 +27,6 @@ use crate::refusal;
 use crate::secret::Secret;
 use crate::session;
 use crate::stages::Stages;
-use crate::standing::{self, Standing};
 use crate::words::{Words, fill};
 
 const PROMPT: &str = "ak-stage-prompt";
@@ -109,13 +109,13 @@ fn attempt(
             return Err(LoginError::ImpossibleName(reason));
         }
     };
-    match standing::of(&user, &config.user)? {
-        Standing::Person => audit.user(Some(&user)),
-        Standing::LeftAlone { reason, known } => {
+    match account_status::of(&user, &config.user)? {
+        AccountStatus::Person => audit.user(Some(&user)),
+        AccountStatus::LeftAlone { reason, known } => {
             audit.user(known.then_some(user.as_str()));
             return Err(LoginError::Skipped(reason));
         }
-        Standing::NoAccount | Standing::OtherSpelling => {
+        AccountStatus::NoAccount | AccountStatus::OtherSpelling => {
             audit.user(None);
             return Err(LoginError::UnknownAccount);
         }
@@ -131,7 +131,7 @@ fn attempt(
             let config = with_old_password(config, &user);
             let login = Login {
                 config: &config,
-                occasion: &login::occasion(transaction, service, Some(user.clone())),
+                context: &login::context(transaction, service, Some(user.clone())),
                 user: &user,
                 first,
             };
@@ -145,10 +145,10 @@ fn attempt(
             let mut first = FirstAnswer::within(deadline.clone());
             let kept = transaction.take_session(&subject);
             let kept = kept.ok_or(LoginError::NoSession)?;
-            let occasion = login::occasion(transaction, service, Some(user.clone()));
+            let context = login::context(transaction, service, Some(user.clone()));
             let trace = audit.trace(config.debug);
-            let mut transport = HttpsTransport::go_on(kept, config, &occasion, deadline, trace)?;
-            let name = standing::name_in_authentik(&user, &config.user)?;
+            let mut transport = HttpsTransport::go_on(kept, config, &context, deadline, trace)?;
+            let name = account_status::name_in_authentik(&user, &config.user)?;
             let of_stack = transaction.new_password_of_stack();
             // Whatever other stages the flow has, their password is the old one.
             let with_old = with_old_password(config, &user);
@@ -160,7 +160,7 @@ fn attempt(
                 password: None,
                 refused: 0,
             };
-            let query = occasion.query();
+            let query = context.query();
             let result = flow::run(&mut transport, change_flow, &query, &mut change, audit);
             let password = change.password.take();
             drop(change);
@@ -189,7 +189,7 @@ fn log_in(
     let config = login.config;
     let deadline = login.first.time_begins(config.login_timeout);
     let trace = audit.trace(config.debug);
-    let mut transport = HttpsTransport::for_login(config, login.occasion, deadline, trace)?;
+    let mut transport = HttpsTransport::for_login(config, login.context, deadline, trace)?;
     transaction.use_old_password(true);
     let result = login::prove(&mut transport, transaction, login, audit);
     transaction.use_old_password(false);

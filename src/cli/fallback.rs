@@ -38,7 +38,7 @@ pub(crate) fn findings(
     let ignores = config
         .account
         .as_ref()
-        .is_some_and(|rules| rules.on_unavailable == pam_authentik_flow::config::Otherwise::Ignore);
+        .is_some_and(|rules| rules.on_unavailable == pam_authentik_flow::config::Fallback::Ignore);
     if ignores && account.iter().any(Entry::is_ours) {
         places.push("[account] on_unavailable = \"ignore\"".into());
     }

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anstyle::AnsiColor;
 use pam_authentik_flow::access::Verified;
+use pam_authentik_flow::account_status::{self, AccountStatus};
 use pam_authentik_flow::audit::{Audit, Observer};
 use pam_authentik_flow::config::{Config, FirstPass};
 use pam_authentik_flow::conversation::Conversation;
 use pam_authentik_flow::error::LoginError;
 use pam_authentik_flow::first_answer::{FirstAnswer, once_more_if_late};
-use pam_authentik_flow::occasion::Occasion;
-use pam_authentik_flow::standing::{self, Standing};
+use pam_authentik_flow::login_context::LoginContext;
 use pam_authentik_flow::words::Words;
 use pam_authentik_flow::{host, login, pam, refusal};
 
@@ -75,21 +75,21 @@ fn attempt(
     // There is no module in front of this one that could have left a password.
     config.first_pass = FirstPass::Ask;
     let _ = steps.flow.set(config.flow.as_str().to_owned());
-    let known = match standing::of(user, &config.user)? {
-        Standing::Person => true,
-        Standing::LeftAlone { reason, .. } => return Err(LoginError::Skipped(reason)),
-        Standing::OtherSpelling => {
+    let known = match account_status::of(user, &config.user)? {
+        AccountStatus::Person => true,
+        AccountStatus::LeftAlone { reason, .. } => return Err(LoginError::Skipped(reason)),
+        AccountStatus::OtherSpelling => {
             return Err(LoginError::ImpossibleName(
                 "the account database knows it by another spelling",
             ));
         }
         // The module asks for a password first, and sends it nowhere.
-        Standing::NoAccount if config.user.require_account => {
+        AccountStatus::NoAccount if config.user.require_account => {
             return Err(LoginError::UnknownAccount);
         }
-        Standing::NoAccount => false,
+        AccountStatus::NoAccount => false,
     };
-    let occasion = Occasion {
+    let context = LoginContext {
         service: service.clone(),
         host: host::host_name(),
         user: known.then(|| user.to_owned()),
@@ -101,7 +101,7 @@ fn attempt(
     };
     let login = login::Login {
         config: &config,
-        occasion: &occasion,
+        context: &context,
         user,
         first,
     };

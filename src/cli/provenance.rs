@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Effects};
 use pam_authentik_flow::config::{
-    AbsolutePath, AccessRules, AccountRules, Arguments, ClientFiles, Config, FactorClass,
-    FirstPass, Otherwise, Prompts, QrStyle, UserRules,
+    AbsolutePath, AccessRules, AccountRules, Arguments, ClientFiles, Config, FactorClass, Fallback,
+    FirstPass, Prompts, QrStyle, UserRules,
 };
 use toml::de::{DeTable, DeValue};
 
@@ -257,10 +257,10 @@ fn span(duration: Duration) -> String {
     }
 }
 
-fn otherwise(otherwise: Otherwise) -> String {
+fn otherwise(otherwise: Fallback) -> String {
     match otherwise {
-        Otherwise::Deny => "deny".into(),
-        Otherwise::Ignore => "ignore".into(),
+        Fallback::Deny => "deny".into(),
+        Fallback::Ignore => "ignore".into(),
     }
 }
 

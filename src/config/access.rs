@@ -45,15 +45,15 @@ pub struct AccountRules {
     /// The token of a service account that may look users up.
     pub token_file: AbsolutePath,
     /// What becomes of them while authentik cannot be reached.
-    pub on_unavailable: Otherwise,
+    pub on_unavailable: Fallback,
     /// What becomes of somebody whom authentik does not know.
-    pub unknown: Otherwise,
+    pub unknown: Fallback,
 }
 
 /// What is done where authentik has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Otherwise {
+pub enum Fallback {
     /// They are refused.
     Deny,
     /// The other modules of the stack decide (`PAM_IGNORE`).
@@ -92,8 +92,8 @@ pub(super) fn account_rules(
     let asked = listed(service) || family(service).is_some_and(listed);
     Ok(asked.then(|| AccountRules {
         token_file,
-        on_unavailable: keys.on_unavailable.unwrap_or(Otherwise::Deny),
-        unknown: keys.unknown.unwrap_or(Otherwise::Deny),
+        on_unavailable: keys.on_unavailable.unwrap_or(Fallback::Deny),
+        unknown: keys.unknown.unwrap_or(Fallback::Deny),
     }))
 }
 

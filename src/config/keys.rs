@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, Deserializer, Error};
 
-use super::access::Otherwise;
+use super::access::Fallback;
 use super::prompt::PromptKeys;
 use super::url::{ProxyUrl, ServerUrl};
 use super::user::{AccountKind, NameTemplate};
@@ -66,8 +66,8 @@ pub(super) struct AccessKeys {
 pub(super) struct AccountKeys {
     pub(super) token_file: Option<AbsolutePath>,
     pub(super) services: Option<Vec<String>>,
-    pub(super) on_unavailable: Option<Otherwise>,
-    pub(super) unknown: Option<Otherwise>,
+    pub(super) on_unavailable: Option<Fallback>,
+    pub(super) unknown: Option<Fallback>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

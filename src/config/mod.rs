@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-pub use access::{AccessRules, AccountRules, Otherwise};
+pub use access::{AccessRules, AccountRules, Fallback};
 pub use arguments::{Arguments, FirstPass};
 pub use error::{ConfigError, Place};
 pub use prompt::{FactorClass, LanguageTag, Prompts, QrStyle};

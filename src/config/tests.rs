@@ -261,8 +261,8 @@ fn accounts_are_looked_up_for_the_listed_services() {
         load(&text, service).unwrap().account
     };
     let rules = account("", "sshd").unwrap();
-    assert_eq!(rules.on_unavailable, Otherwise::Deny);
-    assert_eq!(rules.unknown, Otherwise::Deny);
+    assert_eq!(rules.on_unavailable, Fallback::Deny);
+    assert_eq!(rules.unknown, Fallback::Deny);
     for (more, service, asked) in [
         ("", "sshd", true),
         ("", "sudo", false),

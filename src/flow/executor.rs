@@ -7,7 +7,7 @@ use crate::config::Slug;
 use crate::error::LoginError;
 use crate::fault::ServerFault;
 use crate::http::{Answer, Redirect, RequestError, Transport};
-use crate::occasion::percent_encoded;
+use crate::login_context::percent_encoded;
 
 /// How many challenges a flow may send. The longest that people build have a dozen stages.
 const MAX_CHALLENGES: usize = 100;
@@ -56,7 +56,7 @@ impl FlowEnd {
 }
 
 /// Runs the flow `slug` to its end. `query` is a query string of its own, which
-/// policies of authentik can read; see [`crate::occasion::Occasion::query`].
+/// policies of authentik can read; see [`crate::login_context::LoginContext::query`].
 ///
 /// # Errors
 /// Whatever kept it from ending in a final redirect; a denial outranks

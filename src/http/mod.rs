@@ -30,7 +30,7 @@ use crate::config::{AbsolutePath, Config, ConfigError, Place, ServerUrl};
 use crate::deadline::Deadline;
 use crate::fault::ServerFault;
 use crate::json::Object;
-use crate::occasion::Occasion;
+use crate::login_context::LoginContext;
 use crate::sys::StopWatch;
 use crate::text;
 use bounded::{BoundedConnector, RequestDeadline};
@@ -100,7 +100,7 @@ pub struct HttpsTransport {
 impl HttpsTransport {
     /// Prepares the requests of a person's login; nothing is sent yet.
     ///
-    /// The service and the host of `occasion` go into the `User-Agent`, which
+    /// The service and the host of `context` go into the `User-Agent`, which
     /// authentik shows beside the session, and its address goes with each request,
     /// where `[outpost]` has a token for it.
     ///
@@ -108,14 +108,14 @@ impl HttpsTransport {
     /// Where the certificates to trust, or a token, cannot be read.
     pub fn for_login(
         config: &Config,
-        occasion: &Occasion,
+        context: &LoginContext,
         deadline: Deadline,
         trace: Trace,
     ) -> Result<Self, ConfigError> {
         let file = config.outpost_token.as_ref();
-        let outpost = file.map(|file| Outpost::read(file, occasion.address_to_tell()));
+        let outpost = file.map(|file| Outpost::read(file, context.address_to_tell()));
         let credentials = Credentials::new_session(outpost.transpose()?);
-        Self::new(config, occasion, credentials, deadline, trace)
+        Self::new(config, context, credentials, deadline, trace)
     }
 
     /// Prepares requests in the name of the service account whose token is in
@@ -126,17 +126,17 @@ impl HttpsTransport {
     pub fn for_lookup(
         config: &Config,
         token_file: &AbsolutePath,
-        occasion: &Occasion,
+        context: &LoginContext,
         deadline: Deadline,
         trace: Trace,
     ) -> Result<Self, ConfigError> {
         let credentials = Credentials::Bearer(token::bearer(token_file)?);
-        Self::new(config, occasion, credentials, deadline, trace)
+        Self::new(config, context, credentials, deadline, trace)
     }
 
     fn new(
         config: &Config,
-        occasion: &Occasion,
+        context: &LoginContext,
         credentials: Credentials,
         deadline: Deadline,
         trace: Trace,
@@ -183,8 +183,8 @@ impl HttpsTransport {
         let agent = format!(
             "pam-authentik-flow/{} ({}; {})",
             env!("CARGO_PKG_VERSION"),
-            header_word(&occasion.service),
-            occasion.host,
+            header_word(&context.service),
+            context.host,
         );
         Ok(Self {
             agent: Agent::with_parts(agent_config, connector, resolver),
@@ -238,11 +238,11 @@ impl HttpsTransport {
     pub fn go_on(
         session: Session,
         config: &Config,
-        occasion: &Occasion,
+        context: &LoginContext,
         deadline: Deadline,
         trace: Trace,
     ) -> Result<Self, ConfigError> {
-        let mut transport = Self::for_login(config, occasion, deadline, trace)?;
+        let mut transport = Self::for_login(config, context, deadline, trace)?;
         transport.credentials.go_on(session);
         transport.has_answered = true;
         transport.may_prove = false;

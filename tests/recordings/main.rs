@@ -28,7 +28,7 @@ use pam_authentik_flow::config::Config;
 use pam_authentik_flow::deadline::Deadline;
 use pam_authentik_flow::first_answer::FirstAnswer;
 use pam_authentik_flow::login::{self, Login};
-use pam_authentik_flow::occasion::Occasion;
+use pam_authentik_flow::login_context::LoginContext;
 use pam_authentik_flow::pam;
 use person::Person;
 use player::Player;
@@ -109,7 +109,7 @@ fn run(steps: &[Step], play: &Play) -> (BTreeSet<usize>, Vec<String>) {
         &mut person,
         Login {
             config: &config,
-            occasion: &Occasion::default(),
+            context: &LoginContext::default(),
             user: &play.user,
             // The recorded answers know no time: nothing is waited for that a real
             // server wants to have waited for.

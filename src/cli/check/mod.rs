@@ -13,7 +13,7 @@ use pam_authentik_flow::config::{Config, ConfigError, Place};
 use pam_authentik_flow::deadline::Deadline;
 use pam_authentik_flow::host;
 use pam_authentik_flow::http::HttpsTransport;
-use pam_authentik_flow::occasion::Occasion;
+use pam_authentik_flow::login_context::LoginContext;
 
 use super::arguments::Check;
 use super::report::Report;
@@ -77,15 +77,15 @@ fn configuration(report: &mut Report, setup: &Setup, config: &Config) {
 
 /// Everything that needs the network, as far as it goes.
 fn reach(report: &mut Report, setup: &Setup, config: &Config) {
-    let occasion = Occasion {
+    let context = LoginContext {
         service: setup.service.clone(),
         host: host::host_name(),
-        ..Occasion::default()
+        ..LoginContext::default()
     };
     let trace = Audit::trial(&setup.service, "check").trace(false);
     let deadline = Deadline::after(LONGEST);
     let mut transport =
-        match HttpsTransport::for_login(config, &occasion, deadline.clone(), trace.clone()) {
+        match HttpsTransport::for_login(config, &context, deadline.clone(), trace.clone()) {
             Ok(transport) => transport,
             Err(error) => {
                 let (found, remedy) = explain(&error);
@@ -101,7 +101,7 @@ fn reach(report: &mut Report, setup: &Setup, config: &Config) {
     {
         return;
     }
-    server::flow(report, config, &occasion, &mut transport);
+    server::flow(report, config, &context, &mut transport);
     server::users_me(report, &mut transport);
     server::application(report, config, &mut transport);
     people::look(report, setup, config, || {
@@ -109,7 +109,7 @@ fn reach(report: &mut Report, setup: &Setup, config: &Config) {
         Some(HttpsTransport::for_lookup(
             config,
             &rules.token_file,
-            &occasion,
+            &context,
             deadline,
             trace,
         ))

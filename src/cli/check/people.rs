@@ -2,11 +2,11 @@
 //! Only a token may look.
 
 use pam_authentik_flow::access::is_uuid;
+use pam_authentik_flow::account_status;
 use pam_authentik_flow::config::{Config, ConfigError};
 use pam_authentik_flow::error::LoginError;
 use pam_authentik_flow::http::{HttpsTransport, Transport};
-use pam_authentik_flow::occasion::percent_encoded;
-use pam_authentik_flow::standing;
+use pam_authentik_flow::login_context::percent_encoded;
 use pam_authentik_flow::text;
 use serde::Deserialize;
 
@@ -159,7 +159,7 @@ fn people(report: &mut Report, config: &Config, transport: &mut HttpsTransport) 
     locals.truncate(MAX_PEOPLE);
     let mut unknown = Vec::new();
     for local in &locals {
-        let name = match standing::name_in_authentik(local, &config.user) {
+        let name = match account_status::name_in_authentik(local, &config.user) {
             Ok(name) => name,
             Err(LoginError::AnothersName) => {
                 unknown.push(format!("{local} (in lower case another account's name)"));

@@ -11,7 +11,7 @@ use pam_authentik_flow::fault::ServerFault;
 use pam_authentik_flow::first_answer::FirstAnswer;
 use pam_authentik_flow::flow::{self, Answerer, Challenge, Response};
 use pam_authentik_flow::http::{HttpsTransport, Transport};
-use pam_authentik_flow::occasion::Occasion;
+use pam_authentik_flow::login_context::LoginContext;
 use pam_authentik_flow::secret::Secret;
 use pam_authentik_flow::stages::Stages;
 use serde::Deserialize;
@@ -143,11 +143,11 @@ fn clock(report: &mut Report, transport: &HttpsTransport, here: SystemTime) {
 pub(super) fn flow(
     report: &mut Report,
     config: &Config,
-    occasion: &Occasion,
+    context: &LoginContext,
     transport: &mut HttpsTransport,
 ) {
     let slug = config.flow.as_str();
-    let mut audit = Audit::trial(&occasion.service, "check");
+    let mut audit = Audit::trial(&context.service, "check");
     let mut nobody = Nobody;
     let mut first_answer = FirstAnswer::within(Deadline::after(Duration::from_secs(60)));
     let mut first = First {
@@ -158,7 +158,7 @@ pub(super) fn flow(
     let end = flow::run(
         transport,
         &config.flow,
-        &occasion.query(),
+        &context.query(),
         &mut first,
         &mut audit,
     );

@@ -9,7 +9,7 @@ use pam_authentik_flow::error::LoginError;
 use pam_authentik_flow::first_answer::FirstAnswer;
 use pam_authentik_flow::http::Transport;
 use pam_authentik_flow::login::{self, Login};
-use pam_authentik_flow::occasion::Occasion;
+use pam_authentik_flow::login_context::LoginContext;
 
 use crate::choices::Choices;
 use crate::log::{Event, World};
@@ -72,7 +72,7 @@ pub fn prove(
         &mut Person(world),
         Login {
             config,
-            occasion: &Occasion::default(),
+            context: &LoginContext::default(),
             user: USER,
             // Nothing is waited for that a real server wants to have waited for.
             first: &mut FirstAnswer::within(Deadline::after(Duration::ZERO)),

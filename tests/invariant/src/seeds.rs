@@ -143,12 +143,15 @@ const LINES: [(&str, &str); 25] = [
         "link",
         "https://authentik.example.com/if/flow/linux-login?flow_token=a%26next%3D//b",
     ),
-    ("occasion", "sshd\nhost\nalice\n192.0.2.7\nssh\nbob"),
+    ("login_context", "sshd\nhost\nalice\n192.0.2.7\nssh\nbob"),
     (
-        "occasion",
+        "login_context",
         "sudo\nhost.example\na&b=c\nfe80::1%eth0\n/dev/pts/0\nroot",
     ),
-    ("occasion", "login\nhost\nalice\n::ffff:192.0.2.7\ntty1\n"),
+    (
+        "login_context",
+        "login\nhost\nalice\n::ffff:192.0.2.7\ntty1\n",
+    ),
     ("text", "\u{10}One\ttwo\r\nthree\u{1b}[2J"),
     (
         "text",

@@ -8,7 +8,7 @@ use pam_authentik_flow::first_answer::FirstAnswer;
 use pam_authentik_flow::http::{Answer, RequestError, Transport};
 use pam_authentik_flow::login::{self, Login};
 use pam_authentik_flow::secret::Secret;
-use pam_authentik_flow::{audit::Audit, deadline::Deadline, occasion::Occasion};
+use pam_authentik_flow::{audit::Audit, deadline::Deadline, login_context::LoginContext};
 
 use crate::json::Object;
 use crate::rules::{FLOW, SERVER};
@@ -111,7 +111,7 @@ fn play(challenges: &[&str], typed: &str, prompt: &str) -> (Vec<String>, Vec<Vec
         &mut Typist(typed.to_owned()),
         Login {
             config: &config,
-            occasion: &Occasion::default(),
+            context: &LoginContext::default(),
             user: "alice",
             first: &mut FirstAnswer::within(Deadline::after(Duration::ZERO)),
         },

@@ -12,7 +12,7 @@ pub use challenge::challenge;
 pub use configuration::{arguments, configuration};
 pub use link::{code, link};
 pub use text::text;
-pub use wire::{occasion, wire};
+pub use wire::{login_context, wire};
 
 /// One login; see [`crate::play`].
 pub fn state(bytes: &[u8]) {
@@ -29,7 +29,7 @@ pub const ALL: [Target; 9] = [
     ("code", code),
     ("configuration", configuration),
     ("link", link),
-    ("occasion", occasion),
+    ("login_context", login_context),
     ("state", state),
     ("text", text),
     ("wire", wire),

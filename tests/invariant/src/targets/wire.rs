@@ -1,7 +1,7 @@
 use pam_authentik_flow::config::ServerUrl;
 use pam_authentik_flow::http::Redirect;
 use pam_authentik_flow::http::{Cookies, judge_redirect};
-use pam_authentik_flow::occasion::Occasion;
+use pam_authentik_flow::login_context::LoginContext;
 
 use crate::unseen;
 
@@ -56,11 +56,11 @@ pub fn wire(bytes: &[u8]) {
 ///
 /// # Panics
 /// Where a value ends its parameter or begins another.
-pub fn occasion(bytes: &[u8]) {
+pub fn login_context(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let mut lines = text.split('\n').map(str::to_owned);
     let mut next = || lines.next().unwrap_or_default();
-    let occasion = Occasion {
+    let context = LoginContext {
         service: next(),
         host: next(),
         user: Some(next()),
@@ -68,7 +68,7 @@ pub fn occasion(bytes: &[u8]) {
         tty: Some(next()),
         ruser: Some(next()),
     };
-    let query = occasion.query();
+    let query = context.query();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~%=&".contains(c);
     assert!(query.chars().all(plain), "{query:?}");
     let names = ["service", "host", "user", "rhost", "tty", "ruser"];
@@ -77,7 +77,7 @@ pub fn occasion(bytes: &[u8]) {
         let name = name.strip_prefix("pam_").expect("a name of ours");
         assert!(names.contains(&name) && !value.contains('='), "{query:?}");
     }
-    if let Some(address) = occasion.address() {
+    if let Some(address) = context.address() {
         assert!(!address.to_string().contains('%'));
     }
 }

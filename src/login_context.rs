@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// All of it may be anybody's to forge: a policy of authentik may be stricter
 /// because of it, never laxer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Occasion {
+pub struct LoginContext {
     /// The service, by which libpam chose the stack.
     pub service: String,
     /// This host's name.
@@ -31,7 +31,7 @@ const MAX_VALUE: usize = 255;
 /// For those that are short by nature: services, terminals, this host's name.
 const MAX_SHORT: usize = 64;
 
-impl Occasion {
+impl LoginContext {
     /// The `query` of the executor: a query string of its own, whose values are
     /// percent-encoded. In a URL it is to be encoded once more.
     ///
@@ -120,11 +120,11 @@ pub fn percent_encoded(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn from(rhost: &str) -> Occasion {
-        Occasion {
+    fn from(rhost: &str) -> LoginContext {
+        LoginContext {
             service: "sshd".into(),
             rhost: Some(rhost.into()),
-            ..Occasion::default()
+            ..LoginContext::default()
         }
     }
 
@@ -154,15 +154,15 @@ mod tests {
 
     #[test]
     fn a_value_stays_a_value() {
-        let mut occasion = from("a.example");
-        occasion.user = Some("a&next=//evil;%26".into());
-        occasion.tty = Some("/dev/pts/0".into());
+        let mut context = from("a.example");
+        context.user = Some("a&next=//evil;%26".into());
+        context.tty = Some("/dev/pts/0".into());
         assert_eq!(
-            occasion.query(),
+            context.query(),
             "pam_service=sshd&pam_rhost=a.example&pam_tty=%2Fdev%2Fpts%2F0"
         );
-        occasion.user = Some("a&next=evil".into());
-        assert!(occasion.query().contains("&pam_user=a%26next%3Devil&"));
+        context.user = Some("a&next=evil".into());
+        assert!(context.query().contains("&pam_user=a%26next%3Devil&"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::error::LoginError;
 use crate::host::{self, Lookup};
 
 /// What the host and the configuration make of a name.
-pub enum Standing {
+pub enum AccountStatus {
     /// An account of the host that the module is for.
     Person,
     /// The configuration says to leave it alone. `known` tells whether it is a
@@ -27,9 +27,9 @@ pub enum Standing {
 ///
 /// # Errors
 /// [`LoginError::Host`] where the account database fails.
-pub fn of(user: &str, rules: &UserRules) -> Result<Standing, LoginError> {
+pub fn of(user: &str, rules: &UserRules) -> Result<AccountStatus, LoginError> {
     if rules.ignore.iter().any(|name| name == user) {
-        return Ok(Standing::LeftAlone {
+        return Ok(AccountStatus::LeftAlone {
             reason: "the name is in [user] ignore",
             known: true,
         });
@@ -37,27 +37,27 @@ pub fn of(user: &str, rules: &UserRules) -> Result<Standing, LoginError> {
     let found = account(user)?;
     // Before any rule by name: whoever answers to two names could step round one.
     if matches!(found, Lookup::OtherSpelling) {
-        return Ok(Standing::OtherSpelling);
+        return Ok(AccountStatus::OtherSpelling);
     }
     let known = !matches!(found, Lookup::Unknown);
-    let left_alone = |reason| Standing::LeftAlone { reason, known };
+    let left_alone = |reason| AccountStatus::LeftAlone { reason, known };
     if let Some(allowed) = &rules.allow {
         if !allowed.iter().any(|name| name == user) {
             return Ok(left_alone("the name is not in [user] allow"));
         }
     }
     Ok(match found {
-        Lookup::Unknown => Standing::NoAccount,
+        Lookup::Unknown => AccountStatus::NoAccount,
         // Nothing that is said of that account was asked for: not its uid either.
-        Lookup::OtherSpelling => Standing::OtherSpelling,
-        Lookup::Account { uid: 0 } if rules.allow_root => Standing::Person,
+        Lookup::OtherSpelling => AccountStatus::OtherSpelling,
+        Lookup::Account { uid: 0 } if rules.allow_root => AccountStatus::Person,
         Lookup::Account { uid: 0 } => {
             left_alone("root is left alone unless [user] allow_root = true")
         }
         Lookup::Account { uid } if uid < rules.min_uid => {
             left_alone("the uid is below [user] min_uid")
         }
-        Lookup::Account { .. } => Standing::Person,
+        Lookup::Account { .. } => AccountStatus::Person,
     })
 }
 

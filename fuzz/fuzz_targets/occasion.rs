@@ -1,4 +1,0 @@
-//! See `login_invariant::targets::occasion`.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| login_invariant::targets::occasion(bytes));
