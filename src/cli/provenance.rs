@@ -188,8 +188,8 @@ fn rows(config: Config) -> Vec<Row> {
             unknown,
         }) => (
             Some(path(&token_file)),
-            Some(otherwise(on_unavailable)),
-            Some(otherwise(unknown)),
+            Some(fallback(on_unavailable)),
+            Some(fallback(unknown)),
         ),
         None => (None, None, None),
     };
@@ -257,8 +257,8 @@ fn span(duration: Duration) -> String {
     }
 }
 
-fn otherwise(otherwise: Fallback) -> String {
-    match otherwise {
+fn fallback(fallback: Fallback) -> String {
+    match fallback {
         Fallback::Deny => "deny".into(),
         Fallback::Ignore => "ignore".into(),
     }

@@ -1,9 +1,7 @@
 //! Who may log in, and how those are judged whom another way in has let by.
 
-use serde::Deserialize;
-
 use super::keys::{AccessKeys, AccountKeys, family};
-use super::values::{AbsolutePath, Slug};
+use super::values::{AbsolutePath, Fallback, Slug};
 
 /// Who may log in, of those that authentik knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,16 +46,6 @@ pub struct AccountRules {
     pub on_unavailable: Fallback,
     /// What becomes of somebody whom authentik does not know.
     pub unknown: Fallback,
-}
-
-/// What is done where authentik has no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fallback {
-    /// They are refused.
-    Deny,
-    /// The other modules of the stack decide (`PAM_IGNORE`).
-    Ignore,
 }
 
 /// Which services ask for an account where `[account] services` is not written:

@@ -5,11 +5,10 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue, Deserializer, Error};
 
-use super::access::Fallback;
 use super::prompt::PromptKeys;
 use super::url::{ProxyUrl, ServerUrl};
 use super::user::{AccountKind, NameTemplate};
-use super::values::{AbsolutePath, Limit, Slug, Span};
+use super::values::{AbsolutePath, Fallback, Limit, Slug, Span};
 
 /// The keys that may stand at the top and below `[services.NAME]`.
 ///

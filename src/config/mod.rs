@@ -15,13 +15,13 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-pub use access::{AccessRules, AccountRules, Fallback};
+pub use access::{AccessRules, AccountRules};
 pub use arguments::{Arguments, FirstPass};
 pub use error::{ConfigError, Place};
 pub use prompt::{FactorClass, LanguageTag, Prompts, QrStyle};
 pub use url::{ProxyUrl, ServerUrl};
 pub use user::{AccountKind, NameTemplate};
-pub use values::{AbsolutePath, Slug};
+pub use values::{AbsolutePath, Fallback, Slug};
 
 use crate::host::{FileKind, read_trusted_file};
 use access::{access_rules, account_rules};

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Deserialize as Derive;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// authentik allows flows 50 characters, and applications as many as they like.
@@ -143,6 +144,16 @@ impl<'de> Deserialize<'de> for Limit {
         }
         Ok(Self(duration))
     }
+}
+
+/// What is done where authentik has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Derive)]
+#[serde(rename_all = "lowercase")]
+pub enum Fallback {
+    /// They are refused.
+    Deny,
+    /// The other modules of the stack decide (`PAM_IGNORE`).
+    Ignore,
 }
 
 #[cfg(test)]

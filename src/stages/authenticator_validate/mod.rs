@@ -249,7 +249,7 @@ fn set_up(
     offered: &[enrol::SetUp],
     lead: &str,
 ) -> Result<Response, LoginError> {
-    let chosen = enrol::choose(stages, offered, lead)?;
+    let chosen = enrol::choose(stages, offered, lead, COMPONENT)?;
     stages.codes.sent = Sent::SetUp;
     Response::new(&SetUpAnswer {
         component: COMPONENT,

@@ -34,6 +34,7 @@ pub(super) fn choose(
     stages: &mut Stages<'_>,
     offered: &[SetUp],
     lead: &str,
+    component: &str,
 ) -> Result<String, LoginError> {
     let words = stages.prompts.words;
     let mut kinds: Vec<(&SetUp, String)> = Vec::new();
@@ -58,7 +59,7 @@ pub(super) fn choose(
     }
     if kinds.is_empty() {
         return Err(LoginError::Unsupported {
-            component: super::authenticator_validate::COMPONENT.into(),
+            component: component.into(),
             reason: if offered.is_empty() {
                 Obstacle::NoFactor
             } else {
