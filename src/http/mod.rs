@@ -1,11 +1,13 @@
 //! HTTPS to one server: trust, limits, cookies, and redirects that are judged
 //! and never followed here.
 
+mod answer;
 mod bounded;
 mod connect;
 mod cookies;
 mod credentials;
 mod fault;
+mod headers;
 mod name_servers;
 mod resolver;
 mod tls;
@@ -18,7 +20,6 @@ mod unrepeated;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
 use ureq::config::Config as AgentConfig;
 use ureq::http::{HeaderValue, Response as HttpResponse, header};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
@@ -29,15 +30,17 @@ use crate::audit::Trace;
 use crate::config::{AbsolutePath, Config, ConfigError, Place, ServerUrl};
 use crate::deadline::Deadline;
 use crate::fault::ServerFault;
-use crate::json::Object;
 use crate::login_context::LoginContext;
 use crate::sys::StopWatch;
 use crate::text;
+pub use answer::judge_redirect;
+use answer::{fault_of_age, says_it_is_starting};
 use bounded::{BoundedConnector, RequestDeadline};
 use connect::{AttemptLog, NotingTcpConnector};
 pub use cookies::Cookies;
 use credentials::Credentials;
 pub use credentials::Session;
+use headers::{header_value, header_word};
 use resolver::{OnceResolver, Peer};
 use tls::TlsConnector;
 use token::Outpost;
@@ -448,48 +451,6 @@ impl Transport for HttpsTransport {
     }
 }
 
-/// Why an answer cannot be one to the request that was sent `elapsed` ago: a cache
-/// has kept it for longer. A cache that has just passed it on says `Age: 0`.
-fn fault_of_age(answer: &Answer, elapsed: Duration) -> Option<ServerFault> {
-    match answer.age? {
-        Age::Seconds(age) if age <= elapsed.as_secs() => None,
-        Age::Seconds(age) => Some(ServerFault::Stale(age)),
-        Age::Unknown => Some(ServerFault::Nonsense(
-            "its Age header is not a number of seconds".into(),
-        )),
-    }
-}
-
-/// Whether the body holds authentik's own words while its server starts: its front
-/// answers so for as long as the part behind it does not run.
-fn says_it_is_starting(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Starting<'a> {
-        error: &'a str,
-    }
-    body.len() < 512
-        && serde_json::from_slice::<Object<Starting<'_>>>(body)
-            .is_ok_and(|Object(starting)| starting.error == "authentik starting")
-}
-
-/// Whether `location`, to which the server at `url` points, is `path`, the place
-/// that was asked, whatever its query.
-#[must_use]
-pub fn judge_redirect(url: &ServerUrl, path: &str, location: &str) -> Redirect {
-    let asked = format!("{}{path}", url.prefix());
-    let pathname = |text: &str| text.split(['?', '#']).next().unwrap_or_default().to_owned();
-    let relative = location.strip_prefix(&url.origin()).unwrap_or(location);
-    if relative.starts_with('/')
-        && !relative.starts_with("//")
-        && pathname(relative) == pathname(&asked)
-    {
-        Redirect::SamePlace
-    } else {
-        // The query may hold what is nobody's business in a log.
-        Redirect::Elsewhere(text::one_line(&pathname(location), 120))
-    }
-}
-
 /// The proxy of the configuration, and of nothing else.
 fn proxy(config: &Config) -> Result<Option<Proxy>, ConfigError> {
     let Some(proxy) = &config.proxy else {
@@ -503,15 +464,4 @@ fn proxy(config: &Config) -> Result<Option<Proxy>, ConfigError> {
         .map_err(|error| {
             ConfigError::new(Place::Key("proxy"), text::one_line(&error.to_string(), 120))
         })
-}
-
-/// `text` as one word of a header.
-fn header_word(text: &str) -> String {
-    let word = |c: &char| c.is_ascii_alphanumeric() || "-._@".contains(*c);
-    text.chars().filter(word).take(64).collect()
-}
-
-/// `text` as a header's value; what a header cannot hold is left out.
-fn header_value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
