@@ -100,9 +100,11 @@ pub fn read_trusted_file(path: &Path, kind: FileKind) -> Result<Zeroizing<Vec<u8
     if metadata.len() > MAX_BYTES {
         return Err(FileFault::TooLarge);
     }
+    // Where there is room for less than 32 bytes, the standard library reads through a
+    // buffer on the stack, which nobody wipes.
     let expected = usize::try_from(metadata.len())
         .unwrap_or(0)
-        .saturating_add(1);
+        .saturating_add(64);
     let mut bytes = Zeroizing::new(Vec::with_capacity(expected));
     file.take(MAX_BYTES.saturating_add(1))
         .read_to_end(&mut bytes)

@@ -182,7 +182,9 @@ fn a_self_signed_certificate_as_its_own_ca_is_explained() {
     expect(
         &outcome,
         "PAM_AUTHINFO_UNAVAIL",
-        &["a self-signed one; give the server a certificate that a CA has issued"],
+        &[
+            "a self-signed certificate of a CA as its own; give the server a certificate that a CA has issued",
+        ],
     );
 }
 

@@ -342,11 +342,22 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         config: "addresses = [\"127.0.0.2\"]\n",
+        server: Server::Stopped,
         setuid: Unavailable,
         ..row("addresses that refuse", nothing, Unavailable)
     },
+    // The double's port is one that any local user can take.
+    Row {
+        config: "addresses = [\"127.0.0.2\"]\n",
+        ..row(
+            "addresses that refuse, a port of anybody's",
+            nothing,
+            Unavailable,
+        )
+    },
     Row {
         config: "addresses = [\"127.255.255.255\"]\n",
+        server: Server::Stopped,
         setuid: Unavailable,
         ..row("addresses that are unreachable", nothing, Unavailable)
     },
