@@ -179,13 +179,13 @@ fn who_stops_at_a_prompt_is_let_go_and_not_in() {
 }
 
 /// Ctrl-C at the prompt. Between its prompt and its wait a program may take no
-/// note of it: a person is not that fast.
+/// note of it: a person is not that fast, and a busy machine may be slow.
 fn interrupt(terminal: &mut Terminal) {
     terminal.expect("assword");
     while terminal.shows_what_is_typed() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    std::thread::sleep(Duration::from_millis(200));
+    std::thread::sleep(Duration::from_millis(800));
     terminal.send(b"\x03");
 }
 
