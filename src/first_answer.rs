@@ -92,7 +92,7 @@ impl FirstAnswer {
         self.deadline.clone()
     }
 
-    /// A flow begins for `user`, whom authentik knows by `name`. An answer that
+    /// A flow begins for `user`, known to authentik as `name`. An answer that
     /// somebody else gave is dropped.
     pub fn flow_begins(&mut self, user: &str, name: &str) {
         let person = (user.to_owned(), name.to_owned());

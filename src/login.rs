@@ -37,7 +37,7 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
     let mut words = Words::of("en");
     let result = pam_handle::guarded(|| {
         transaction.has_memory()?;
-        // A late answer finds everything read anew: the file may have changed since.
+        // A late answer finds everything read again: the file may have changed since.
         once_more_if_late(|first| {
             let config = Config::load(arguments, &service)?;
             fail_delay = config.fail_delay;
@@ -182,7 +182,7 @@ pub fn context(transaction: &Transaction<'_>, service: &str, user: Option<String
     }
 }
 
-/// One login: by which rules, from where, as whom, and what was answered so far.
+/// One login: the rules, the client, the user, and what was answered so far.
 pub struct Login<'a> {
     /// The configuration.
     pub config: &'a Config,
@@ -286,7 +286,7 @@ fn refuse_like_a_wrong_password(
     match transaction.ask_secret(&config.prompt.password, "password") {
         Ok(typed) if typed.is_empty() => Ok(()),
         // What was typed does not matter, only that somebody guesses. sshd sends
-        // something that no password can be for a user whom the host does not know.
+        // something that no password can be for a user that the host does not know.
         Ok(_) | Err(LoginError::Unsendable { .. }) => {
             audit.refused_answer("password");
             Ok(())

@@ -44,7 +44,7 @@ pub enum Severity {
     Info,
     /// Somebody was refused.
     Notice,
-    /// Something must be mended.
+    /// Something must be fixed.
     Error,
 }
 

@@ -112,7 +112,7 @@ impl Log {
                     channel.logger = None;
                     return false;
                 }
-                // The daemon was started anew since the last line.
+                // The daemon was restarted since the last line.
                 Err(_) => channel.logger = None,
             }
         }
@@ -163,7 +163,7 @@ fn emit(
 
 /// A line as a local syslog daemon takes it (RFC 3164), without a host.
 ///
-/// The crate's own reads a description of the date's form anew for each line,
+/// The crate's own reads a description of the date's form again for each line,
 /// which is 30 kB of code, and writes the days before the tenth as no daemon does.
 struct Rfc3164 {
     process: String,

@@ -377,7 +377,7 @@ impl HttpsTransport {
     fn with_headers<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
         let mut request = request
             .header(header::USER_AGENT, self.user_agent.clone())
-            // Whose session it is must never come from a cache.
+            // The owner of the session must never come from a cache.
             .header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(language) = &self.language {
             request = request.header(header::ACCEPT_LANGUAGE, language.clone());

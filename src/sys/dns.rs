@@ -223,7 +223,7 @@ mod glibc {
     impl Wait {
         pub(super) fn set(limit: Duration) -> Option<Self> {
             // A locker that runs for weeks must not ask the name servers of a
-            // network it has left: glibc reads resolv.conf anew by itself only
+            // network it has left: glibc reads resolv.conf again by itself only
             // while nobody has changed the settings, as is done below.
             // SAFETY: takes nothing, and works on the calling thread's own state.
             if unsafe { __res_init() } != 0 {

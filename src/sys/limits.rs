@@ -65,7 +65,7 @@ pub struct RaisedLimits([Option<Raised>; RAISED.len()]);
 
 impl RaisedLimits {
     /// Raises the limits of a set-uid program; those of any other program belong
-    /// to root, or to the user alone whom they stop, and are left alone.
+    /// to root, or stop nobody but their own user, and are left alone.
     #[must_use]
     pub fn raise() -> Self {
         if !is_setuid() {

@@ -12,7 +12,7 @@ use std::time::Duration;
 const ALLOWED: [&str; 2] = ["alice", "bob"];
 const OUTSIDER: &str = "eve";
 
-/// Whose session it is, and whether the application is open.
+/// The owner of the session, and whether the application is open.
 const BOTH: &str = "/api/v3/core/";
 /// Whether the application is open, alone: the answer names nobody.
 const ACCESS_ALONE: &str = "/api/v3/core/applications/";

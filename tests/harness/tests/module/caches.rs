@@ -164,7 +164,7 @@ fn whose_session_it_is_is_never_asked_with_the_same_url_twice() {
     }
 }
 
-/// From 2026.8 on one browser holds several users: the one whom requests act for
+/// From 2026.8 on one browser holds several users: the one that requests act for
 /// is the current one.
 #[test]
 fn a_user_who_is_not_the_current_one_of_the_session_is_refused() {

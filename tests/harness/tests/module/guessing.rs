@@ -80,7 +80,7 @@ fn each_refused_secret_leaves_a_line_and_nothing_else_does() {
             "PAM_USER_UNKNOWN",
             &["(unknown) password"],
         ),
-        // What sshd sends for a user whom the host does not know.
+        // What sshd sends for a user that the host does not know.
         (
             "linux-login",
             "nosuch",

@@ -193,7 +193,7 @@ pub(crate) fn count(bench: &Bench, program: Program, runs: &[Run], at_a_time: us
     counts
 }
 
-/// How often a run is done again that died: the kernel chooses its addresses anew.
+/// How often a run is done again that died: the kernel chooses other addresses.
 const AGAIN: usize = 5;
 
 /// Which of the runs that died did so before the module's turn.
