@@ -41,7 +41,7 @@ const VIEW_GROUP: &str = "authentik_core.view_group";
 /// is to look up are for the other modules of the stack to judge.
 pub fn manage(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResultCode {
     let service = transaction.service();
-    let mut audit = Audit::begin(&service, "account");
+    let mut audit = Audit::begin(&service, "account", transaction.log_wait());
     audit.from_where(transaction.rhost().as_deref(), transaction.tty().as_deref());
     let mut quiet = false;
     let mut words = Words::of("en");

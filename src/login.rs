@@ -29,7 +29,7 @@ use crate::words::{Words, fill};
 /// line in the log and, where there is something to say, words for the person.
 pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResultCode {
     let service = transaction.service();
-    let mut audit = Audit::begin(&service, "auth");
+    let mut audit = Audit::begin(&service, "auth", transaction.log_wait());
     audit.from_where(transaction.rhost().as_deref(), transaction.tty().as_deref());
     // Until the configuration is read nobody was asked for anything, so there is
     // nothing to guess, and nobody to be held up.

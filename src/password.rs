@@ -40,7 +40,7 @@ const MAX_FIELDS: usize = 8;
 pub fn change(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResultCode {
     let service = transaction.service();
     let phase = transaction.phase();
-    let mut audit = Audit::begin(&service, "password");
+    let mut audit = Audit::begin(&service, "password", transaction.log_wait());
     audit.from_where(transaction.rhost().as_deref(), transaction.tty().as_deref());
     let mut quiet = false;
     let mut words = Words::of("en");

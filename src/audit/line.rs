@@ -6,7 +6,7 @@ use std::time::Instant;
 use syslog::Severity as SyslogSeverity;
 
 use super::observer::{Observer, Trace};
-use super::syslog::Log;
+use super::syslog::{Log, LogWait};
 use crate::text::one_line;
 
 /// Stands for a name that no account has.
@@ -50,10 +50,11 @@ pub enum Severity {
 
 impl Audit {
     /// Begins the record of a call of `entry` (`auth`, `account`, …) by `service`.
+    /// `wait` is how long earlier calls of the same login have waited for the log.
     #[must_use]
-    pub fn begin(service: &str, entry: &'static str) -> Self {
+    pub fn begin(service: &str, entry: &'static str, wait: LogWait) -> Self {
         Self {
-            log: Log::of(service, entry),
+            log: Log::of(service, entry, wait),
             begun: Instant::now(),
             user: None,
             rhost: None,
@@ -72,7 +73,7 @@ impl Audit {
     pub fn trial(service: &str, entry: &'static str) -> Self {
         Self {
             is_login: false,
-            ..Self::begin(service, entry)
+            ..Self::begin(service, entry, LogWait::default())
         }
     }
 

@@ -1,73 +1,132 @@
 //! Lines that could not be written to the log are counted in a file of root's,
 //! so that the next line that is written can say that some are missing.
 //!
-//! The module runs in programs that others start: nothing that a caller
-//! controls decides anything here. The umask is undone by `fchmod`, the working
-//! directory is not used, a small RLIMIT_FSIZE means that nothing is counted,
-//! and both the directory and the file are judged by their open descriptors.
-//! Whoever stops su (SIGSTOP) while it holds the lock keeps lines from being
-//! counted meanwhile, and delays nobody for longer than the wait for the lock.
+//! The file has one byte for each lost line. A byte is appended without a lock:
+//! a caller can stop su (SIGSTOP) anywhere, so no login may depend on another
+//! one going on. Who reports the count first gives the file a name of its own,
+//! which one process alone can do, and removes it when the log has the line. A
+//! file that was claimed and is still there a while later, because the log was
+//! full or the process was stopped, is claimed again by the next one.
+//!
+//! Nothing that a caller controls decides anything here. The umask is undone by
+//! `fchmod`, the working directory is not used, a small RLIMIT_FSIZE means that
+//! nothing is counted, and both the directory and the files are judged by their
+//! open descriptors.
 
 use std::fs::{File, Permissions};
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Duration;
 
+use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, Flock, FlockArg, OFlag, openat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::geteuid;
+use nix::unistd::{UnlinkatFlags, geteuid, linkat, unlinkat};
 
-use crate::deadline::Deadline;
+use crate::sys::since_boot;
 
 const DIRECTORY: &str = "/run/pam_authentik_flow";
 const NAME: &str = "lost";
+/// What the name of a claimed file begins with. When it was claimed follows, in
+/// milliseconds since the machine was started, and by which process.
+const CLAIMED: &str = "lost.";
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
-/// The file holds one number in a field of this width and a newline. It always
-/// has the same length, so that no write can leave half of an older number.
-const WIDTH: usize = 20;
-const LENGTH: u64 = 21;
-/// The lock is held for as long as it takes to read and write a number.
-const LOCK_POLL: Duration = Duration::from_millis(1);
+/// Lines beyond this many are not counted any more.
+const MAX_COUNT: u64 = 1 << 20;
+/// A claimed file is claimed again after this time. It takes a tenth of a second
+/// to report a count.
+const CLAIM_EXPIRES: Duration = Duration::from_secs(10);
+/// How many claimed files one report looks at.
+const MAX_CLAIMED: usize = 16;
 
-/// Counts one line that was lost. Waits for the lock for `patience` at most.
+/// Counts one line that was lost.
 ///
 /// Does nothing where the program does not run as root, and where the file
 /// cannot be had: a log that is missing must not end a login.
-pub(super) fn count_one(patience: Duration) {
-    let Some(file) = open(Access::Create).and_then(|file| lock(file, patience)) else {
-        return;
-    };
-    let count = read(&file).unwrap_or(0);
-    write(&file, count.saturating_add(1));
+pub(super) fn count_one() {
+    let file =
+        open_directory(Access::Create).and_then(|directory| open(&directory, NAME, Access::Create));
+    let Some(mut file) = file else { return };
+    if file.metadata().is_ok_and(|file| file.len() < MAX_COUNT) {
+        // Appending one byte is atomic.
+        let _ = file.write_all(b".");
+    }
 }
 
-/// Hands the count to `report`, where there is one, and sets it to zero if
-/// `report` says that the log has it.
-///
-/// `report` is called with the lock held, so it must not take longer than others
-/// wait for the lock. Where somebody else holds it, they are counting or
-/// reporting, and the next line will come here again.
+/// Hands the count to `report`, where there is one, and forgets it if `report`
+/// says that the log has it.
 pub(super) fn report_count(report: impl FnOnce(u64) -> bool) {
-    let Some(file) = open(Access::Existing) else {
+    let Some(directory) = open_directory(Access::Existing) else {
         return;
     };
-    // Most of the time there is nothing to report, which needs no lock.
-    if read(&file).unwrap_or(0) == 0 {
+    let Some(now) = since_boot() else { return };
+    let waiting = waiting(&directory, now);
+    // Most of the time there is nothing to report.
+    if waiting.is_empty() {
         return;
     }
-    let Some(file) = lock(file, Duration::ZERO) else {
-        return;
-    };
-    match read(&file) {
-        None | Some(0) => {}
-        Some(count) => {
-            if report(count) {
-                write(&file, 0);
-            }
+    let mut claimed = Vec::new();
+    let mut count = 0_u64;
+    for (number, name) in waiting.iter().enumerate() {
+        let own = format!(
+            "{CLAIMED}{}.{}.{number}",
+            now.as_millis(),
+            std::process::id()
+        );
+        // Whoever comes second finds that the file has another name now.
+        if renameat(&directory, name.as_str(), &directory, own.as_str()).is_err() {
+            continue;
+        }
+        if let Some(file) = open(&directory, &own, Access::Existing) {
+            let length = file.metadata().map_or(0, |file| file.len());
+            count = count.saturating_add(length);
+        }
+        claimed.push(own);
+    }
+    let is_reported = count == 0 || report(count);
+    for name in claimed {
+        let name = name.as_str();
+        // Where new lines were lost meanwhile, the claim has to expire.
+        if is_reported || give_back(&directory, name).is_ok() {
+            let _ = unlinkat(&directory, name, UnlinkatFlags::NoRemoveDir);
         }
     }
+}
+
+/// Gives a claimed file its old name, unless another file has it now.
+fn give_back(directory: &File, name: &str) -> nix::Result<()> {
+    linkat(directory, name, directory, NAME, AtFlags::empty())
+}
+
+/// The files whose lines nobody is reporting at this moment.
+fn waiting(directory: &File, now: Duration) -> Vec<String> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let Ok(entries) = Dir::openat(directory, ".", flags, Mode::empty()) else {
+        return Vec::new();
+    };
+    entries
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned))
+        .filter(|name| name == NAME || is_expired(name, now))
+        .filter(|name| open(directory, name, Access::Existing).is_some())
+        .take(MAX_CLAIMED)
+        .collect()
+}
+
+/// Whether this is the name of a file that was claimed long ago.
+fn is_expired(name: &str, now: Duration) -> bool {
+    name.strip_prefix(CLAIMED)
+        .and_then(|rest| rest.split('.').next())
+        .and_then(|claimed| claimed.parse().ok())
+        .is_some_and(|claimed| {
+            // A time in the future is of another boot.
+            now.checked_sub(Duration::from_millis(claimed))
+                .is_none_or(|age| age > CLAIM_EXPIRES)
+        })
 }
 
 /// Whether the file may be created.
@@ -78,22 +137,19 @@ enum Access {
 }
 
 /// The file, if it is root's and nobody else can write to it.
-fn open(access: Access) -> Option<File> {
-    if !geteuid().is_root() || !may_write() {
-        return None;
-    }
-    let directory = open_directory(access)?;
-    let flags = OFlag::O_RDWR
+fn open(directory: &File, name: &str, access: Access) -> Option<File> {
+    let flags = OFlag::O_WRONLY
+        | OFlag::O_APPEND
         | OFlag::O_NOFOLLOW
         | OFlag::O_CLOEXEC
         // A fifo in the file's place must not hold the login up.
         | OFlag::O_NONBLOCK
         | OFlag::O_NOCTTY;
-    let existing = || openat(&directory, NAME, flags, Mode::empty());
+    let existing = || openat(directory, name, flags, Mode::empty());
     let file: File = match existing() {
         Err(Errno::ENOENT) if access == Access::Create => {
             let new = flags | OFlag::O_CREAT | OFlag::O_EXCL;
-            match openat(&directory, NAME, new, Mode::from_bits_truncate(FILE_MODE)) {
+            match openat(directory, name, new, Mode::from_bits_truncate(FILE_MODE)) {
                 Ok(descriptor) => {
                     let file = File::from(descriptor);
                     // The umask may have taken bits away.
@@ -113,6 +169,9 @@ fn open(access: Access) -> Option<File> {
 }
 
 fn open_directory(access: Access) -> Option<File> {
+    if !geteuid().is_root() || !may_write() {
+        return None;
+    }
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     // An absolute path: the working directory is not used.
     let existing = || openat(AT_FDCWD, DIRECTORY, flags, Mode::empty());
@@ -144,39 +203,7 @@ fn is_roots_alone(file: &File) -> bool {
 
 /// A write beyond RLIMIT_FSIZE raises SIGXFSZ, which would end the program.
 fn may_write() -> bool {
-    getrlimit(Resource::RLIMIT_FSIZE).is_ok_and(|(soft, _)| soft >= LENGTH)
-}
-
-fn lock(mut file: File, patience: Duration) -> Option<Flock<File>> {
-    let deadline = Deadline::after(patience);
-    loop {
-        file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(locked) => return Some(locked),
-            Err((file, Errno::EAGAIN | Errno::EINTR)) => file,
-            Err(_) => return None,
-        };
-        if deadline.remaining().is_zero() {
-            return None;
-        }
-        std::thread::sleep(LOCK_POLL);
-    }
-}
-
-/// The number in the file: zero for a file that was just made, nothing for one
-/// that holds something else.
-fn read(file: &File) -> Option<u64> {
-    // One byte more than a good file has.
-    let mut bytes = [0; WIDTH.saturating_add(2)];
-    let length = file.read_at(&mut bytes, 0).ok()?;
-    let text = std::str::from_utf8(bytes.get(..length)?).ok()?.trim();
-    if text.is_empty() {
-        return Some(0);
-    }
-    text.parse().ok()
-}
-
-fn write(file: &File, count: u64) {
-    let _ = file.write_all_at(format!("{count:<WIDTH$}\n").as_bytes(), 0);
+    getrlimit(Resource::RLIMIT_FSIZE).is_ok_and(|(soft, _)| soft >= MAX_COUNT)
 }
 
 #[cfg(test)]
@@ -184,36 +211,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_count_is_read_back_and_never_longer_than_before() {
-        let path = tempfile::NamedTempFile::new().unwrap();
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .open(path.path())
-            .unwrap();
-        assert_eq!(read(&file), Some(0), "a new file");
-        for count in [u64::MAX, 12, 0, 7] {
-            write(&file, count);
-            assert_eq!(read(&file), Some(count));
-            assert_eq!(file.metadata().unwrap().len(), LENGTH);
+    fn a_claim_expires() {
+        let now = Duration::from_secs(100);
+        for (name, expired) in [
+            ("lost.89000.1.0", true),
+            ("lost.95000.1.0", false),
+            // Of another boot, in a directory that outlived it.
+            ("lost.200000.1.0", true),
+            ("lost.x.1.0", false),
+            ("lost.", false),
+            ("lost", false),
+            ("other.1.1.0", false),
+        ] {
+            assert_eq!(is_expired(name, now), expired, "{name}");
         }
-        for garbage in ["-1", "a lot of words that are no number", "\u{fffd}"] {
-            std::fs::write(path.path(), garbage).unwrap();
-            assert_eq!(read(&file), None, "{garbage}");
-        }
-    }
-
-    #[test]
-    fn a_lock_that_somebody_holds_is_waited_for_and_not_for_long() {
-        let path = tempfile::NamedTempFile::new().unwrap();
-        let open = || File::open(path.path()).unwrap();
-        let held = lock(open(), Duration::ZERO).unwrap();
-        let begun = std::time::Instant::now();
-        assert!(lock(open(), Duration::from_millis(30)).is_none());
-        let waited = begun.elapsed();
-        assert!(waited >= Duration::from_millis(30) && waited < Duration::from_secs(2));
-        drop(held);
-        assert!(lock(open(), Duration::ZERO).is_some());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! and more with the argument `debug`. A secret is never in it.
 //!
 //! The socket is the module's own. A line waits while the log is full, since any
-//! local user can fill it, but all lines of a call together wait for two seconds
+//! local user can fill it, but all lines of a login together wait for two seconds
 //! at most: a syslog daemon that hangs, or is not there, ends no login. Lines that
 //! could not be written are counted. `openlog` is never called, for it would
 //! change what the application itself logs.
@@ -14,3 +14,4 @@ mod syslog;
 
 pub use line::{Audit, Outcome, Severity};
 pub use observer::{Observer, Trace};
+pub use syslog::LogWait;

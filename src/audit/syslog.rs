@@ -16,13 +16,10 @@ const LOG_SOCKET: &str = "/dev/log";
 /// Syslog daemons cut lines at 1 or 8 KiB; this stays below the smaller one.
 const MAX_LINE: usize = 960;
 
-/// How long one call of the module waits for the log in all: any local user can
+/// How long the calls on one handle wait for the log in all: any local user can
 /// keep the socket full, and a log that hangs must not hold logins up.
 const BUDGET: Duration = Duration::from_secs(2);
-/// What of it is left for counting the lines that were lost.
-const FOR_COUNTING: Duration = Duration::from_millis(200);
-/// How long the line waits that says how many were lost. The file of the count is
-/// locked meanwhile, so this is less than the others wait for it.
+/// How long the line waits that says how many were lost.
 const FOR_REPORTING: Duration = Duration::from_millis(100);
 
 /// The log, as one call of the module writes to it.
@@ -31,23 +28,29 @@ pub(super) struct Log {
     service: String,
     entry: &'static str,
     channel: Arc<Mutex<Channel>>,
+    wait: LogWait,
 }
 
 /// The connection to the log, which all lines of a call share.
 #[derive(Default)]
 struct Channel {
     logger: Option<Logger<LoggerBackend, Rfc3164>>,
-    /// How much of the budget is used up.
-    waited: Duration,
 }
 
+/// How long the lines of one login have waited for the log. A login is several
+/// calls of the module on one handle, which keeps this from one to the next.
+#[derive(Debug, Clone, Default)]
+pub struct LogWait(Arc<Mutex<Duration>>);
+
 impl Log {
-    /// For lines of a call of `entry` by `service`.
-    pub(super) fn of(service: &str, entry: &'static str) -> Self {
+    /// For lines of a call of `entry` by `service`, which wait no longer than
+    /// earlier calls of the same login have left.
+    pub(super) fn of(service: &str, entry: &'static str, wait: LogWait) -> Self {
         Self {
             service: one_line(service, 32).replace(' ', "_"),
             entry,
             channel: Arc::default(),
+            wait,
         }
     }
 
@@ -63,20 +66,21 @@ impl Log {
             self.send(&mut channel, severity, text, Duration::ZERO);
             return;
         }
+        let Ok(mut waited) = self.wait.0.lock() else {
+            return;
+        };
         let begun = Instant::now();
-        let waited = channel.waited;
-        let left = |of: Duration| of.saturating_sub(waited).saturating_sub(begun.elapsed());
-        let for_lines = BUDGET.saturating_sub(FOR_COUNTING);
-        if self.send(&mut channel, severity, text, left(for_lines)) {
+        let left = BUDGET.saturating_sub(*waited);
+        if self.send(&mut channel, severity, text, left) {
             lost::report_count(|count| {
                 let text = format!("lost lines: count={count}");
-                let patience = left(for_lines).min(FOR_REPORTING);
+                let patience = left.saturating_sub(begun.elapsed()).min(FOR_REPORTING);
                 self.send(&mut channel, SyslogSeverity::LOG_WARNING, &text, patience)
             });
         } else {
-            lost::count_one(left(BUDGET).min(FOR_COUNTING));
+            lost::count_one();
         }
-        channel.waited = waited.saturating_add(begun.elapsed());
+        *waited = waited.saturating_add(begun.elapsed());
     }
 
     /// Sends a line, and waits for `patience` at most where the log is full.

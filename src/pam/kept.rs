@@ -1,6 +1,6 @@
 //! What is kept on the handle from one call to the next: a refusal that asking
-//! again would not change, the mark of a login, and the session in which a
-//! password is to be changed.
+//! again would not change, the mark of a login, the session in which a password
+//! is to be changed, and how long the log was waited for.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::transaction::Transaction;
 use crate::access::Verified;
+use crate::audit::LogWait;
 use crate::error::LoginError;
 use crate::sys::since_boot;
 
@@ -29,6 +30,8 @@ const MARK: &str = "mark";
 /// an administrator, or a server, may have mended meanwhile what was wrong.
 const KEPT_FOR: Duration = Duration::from_secs(60);
 
+/// How long the log was waited for ([`KeptWait`]).
+const LOG_WAIT: &str = "log-wait";
 /// The session of a change of password ([`KeptSession`]).
 const SESSION: &str = "session";
 
@@ -43,6 +46,13 @@ struct Kept {
     error: LoginError,
     /// When, on the clock that goes on while a laptop sleeps.
     at: Option<Duration>,
+}
+
+/// How long the calls on this handle have waited for the log.
+struct KeptWait {
+    wait: LogWait,
+    /// Since when, on the clock that goes on while a laptop sleeps.
+    since: Option<Duration>,
 }
 
 /// That this module has logged somebody in on this handle.
@@ -79,6 +89,32 @@ impl Transaction<'_> {
         let _ = self
             .handle
             .set_data(&name_for(VERDICT, subject), Box::new(kept));
+    }
+
+    /// How long the calls on this handle have waited for the log. It begins anew
+    /// after a minute: a screen locker keeps its handle for days.
+    #[must_use]
+    pub fn log_wait(&mut self) -> LogWait {
+        let name = kept_name(LOG_WAIT);
+        let now = since_boot();
+        // SAFETY: only this function of this very library stores under that name,
+        // and it stores a KeptWait.
+        if let Ok(kept) = unsafe { self.handle.get_data::<KeptWait>(&name) } {
+            let age = now
+                .zip(kept.since)
+                .and_then(|(now, then)| now.checked_sub(then));
+            if age.is_some_and(|age| age < KEPT_FOR) {
+                return kept.wait.clone();
+            }
+        }
+        let wait = LogWait::default();
+        let kept = KeptWait {
+            wait: wait.clone(),
+            since: now,
+        };
+        // Without memory for it this call has the whole time for itself.
+        let _ = self.handle.set_data(&name, Box::new(kept));
+        wait
     }
 
     /// Notes on the handle that a login was proved for `subject`: the account
