@@ -11,10 +11,9 @@ use pam::constants::PamResultCode;
 use serde::Deserialize;
 
 use crate::access::{self, Admitted, Membership, Verified, is_uuid};
-use crate::account_status::{self, AccountStatus};
-use crate::audit::{Audit, Outcome, Severity};
+use crate::account_status::{self, AccountStatus, OTHER_SPELLING};
+use crate::call::Call;
 use crate::config::{Config, Fallback};
-use crate::conversation::Conversation;
 use crate::deadline::Deadline;
 use crate::error::LoginError;
 use crate::fault::ServerFault;
@@ -24,13 +23,13 @@ use crate::json::Object;
 use crate::login;
 use crate::login_context::percent_encoded;
 use crate::pam::{self as pam_handle, Transaction, UserName};
-use crate::refusal;
 use crate::text;
-use crate::words::Words;
 
 /// How many groups are asked for by their UUID: more than any organisation has
 /// above one person, and an end to groups that are above themselves.
 const MAX_GROUP_REQUESTS: usize = 32;
+
+const NOBODY_LOOKED_UP: &str = "nobody is looked up for this service";
 
 const VIEW_USER: &str = "authentik_core.view_user";
 const VIEW_GROUP: &str = "authentik_core.view_group";
@@ -40,113 +39,95 @@ const VIEW_GROUP: &str = "authentik_core.view_group";
 /// Never `PAM_SUCCESS` for somebody of whom nothing is known: those whom nobody
 /// is to look up are for the other modules of the stack to judge.
 pub fn manage(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResultCode {
-    let service = transaction.service();
-    let mut audit = Audit::begin(&service, "account", transaction.log_wait());
-    audit.from_where(transaction.rhost().as_deref(), transaction.tty().as_deref());
-    let mut quiet = false;
-    let mut words = Words::of("en");
+    let mut call = Call::begin(transaction, "account");
     let result = pam_handle::guarded(|| {
         transaction.has_memory()?;
-        let config = Config::load(arguments, &service)?;
-        words = config.prompt.words;
-        let judged = judge(transaction, &config, &service, &mut audit);
+        let config = call.config(arguments)?;
+        let judged = judge(transaction, &config, &mut call);
         // The login has left its line, and cron would leave one a minute.
-        quiet = !config.debug && !matches!(judged, Ok(Judged::LookedUp(_)) | Err(_));
+        let has_news = !matches!(
+            judged,
+            Ok(Judged::LoggedIn(_)) | Err(LoginError::Skipped(_))
+        );
+        call.quiet(!has_news && !config.debug);
         judged
-    })
-    .and_then(|result| result);
-    let (code, reason, severity) = match result {
-        Ok(Judged::LoggedIn(proof)) => (pam_handle::success(proof), None, Severity::Info),
-        Ok(Judged::LookedUp(admitted)) => (pam_handle::admitted(admitted), None, Severity::Info),
-        Ok(Judged::NotOurs(reason)) => {
-            let error = LoginError::Skipped(reason);
-            let code = pam_handle::code(&error);
-            (code, Some(error.to_string()), Severity::Info)
+    });
+    match result {
+        Ok(judged) => {
+            let code = match judged {
+                Judged::LoggedIn(proof) => pam_handle::success(proof),
+                Judged::LookedUp(admitted) => pam_handle::admitted(admitted),
+            };
+            call.finish(&code, None);
+            code
         }
         Err(error) => {
+            let code = pam_handle::code(&error);
+            call.finish(&code, Some(&error));
             // Nobody was asked for a password here that could be wrong.
-            let nameless = matches!(
-                error,
-                LoginError::UnknownAccount | LoginError::ImpossibleName(_)
-            );
-            if let Some(text) = refusal::words_of(&error, words).filter(|_| !nameless) {
-                transaction.tell_error(&text);
+            if !error.is_about_the_name() {
+                call.explain(transaction, &error);
             }
-            let severity = login::severity_of(&error);
-            (pam_handle::code(&error), Some(error.to_string()), severity)
+            code
         }
-    };
-    if !quiet {
-        audit.finish(Outcome {
-            code: &format!("{code:?}"),
-            reason,
-            severity,
-        });
     }
-    code
 }
 
-/// What somebody's account comes to.
+/// Who may use the host.
 enum Judged {
     /// This module has logged them in.
     LoggedIn(Verified),
     /// They were looked up.
     LookedUp(Admitted),
-    /// The configuration leaves them to the other modules.
-    NotOurs(&'static str),
 }
 
+/// # Errors
+/// [`LoginError::Skipped`] for whom the configuration leaves to the other modules.
 fn judge(
     transaction: &mut Transaction<'_>,
     config: &Config,
-    service: &str,
-    audit: &mut Audit,
+    call: &mut Call,
 ) -> Result<Judged, LoginError> {
     let deadline = Deadline::after(config.login_timeout);
     let name = transaction.named_user();
     let mark = match &name {
-        UserName::Possible(user) => transaction.marked(&login::subject(config, service, user)),
+        UserName::Possible(user) => {
+            transaction.marked(&login::subject(config, &call.service, user))
+        }
         UserName::Impossible(_) => None,
     };
     let rules = match (&mark, &config.account) {
-        (None, None) => return Ok(Judged::NotOurs("nobody is looked up for this service")),
+        (None, None) => return Err(LoginError::Skipped(NOBODY_LOOKED_UP)),
         (_, rules) => rules.as_ref(),
     };
     let user = match name {
         UserName::Possible(user) => user,
         UserName::Impossible(reason) => {
-            audit.user(None);
+            call.audit.user(None);
             return Err(LoginError::ImpossibleName(reason));
         }
     };
-    let known = match account_status::of(&user, &config.user)? {
+    let status = account_status::of(&user, &config.user)?;
+    call.audit.user(status.is_known().then_some(user.as_str()));
+    let is_account = match status {
         AccountStatus::Person => true,
-        AccountStatus::LeftAlone { reason, known } => {
-            audit.user(known.then_some(user.as_str()));
-            return Ok(Judged::NotOurs(reason));
-        }
-        AccountStatus::OtherSpelling => {
-            audit.user(None);
-            return Err(LoginError::ImpossibleName(
-                "the account database knows it by another spelling",
-            ));
-        }
         AccountStatus::NoAccount => false,
+        AccountStatus::LeftAlone { reason, .. } => return Err(LoginError::Skipped(reason)),
+        AccountStatus::OtherSpelling => return Err(LoginError::ImpossibleName(OTHER_SPELLING)),
     };
-    audit.user(known.then_some(user.as_str()));
     match (mark, rules) {
         (Some(proof), _) => Ok(Judged::LoggedIn(proof)),
-        _ if !known && config.user.require_account => Err(LoginError::UnknownAccount),
-        (None, None) => Ok(Judged::NotOurs("nobody is looked up for this service")),
+        _ if !is_account && config.user.require_account => Err(LoginError::UnknownAccount),
+        (None, None) => Err(LoginError::Skipped(NOBODY_LOOKED_UP)),
         (None, Some(rules)) => {
             let name = account_status::name_in_authentik(&user, &config.user)?;
-            let context = login::context(transaction, service, known.then_some(user));
-            let trace = audit.trace(config.debug);
+            let context = call.context(transaction, is_account.then_some(user));
+            let trace = call.audit.trace(config.debug);
             let mut transport =
                 HttpsTransport::for_lookup(config, &rules.token_file, &context, deadline, trace)?;
             match look_up(&mut transport, &name, config) {
-                Err(LoginError::NotInAuthentik) if rules.unknown == Fallback::Ignore => Ok(
-                    Judged::NotOurs("authentik knows nobody of this name ([account] unknown)"),
+                Err(LoginError::NotInAuthentik) if rules.unknown == Fallback::Ignore => Err(
+                    LoginError::Skipped("authentik knows nobody of this name ([account] unknown)"),
                 ),
                 Err(LoginError::Unavailable(proof)) => Err(match rules.on_unavailable {
                     Fallback::Ignore => LoginError::LookupSkipped(proof),

@@ -23,6 +23,22 @@ pub enum AccountStatus {
     NoAccount,
 }
 
+/// The refusal of [`AccountStatus::OtherSpelling`], for the log.
+pub const OTHER_SPELLING: &str = "the account database knows it by another spelling";
+
+impl AccountStatus {
+    /// Whether somebody has the name, so that it may stand in a log. People type
+    /// passwords where a name is asked for.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        match self {
+            Self::Person => true,
+            Self::LeftAlone { known, .. } => *known,
+            Self::OtherSpelling | Self::NoAccount => false,
+        }
+    }
+}
+
 /// Judges `user` by the account database and `[user]`.
 ///
 /// # Errors

@@ -341,6 +341,12 @@ impl From<RequestError> for LoginError {
 }
 
 impl LoginError {
+    /// Whether it says no more than that nobody can have the name.
+    #[must_use]
+    pub fn is_about_the_name(&self) -> bool {
+        matches!(self, Self::UnknownAccount | Self::ImpossibleName(_))
+    }
+
     /// Whether asking again on the same handle can only bring the same answer,
     /// so that it is kept and given at once: a denial, or a server that is down.
     #[must_use]

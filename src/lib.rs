@@ -19,6 +19,7 @@ pub mod access;
 pub mod account;
 pub mod account_status;
 pub mod audit;
+pub mod call;
 pub mod config;
 pub mod conversation;
 pub mod deadline;

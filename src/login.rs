@@ -6,69 +6,52 @@ use std::time::Duration;
 use pam::constants::PamResultCode;
 
 use crate::access::{self, Verified};
-use crate::account_status::{self, AccountStatus};
-use crate::audit::{Audit, Outcome, Severity};
+use crate::account_status::{self, AccountStatus, OTHER_SPELLING};
+use crate::audit::Audit;
+use crate::call::Call;
 use crate::config::Config;
 use crate::conversation::Conversation;
 use crate::error::LoginError;
 use crate::first_answer::{FirstAnswer, once_more_if_late};
 use crate::flow;
-use crate::host;
 use crate::http::{HttpsTransport, Transport};
 use crate::identity;
 use crate::login_context::LoginContext;
 use crate::pam::{self as pam_handle, Transaction, UserName};
-use crate::refusal;
 use crate::session;
 use crate::stages::Stages;
-use crate::words::{Words, fill};
 
 /// Answers `pam_sm_authenticate`.
 ///
 /// Whatever goes wrong ends in a code of the table in [`crate::pam::code`], a
 /// line in the log and, where there is something to say, words for the person.
 pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResultCode {
-    let service = transaction.service();
-    let mut audit = Audit::begin(&service, "auth", transaction.log_wait());
-    audit.from_where(transaction.rhost().as_deref(), transaction.tty().as_deref());
+    let mut call = Call::begin(transaction, "auth");
     // Until the configuration is read nobody was asked for anything, so there is
     // nothing to guess, and nobody to be held up.
     let mut fail_delay = Duration::ZERO;
-    let mut words = Words::of("en");
     let result = pam_handle::guarded(|| {
         transaction.has_memory()?;
         // A late answer finds everything read again: the file may have changed since.
         once_more_if_late(|first| {
-            let config = Config::load(arguments, &service)?;
+            let config = call.config(arguments)?;
             fail_delay = config.fail_delay;
-            words = config.prompt.words;
-            attempt(transaction, &config, arguments, &service, first, &mut audit)
+            attempt(transaction, &config, arguments, first, &mut call)
         })
-    })
-    .and_then(|result| result);
+    });
     match result {
         Ok(verified) => {
             let code = pam_handle::success(verified);
-            audit.finish(Outcome {
-                code: &format!("{code:?}"),
-                reason: None,
-                severity: Severity::Info,
-            });
+            call.finish(&code, None);
             code
         }
         Err(error) => {
             let code = pam_handle::code(&error);
-            audit.finish(Outcome {
-                code: &format!("{code:?}"),
-                reason: Some(error.to_string()),
-                severity: severity_of(&error),
-            });
+            call.finish(&code, Some(&error));
             if !matches!(error, LoginError::Skipped(_)) {
                 transaction.fail_delay(fail_delay);
             }
-            if let Some(text) = refusal::words_of(&error, words) {
-                transaction.tell_error(&text);
-            }
+            call.explain(transaction, &error);
             code
         }
     }
@@ -82,10 +65,10 @@ fn attempt(
     transaction: &mut Transaction<'_>,
     config: &Config,
     arguments: &[&CStr],
-    service: &str,
     first: &mut FirstAnswer,
-    audit: &mut Audit,
+    call: &mut Call,
 ) -> Result<Verified, LoginError> {
+    let audit = &mut call.audit;
     audit.flow(config.flow.as_str());
     let user = match transaction.user()? {
         UserName::Possible(name) => name,
@@ -101,47 +84,41 @@ fn attempt(
         panic!("correct-horse");
     }
     let status = account_status::of(&user, &config.user)?;
+    audit.user(status.is_known().then_some(user.as_str()));
     let is_account = matches!(status, AccountStatus::Person);
     match status {
-        AccountStatus::Person => audit.user(Some(&user)),
-        AccountStatus::LeftAlone { reason, known } => {
-            audit.user(known.then_some(user.as_str()));
-            return Err(LoginError::Skipped(reason));
-        }
+        AccountStatus::Person => {}
+        AccountStatus::LeftAlone { reason, .. } => return Err(LoginError::Skipped(reason)),
         AccountStatus::OtherSpelling => {
-            audit.user(None);
             refuse_like_a_wrong_password(transaction, config, first, audit)?;
-            return Err(LoginError::ImpossibleName(
-                "the account database knows it by another spelling",
-            ));
+            return Err(LoginError::ImpossibleName(OTHER_SPELLING));
         }
         AccountStatus::NoAccount => {
-            audit.user(None);
             if config.user.require_account {
                 refuse_like_a_wrong_password(transaction, config, first, audit)?;
                 return Err(LoginError::UnknownAccount);
             }
         }
     }
-    let subject = subject(config, service, &user);
+    let subject = subject(config, &call.service, &user);
     // Whoever was logged in on this handle before is judged anew.
     transaction.unmark(&subject);
     let kept_for = format!("{subject}\n{arguments:?}");
     if let Some(error) = transaction.kept_verdict(&kept_for) {
         return Err(error);
     }
-    let context = context(transaction, service, is_account.then(|| user.clone()));
+    let context = call.context(transaction, is_account.then(|| user.clone()));
     let login = Login {
         config,
         context: &context,
         user: &user,
         first,
     };
-    let result = run(transaction, login, audit);
+    let result = run(transaction, login, &mut call.audit);
     match &result {
         Ok(proof) => {
             // Whom authentik has confirmed has typed no password for a name.
-            audit.user(Some(&user));
+            call.audit.user(Some(&user));
             transaction.mark(&subject, proof.clone());
         }
         // A late answer may come from a machine that has just woken up and has no
@@ -165,21 +142,6 @@ pub fn subject(config: &Config, service: &str, user: &str) -> String {
         config.access,
         config.user.types,
     )
-}
-
-/// What authentik is told of this call. `user` is a name that an account has.
-#[must_use]
-pub fn context(transaction: &Transaction<'_>, service: &str, user: Option<String>) -> LoginContext {
-    LoginContext {
-        service: service.to_owned(),
-        host: host::host_name(),
-        user,
-        ruser: transaction
-            .ruser()
-            .and_then(|name| account_status::known_name(&name)),
-        rhost: transaction.rhost(),
-        tty: transaction.tty(),
-    }
 }
 
 /// One login: the rules, the client, the user, and what was answered so far.
@@ -241,33 +203,9 @@ pub fn prove(
         &context.query(),
         &mut stages,
         audit,
-    )
-    .map_err(|error| with_a_way_out(error, config))?;
+    )?;
     let identity = identity::confirm(transport, &end, &name, &config.user.types)?;
     access::permit(transport, &identity, &config.access)
-}
-
-/// Says where a password is changed, to somebody who is denied because theirs
-/// has expired: without it they could not log in to change it here either.
-///
-/// authentik's policy says so in words alone, and in English unless asked for
-/// another language, which this module does not.
-fn with_a_way_out(error: LoginError, config: &Config) -> LoginError {
-    match error {
-        LoginError::Denied { words: Some(words) } => {
-            let lower = words.to_lowercase();
-            let expired = lower.contains("password") && lower.contains("expired");
-            let words = match expired {
-                true => {
-                    let way = config.prompt.words.change_in_browser;
-                    format!("{words}\n{}", fill(way, "url", &config.url.to_string()))
-                }
-                false => words,
-            };
-            LoginError::Denied { words: Some(words) }
-        }
-        error => error,
-    }
 }
 
 /// Asks for a password once and sends it nowhere: who guesses names sees the same
@@ -292,29 +230,6 @@ fn refuse_like_a_wrong_password(
             Ok(())
         }
         Err(error) => Err(error),
-    }
-}
-
-/// How severe a refusal is in the log.
-#[must_use]
-pub fn severity_of(error: &LoginError) -> Severity {
-    match error {
-        LoginError::Skipped(_) => Severity::Info,
-        LoginError::Server { .. }
-        | LoginError::UnknownFlow { .. }
-        | LoginError::UnknownApplication { .. }
-        | LoginError::ApplicationNeedsPerson
-        | LoginError::LookupForbidden { .. }
-        | LoginError::LookupSeesNobody
-        | LoginError::LookupFailed(_)
-        | LoginError::LookupSkipped(_)
-        | LoginError::Unsupported { .. }
-        | LoginError::NobodyLoggedIn
-        | LoginError::NoSecretAccepted
-        | LoginError::Config(_)
-        | LoginError::Host(_)
-        | LoginError::Bug(_) => Severity::Error,
-        _ => Severity::Notice,
     }
 }
 

@@ -1,14 +1,45 @@
 //! What a person reads when a login fails: short, and what to do next.
 
+use crate::config::Config;
 use crate::error::{LoginError, Obstacle};
 use crate::fault::ServerFault;
 use crate::words::{Words, fill};
+
+/// How the person is addressed.
+#[derive(Debug, Clone)]
+pub struct Wording {
+    /// The module's words in their language.
+    pub words: &'static Words,
+    /// The address of authentik, where it is known.
+    pub server: Option<String>,
+}
+
+impl Wording {
+    /// Before the configuration is read.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self {
+            words: Words::of("en"),
+            server: None,
+        }
+    }
+
+    /// As the configuration says.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        Self {
+            words: config.prompt.words,
+            server: Some(config.url.to_string()),
+        }
+    }
+}
 
 /// What the person should read, if anything.
 ///
 /// A wrong password gets one sentence, whoever it is for; a skip says nothing.
 #[must_use]
-pub fn words_of(error: &LoginError, words: &Words) -> Option<String> {
+pub fn message(error: &LoginError, wording: &Wording) -> Option<String> {
+    let words = wording.words;
     let text = match error {
         LoginError::Conversation | LoginError::Skipped(_) | LoginError::LookupSkipped(_) => {
             return None;
@@ -46,14 +77,14 @@ pub fn words_of(error: &LoginError, words: &Words) -> Option<String> {
         LoginError::TooManyAttempts { words: theirs } => theirs
             .clone()
             .unwrap_or_else(|| words.too_many_attempts.into()),
-        LoginError::Denied { words: theirs } => match theirs {
-            Some(theirs) => fill(words.denied_with, "words", theirs),
-            None => words.denied.into(),
-        },
-        LoginError::NotOpen {
+        LoginError::Denied { words: None } => with_address(words.denied, wording),
+        LoginError::Denied {
+            words: Some(theirs),
+        }
+        | LoginError::NotOpen {
             words: Some(theirs),
             ..
-        } => fill(words.denied_with, "words", theirs),
+        } => with_address(&fill(words.denied_with, "words", theirs), wording),
         LoginError::Inactive
         | LoginError::Deactivated
         | LoginError::AccountType { .. }
@@ -86,6 +117,18 @@ pub fn words_of(error: &LoginError, words: &Words) -> Option<String> {
         LoginError::Host(_) | LoginError::Bug(_) => words.host_failed.into(),
     };
     Some(text)
+}
+
+/// authentik's denial with its address below it. What somebody must do about the
+/// denial, such as change a password that has expired, they can do only there.
+fn with_address(denial: &str, wording: &Wording) -> String {
+    match &wording.server {
+        Some(server) => {
+            let address = fill(wording.words.address_of_service, "url", server);
+            format!("{denial}\n{address}")
+        }
+        None => denial.to_owned(),
+    }
 }
 
 fn refused(what: &str, words: &Words) -> String {

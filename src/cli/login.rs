@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use anstyle::AnsiColor;
 use pam_authentik_flow::access::Verified;
-use pam_authentik_flow::account_status::{self, AccountStatus};
+use pam_authentik_flow::account_status::{self, AccountStatus, OTHER_SPELLING};
 use pam_authentik_flow::audit::{Audit, Observer};
 use pam_authentik_flow::config::{Config, FirstPass};
 use pam_authentik_flow::conversation::Conversation;
 use pam_authentik_flow::error::LoginError;
 use pam_authentik_flow::first_answer::{FirstAnswer, once_more_if_late};
 use pam_authentik_flow::login_context::LoginContext;
-use pam_authentik_flow::words::Words;
-use pam_authentik_flow::{host, login, pam, refusal};
+use pam_authentik_flow::refusal::{self, Wording};
+use pam_authentik_flow::{host, login, pam};
 
 use super::arguments::Login;
 use super::codes::meaning;
@@ -29,13 +29,13 @@ pub(crate) fn run(options: &Login) -> Result<Exit, Refusal> {
     let mut terminal = Terminal::new();
     let steps = Rc::new(Steps::default());
     let config = setup.config();
-    let words = config
+    let wording = config
         .as_ref()
-        .map_or_else(|_| Words::of("en"), |config| config.prompt.words);
+        .map_or_else(|_| Wording::unknown(), Wording::of);
     let result = config
         .map_err(LoginError::from)
         .and_then(|_| log_in(options, &setup, &mut terminal, &steps));
-    printed(show(&result, &steps, words))?;
+    printed(show(&result, &steps, &wording))?;
     Ok(match result {
         Ok(_) => Exit::Well,
         Err(_) if terminal.was_interrupted() => Exit::Interrupted,
@@ -56,21 +56,35 @@ fn log_in(
     if let Some(reason) = host::impossible_name(user.as_bytes()) {
         return Err(LoginError::ImpossibleName(reason));
     }
+    let trial = Trial {
+        service: &options.service.service,
+        user: &user,
+        steps,
+    };
     once_more_if_late(|first| {
         let config = setup.config()?;
-        attempt(options, config, &user, terminal, steps, first)
+        attempt(&trial, config, terminal, first)
     })
 }
 
+/// Who logs in, for which service, and who watches.
+struct Trial<'a> {
+    service: &'a str,
+    user: &'a str,
+    steps: &'a Rc<Steps>,
+}
+
 fn attempt(
-    options: &Login,
+    trial: &Trial<'_>,
     mut config: Config,
-    user: &str,
     terminal: &mut Terminal,
-    steps: &Rc<Steps>,
     first: &mut FirstAnswer,
 ) -> Result<Verified, LoginError> {
-    let service = &options.service.service;
+    let Trial {
+        service,
+        user,
+        steps,
+    } = *trial;
     let mut audit = Audit::trial(service, "auth").observed_by(Rc::clone(steps) as Rc<dyn Observer>);
     // There is no module in front of this one that could have left a password.
     config.first_pass = FirstPass::Ask;
@@ -79,9 +93,7 @@ fn attempt(
         AccountStatus::Person => true,
         AccountStatus::LeftAlone { reason, .. } => return Err(LoginError::Skipped(reason)),
         AccountStatus::OtherSpelling => {
-            return Err(LoginError::ImpossibleName(
-                "the account database knows it by another spelling",
-            ));
+            return Err(LoginError::ImpossibleName(OTHER_SPELLING));
         }
         // The module asks for a password first, and sends it nowhere.
         AccountStatus::NoAccount if config.user.require_account => {
@@ -90,7 +102,7 @@ fn attempt(
         AccountStatus::NoAccount => false,
     };
     let context = LoginContext {
-        service: service.clone(),
+        service: service.to_owned(),
         host: host::host_name(),
         user: known.then(|| user.to_owned()),
         ruser: None,
@@ -168,7 +180,7 @@ impl Observer for Steps {
 fn show(
     result: &Result<Verified, LoginError>,
     steps: &Steps,
-    words: &Words,
+    wording: &Wording,
 ) -> std::io::Result<()> {
     let mut out = anstream::stdout().lock();
     let steps = steps.taken.borrow();
@@ -200,7 +212,7 @@ fn show(
     writeln!(out, "{style}{code}{style:#}: {}", meaning(&code))?;
     if let Err(error) = result {
         writeln!(out, "  why: {error}")?;
-        if let Some(text) = refusal::words_of(error, words) {
+        if let Some(text) = refusal::message(error, wording) {
             writeln!(out, "  what the person reads: {text}")?;
         }
     }

@@ -16,8 +16,8 @@ static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
 /// library; programs and modules in the same process keep theirs.
 ///
 /// # Errors
-/// [`LoginError::Bug`] alone.
-pub fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, LoginError> {
+/// [`LoginError::Bug`] for a panic, else as `call`.
+pub fn guarded<T>(call: impl FnOnce() -> Result<T, LoginError>) -> Result<T, LoginError> {
     QUIET.call_once(|| {
         set_hook(Box::new(|panic| {
             let place = panic
@@ -27,10 +27,13 @@ pub fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, LoginError> {
             *LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner) = place;
         }));
     });
-    catch_unwind(AssertUnwindSafe(call)).map_err(|payload| {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| {
         // Dropping a payload may panic in its turn; the hook boundary catches that.
         drop(payload);
         let place = LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner);
-        LoginError::Bug(format!("panic at {}", text::one_line(&place, 120)))
+        Err(LoginError::Bug(format!(
+            "panic at {}",
+            text::one_line(&place, 120)
+        )))
     })
 }

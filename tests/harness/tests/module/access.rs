@@ -158,9 +158,11 @@ fn a_denial_shows_what_the_policies_say() {
     });
     let outcome = bench.log_in("linux-login", "alice", &[PASSWORD]);
     assert_eq!(outcome.code(), "PAM_PERM_DENIED", "{outcome}");
+    let url = bench.double.url();
+    let denial = "Access denied: [2JOnly in working hours.\nCome back at nine.";
     assert_eq!(
         outcome.shown(),
-        ["Access denied: [2JOnly in working hours.\nCome back at nine."]
+        [format!("{denial}\nThe login service is at {url}")]
     );
     let line = line(&outcome);
     assert!(

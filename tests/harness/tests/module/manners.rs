@@ -214,7 +214,9 @@ fn a_verdict_that_will_not_change_is_given_at_once() {
             .count(),
         2
     );
-    assert_eq!(outcome.shown(), ["Access denied: Go away, please."; 3]);
+    let url = bench.double.url();
+    let denial = format!("Access denied: Go away, please.\nThe login service is at {url}");
+    assert_eq!(outcome.shown(), vec![denial; 3]);
 
     let bench = Bench::new().top("request_timeout = \"1s\"");
     bench

@@ -207,7 +207,7 @@ pub(super) const ROWS: &[Row] = &[
         cause: "a password that has expired",
         code: "PAM_PERM_DENIED",
         line: "Password has expired.",
-        words: "Access denied: Password has expired.\nChange it in a browser, at https://localhost:",
+        words: "Access denied: Password has expired.\nThe login service is at https://localhost:",
         run: || {
             let bench = Bench::new();
             bench.double.world(|world| {

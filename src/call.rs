@@ -1,0 +1,113 @@
+//! One call of an entry point: what logging in, checking an account and changing
+//! a password have in common.
+
+use std::ffi::CStr;
+
+use pam::constants::PamResultCode;
+
+use crate::account_status;
+use crate::audit::{Audit, Outcome, Severity};
+use crate::config::Config;
+use crate::conversation::Conversation as _;
+use crate::error::LoginError;
+use crate::host;
+use crate::login_context::LoginContext;
+use crate::pam::Transaction;
+use crate::refusal::{self, Wording};
+
+/// One call of an entry point, from its first line to the one that it leaves in the log.
+pub struct Call {
+    /// The service, by which libpam chose the stack.
+    pub service: String,
+    /// What the log says of the call.
+    pub audit: Audit,
+    is_quiet: bool,
+    wording: Wording,
+}
+
+impl Call {
+    /// Begins a call of `entry` (`auth`, `account`, `password`).
+    #[must_use]
+    pub fn begin(transaction: &mut Transaction<'_>, entry: &'static str) -> Self {
+        let service = transaction.service();
+        let mut audit = Audit::begin(&service, entry, transaction.log_wait());
+        audit.from_where(transaction.rhost().as_deref(), transaction.tty().as_deref());
+        Self {
+            service,
+            audit,
+            is_quiet: false,
+            wording: Wording::unknown(),
+        }
+    }
+
+    /// Reads the configuration, which says in what language the person is addressed.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn config(&mut self, arguments: &[&CStr]) -> Result<Config, LoginError> {
+        let config = Config::load(arguments, &self.service)?;
+        self.wording = Wording::of(&config);
+        Ok(config)
+    }
+
+    /// Leaves no line in the log if `is_quiet`.
+    pub fn quiet(&mut self, is_quiet: bool) {
+        self.is_quiet = is_quiet;
+    }
+
+    /// What authentik is told of this call. `user` is a name that an account has.
+    #[must_use]
+    pub fn context(&self, transaction: &Transaction<'_>, user: Option<String>) -> LoginContext {
+        LoginContext {
+            service: self.service.clone(),
+            host: host::host_name(),
+            user,
+            ruser: transaction
+                .ruser()
+                .and_then(|name| account_status::known_name(&name)),
+            rhost: transaction.rhost(),
+            tty: transaction.tty(),
+        }
+    }
+
+    /// Writes the line of the log.
+    pub fn finish(&self, code: &PamResultCode, error: Option<&LoginError>) {
+        if self.is_quiet {
+            return;
+        }
+        self.audit.finish(Outcome {
+            code: &format!("{code:?}"),
+            reason: error.map(ToString::to_string),
+            severity: error.map_or(Severity::Info, severity_of),
+        });
+    }
+
+    /// Tells the person why it failed, where there is something to say.
+    pub fn explain(&self, transaction: &mut Transaction<'_>, error: &LoginError) {
+        if let Some(text) = refusal::message(error, &self.wording) {
+            transaction.tell_error(&text);
+        }
+    }
+}
+
+/// How severe a refusal is in the log.
+fn severity_of(error: &LoginError) -> Severity {
+    match error {
+        LoginError::Skipped(_) => Severity::Info,
+        LoginError::Server { .. }
+        | LoginError::UnknownFlow { .. }
+        | LoginError::UnknownApplication { .. }
+        | LoginError::ApplicationNeedsPerson
+        | LoginError::LookupForbidden { .. }
+        | LoginError::LookupSeesNobody
+        | LoginError::LookupFailed(_)
+        | LoginError::LookupSkipped(_)
+        | LoginError::Unsupported { .. }
+        | LoginError::NobodyLoggedIn
+        | LoginError::NoSecretAccepted
+        | LoginError::Config(_)
+        | LoginError::Host(_)
+        | LoginError::Bug(_) => Severity::Error,
+        _ => Severity::Notice,
+    }
+}

@@ -1,0 +1,210 @@
+//! passwd: a new password, through authentik's own flow for it.
+//!
+//! libpam calls twice. First, before any module changes anything, the person
+//! logs in through the flow of every login, with the old password. Then the
+//! flow that changes the password runs in that very session.
+
+mod answerer;
+
+use std::ffi::CStr;
+
+use pam::constants::PamResultCode;
+
+use crate::account_status::{self, AccountStatus};
+use crate::audit::Audit;
+use crate::call::Call;
+use crate::config::{Config, FirstPass, Slug};
+use crate::deadline::Deadline;
+use crate::error::LoginError;
+use crate::first_answer::{FirstAnswer, once_more_if_late};
+use crate::flow;
+use crate::host;
+use crate::http::HttpsTransport;
+use crate::login::{self, Login};
+use crate::login_context::LoginContext;
+use crate::pam::{self as pam_handle, Phase, Transaction, UserName};
+use crate::session;
+use crate::stages::Stages;
+use crate::words::fill;
+use answerer::ChangeAnswerer;
+
+/// Answers `pam_sm_chauthtok`, both calls of it.
+pub fn change(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResultCode {
+    let phase = transaction.phase();
+    let mut call = Call::begin(transaction, "password");
+    let result = pam_handle::guarded(|| {
+        transaction.has_memory()?;
+        once_more_if_late(|first| {
+            let config = call.config(arguments)?;
+            let result = attempt(transaction, &config, phase, first, &mut call);
+            // Nobody asked for anything, or the second call leaves the line.
+            let is_quiet = match &result {
+                Ok(()) => phase == Phase::Preliminary,
+                Err(LoginError::Skipped(_)) => config.password_flow.is_none(),
+                Err(_) => false,
+            };
+            call.quiet(is_quiet && !config.debug);
+            result
+        })
+    });
+    let error = result.as_ref().err();
+    let code = pam_handle::password_code(error, phase);
+    call.finish(&code, error);
+    // The application says itself that there is nobody of that name.
+    if let Some(error) = error.filter(|error| !error.is_about_the_name()) {
+        call.explain(transaction, error);
+    }
+    code
+}
+
+fn attempt(
+    transaction: &mut Transaction<'_>,
+    config: &Config,
+    phase: Phase,
+    first: &mut FirstAnswer,
+    call: &mut Call,
+) -> Result<(), LoginError> {
+    let Some(flow) = &config.password_flow else {
+        return Err(LoginError::Skipped("[password] names no flow"));
+    };
+    if transaction.wants_expired_changed_only() {
+        // What has expired is a password of another module's, which alone knows it.
+        return Err(LoginError::Skipped(
+            "only what has expired is to be changed, and authentik's password has not",
+        ));
+    }
+    let user = match transaction.named_user() {
+        UserName::Possible(user) => user,
+        UserName::Impossible(reason) => {
+            call.audit.user(None);
+            return Err(LoginError::ImpossibleName(reason));
+        }
+    };
+    let status = account_status::of(&user, &config.user)?;
+    call.audit.user(status.is_known().then_some(user.as_str()));
+    match status {
+        AccountStatus::Person => {}
+        AccountStatus::LeftAlone { reason, .. } => return Err(LoginError::Skipped(reason)),
+        AccountStatus::NoAccount | AccountStatus::OtherSpelling => {
+            return Err(LoginError::UnknownAccount);
+        }
+    }
+    let change = PasswordChange {
+        config,
+        flow,
+        context: call.context(transaction, Some(user.clone())),
+        user: &user,
+        subject: format!(
+            "{}\n{}",
+            login::subject(config, &call.service, &user),
+            flow.as_str()
+        ),
+    };
+    match phase {
+        Phase::Preliminary => change.log_in(transaction, first, &mut call.audit),
+        Phase::Update => change.set_new_password(transaction, &mut call.audit),
+    }
+}
+
+/// One change of a password, of which libpam makes two calls.
+struct PasswordChange<'a> {
+    config: &'a Config,
+    /// The flow that changes passwords.
+    flow: &'a Slug,
+    context: LoginContext,
+    user: &'a str,
+    /// For what the session of the first call is kept.
+    subject: String,
+}
+
+impl PasswordChange<'_> {
+    /// The first call: the old password, and whatever else a login asks for.
+    fn log_in(
+        &self,
+        transaction: &mut Transaction<'_>,
+        first: &mut FirstAnswer,
+        audit: &mut Audit,
+    ) -> Result<(), LoginError> {
+        audit.flow(self.config.flow.as_str());
+        let config = with_old_password(self.config, self.user);
+        let deadline = first.time_begins(config.login_timeout);
+        let trace = audit.trace(config.debug);
+        let mut transport = HttpsTransport::for_login(&config, &self.context, deadline, trace)?;
+        let login = Login {
+            config: &config,
+            context: &self.context,
+            user: self.user,
+            first,
+        };
+        transaction.use_old_password(true);
+        let result = login::prove(&mut transport, transaction, login, audit);
+        transaction.use_old_password(false);
+        match result {
+            Ok(_) => {
+                if let Some(session) = transport.into_session() {
+                    transaction.keep_session(&self.subject, session);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                session::end(&mut transport, &config);
+                Err(error)
+            }
+        }
+    }
+
+    /// The second call: the flow that changes passwords, in the session of the first.
+    fn set_new_password(
+        &self,
+        transaction: &mut Transaction<'_>,
+        audit: &mut Audit,
+    ) -> Result<(), LoginError> {
+        let config = self.config;
+        audit.flow(self.flow.as_str());
+        // Its time is that of the call, whoever answers when: the session in which
+        // the old password was accepted cannot be had again.
+        let deadline = Deadline::after(config.login_timeout);
+        let mut first = FirstAnswer::within(deadline.clone());
+        let kept = transaction.take_session(&self.subject);
+        let kept = kept.ok_or(LoginError::NoSession)?;
+        let trace = audit.trace(config.debug);
+        let mut transport = HttpsTransport::go_on(kept, config, &self.context, deadline, trace)?;
+        let name = account_status::name_in_authentik(self.user, &config.user)?;
+        let of_stack = transaction.new_password_of_stack();
+        // Whatever other stages the flow has, their password is the old one.
+        let with_old = with_old_password(config, self.user);
+        transaction.use_old_password(true);
+        let stages = Stages::new(transaction, &with_old, &name, &mut first);
+        let mut answerer = ChangeAnswerer::new(stages, config, of_stack);
+        let query = self.context.query();
+        let result = flow::run(&mut transport, self.flow, &query, &mut answerer, audit);
+        let password = answerer.into_password();
+        transaction.use_old_password(false);
+        session::end(&mut transport, config);
+        match (result, password) {
+            (Ok(_), Some(password)) => {
+                transaction.set_new_password(&password);
+                Ok(())
+            }
+            // A flow that ends proves nothing: this one never asked for a password.
+            (Ok(_), None) => Err(LoginError::NothingChanged),
+            (Err(error), _) => Err(error),
+        }
+    }
+}
+
+/// The configuration for stages that ask for the password that is to be changed.
+fn with_old_password(config: &Config, user: &str) -> Config {
+    let mut config = config.clone();
+    // It is what the stack has, if it has one; nobody is asked twice.
+    if config.first_pass == FirstPass::Ask {
+        config.first_pass = FirstPass::Try;
+    }
+    config.prompt.password = if host::root_called() {
+        // Root may set a local password without the old one, and expects so here.
+        fill(config.prompt.words.current_password_root, "user", user)
+    } else {
+        config.prompt.words.current_password.into()
+    };
+    config
+}
