@@ -33,6 +33,9 @@ pub trait Conversation {
     /// Shows what went wrong. Failing to show it changes no outcome.
     fn tell_error(&mut self, text: &str);
 
+    /// Whether the person's screen shows more than ASCII, as far as can be told.
+    fn shows_unicode(&self) -> bool;
+
     /// The password that an earlier module of the stack has left (`PAM_AUTHTOK`).
     fn stack_authtok(&mut self) -> Option<Secret>;
 

@@ -266,6 +266,7 @@ fn fallback(fallback: Fallback) -> String {
 
 fn qr_style(style: QrStyle) -> &'static str {
     match style {
+        QrStyle::Auto => "auto",
         QrStyle::Utf8 => "utf8",
         QrStyle::Ascii => "ascii",
         QrStyle::Never => "never",

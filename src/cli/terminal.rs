@@ -146,11 +146,25 @@ impl Conversation for Terminal {
         let _ = writeln!(io::stdout(), "{message}");
     }
 
+    fn shows_unicode(&self) -> bool {
+        locale_of(|name| std::env::var(name).ok()).is_none_or(|locale| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        })
+    }
+
     fn stack_authtok(&mut self) -> Option<Secret> {
         None
     }
 
     fn leave_authtok(&mut self, _password: &Secret) {}
+}
+
+/// The locale that the variables name, by the order of `setlocale(3)`.
+fn locale_of(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| variable(name).filter(|value| !value.is_empty()))
 }
 
 fn usable(line: &[u8], what: &'static str) -> Result<Secret, LoginError> {

@@ -63,15 +63,18 @@ impl FactorClass {
     }
 }
 
-/// How a QR code is drawn: neither the terminal's width nor its character set
-/// can be known from within a PAM module.
+/// How a QR code is drawn at first. Neither the colours of the terminal nor, over
+/// ssh, its character set can be known from within a PAM module: Enter alone draws it
+/// in another way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum QrStyle {
-    /// With half blocks of Unicode: about 60 columns.
+    /// As `Utf8` where the application's locale is UTF-8, and in sshd; else as `Ascii`.
     #[default]
+    Auto,
+    /// With half blocks of Unicode: about 41 columns and 21 lines.
     Utf8,
-    /// With `#` and blanks: about 120 columns.
+    /// With `@` and blanks: about 78 columns and 39 lines.
     Ascii,
     /// Not at all; what is in it is always shown as text, too.
     Never,

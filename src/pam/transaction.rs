@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::conversation::Conversation;
 use crate::error::LoginError;
 use crate::secret::Secret;
-use crate::sys::RaisedLimits;
+use crate::sys::{RaisedLimits, locale_is_utf8};
 use crate::text;
 
 unsafe extern "C" {
@@ -288,6 +288,12 @@ impl Conversation for Transaction<'_> {
         if !message.is_empty() {
             let _ = self.converse(PAM_ERROR_MSG, &message);
         }
+    }
+
+    /// sshd sets no locale, and its clients' is not known before the login: nearly
+    /// all of them show UTF-8.
+    fn shows_unicode(&self) -> bool {
+        self.service().starts_with("ssh") || locale_is_utf8()
     }
 
     fn stack_authtok(&mut self) -> Option<Secret> {

@@ -65,6 +65,11 @@ impl<'a> Dialogue<'a> {
         self.conversation.stack_authtok()
     }
 
+    /// Whether more than ASCII can be shown, as far as can be told.
+    pub(super) fn shows_unicode(&self) -> bool {
+        self.conversation.shows_unicode()
+    }
+
     pub(super) fn leave_authtok(&mut self, password: &Secret) {
         self.conversation.leave_authtok(password);
     }

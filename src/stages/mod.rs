@@ -111,19 +111,34 @@ impl<'a> Stages<'a> {
 
     /// A code for a stage that does not prove anything, asked for until there is one.
     fn code(&mut self, lead: &str, prompt: &str) -> Result<Secret, LoginError> {
+        self.code_or_nothing(lead, prompt, |_| None)
+    }
+
+    /// As [`Stages::code`]. What `otherwise` gives is shown when nothing was typed, as
+    /// long as it gives something: that is no wrong answer.
+    fn code_or_nothing(
+        &mut self,
+        lead: &str,
+        prompt: &str,
+        mut otherwise: impl FnMut(&Self) -> Option<String>,
+    ) -> Result<Secret, LoginError> {
         let words = self.prompts.words;
         let mut lead = lead.to_owned();
-        for _ in 0..self.prompts.attempts {
+        let mut tries = 0;
+        while tries < self.prompts.attempts {
             let typed = self.dialogue.ask_secret(&lead, prompt, "code")?;
+            let code = Secret::new(typed.expose().split_whitespace().collect());
             if self.is_password(&typed) {
                 words.password_is_no_code.clone_into(&mut lead);
-                continue;
-            }
-            let code = Secret::new(typed.expose().split_whitespace().collect());
-            if !code.is_empty() {
+            } else if !code.is_empty() {
                 return Ok(code);
+            } else if let Some(other) = otherwise(self) {
+                lead = other;
+                continue;
+            } else {
+                words.nothing_typed.clone_into(&mut lead);
             }
-            words.nothing_typed.clone_into(&mut lead);
+            tries = tries.saturating_add(1);
         }
         Err(self.dialogue.used_up())
     }

@@ -82,6 +82,10 @@ impl Conversation for Person {
 
     fn tell_error(&mut self, _text: &str) {}
 
+    fn shows_unicode(&self) -> bool {
+        true
+    }
+
     fn stack_authtok(&mut self) -> Option<Secret> {
         self.stack.clone().map(Secret::new)
     }

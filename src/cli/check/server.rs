@@ -270,6 +270,10 @@ impl Conversation for Nobody {
 
     fn tell_error(&mut self, _: &str) {}
 
+    fn shows_unicode(&self) -> bool {
+        false
+    }
+
     fn stack_authtok(&mut self) -> Option<Secret> {
         None
     }

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{lead_after, qr};
+use super::lead_after;
+use super::qr::QrDrawings;
 use crate::error::LoginError;
 use crate::flow::{Challenge, Response};
 use crate::stages::dialogue::join;
 use crate::stages::{Stages, nonsense};
 use crate::text;
+use crate::words::Words;
 
 pub(in crate::stages) const COMPONENT: &str = "ak-stage-authenticator-duo";
 /// The longest address that is shown.
@@ -31,17 +33,34 @@ pub(in crate::stages) fn answer(
 ) -> Result<Response, LoginError> {
     let words = stages.prompts.words;
     let mut lead = lead_after(stages, challenge, rejected)?;
+    let mut address = String::new();
+    let mut drawings = None;
     if rejected == 0 {
         let details: Details = challenge.details().map_err(nonsense)?;
-        let address = text::one_line(&details.activation_code, MAX_ADDRESS);
-        lead = match qr::draw(&address, stages.prompts.qr) {
-            Some(drawn) => join(words.duo_scan, &drawn),
-            None => words.duo_open.into(),
+        address = text::one_line(&details.activation_code, MAX_ADDRESS);
+        let unicode = stages.dialogue.shows_unicode();
+        drawings = QrDrawings::of(&address, stages.prompts.qr, unicode);
+        lead = match &drawings {
+            Some(drawings) => scan(words, drawings, 0, &address),
+            None => join(words.duo_open, &address),
         };
-        lead = join(&lead, &address);
     }
-    stages.dialogue.ask(&lead, words.duo_done, "answer")?;
+    // Enter says that it is done; anything else asks for another drawing.
+    for drawn in 1..QrDrawings::MOST {
+        let typed = stages.dialogue.ask(&lead, words.duo_done, "answer")?;
+        match &drawings {
+            Some(drawings) if !typed.expose().trim().is_empty() => {
+                lead = scan(words, drawings, drawn, &address);
+            }
+            _ => break,
+        }
+    }
     Response::new(&Answer {
         component: COMPONENT,
     })
+}
+
+/// The QR code after `before` other drawings of it, and the address that is in it.
+fn scan(words: &Words, drawings: &QrDrawings, before: usize, address: &str) -> String {
+    join(&join(words.duo_scan, &drawings.draw(before)), address)
 }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{lead_after, qr};
+use super::lead_after;
+use super::qr::QrDrawings;
 use crate::error::LoginError;
 use crate::flow::{Challenge, Response};
 use crate::stages::dialogue::join;
@@ -13,6 +14,9 @@ use crate::words::fill;
 pub(in crate::stages) const COMPONENT: &str = "ak-stage-authenticator-totp";
 /// The longest address that is shown; authentik's own are below 200 bytes.
 const MAX_ADDRESS: usize = 1024;
+/// What every app assumes where an address does not say it (the `otpauth` address
+/// format of Google Authenticator, which the others follow).
+const ASSUMED: [&str; 3] = ["algorithm=SHA1", "digits=6", "period=30"];
 
 #[derive(Deserialize)]
 struct Details {
@@ -31,31 +35,150 @@ pub(in crate::stages) fn answer(
     rejected: usize,
 ) -> Result<Response, LoginError> {
     let words = stages.prompts.words;
-    let mut lead = lead_after(stages, challenge, rejected)?;
+    let details: Details = challenge.details().map_err(nonsense)?;
+    let address = short(&text::one_line(&details.config_url, MAX_ADDRESS));
+    let drawings = drawings(stages, &address);
     // The secret stays the same, and is on the screen already.
-    if rejected == 0 {
-        let details: Details = challenge.details().map_err(nonsense)?;
-        let address = text::one_line(&details.config_url, MAX_ADDRESS);
-        lead = match qr::draw(&address, stages.prompts.qr) {
-            Some(drawn) => join(words.totp_scan, &drawn),
-            None => words.totp_type.into(),
-        };
-        if let Some(secret) = secret_of(&address) {
-            lead = join(&lead, &fill(words.totp_secret, "secret", secret));
-        }
-        lead = join(&lead, &fill(words.totp_address, "address", &address));
-    }
-    let code = stages.code(&lead, words.totp_first_code)?;
+    let lead = match rejected {
+        0 => set_up(stages, &address, drawings.as_ref(), 0),
+        _ => lead_after(stages, challenge, rejected)?,
+    };
+    let prompt = match drawings {
+        Some(_) => words.totp_first_code_or_draw,
+        None => words.totp_first_code,
+    };
+    let mut drawn = usize::from(rejected == 0);
+    let leads = |stages: &Stages<'_>| {
+        let drawings = drawings.as_ref().filter(|_| drawn < QrDrawings::MOST)?;
+        let lead = set_up(stages, &address, Some(drawings), drawn);
+        drawn = drawn.saturating_add(1);
+        Some(lead)
+    };
+    let code = stages.code_or_nothing(&lead, prompt, leads)?;
     Response::with_secret(&Answer {
         component: COMPONENT,
         code: code.expose(),
     })
 }
 
-/// What people type who cannot scan.
-fn secret_of(address: &str) -> Option<&str> {
+/// What is to be scanned or typed into the app; the QR code after `before` other
+/// drawings of it.
+fn set_up(
+    stages: &Stages<'_>,
+    address: &str,
+    drawings: Option<&QrDrawings>,
+    before: usize,
+) -> String {
+    let words = stages.prompts.words;
+    let mut lead = match drawings {
+        Some(drawings) => join(words.totp_scan, &drawings.draw(before)),
+        None => words.totp_type.to_owned(),
+    };
+    let secret = parameter(address, "secret");
+    if let Some(secret) = secret {
+        lead = join(&lead, &fill(words.totp_secret, "secret", secret));
+    }
+    // The secret alone is enough where the app knows the rest by itself. Beside a QR
+    // code, the address would take the lines that the code needs.
+    let is_enough = secret.is_some() && knows_the_rest(address);
+    if drawings.is_none() || !is_enough {
+        lead = join(&lead, &fill(words.totp_address, "address", address));
+    }
+    lead
+}
+
+/// The QR code of `address`, without what the code says twice where it would not fit
+/// the screen otherwise.
+fn drawings(stages: &Stages<'_>, address: &str) -> Option<QrDrawings> {
+    let unicode = stages.dialogue.shows_unicode();
+    let of = |address: &str| QrDrawings::of(address, stages.prompts.qr, unicode);
+    let whole = of(address);
+    if whole.as_ref().is_some_and(QrDrawings::fits) {
+        return whole;
+    }
+    let shorter = issuer_once(address).and_then(|address| of(&address));
+    shorter.filter(QrDrawings::fits).or(whole)
+}
+
+/// `address` without the parameters that say what every app assumes.
+fn short(address: &str) -> String {
+    let Some((before, query)) = address.split_once('?') else {
+        return address.to_owned();
+    };
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|parameter| !ASSUMED.contains(parameter))
+        .collect();
+    format!("{before}?{}", kept.join("&"))
+}
+
+/// Whether an app that has the secret knows all that it needs: [`short`] has left
+/// neither an algorithm nor digits nor a period.
+fn knows_the_rest(address: &str) -> bool {
+    ASSUMED
+        .iter()
+        .filter_map(|assumed| assumed.split('=').next())
+        .all(|name| parameter(address, name).is_none())
+}
+
+/// `address` with the issuer as a parameter alone, where the label repeats it.
+fn issuer_once(address: &str) -> Option<String> {
+    let issuer = parameter(address, "issuer")?;
+    let scheme = "otpauth://totp/";
+    let label = address.strip_prefix(scheme)?.strip_prefix(issuer)?;
+    let rest = ["%3A", "%3a", ":"]
+        .into_iter()
+        .find_map(|separator| label.strip_prefix(separator))?;
+    Some(format!("{scheme}{rest}"))
+}
+
+/// A parameter of an address, as it stands there.
+fn parameter<'a>(address: &'a str, name: &str) -> Option<&'a str> {
     let (_, query) = address.split_once('?')?;
     query
         .split('&')
-        .find_map(|parameter| parameter.strip_prefix("secret="))
+        .filter_map(|parameter| parameter.split_once('='))
+        .find_map(|(key, value)| (key == name).then_some(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "secret=7H6EH5RTSN5CL2BDB7OK2KL55HST5SUJ";
+
+    #[test]
+    fn what_every_app_assumes_is_left_out_and_nothing_else() {
+        let address = |rest: &str| format!("otpauth://totp/authentik%3Aalice?{SECRET}{rest}");
+        assert_eq!(
+            short(&address(
+                "&algorithm=SHA1&digits=6&period=30&issuer=authentik"
+            )),
+            address("&issuer=authentik")
+        );
+        for other in [
+            "&algorithm=SHA256&digits=8&period=60&issuer=x",
+            "&digits=60&issuer=x",
+            "&periods=30",
+        ] {
+            assert_eq!(short(&address(other)), address(other));
+        }
+        assert_eq!(short("otpauth://totp/x"), "otpauth://totp/x");
+        assert!(knows_the_rest(&address("&issuer=x")));
+        assert!(!knows_the_rest(&address("&digits=8")));
+    }
+
+    #[test]
+    fn an_issuer_is_said_once_only_where_it_is_the_same() {
+        let once = |label: &str| {
+            issuer_once(&format!("otpauth://totp/{label}?{SECRET}&issuer=A%20B"))
+                .map(|address| address.replace(SECRET, "S"))
+        };
+        let short = Some("otpauth://totp/alice?S&issuer=A%20B".to_owned());
+        assert_eq!(once("A%20B%3Aalice"), short);
+        assert_eq!(once("A%20B:alice"), short);
+        assert_eq!(once("A%20Balice"), None);
+        assert_eq!(once("other%3Aalice"), None);
+        assert_eq!(issuer_once("otpauth://totp/a%3Aalice?secret=S"), None);
+    }
 }

@@ -122,6 +122,10 @@ impl Conversation for Person<'_, '_> {
         shown(text);
     }
 
+    fn shows_unicode(&self) -> bool {
+        true
+    }
+
     /// As the PAM handle, which gives no empty one.
     fn stack_authtok(&mut self) -> Option<Secret> {
         let left = [

@@ -17,6 +17,7 @@ mod machine;
 mod matrix;
 mod passwd;
 mod profile;
+mod qr;
 mod resolvers;
 mod ssh;
 mod stacks;

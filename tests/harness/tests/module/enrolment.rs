@@ -50,7 +50,7 @@ fn told(shown: &str, name: &str) -> Option<String> {
 
 fn totp(bench: &Bench, pam: Pam) -> Outcome {
     let double = Arc::clone(&bench.double);
-    pam.answer_secret_to("First code from the app:", "000000")
+    pam.answer_secret_to("First code from the app", "000000")
         .answer_secret_later(move |shown| {
             told(shown, "Secret: ").map(|secret| double.totp_of_secret(&secret))
         })
@@ -59,7 +59,7 @@ fn totp(bench: &Bench, pam: Pam) -> Outcome {
 }
 
 #[test]
-fn an_app_is_set_up_with_a_qr_code_the_secret_and_the_address() {
+fn an_app_is_set_up_with_a_qr_code_and_the_secret() {
     pam_harness::require_isolation!();
     let bench = bench(&[Enrolment::Totp]);
     let outcome = totp(&bench, bench.pam("enrol", "alice").answer_secret(PASSWORD));
@@ -70,7 +70,7 @@ fn an_app_is_set_up_with_a_qr_code_the_secret_and_the_address() {
     );
     assert_eq!(devices(&bench, "alice"), ["totp"]);
     let shown = outcome.shown().join("\n");
-    assert!(shown.contains("otpauth://totp/authentik%3Aalice?secret="));
+    assert!(!shown.contains("otpauth://"), "it is in the code: {shown}");
     assert!(shown.contains('\u{2588}'), "a QR code: {shown}");
     assert!(
         outcome
@@ -82,7 +82,7 @@ fn an_app_is_set_up_with_a_qr_code_the_secret_and_the_address() {
     );
     assert_eq!(
         outcome.prompts()[2],
-        "Code does not match\nFirst code from the app: "
+        "Code does not match\nFirst code from the app (Enter alone draws the QR code another way): "
     );
 }
 
@@ -94,13 +94,47 @@ fn a_qr_code_is_drawn_as_configured() {
         let outcome = totp(&bench, bench.pam("enrol", "alice").answer_secret(PASSWORD));
         expect(&outcome, "PAM_SUCCESS", &[]);
         let shown = outcome.shown().join("\n") + &outcome.prompts().join("\n");
-        assert_eq!(shown.contains("########"), drawn, "{shown}");
+        assert_eq!(shown.contains("@@@@@@@@"), drawn, "{shown}");
         assert!(shown.is_ascii(), "{shown}");
-        assert!(
-            shown.contains("Secret: ") && shown.contains("otpauth://"),
-            "{shown}"
-        );
+        assert!(shown.contains("Secret: "), "{shown}");
+        // Where nothing is drawn the address stands there, without what apps assume.
+        let address = "Address: otpauth://totp/authentik%3Aalice?secret=";
+        assert_eq!(shown.contains(address), !drawn, "{shown}");
+        assert!(!shown.contains("period="), "{shown}");
     }
+}
+
+/// Enter alone is no answer: it draws the code again, eight times at most.
+#[test]
+fn enter_alone_draws_it_another_way() {
+    pam_harness::require_isolation!();
+    let bench = bench(&[Enrolment::Totp]);
+    let mut pam = bench.pam("enrol", "alice").answer_secret(PASSWORD);
+    for _ in 0..7 {
+        pam = pam.answer_secret("");
+    }
+    let outcome = totp(&bench, pam);
+    expect(&outcome, "PAM_SUCCESS", &[]);
+    let shown = outcome.shown().join("\n");
+    assert_eq!(shown.matches("Scan this").count(), 8, "{shown}");
+
+    let endless = [&[PASSWORD][..], &[""; 10]].concat();
+    let outcome = bench.log_in("enrol", "frank", &endless);
+    expect(&outcome, "PAM_MAXTRIES", &["ak-stage-authenticator-totp"]);
+    assert!(devices(&bench, "frank").is_empty());
+
+    // The Duo app: Enter says that it is done, and letters ask for another drawing.
+    let duo = self::bench(&[Enrolment::Duo]);
+    let outcome = duo
+        .pam("enrol", "alice")
+        .answer_secret(PASSWORD)
+        .answer_visible("r")
+        .answer_visible("")
+        .authenticate()
+        .run();
+    expect(&outcome, "PAM_SUCCESS", &[]);
+    let shown = outcome.shown().join("\n");
+    assert_eq!(shown.matches("Scan this").count(), 2, "{shown}");
 }
 
 const MENU: &str = "\

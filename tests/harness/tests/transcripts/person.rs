@@ -66,11 +66,9 @@ pub(crate) fn tidy(transcript: &str, double: &Double) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut drawn = 0;
     for line in transcript.lines() {
-        // A QR code: half blocks from end to end.
-        let begins = line.trim_start_matches(|c: char| c.is_ascii() && c != '\u{1b}');
-        if begins.contains("\u{2588}\u{2588}\u{2588}\u{2588}")
-            || begins.starts_with("\u{2580}\u{2580}")
-        {
+        // A QR code: half blocks and blanks from end to end.
+        let is_drawn = |c| matches!(c, ' ' | '\u{2580}' | '\u{2584}' | '\u{2588}');
+        if line.chars().count() > 20 && line.chars().all(is_drawn) {
             drawn += 1;
             continue;
         }

@@ -218,8 +218,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             vec![
                 PASSWORD,
                 Step::line("Option (1-4):", "1"),
-                Step::secret("First code from the app:", Typed::Text("000000")),
-                Step::secret("First code from the app:", Typed::Then(code_of_the_secret)),
+                Step::secret("First code from the app", Typed::Text("000000")),
+                Step::secret("First code from the app", Typed::Then(code_of_the_secret)),
             ]
         }),
         set_up,

@@ -177,6 +177,10 @@ impl Conversation for Typist {
 
     fn tell_error(&mut self, _text: &str) {}
 
+    fn shows_unicode(&self) -> bool {
+        true
+    }
+
     fn stack_authtok(&mut self) -> Option<Secret> {
         None
     }
