@@ -112,6 +112,85 @@ struct PermissionId {
     id: String,
 }
 
+impl Envelope {
+    /// Whether, and how, the flow ends with this challenge.
+    fn ending(&mut self, component: &str) -> Ending {
+        match component {
+            "xak-flow-redirect" => {
+                // 2026.8 says so itself; before that, only a redirect stage's
+                // challenge carried flow_info.
+                let is_final = match self.final_redirect {
+                    FinalRedirect::Unsaid => !self.flow_info,
+                    FinalRedirect::Said(is_final) => is_final,
+                };
+                if is_final {
+                    Ending::FinalRedirect
+                } else {
+                    Ending::RedirectStage
+                }
+            }
+            "ak-stage-access-denied" => Ending::AccessDenied(
+                self.error_message
+                    .take()
+                    .map(|words| text::for_person(&words, MAX_WORDS))
+                    .filter(|words| !words.is_empty()),
+            ),
+            "ak-stage-flow-error" => {
+                let request_id = self.request_id.take();
+                Ending::FlowError(request_id.map(|id| text::one_line(&id, 64)))
+            }
+            _ => Ending::None,
+        }
+    }
+
+    /// What was wrong with the last answer.
+    fn errors(&mut self) -> Vec<FieldError> {
+        self.response_errors
+            .take()
+            .into_iter()
+            .flatten()
+            .flat_map(|(field, errors)| {
+                errors.into_iter().map(move |error| FieldError {
+                    field: text::one_line(&field, 64),
+                    words: text::for_person(&error.string, MAX_WORDS),
+                    code: text::one_line(&error.code, 64),
+                })
+            })
+            .take(MAX_ERRORS)
+            .collect()
+    }
+
+    /// By what this stage is known again when it refuses an answer.
+    fn identity(self, component: &str, ending: &Ending) -> String {
+        let mut identity = component.to_owned();
+        if *ending == Ending::RedirectStage {
+            // The flow's end has the same component, and is no way back.
+            identity.push_str("\nstage");
+        }
+        let fields = self.fields.into_iter().flatten();
+        let permissions = self.permissions.into_iter().flatten();
+        let devices = self.device_challenges.into_iter().flatten();
+        // The one used last comes first, and that may change in between.
+        let mut classes: Vec<String> = devices.map(|device| device.device_class).collect();
+        classes.sort_unstable();
+        let parts = self
+            .name
+            .into_iter()
+            .chain(fields.map(|field| field.field_key))
+            .chain(classes)
+            .chain(self.header_text)
+            .chain(permissions.map(|permission| permission.id));
+        for part in parts {
+            if identity.len() > MAX_IDENTITY {
+                break;
+            }
+            identity.push('\n');
+            identity.push_str(&text::one_line(&part, MAX_WORDS));
+        }
+        identity
+    }
+}
+
 impl Challenge {
     /// Reads the body of an answer with status 200.
     ///
@@ -119,9 +198,9 @@ impl Challenge {
     /// [`ServerFault::Nonsense`] for what is no challenge: other JSON, a wrong type,
     /// a key given twice.
     pub fn read(body: Zeroizing<Vec<u8>>) -> Result<Self, ServerFault> {
-        let Object(envelope) =
+        let Object(mut envelope) =
             serde_json::from_slice::<Object<Envelope>>(&body).map_err(|e| no_challenge(&e))?;
-        let Some(component) = envelope.component else {
+        let Some(component) = envelope.component.take() else {
             return Err(match envelope.error {
                 Some(error) => ServerFault::Nonsense(format!(
                     "an error and no component in it: {:?}",
@@ -135,69 +214,9 @@ impl Challenge {
             let problem = "its component has no name that could be one";
             return Err(ServerFault::Nonsense(problem.into()));
         }
-        let ending = match component.as_str() {
-            "xak-flow-redirect" => {
-                // 2026.8 says so itself; before that, only a redirect stage's
-                // challenge carried flow_info.
-                let is_final = match envelope.final_redirect {
-                    FinalRedirect::Unsaid => !envelope.flow_info,
-                    FinalRedirect::Said(is_final) => is_final,
-                };
-                if is_final {
-                    Ending::FinalRedirect
-                } else {
-                    Ending::RedirectStage
-                }
-            }
-            "ak-stage-access-denied" => Ending::AccessDenied(
-                envelope
-                    .error_message
-                    .map(|words| text::for_person(&words, MAX_WORDS))
-                    .filter(|words| !words.is_empty()),
-            ),
-            "ak-stage-flow-error" => {
-                Ending::FlowError(envelope.request_id.map(|id| text::one_line(&id, 64)))
-            }
-            _ => Ending::None,
-        };
-        let errors = envelope
-            .response_errors
-            .into_iter()
-            .flatten()
-            .flat_map(|(field, errors)| {
-                errors.into_iter().map(move |error| FieldError {
-                    field: text::one_line(&field, 64),
-                    words: text::for_person(&error.string, MAX_WORDS),
-                    code: text::one_line(&error.code, 64),
-                })
-            })
-            .take(MAX_ERRORS)
-            .collect();
-        let mut identity = component.clone();
-        if ending == Ending::RedirectStage {
-            // The flow's end has the same component, and is no way back.
-            identity.push_str("\nstage");
-        }
-        let fields = envelope.fields.into_iter().flatten();
-        let permissions = envelope.permissions.into_iter().flatten();
-        let devices = envelope.device_challenges.into_iter().flatten();
-        // The one used last comes first, and that may change in between.
-        let mut classes: Vec<String> = devices.map(|device| device.device_class).collect();
-        classes.sort_unstable();
-        let parts = envelope
-            .name
-            .into_iter()
-            .chain(fields.map(|field| field.field_key))
-            .chain(classes)
-            .chain(envelope.header_text)
-            .chain(permissions.map(|permission| permission.id));
-        for part in parts {
-            if identity.len() > MAX_IDENTITY {
-                break;
-            }
-            identity.push('\n');
-            identity.push_str(&text::one_line(&part, MAX_WORDS));
-        }
+        let ending = envelope.ending(&component);
+        let errors = envelope.errors();
+        let identity = envelope.identity(&component, &ending);
         Ok(Self {
             component,
             errors,

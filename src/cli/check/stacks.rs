@@ -35,6 +35,7 @@ const BYSTANDERS: [(&str, &str); 6] = [
 const ACCOUNT_ONLY: [&str; 4] = ["cron", "crond", "atd", "systemd-user"];
 
 /// Looks through all stacks.
+#[allow(clippy::too_many_lines, reason = "not split yet")]
 pub(super) fn look(report: &mut Report, options: &Service, setup: &Setup) -> Result<(), Refusal> {
     let stacks = Stacks::at(&options.folders.pam_dir);
     // What was found, and for which services.
