@@ -11,8 +11,8 @@
 # make deb:    the package for Debian and Ubuntu, in target/packages.
 # make rpm:    the package for Fedora and its relatives.
 # make tarball: what is built with its pages, SHA256SUMS and an SBOM.
-# make test-distros: the deb, and the README's first login, in fresh Debian systems
-#              (root, debootstrap, network).
+# make test-distros: the deb, and the first login of README.md and docs/, in fresh
+#              Debian systems (root, debootstrap, network).
 # make test-distros-build: the deb built in Debian 13 by its own rustc, and tried.
 # make check-packages: shell, manual pages, the deb; rpm and Arch's package are built
 #              where their tools are.

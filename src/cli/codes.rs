@@ -1,6 +1,6 @@
 //! What the module's PAM codes mean, for people.
 
-/// The meaning of a code by its name, as the README has it.
+/// The meaning of a code by its name, as docs/troubleshoot.md has it.
 pub(crate) fn meaning(code: &str) -> &'static str {
     match code {
         "PAM_SUCCESS" => "the login is proved",

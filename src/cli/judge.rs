@@ -203,7 +203,7 @@ impl Stack<'_> {
             )),
             (false, false, true, _) => Some(warning(
                 format!("{place}: while authentik cannot be reached, the local password is enough"),
-                "that is a fallback as the README describes it; nothing to do if it is meant",
+                "that is the fallback of pam_authentik_flow(8); nothing to do if you want it",
             )),
             _ => None,
         }

@@ -4,8 +4,9 @@
 //! `[account] on_unavailable`. Whoever can turn a refusal into it has passed the
 //! second factor. So "unavailable" is never what remains when no other failure
 //! fits: it takes positive evidence, from the first request of a login or a
-//! look-up, before anything that the person typed was sent. SECURITY.md and
-//! pam_authentik_flow(8) hold the table of evidence; [`Evidence`] is that table.
+//! look-up, before anything that the person typed was sent.
+//! docs/security/unavailable.md and pam_authentik_flow(8) have the table of evidence;
+//! [`Evidence`] is that table.
 //!
 //! In doubt there is no proof, and the login ends in `PAM_AUTH_ERR`.
 

@@ -1,9 +1,9 @@
 //! The one table from what happened to the result codes of PAM.
 //!
-//! The README repeats it. Two rows bear watching. `PAM_AUTHINFO_UNAVAIL` takes
-//! [`crate::http::Unavailable`], which the HTTP layer alone can make, because
-//! stacks make an exception for it. `PAM_IGNORE` comes from a configured skip
-//! alone, never from an error.
+//! docs/troubleshoot.md and pam_authentik_flow(8) repeat it. Take care with two rows.
+//! `PAM_AUTHINFO_UNAVAIL` takes [`crate::http::Unavailable`], which only the HTTP layer
+//! can make, because stacks make an exception for this code. `PAM_IGNORE` comes only
+//! from a configured skip, never from an error.
 
 use pam::constants::PamResultCode;
 

@@ -1,4 +1,4 @@
-//! Holds the breaks of the rules, and what SECURITY.md says of tests, to the tree.
+//! Holds the breaks of the rules, and what docs/security says of tests, to the tree.
 //!
 //! `make break-rules` applies each patch of this folder and sees its tests go red.
 //! That takes too long for every day; that the patches still apply, and that the
@@ -97,7 +97,7 @@ impl Break {
         }
     }
 
-    /// Its lines of the table in SECURITY.md.
+    /// Its lines of the table in docs/security/rules.md.
     fn rows(&self) -> Vec<String> {
         let mut begin = format!("| {} | {} | {} |", self.rule, self.clause, self.broken);
         let mut rows = Vec::new();
@@ -211,18 +211,13 @@ fn every_test_that_a_break_names_is_there() {
 #[test]
 fn the_table_of_breaks_is_the_one_of_the_patches() {
     let wanted: Vec<String> = breaks().iter().flat_map(Break::rows).collect();
-    let text = read(&root().join("SECURITY.md"));
-    let section = text
-        .split("## The rules, broken on purpose")
-        .nth(1)
-        .expect("the section");
-    let section = section.split("\n## ").next().unwrap_or_default();
-    let table = section.lines().filter(|line| line.starts_with('|'));
+    let text = read(&root().join("docs/security/rules.md"));
+    let table = text.lines().filter(|line| line.starts_with('|'));
     let rows: Vec<&str> = table.skip(2).collect();
     assert_eq!(
         rows.join("\n"),
         wanted.join("\n"),
-        "the table in SECURITY.md should be:\n{}\n",
+        "the table in docs/security/rules.md should be:\n{}\n",
         wanted.join("\n")
     );
 }
@@ -244,13 +239,9 @@ fn named(cell: &str) -> Vec<(String, String)> {
 
 #[test]
 fn every_advisory_names_tests_that_are_there() {
-    let text = read(&root().join("SECURITY.md"));
-    let section = text
-        .split("## What has happened to others")
-        .nth(1)
-        .expect("the section");
+    let text = read(&root().join("docs/security/advisories.md"));
     let mut count = 0;
-    let rows = section.lines().filter(|line| line.starts_with('|'));
+    let rows = text.lines().filter(|line| line.starts_with('|'));
     for row in rows.skip(2) {
         let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
         let [advisory, _, _, tests] = cells.as_slice() else {

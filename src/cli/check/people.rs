@@ -40,7 +40,7 @@ pub(super) fn look(
                     "no token for {}: groups and local users are not looked up",
                     setup.service
                 ),
-                Some("with [account] token_file and services they are; see conf/README.md".into()),
+                Some("with [account] token_file and services they are; see pam_authentik_flow.toml(5)".into()),
             );
             return;
         }

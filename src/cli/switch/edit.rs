@@ -35,7 +35,7 @@ pub(super) fn insert(text: &str, auth: &[Entry], guard: &Guard<'_>) -> Result<St
         .iter()
         .find(|entry| entry.control.is_some() && PASSWORD.contains(&entry.name()))
         .ok_or(
-            "its stack asks for no local password, so no local way in would remain; write the lines by hand, as the README has them",
+            "its stack asks for no local password, so no local way in would remain; write the lines by hand, as pam_authentik_flow(8) has them",
         )?;
     if let Some(jump) = jump_over(auth, first.own_line) {
         return Err(format!(

@@ -84,7 +84,7 @@ fn the_stacks_old_password_is_used_and_left() {
     );
 }
 
-/// The lines that conf/README.md gives for accounts and for passwd.
+/// The lines that docs/configure.md gives for accounts and for passwd.
 #[test]
 fn the_other_stacks_that_are_shown_keep_a_way_in_and_the_denied_out() {
     pam_harness::require_isolation!();

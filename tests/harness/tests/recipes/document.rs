@@ -1,4 +1,4 @@
-//! `conf/recipes.md`, read as an administrator reads it: a heading, and below it
+//! `docs/recipes.md`, read as an administrator reads it: a heading, and below it
 //! blocks, each with a line above it that says where the block goes.
 
 use std::fs;
@@ -44,7 +44,7 @@ fn workspace() -> PathBuf {
 /// When there is one of which it is not clear where it goes.
 #[track_caller]
 pub(crate) fn blocks() -> Vec<Block> {
-    let path = workspace().join("conf/recipes.md");
+    let path = workspace().join("docs/recipes.md");
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     parse(&text)
 }

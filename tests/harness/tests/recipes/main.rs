@@ -1,4 +1,4 @@
-//! The recipes of `conf/recipes.md`, as they stand there: each test reads the
+//! The recipes of `docs/recipes.md`, as they stand there: each test reads the
 //! blocks of its recipe out of the document, installs them on a host of its own,
 //! and logs in through the real programs.
 //!
