@@ -74,6 +74,18 @@ impl Response {
         Self::build(fields, None, SMALL)
     }
 
+    /// An answer that names its stage and holds nothing else.
+    ///
+    /// # Errors
+    /// As [`Response::new`].
+    pub fn of_component(component: &'static str) -> Result<Self, LoginError> {
+        #[derive(Serialize)]
+        struct Answer {
+            component: &'static str,
+        }
+        Self::new(&Answer { component })
+    }
+
     /// An answer that holds a secret, perhaps twice, which proves nothing: a new
     /// password, which nobody has known before.
     ///

@@ -162,10 +162,7 @@ impl<'a> Dialogue<'a> {
             prompt = format!("({}) {prompt}", words.optional);
         }
         let menu = join(lead, &numbered(options));
-        let mut lead = menu.clone();
-        for _ in 0..self.attempts {
-            let typed = self.ask(&lead, &prompt, ANSWER)?;
-            let typed = typed.expose().trim();
+        self.ask_until(&menu, &prompt, |typed| {
             match enter {
                 Enter::Takes(index) if typed.is_empty() => return Ok(Some(index)),
                 Enter::Skips if typed.is_empty() => return Ok(None),
@@ -173,12 +170,11 @@ impl<'a> Dialogue<'a> {
             }
             // Some type what they read instead of its number.
             let named = || options.iter().position(|option| option == typed);
-            if let Some(index) = option(typed, options.len()).or_else(named) {
-                return Ok(Some(index));
-            }
-            lead = join(&menu, &fill(words.option_unknown, "range", &range));
-        }
-        Err(self.used_up())
+            option(typed, options.len())
+                .or_else(named)
+                .map(Some)
+                .ok_or_else(|| join(&menu, &fill(words.option_unknown, "range", &range)))
+        })
     }
 
     /// Shows what is not followed by a question of its own.
@@ -200,23 +196,60 @@ impl<'a> Dialogue<'a> {
             words.yes_no
         };
         let prompt = format!("{question} {choice}");
-        let mut lead = lead.to_owned();
-        for _ in 0..self.attempts {
-            let typed = self.ask(&lead, &prompt, ANSWER)?;
-            let typed = typed.expose().trim().to_lowercase();
+        self.ask_until(lead, &prompt, |typed| {
+            let typed = typed.to_lowercase();
             let is = |known: &str| known.split_whitespace().any(|word| word == typed);
             if typed.is_empty() {
-                return Ok(default);
+                Ok(default)
+            } else if is(words.no) || typed == "n" {
+                Ok(false)
+            } else if is(words.yes) || typed == "y" {
+                Ok(true)
+            } else {
+                Err(words.answer_yes_or_no.to_owned())
             }
-            if is(words.no) || typed == "n" {
-                return Ok(false);
+        })
+    }
+
+    /// One line that may be seen, asked for until there is one.
+    pub(super) fn line(&mut self, lead: &str, prompt: &str) -> Result<Secret, LoginError> {
+        let words = self.words;
+        self.ask_until(lead, prompt, |typed| {
+            let line = Secret::new(typed.to_owned());
+            Some(line)
+                .filter(|line| !line.is_empty())
+                .ok_or_else(|| words.nothing_typed.to_owned())
+        })
+    }
+
+    /// Asks for what may be seen until `accept` takes it, without the blanks around
+    /// it. What `accept` says otherwise is read before the next try.
+    pub(super) fn ask_until<T>(
+        &mut self,
+        lead: &str,
+        prompt: &str,
+        mut accept: impl FnMut(&str) -> Result<T, String>,
+    ) -> Result<T, LoginError> {
+        let mut lead = lead.to_owned();
+        for _ in 0..self.attempts {
+            let typed = self.ask(&lead, prompt, ANSWER)?;
+            match accept(typed.expose().trim()) {
+                Ok(accepted) => return Ok(accepted),
+                Err(complaint) => lead = complaint,
             }
-            if is(words.yes) || typed == "y" {
-                return Ok(true);
-            }
-            words.answer_yes_or_no.clone_into(&mut lead);
         }
         Err(self.used_up())
+    }
+
+    /// Ends the questions of a stage that has refused as many answers as may be.
+    ///
+    /// # Errors
+    /// [`LoginError::AnswersUsedUp`] then.
+    pub(super) fn may_ask_again(&self, rejected: usize) -> Result<(), LoginError> {
+        match u32::try_from(rejected) {
+            Ok(rejected) if rejected < self.attempts => Ok(()),
+            _ => Err(self.used_up()),
+        }
     }
 
     /// The error of somebody who answered one question wrongly too often.

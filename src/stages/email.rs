@@ -2,8 +2,6 @@
 //! The person pastes the link; its `flow_token` alone is used, and nothing is
 //! ever fetched from what was pasted.
 
-use serde::Serialize;
-
 use super::Stages;
 use crate::error::LoginError;
 use crate::flow::{Challenge, FlowToken, Response};
@@ -16,11 +14,6 @@ const SENT: &str = "email-sent";
 /// The parameters that the module puts into its own queries come back in the
 /// link; any other one is not from the mail that this login has asked for.
 const OWN_PARAMETERS: &str = "pam_";
-
-#[derive(Serialize)]
-struct Answer {
-    component: &'static str,
-}
 
 pub(super) fn answer(
     stages: &mut Stages<'_>,
@@ -45,9 +38,7 @@ pub(super) fn answer(
         let pasted = pasted.expose().trim();
         if pasted.is_empty() && stages.mails < MAX_MAILS {
             stages.mails = stages.mails.saturating_add(1);
-            return Response::new(&Answer {
-                component: COMPONENT,
-            });
+            return Response::of_component(COMPONENT);
         }
         if let Some(token) = flow_token(pasted, &stages.server, stages.flow) {
             return Ok(Response::link(token));

@@ -151,20 +151,6 @@ impl<'a> Stages<'a> {
             .any(|known| known.as_ref() == Some(typed))
     }
 
-    /// One line that may be seen, asked for until there is one.
-    fn line(&mut self, lead: &str, prompt: &str) -> Result<Secret, LoginError> {
-        let mut lead = lead.to_owned();
-        for _ in 0..self.prompts.attempts {
-            let typed = self.dialogue.ask(&lead, prompt, "answer")?;
-            let typed = Secret::new(typed.expose().trim().to_owned());
-            if !typed.is_empty() {
-                return Ok(typed);
-            }
-            self.prompts.words.nothing_typed.clone_into(&mut lead);
-        }
-        Err(self.dialogue.used_up())
-    }
-
     /// The password, from the person or from an earlier module of the stack; an
     /// empty one never leaves the host. `rejected` is how often the server has
     /// refused one in this stage.

@@ -1,6 +1,6 @@
 //! `ak-stage-authenticator-duo`: the Duo app is activated.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::lead_after;
 use super::qr::QrDrawings;
@@ -19,11 +19,6 @@ const MAX_ADDRESS: usize = 1024;
 struct Details {
     /// What Duo's app reads from the QR code: `duo://…`.
     activation_code: String,
-}
-
-#[derive(Serialize)]
-struct Answer {
-    component: &'static str,
 }
 
 pub(in crate::stages) fn answer(
@@ -55,9 +50,7 @@ pub(in crate::stages) fn answer(
             _ => break,
         }
     }
-    Response::new(&Answer {
-        component: COMPONENT,
-    })
+    Response::of_component(COMPONENT)
 }
 
 /// The QR code after `before` other drawings of it, and the address that is in it.

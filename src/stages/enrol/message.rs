@@ -60,7 +60,7 @@ pub(in crate::stages) fn answer(
         } else {
             words.email_address
         };
-        let address = stages.line(&lead, prompt)?;
+        let address = stages.dialogue.line(&lead, prompt)?;
         let address = Some(address.expose().trim());
         if is_sms {
             answer.phone_number = address;

@@ -87,8 +87,6 @@ fn lead_after(
     challenge: &Challenge,
     rejected: usize,
 ) -> Result<String, LoginError> {
-    if u32::try_from(rejected).unwrap_or(u32::MAX) >= stages.prompts.attempts {
-        return Err(stages.dialogue.used_up());
-    }
+    stages.dialogue.may_ask_again(rejected)?;
     Ok(challenge.error_words().unwrap_or_default())
 }

@@ -1,6 +1,6 @@
 //! `ak-stage-authenticator-static`: recovery codes are handed out.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::lead_after;
 use crate::error::LoginError;
@@ -16,11 +16,6 @@ const MAX_CODES: usize = 100;
 #[derive(Deserialize)]
 struct Details {
     codes: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Answer {
-    component: &'static str,
 }
 
 pub(in crate::stages) fn answer(
@@ -39,7 +34,5 @@ pub(in crate::stages) fn answer(
         .collect();
     let lead = join(&join(&lead, words.static_keep), &codes.join("\n"));
     stages.dialogue.ask(&lead, words.static_noted, "answer")?;
-    Response::new(&Answer {
-        component: COMPONENT,
-    })
+    Response::of_component(COMPONENT)
 }

@@ -71,9 +71,7 @@ pub(super) fn answer(
             "a form of more than {MAX_FIELDS} fields"
         ))));
     }
-    if u32::try_from(rejected).unwrap_or(u32::MAX) >= stages.prompts.attempts {
-        return Err(stages.dialogue.used_up());
-    }
+    stages.dialogue.may_ask_again(rejected)?;
     let too_many = |field: &Field| field.choices().len() > MAX_CHOICES;
     if details.fields.iter().any(too_many) {
         return Err(nonsense(ServerFault::Nonsense(format!(
@@ -220,47 +218,49 @@ fn ask(
         Kind::Choice => return choose(stages, field, lead, before.as_ref()),
         _ => {}
     }
+    if field.kind() == Kind::Password {
+        return ask_password(stages, field, lead);
+    }
     let default = match &before {
-        _ if field.kind() == Kind::Password => String::new(),
         Some(Value::Text(text)) => text.expose().to_owned(),
         Some(Value::Number(number)) => number.to_string(),
         _ => field.initial_value().to_owned(),
     };
     let prompt = field.prompt(words, &default);
-    let mut lead = lead.to_owned();
-    for _ in 0..stages.prompts.attempts {
-        let typed = if field.kind() == Kind::Password {
-            stages.dialogue.ask_secret(&lead, &prompt, WHAT)?
-        } else {
-            stages.dialogue.ask(&lead, &prompt, WHAT)?
-        };
-        if field.kind() == Kind::Password {
-            // Blanks are a part of a password.
-            if !typed.is_empty() {
-                return Ok(Some(Value::Text(typed)));
-            }
-        }
-        let mut text = typed.expose().trim();
-        if text.is_empty() {
-            text = &default;
-        }
-        if text.is_empty() {
-            if !field.required {
-                return Ok(None);
-            }
-            words.required.clone_into(&mut lead);
-            continue;
+    stages.dialogue.ask_until(lead, &prompt, |typed| {
+        let text = if typed.is_empty() { &default } else { typed };
+        if text.is_empty() && !field.required {
+            return Ok(None);
         }
         let (value, complaint) = match field.kind() {
+            _ if text.is_empty() => (None, words.required),
             Kind::Number => (value::number(text), words.not_a_number),
             Kind::Date => (value::date(text), words.not_a_date),
             Kind::DateTime => (value::date_time(text), words.not_a_date_time),
             _ => (Some(Value::text(text)), words.required),
         };
-        if value.is_some() {
-            return Ok(value);
+        value.map(Some).ok_or_else(|| complaint.to_owned())
+    })
+}
+
+/// A password is hidden, blanks are a part of it, and none is offered.
+fn ask_password(
+    stages: &mut Stages<'_>,
+    field: &Field,
+    lead: &str,
+) -> Result<Option<Value>, LoginError> {
+    let words = stages.prompts.words;
+    let prompt = field.prompt(words, "");
+    let mut lead = lead.to_owned();
+    for _ in 0..stages.prompts.attempts {
+        let typed = stages.dialogue.ask_secret(&lead, &prompt, WHAT)?;
+        if !typed.is_empty() {
+            return Ok(Some(Value::Text(typed)));
         }
-        complaint.clone_into(&mut lead);
+        if !field.required {
+            return Ok(None);
+        }
+        words.required.clone_into(&mut lead);
     }
     Err(stages.dialogue.used_up())
 }
