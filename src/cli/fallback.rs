@@ -5,7 +5,7 @@ use pam_authentik_flow::config::Config;
 
 use super::judge::Finding;
 use super::report::Status;
-use super::stack::{Action, Entry};
+use super::stack::{Action, Code, Entry};
 
 /// Services of set-uid programs. There the module takes a server for unavailable
 /// only at addresses that no resolver chose: see pam_authentik_flow(8).
@@ -56,10 +56,8 @@ pub(crate) fn findings(
 
 /// Whether the stack goes on where the module says that authentik is unavailable.
 fn goes_on(entry: &Entry) -> bool {
-    entry.control.as_ref().is_some_and(|control| {
-        !matches!(
-            control.action("authinfo_unavail"),
-            Action::Die | Action::Bad
-        )
-    })
+    !matches!(
+        entry.control.action(Code::AUTHINFO_UNAVAIL),
+        Action::Die | Action::Bad
+    )
 }

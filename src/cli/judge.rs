@@ -6,7 +6,9 @@
 
 use super::local;
 use super::report::Status;
-use super::stack::{Action, Entry, Kind, Person, Scene, mentioned};
+use super::stack::{
+    Action, Code, CodeSet, Detail, Entry, Kind, Person, Role, Scene, mentioned, play,
+};
 
 /// Something about a stack that an administrator should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,9 +52,14 @@ impl Default for LeftAlone {
 
 /// What the module answers when it is broken: its configuration is wrong, its
 /// file is gone.
-const BROKEN: [&str; 2] = ["service_err", "module_unknown"];
+const BROKEN: [Code; 2] = [Code::SERVICE_ERR, Code::MODULE_UNKNOWN];
 /// What it answers to somebody whom authentik refuses.
-const REFUSED: [&str; 4] = ["auth_err", "perm_denied", "maxtries", "user_unknown"];
+const REFUSED: [Code; 4] = [
+    Code::AUTH_ERR,
+    Code::PERM_DENIED,
+    Code::MAXTRIES,
+    Code::USER_UNKNOWN,
+];
 
 /// Modules that keep people out, each with what it is for.
 const GATES: [(&str, &str); 5] = [
@@ -93,7 +100,7 @@ struct Stack<'a> {
 }
 
 impl Stack<'_> {
-    fn lets_by(&self, person: &Person, ours: &'static str, local_password: bool) -> bool {
+    fn lets_by(&self, person: &Person, ours: Code, local_password: bool) -> bool {
         Scene {
             kind: self.kind,
             person,
@@ -113,7 +120,7 @@ impl Stack<'_> {
         let anybody = Person::anybody();
         let open = REFUSED
             .iter()
-            .any(|code| self.lets_by(&anybody, code, false));
+            .any(|code| self.lets_by(&anybody, *code, false));
         (self.kind == Kind::Auth && open).then(|| {
             wrong(
                 format!(
@@ -143,10 +150,10 @@ impl Stack<'_> {
             self.kind.name()
         );
         let in_broken =
-            |person: &Person| BROKEN.iter().all(|code| self.lets_by(person, code, true));
+            |person: &Person| BROKEN.iter().all(|code| self.lets_by(person, *code, true));
         let normally = spared
             .iter()
-            .any(|person| self.lets_by(person, "ignore", true))
+            .any(|person| self.lets_by(person, Code::IGNORE, true))
             || guarded.iter().any(in_broken);
         if !normally {
             return Some(wrong(
@@ -177,11 +184,13 @@ impl Stack<'_> {
         let anybody = Person::anybody();
         let refused = REFUSED
             .iter()
-            .any(|code| self.lets_by(&anybody, code, true));
-        let down = self.lets_by(&anybody, "authinfo_unavail", true);
-        let broken = BROKEN.iter().any(|code| self.lets_by(&anybody, code, true));
-        let is_second =
-            self.lets_by(&anybody, "success", true) && !self.lets_by(&anybody, "success", false);
+            .any(|code| self.lets_by(&anybody, *code, true));
+        let down = self.lets_by(&anybody, Code::AUTHINFO_UNAVAIL, true);
+        let broken = BROKEN
+            .iter()
+            .any(|code| self.lets_by(&anybody, *code, true));
+        let is_second = self.lets_by(&anybody, Code::SUCCESS, true)
+            && !self.lets_by(&anybody, Code::SUCCESS, false);
         let place = self.place();
         const STRICT: &str = "write auth required pam_authentik_flow.so, and the guard line for local accounts in front of it";
         match (is_second, refused, down, broken) {
@@ -214,29 +223,32 @@ impl Stack<'_> {
         let anybody = Person::anybody();
         let mut findings = Vec::new();
         for (gate, purpose) in GATES {
-            let stands = |entry: &&Entry| entry.name() == gate && entry.control.is_some();
+            let stands = |entry: &&Entry| entry.name() == gate && entry.role == Role::Module;
             let Some(entry) = self.entries.iter().find(stands) else {
                 continue;
             };
             if account.iter().any(|entry| entry.name() == gate) {
                 continue;
             }
-            let closed = super::stack::succeeds(self.entries, |entry| {
+            let closed = play(self.entries, Detail::Verdict, |_, entry| {
                 if entry.name() == gate {
-                    return "auth_err";
+                    return CodeSet::one(Code::AUTH_ERR);
                 }
                 let scene = Scene {
                     kind: self.kind,
                     person: &anybody,
                     local_password: true,
-                    ours: "success",
+                    ours: Code::SUCCESS,
                 };
-                scene.answer(entry)
-            });
+                CodeSet::one(scene.answer(entry))
+            })
+            .codes()
+            .may_succeed();
             // A gate whose refusal is ignored is none.
-            let is_gate = entry.control.as_ref().is_some_and(|control| {
-                matches!(control.action("auth_err"), Action::Bad | Action::Die)
-            });
+            let is_gate = matches!(
+                entry.control.action(Code::AUTH_ERR),
+                Action::Bad | Action::Die
+            );
             if closed && is_gate {
                 let status = if gate == "pam_nologin.so" {
                     Status::Wrong

@@ -1,8 +1,7 @@
 //! What the modules of a stack answer to somebody, as far as can be said
 //! without asking them.
 
-use super::dispatch::{Code, succeeds};
-use super::{Entry, Kind};
+use super::{Code, CodeSet, Detail, Entry, Kind, play};
 
 /// Somebody who logs in, with an account of this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +47,11 @@ pub(crate) struct Scene<'a> {
 impl Scene<'_> {
     /// Whether the stack lets them by.
     pub(crate) fn succeeds(&self, entries: &[Entry]) -> bool {
-        succeeds(entries, |entry| self.answer(entry))
+        play(entries, Detail::Verdict, |_, entry| {
+            CodeSet::one(self.answer(entry))
+        })
+        .codes()
+        .may_succeed()
     }
 
     /// What the module of `entry` answers.
@@ -64,32 +67,32 @@ impl Scene<'_> {
             | "pam_pwdfile.so"
             | "pam_userdb.so"
             | "pam_systemd_home.so" => match (self.kind, self.local_password) {
-                (Kind::Auth, false) => "auth_err",
-                _ => "success",
+                (Kind::Auth, false) => Code::AUTH_ERR,
+                _ => Code::SUCCESS,
             },
             // Directories do not know local accounts.
-            "pam_sss.so" | "pam_ldap.so" | "pam_krb5.so" | "pam_winbind.so" => "user_unknown",
+            "pam_sss.so" | "pam_ldap.so" | "pam_krb5.so" | "pam_winbind.so" => Code::USER_UNKNOWN,
             // The shipped stacks have it for sshd's credentials alone.
-            "pam_localuser.so" if has("file=/dev/null") => "perm_denied",
+            "pam_localuser.so" if has("file=/dev/null") => Code::PERM_DENIED,
             "pam_succeed_if.so" => match self.condition(&entry.arguments) {
-                true => "success",
-                false => "auth_err",
+                true => Code::SUCCESS,
+                false => Code::AUTH_ERR,
             },
             "pam_usertype.so" => {
                 let is_system = self.person.uid.is_some_and(|uid| uid < 1000);
                 if is_system == has("issystem") {
-                    "success"
+                    Code::SUCCESS
                 } else {
-                    "auth_err"
+                    Code::AUTH_ERR
                 }
             }
-            "pam_deny.so" => "auth_err",
-            "pam_faillock.so" if has("authfail") => "auth_err",
+            "pam_deny.so" => Code::AUTH_ERR,
+            "pam_faillock.so" if has("authfail") => Code::AUTH_ERR,
             "pam_permit.so" | "pam_localuser.so" | "pam_faillock.so" | "pam_securetty.so"
-            | "pam_shells.so" | "pam_access.so" | "pam_time.so" => "success",
+            | "pam_shells.so" | "pam_access.so" | "pam_time.so" => Code::SUCCESS,
             // Called by root alone, which is no login; others set something up.
-            "pam_rootok.so" => "auth_err",
-            _ => "ignore",
+            "pam_rootok.so" => Code::AUTH_ERR,
+            _ => Code::IGNORE,
         }
     }
 

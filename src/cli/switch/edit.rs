@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::Refusal;
-use crate::cli::stack::{Entry, MODULE};
+use crate::cli::stack::{Action, Entry, MODULE, Role};
 
 /// Who skips the module, and what stands behind its name.
 pub(super) struct Guard<'a> {
@@ -33,7 +33,7 @@ const PASSWORD: [&str; 9] = [
 pub(super) fn insert(text: &str, auth: &[Entry], guard: &Guard<'_>) -> Result<String, Refusal> {
     let first = auth
         .iter()
-        .find(|entry| entry.control.is_some() && PASSWORD.contains(&entry.name()))
+        .find(|entry| entry.role == Role::Module && PASSWORD.contains(&entry.name()))
         .ok_or(
             "its stack asks for no local password, so no local way in would remain; write the lines by hand, as pam_authentik_flow(8) has them",
         )?;
@@ -87,8 +87,11 @@ fn jump_over(auth: &[Entry], own_line: usize) -> Option<&Entry> {
         .collect();
     let far = |(index, entry): (usize, &&Entry)| {
         let between = ahead.len().saturating_sub(index.saturating_add(1));
-        let control = entry.control.as_ref()?;
-        (control.longest_jump() > between).then(|| ahead.get(index).copied())?
+        let longest = entry.control.actions().map(|action| match action {
+            Action::Jump(over) if entry.role == Role::Module => over,
+            _ => 0,
+        });
+        (longest.max() > Some(between)).then(|| ahead.get(index).copied())?
     };
     ahead.iter().enumerate().find_map(far)
 }

@@ -15,7 +15,7 @@ use super::fallback;
 use super::judge::{LeftAlone, has_local_way_in};
 use super::login_shells::{self, LoginShell};
 use super::setup::{Setup, find_ours};
-use super::stack::{Entry, Kind, Stacks};
+use super::stack::{Entry, Kind, Stacks, readable};
 use super::{Exit, Refusal, printed};
 use edit::Guard;
 use store::{Copies, PamFile};
@@ -137,31 +137,29 @@ fn say_what_is_left_out(options: &Enable, stacks: &Stacks, service: &str) -> Res
 fn plan(options: &Enable, stacks: &Stacks, service: &str) -> Result<Option<Change>, Refusal> {
     let path = stacks.path(service);
     let file = PamFile::read(&path)?;
-    let kinds = [Kind::Auth, Kind::Account, Kind::Session, Kind::Password];
-    for kind in kinds {
-        let entries = stacks.entries_of_text(&path, &file.text, kind)?;
-        if entries.iter().any(Entry::is_ours) {
-            return Ok(None);
-        }
+    let before = stacks.load(service);
+    readable(&before)?;
+    let named = |kind: &Kind| before.own(*kind).iter().any(Entry::is_ours);
+    if Kind::ALL.iter().any(named) {
+        return Ok(None);
     }
     names::hold(&options.local)?;
     let setup = Setup::for_service(service, options.config.as_deref(), stacks)?;
     let config = setup.config().map_err(|error| {
         format!("the module could not use its configuration: {error}; see authentik-flow check")
     })?;
-    let auth = stacks.entries_of_text(&path, &file.text, Kind::Auth)?;
     let guard = Guard {
         names: &options.local,
         config: options.config.as_ref().map(|_| setup.path()),
         service,
     };
-    let after = edit::insert(&file.text, &auth, &guard)?;
+    let after = edit::insert(&file.text, before.own(Kind::Auth), &guard)?;
     let left_alone = LeftAlone {
         root: !config.user.allow_root,
         names: config.user.ignore,
     };
-    let entries = stacks.entries_of_text(&path, &after, Kind::Auth)?;
-    has_local_way_in(Kind::Auth, &entries, &left_alone)?;
+    let planned = stacks.with(service, &after).load(service);
+    has_local_way_in(Kind::Auth, planned.own(Kind::Auth), &left_alone)?;
     Ok(Some(Change {
         service: service.into(),
         file,

@@ -1,0 +1,519 @@
+//! The files of stacks, put together as libpam does when a transaction starts.
+
+use std::path::{Path, PathBuf};
+
+use super::Kind;
+use super::control::Control;
+use super::lines::{self, Age, Words};
+
+/// The service whose stacks stand in for those that another one does not have.
+pub(crate) const OTHER: &str = "other";
+/// How deep files may include each other; libpam stops at 16.
+const MAX_DEPTH: usize = 16;
+
+/// What an entry of a stack is to libpam.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A module that is called.
+    Module,
+    /// The head of a substack; its control is never looked at.
+    Substack,
+    /// A line that libpam cannot use: it counts as a module that returns
+    /// `PAM_PERM_DENIED`.
+    MustFail,
+}
+
+/// One line of a stack, wherever it was included from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The file in which it stands.
+    pub(crate) file: PathBuf,
+    /// The line in that file, from one.
+    pub(crate) line: usize,
+    /// The line of the service's own file by which it came in.
+    pub(crate) own_line: usize,
+    /// In how many substacks it stands.
+    pub(crate) level: usize,
+    pub(crate) role: Role,
+    pub(crate) control: Control,
+    /// The module, or the file of a substack, as written.
+    pub(crate) module: String,
+    pub(crate) arguments: Vec<String>,
+}
+
+/// Something about a line that its author does not expect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) file: PathBuf,
+    pub(crate) line: usize,
+    pub(crate) what: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}:{}: {}", self.file.display(), self.line, self.what)
+    }
+}
+
+/// Where libpam finds its files, and by which rules it reads them.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    /// The folder of the stacks, `/etc/pam.d`.
+    pub(crate) dir: PathBuf,
+    /// Folders in which a service is looked for that `dir` does not have.
+    pub(crate) vendors: Vec<PathBuf>,
+    /// The one file for all services, which is read where none of the folders is
+    /// there.
+    pub(crate) single: Option<PathBuf>,
+    /// Debian's libpam: it knows `@include`, looks for an included file in `dir`
+    /// alone, and takes a jump in a chain that is followed for nothing more.
+    pub(crate) debian: bool,
+    /// Files that are read as they will be.
+    pub(crate) planned: Vec<(PathBuf, String)>,
+}
+
+/// The stacks of a service.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Service {
+    own: Stacks,
+    other: Stacks,
+    /// Lines that do not do what they seem to do.
+    pub(crate) problems: Vec<Problem>,
+    /// Why every call fails: libpam takes the whole configuration for broken.
+    pub(crate) broken: Option<Problem>,
+    /// Nobody can say what libpam makes of it: an `@include` below another include has
+    /// failed, and Debian's libpam then goes by a control that it has never set.
+    pub(crate) undefined: bool,
+    /// The files that were read.
+    pub(crate) files: Vec<PathBuf>,
+    /// Whether the service has a file of its own, or lines in the single one.
+    pub(crate) is_there: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Stacks {
+    auth: Vec<Entry>,
+    account: Vec<Entry>,
+    session: Vec<Entry>,
+    password: Vec<Entry>,
+}
+
+impl Stacks {
+    fn of(&self, kind: Kind) -> &Vec<Entry> {
+        match kind {
+            Kind::Auth => &self.auth,
+            Kind::Account => &self.account,
+            Kind::Session => &self.session,
+            Kind::Password => &self.password,
+        }
+    }
+
+    fn of_mut(&mut self, kind: Kind) -> &mut Vec<Entry> {
+        match kind {
+            Kind::Auth => &mut self.auth,
+            Kind::Account => &mut self.account,
+            Kind::Session => &mut self.session,
+            Kind::Password => &mut self.password,
+        }
+    }
+}
+
+impl Service {
+    /// The stack of a kind: the service's own, or `other`'s where it has no line of
+    /// that kind.
+    pub(crate) fn stack(&self, kind: Kind) -> &[Entry] {
+        match self.own.of(kind) {
+            own if own.is_empty() => self.other.of(kind),
+            own => own,
+        }
+    }
+
+    /// The service's own lines of a kind.
+    pub(crate) fn own(&self, kind: Kind) -> &[Entry] {
+        self.own.of(kind)
+    }
+}
+
+/// libpam gives the whole configuration up.
+struct Broken;
+
+/// From where lines are read.
+struct From<'a> {
+    path: &'a Path,
+    level: usize,
+    depth: usize,
+    own_line: Option<usize>,
+    /// Lines of this kind alone.
+    only: Option<Kind>,
+    /// The service in whose stacks they are put.
+    into_other: bool,
+}
+
+impl Files {
+    /// The service's file: in the folder, or where the system's own are.
+    pub(crate) fn find_service(&self, name: &str) -> Option<PathBuf> {
+        let mut dirs = vec![&self.dir];
+        dirs.extend(&self.vendors);
+        let paths = dirs.into_iter().map(|dir| dir.join(name));
+        paths.into_iter().find(|path| self.is_there(path))
+    }
+
+    /// The file that an include means.
+    fn find_included(&self, name: &str) -> Option<PathBuf> {
+        match self.debian || name.starts_with('/') {
+            true => Some(self.dir.join(name)).filter(|path| self.is_there(path)),
+            false => self.find_service(name),
+        }
+    }
+
+    fn is_there(&self, path: &Path) -> bool {
+        self.planned.iter().any(|(planned, _)| planned == path) || path.exists()
+    }
+
+    fn read(&self, path: &Path) -> std::io::Result<String> {
+        if let Some((_, text)) = self.planned.iter().find(|(planned, _)| planned == path) {
+            return Ok(text.clone());
+        }
+        // libpam reads a folder, too, as a file without lines.
+        if path.is_dir() {
+            return Ok(String::new());
+        }
+        let bytes = std::fs::read(path)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Reads the stacks of a service, and those of `other`.
+    pub(crate) fn load(&self, name: &str) -> Service {
+        let mut service = Service::default();
+        let has_folder = self.dir.is_dir() || self.vendors.iter().any(|dir| dir.is_dir());
+        let from = |path, into_other| From {
+            path,
+            level: 0,
+            depth: 0,
+            own_line: None,
+            only: None,
+            into_other,
+        };
+        if !has_folder {
+            if let Some(path) = &self.single {
+                let _ = self.collect_single(&from(path, false), name, &mut service);
+            }
+            return service;
+        }
+        let own = self.find_service(name);
+        service.is_there = own.is_some();
+        let mut read_something = false;
+        if let Some(path) = &own {
+            if self
+                .collect_file(&from(path, name == OTHER), &mut service)
+                .is_err()
+            {
+                return service;
+            }
+            read_something = true;
+        }
+        if name == OTHER {
+            return service;
+        }
+        let problems = service.problems.len();
+        match self.find_service(OTHER) {
+            Some(path) => {
+                if self.collect_file(&from(&path, true), &mut service).is_err() {
+                    return service;
+                }
+            }
+            None if !read_something => {
+                service.broken = Some(Problem {
+                    file: self.dir.join(name),
+                    line: 0,
+                    what: "neither this file nor one named other is there".into(),
+                });
+            }
+            None => {}
+        }
+        // What is odd about other's lines counts only where they are used.
+        service.problems.truncate(problems);
+        service
+    }
+
+    fn collect_file(&self, from: &From<'_>, service: &mut Service) -> Result<(), Broken> {
+        let text = self.read(from.path).map_err(|error| {
+            service.broken.get_or_insert(Problem {
+                file: from.path.into(),
+                line: 0,
+                what: error.to_string(),
+            });
+            Broken
+        })?;
+        if !service.files.iter().any(|known| known == from.path) {
+            service.files.push(from.path.into());
+        }
+        self.collect(from, &text, service)
+    }
+
+    fn collect(&self, from: &From<'_>, text: &str, service: &mut Service) -> Result<(), Broken> {
+        let read = self.lines(from, text, service);
+        for line in &read.lines {
+            self.line(from, line.number, &mut Words::of(&line.text), service)?;
+        }
+        finished(from, &read, service)
+    }
+
+    /// The one file for all services.
+    fn collect_single(
+        &self,
+        from: &From<'_>,
+        name: &str,
+        service: &mut Service,
+    ) -> Result<(), Broken> {
+        let text = self.read(from.path).unwrap_or_default();
+        let read = self.lines(from, &text, service);
+        for line in &read.lines {
+            let mut words = Words::of(&line.text);
+            let of = words.next().unwrap_or_default();
+            let into_other = of.eq_ignore_ascii_case(OTHER);
+            if !of.eq_ignore_ascii_case(name) && !into_other {
+                continue;
+            }
+            service.is_there |= !into_other;
+            let from = From {
+                into_other,
+                ..*from
+            };
+            self.line(&from, line.number, &mut words, service)?;
+        }
+        finished(from, &read, service)
+    }
+
+    fn lines(&self, from: &From<'_>, text: &str, service: &mut Service) -> lines::Lines {
+        let (old, new) = (
+            lines::assemble(text, Age::Old),
+            lines::assemble(text, Age::New),
+        );
+        let problem = |line, what: &str| Problem {
+            file: from.path.into(),
+            line,
+            what: what.into(),
+        };
+        if let Some((line, _)) = old.lines.iter().zip(&new.lines).find(|(a, b)| a != b) {
+            service.problems.push(problem(
+                line.number,
+                "a comment or a blank line stands between this line and its continuation: libpam 1.7 reads that in another way than the ones before",
+            ));
+        }
+        let long = new
+            .lines
+            .iter()
+            .find(|line| line.text.len() > lines::OLD_LINE);
+        if let Some(line) = long {
+            service.problems.push(problem(
+                line.number,
+                "this line is longer than 1023 bytes, where libpam before 1.7 cuts it",
+            ));
+        }
+        new
+    }
+
+    fn line(
+        &self,
+        from: &From<'_>,
+        number: usize,
+        words: &mut Words<'_>,
+        service: &mut Service,
+    ) -> Result<(), Broken> {
+        let problem = |what: String| Problem {
+            file: from.path.into(),
+            line: number,
+            what,
+        };
+        let first = words.next().unwrap_or_default();
+        if self.debian && first.eq_ignore_ascii_case("@include") {
+            let Some(name) = words.next() else {
+                return broken(service, problem("@include names no file".into()));
+            };
+            let problems = service.problems.len();
+            let included = self.include(from, number, &name, from.only, 0, service);
+            let failed = service.problems.iter().skip(problems);
+            let failed = failed
+                .into_iter()
+                .any(|problem| problem.line == number && problem.file == from.path);
+            service.undefined |= failed;
+            return included;
+        }
+        let mut entry = Entry {
+            file: from.path.into(),
+            line: number,
+            own_line: from.own_line.unwrap_or(number),
+            level: from.level,
+            role: Role::Module,
+            control: Control::all_bad(),
+            module: String::new(),
+            arguments: Vec::new(),
+        };
+        // One dash: no complaint in the log where the module is missing.
+        let word = first.strip_prefix('-').unwrap_or(&first);
+        let kind = Kind::named(word);
+        if kind.is_none() {
+            entry.role = Role::MustFail;
+            service.problems.push(problem(format!(
+                "{first:?} is none of auth, account, session, password: libpam takes the line for a module that refuses"
+            )));
+        }
+        // The most sensitive one, where nothing else is said.
+        let kind = kind.or(from.only).unwrap_or(Kind::Auth);
+        if from.only.is_some_and(|only| only != kind) {
+            return Ok(());
+        }
+        let control = words.next();
+        let included = match control.as_deref().map(str::to_ascii_lowercase).as_deref() {
+            Some("include") => Some(0),
+            Some("substack") => Some(1),
+            _ => None,
+        };
+        let target = words.next();
+        if let Some(deeper) = included {
+            let Some(name) = target else {
+                return broken(service, problem("it names no file to include".into()));
+            };
+            if deeper > 0 {
+                entry.role = Role::Substack;
+                entry.module.clone_from(&name);
+                put(service, from, kind, entry);
+            }
+            return self.include(from, number, &name, Some(kind), deeper, service);
+        }
+        match &control {
+            Some(text) => {
+                let (control, wrong) = Control::parse(text);
+                entry.control = control;
+                if let Some(wrong) = wrong {
+                    service.problems.push(problem(format!(
+                        "{text:?} is no control: {wrong}; libpam takes every result of the module for a failure"
+                    )));
+                }
+            }
+            None => {
+                entry.role = Role::MustFail;
+                service.problems.push(problem(
+                    "the control, such as required, is missing: libpam takes the line for a module that refuses".into(),
+                ));
+            }
+        }
+        match target {
+            Some(module) => entry.module = module,
+            None => {
+                if entry.role == Role::Module {
+                    service.problems.push(problem(
+                        "the module is missing: libpam takes the line for one that refuses".into(),
+                    ));
+                }
+                entry.role = Role::MustFail;
+            }
+        }
+        if !entry.module.is_empty() && module_name(&entry.module).is_none() {
+            return broken(service, problem(format!("{:?} is no module", entry.module)));
+        }
+        entry.arguments = words.collect();
+        put(service, from, kind, entry);
+        Ok(())
+    }
+
+    fn include(
+        &self,
+        from: &From<'_>,
+        number: usize,
+        name: &str,
+        only: Option<Kind>,
+        deeper: usize,
+        service: &mut Service,
+    ) -> Result<(), Broken> {
+        let own_line = from.own_line.unwrap_or(number);
+        let path = self.find_included(name);
+        let included = match &path {
+            Some(path) if from.depth < MAX_DEPTH.saturating_sub(1) => {
+                let from = From {
+                    path,
+                    level: from.level.saturating_add(deeper),
+                    depth: from.depth.saturating_add(1),
+                    own_line: Some(own_line),
+                    only,
+                    into_other: from.into_other,
+                };
+                self.collect_file(&from, service)
+            }
+            _ => Err(Broken),
+        };
+        if included.is_ok() {
+            return Ok(());
+        }
+        let what = match (&path, service.broken.take()) {
+            (_, Some(inner)) => format!("it includes {inner}"),
+            (None, _) => format!("it includes {name}, which is not there"),
+            (Some(_), None) => format!("it includes {name}: files include each other"),
+        };
+        let problem = Problem {
+            file: from.path.into(),
+            line: number,
+            what,
+        };
+        let Some(kind) = only else {
+            return broken(service, problem);
+        };
+        service.problems.push(Problem {
+            what: format!(
+                "{}; libpam takes the line for a module that refuses",
+                problem.what
+            ),
+            ..problem
+        });
+        let entry = Entry {
+            file: from.path.into(),
+            line: number,
+            own_line,
+            level: from.level,
+            role: Role::MustFail,
+            control: Control::all_bad(),
+            module: name.to_owned(),
+            arguments: Vec::new(),
+        };
+        put(service, from, kind, entry);
+        Ok(())
+    }
+}
+
+fn put(service: &mut Service, from: &From<'_>, kind: Kind, entry: Entry) {
+    let stacks = match from.into_other {
+        true => &mut service.other,
+        false => &mut service.own,
+    };
+    stacks.of_mut(kind).push(entry);
+}
+
+fn broken(service: &mut Service, problem: Problem) -> Result<(), Broken> {
+    service.broken.get_or_insert(problem);
+    Err(Broken)
+}
+
+fn finished(from: &From<'_>, read: &lines::Lines, service: &mut Service) -> Result<(), Broken> {
+    match read.unfinished {
+        None => Ok(()),
+        Some(line) => broken(
+            service,
+            Problem {
+                file: from.path.into(),
+                line,
+                what:
+                    "the last line ends in a backslash, so libpam takes the whole file for broken"
+                        .into(),
+            },
+        ),
+    }
+}
+
+/// The name by which libpam calls a module, without folder and ending; it gives up
+/// where there is none.
+fn module_name(module: &str) -> Option<&str> {
+    let name = module.rsplit('/').next().unwrap_or_default();
+    let name = name.rsplit_once('.').map_or(name, |(name, _)| name);
+    (!name.is_empty() && name != "?").then_some(name)
+}

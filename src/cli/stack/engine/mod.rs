@@ -1,0 +1,41 @@
+//! The engine: how libpam reads stacks, and what it makes of them.
+//!
+//! Facts are those of Linux-PAM 1.5 and 1.7 (pam.conf(5), and what their libraries
+//! do, to which a test holds this). It uses nothing else of the command, so that the
+//! test can be built with it.
+
+pub(crate) mod codes;
+pub(crate) mod control;
+pub(crate) mod lines;
+pub(crate) mod load;
+pub(crate) mod play;
+
+/// What a stack is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Kind {
+    Auth,
+    Account,
+    Session,
+    Password,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::Auth, Self::Account, Self::Session, Self::Password];
+
+    /// Its name in a file.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Account => "account",
+            Self::Session => "session",
+            Self::Password => "password",
+        }
+    }
+
+    /// The kind of a name, in any case.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name().eq_ignore_ascii_case(name))
+    }
+}
