@@ -1,7 +1,7 @@
 # make module: the release .so alone.
 # make command: the release build of authentik-flow, which checks and tries it.
-# make demo:   log in to nothing, against a stand-in for authentik;
-#              FLOW=… and LOGIN=… choose another flow and user.
+# make demo:   try a login, against a stand-in for authentik; FLOW=… and LOGIN=… choose
+#              another flow and user, and FLOW=list shows them.
 # make quick:  format, lints, unit tests, in seconds.
 # make test:   format, lints, all tests, and what was skipped and why;
 #              PART=module runs one part in a fraction of the time, and

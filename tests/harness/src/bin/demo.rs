@@ -2,7 +2,8 @@
 //! the real libpam, against a double of authentik on loopback. Needs no root
 //! and touches nothing in `/etc`.
 //!
-//! The variables `FLOW` and `LOGIN` choose a flow and a user.
+//! The variables `FLOW` and `LOGIN` choose a flow and a user; `FLOW=list` shows
+//! which there are.
 
 use authentik_double::{DeviceKind, Double, Phone, User, list_flows};
 use pam_harness::codes::Item;
@@ -15,6 +16,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 const SERVICE: &str = "demo";
 
@@ -31,12 +33,15 @@ fn main() -> ExitCode {
 
 fn demo() -> Result<Code, String> {
     let flow = chosen("FLOW", "linux-login");
+    if flow == "list" {
+        list(&Double::start());
+        return Ok(Code::PAM_SUCCESS);
+    }
     let module = Module::find()?;
     let double = Double::start();
-    introduce(&double);
     let flows = double.world(|world| list_flows(world));
     let Some(listed) = flows.iter().find(|listed| listed.slug == flow) else {
-        return Err(format!("there is no flow {flow}"));
+        return Err(format!("there is no flow {flow}; see make demo FLOW=list"));
     };
     // Whom the flow has something for.
     let somebody = listed.users.first().map_or("alice", String::as_str);
@@ -45,30 +50,52 @@ fn demo() -> Result<Code, String> {
     let directory = tempfile::tempdir().map_err(|e| format!("a temporary directory: {e}"))?;
     write_stack(directory.path(), &module, &double, &flow)
         .map_err(|e| format!("{}: {e}", directory.path().display()))?;
-    println!();
-    println!("Logging {login} in with the flow {flow}. The configuration has require_account =");
-    println!("false, because {login} need not have an account on this machine.");
+    introduce(&double, &login, &flow, &listed.description);
 
     let mut notes = notes(&double, &login);
     notes();
+    println!();
     let person = Terminal::new(notes);
     let mut pam = Transaction::start(SERVICE, Some(&login), directory.path(), person)
         .map_err(|code| format!("libpam does not start: {code}"))?;
-    println!();
     let code = pam.call(Call::Authenticate, 0);
     println!();
     println!("{code}: {}", pam.meaning(code));
     if code == Code::PAM_SUCCESS {
         let user = pam.item(Item::User);
         let user = user.as_deref().unwrap_or("nobody");
-        let sessions = match double.active_sessions(user) {
-            1 => String::from("one session"),
-            number => format!("{number} sessions"),
-        };
-        println!("PAM_USER is {user}; authentik's double has {sessions} of {user}.");
+        println!(
+            "authentik confirmed that the session was {user}'s. sshd or sudo would go on now."
+        );
+        println!("{}", of_the_session(double.active_sessions(user)));
+    } else {
+        println!("Nobody is logged in. sshd or sudo would ask again, or end.");
+    }
+    println!();
+    println!("Try next:");
+    for (variables, what) in NEXT {
+        println!("  make demo {variables:<28}{what}");
     }
     Ok(code)
 }
+
+/// What the module leaves behind.
+fn of_the_session(number: usize) -> String {
+    match number {
+        0 => String::from("The module has ended the session again, so authentik keeps none."),
+        number => format!("authentik keeps {number} of these sessions: they were not ended."),
+    }
+}
+
+/// What somebody may want to see after this.
+const NEXT: [(&str, &str); 6] = [
+    ("FLOW=linux-mfa LOGIN=bob", "a code of an authenticator app"),
+    ("FLOW=linux-mfa LOGIN=zoe", "a menu of second factors"),
+    ("FLOW=linux-mfa LOGIN=duke", "a push to a phone"),
+    ("FLOW=linux-enrol", "set up an authenticator app"),
+    ("FLOW=linux-deny", "authentik refuses after the password"),
+    ("FLOW=list", "all flows and users"),
+];
 
 fn chosen(variable: &str, default: &str) -> String {
     match std::env::var(variable) {
@@ -77,17 +104,32 @@ fn chosen(variable: &str, default: &str) -> String {
     }
 }
 
-/// What there is to try.
-fn introduce(double: &Double) {
-    println!("A double of authentik is at {}", double.url());
-    let flows = double.world(|world| list_flows(world));
+/// Who logs in, how, and what that changes.
+fn introduce(double: &Double, login: &str, flow: &str, description: &str) {
+    println!("{login} logs in by the flow {flow}: {description}.");
+    println!("The real libpam loads the module that was just built. A stand-in for authentik");
+    println!("answers on this machine, and nothing here is changed.");
+    let password = double.world(|world| {
+        let user = world.users.iter().find(|user| user.username == login);
+        user.map(|user| user.password.clone())
+    });
     println!();
-    println!("Flows (make demo FLOW=…), and whom to try them with:");
+    match password {
+        Some(password) => println!("The password is {password}."),
+        None => println!("authentik has no user {login}; type any password."),
+    }
+}
+
+/// All that there is to try, as a table.
+fn list(double: &Double) {
+    let flows = double.world(|world| list_flows(world));
+    println!("Flows (make demo FLOW=…):");
+    println!();
     let mut others = BTreeMap::new();
     for flow in &flows {
         if flow.slug.starts_with("linux-") {
-            let users = flow.users.join(" ");
-            println!("  {:<26}{} ({users})", flow.slug, flow.description);
+            println!("  {:<24}{}", flow.slug, flow.description);
+            println!("  {:<24}  for {}", "", flow.users.join(", "));
         } else {
             let family = flow.slug.split('-').next().unwrap_or_default();
             *others.entry(family).or_insert(0) += 1;
@@ -97,18 +139,38 @@ fn introduce(double: &Double) {
         .iter()
         .map(|(family, number)| format!("{number} {family}-…"))
         .collect();
-    println!(
-        "  and {}: see tests/double/src/catalogue",
-        others.join(", ")
-    );
+    println!();
+    println!("And {}:", others.join(", "));
+    println!("see tests/double/src/catalogue.");
     println!();
     println!("Users (make demo LOGIN=…), all with the password correct-horse:");
+    println!();
     for user in double.world(|world| world.users.clone()) {
         if user.active && user.password == "correct-horse" {
-            let line = format!("  {:<26}{}", user.username, describe(&user));
-            println!("{}", line.trim_end());
+            let facts = wrapped(&describe(&user), 62);
+            let name = user.username;
+            for (index, line) in facts.iter().enumerate() {
+                let name = if index == 0 { name.as_str() } else { "" };
+                println!("{}", format!("  {name:<14}{line}").trim_end());
+            }
         }
     }
+}
+
+/// `text` in lines of at most `width` characters; one, which may be empty, at least.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => word.clone_into(line),
+            Some(line) if line.len() + 1 + word.len() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn describe(user: &User) -> String {
@@ -216,13 +278,22 @@ fn devices_show(double: &Double, login: &str) -> Vec<String> {
             }
             DeviceKind::Duo => notes.push(match user.phone {
                 Phone::Approve(after) => {
-                    format!("{login}'s phone approves a push after {after:?}")
+                    format!("{login}'s phone approves a push {}", soon(after))
                 }
-                Phone::Deny(after) => format!("{login}'s phone refuses a push after {after:?}"),
+                Phone::Deny(after) => format!("{login}'s phone refuses a push {}", soon(after)),
                 Phone::Never => format!("{login}'s phone answers no push"),
             }),
             _ => {}
         }
     }
     notes
+}
+
+/// A wait as somebody would say it.
+fn soon(wait: Duration) -> String {
+    match wait.as_secs() {
+        0 => String::from("at once"),
+        1 => String::from("after one second"),
+        seconds => format!("after {seconds} seconds"),
+    }
 }
