@@ -335,6 +335,10 @@ impl From<RequestError> for LoginError {
                 fault: ServerFault::Host(problem),
                 ..
             } => Self::Host(problem),
+            RequestError::Failed {
+                fault: ServerFault::TrustedRoots(error),
+                ..
+            } => error.into(),
             RequestError::Failed { fault, doubt, .. } => Self::Server { fault, doubt },
         }
     }

@@ -3,6 +3,8 @@
 //! A fault says what happened and no more. Whether authentik is *unavailable* is
 //! another question, which [`crate::http::Unavailable`] alone answers.
 
+use crate::config::ConfigError;
+
 /// How the server, or the way to it, failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServerFault {
@@ -23,6 +25,10 @@ pub enum ServerFault {
     /// The server's certificate is not acceptable; the text says why.
     #[error("the authentik server's TLS certificate was refused: {0}")]
     Certificate(String),
+    /// The bundle of trusted certificates is damaged, which was seen when a server's
+    /// certificate had to be checked against all of it.
+    #[error("{0}")]
+    TrustedRoots(ConfigError),
     /// The TLS handshake failed for another reason.
     #[error("the TLS handshake with the authentik server failed: {0}")]
     Tls(String),

@@ -64,6 +64,24 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// # Errors
 /// The [`FileFault`] that keeps it from being used.
 pub fn read_trusted_file(path: &Path, kind: FileKind) -> Result<Zeroizing<Vec<u8>>, FileFault> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    read_into(path, kind, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads a file of certificates in the same way. They are public, so the buffer is
+/// an ordinary one: wiping a bundle byte by byte costs as much as parsing a fifth of it.
+///
+/// # Errors
+/// The [`FileFault`] that keeps it from being used.
+pub fn read_public_file(path: &Path) -> Result<Vec<u8>, FileFault> {
+    let mut bytes = Vec::new();
+    read_into(path, FileKind::Certificates, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads the file into `bytes`, which is empty and has no buffer yet.
+fn read_into(path: &Path, kind: FileKind, bytes: &mut Vec<u8>) -> Result<(), FileFault> {
     let unreadable = |error: std::io::Error| {
         if super::is_host_failure(&error) && error.kind() != std::io::ErrorKind::PermissionDenied {
             FileFault::HostFailed(error.to_string())
@@ -105,14 +123,14 @@ pub fn read_trusted_file(path: &Path, kind: FileKind) -> Result<Zeroizing<Vec<u8
     let expected = usize::try_from(metadata.len())
         .unwrap_or(0)
         .saturating_add(64);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(expected));
+    bytes.reserve_exact(expected);
     file.take(MAX_BYTES.saturating_add(1))
-        .read_to_end(&mut bytes)
+        .read_to_end(bytes)
         .map_err(unreadable)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_BYTES {
         return Err(FileFault::TooLarge);
     }
-    Ok(bytes)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ mod account;
 mod file;
 
 pub use account::{AccountsUnavailable, Lookup, find_account, impossible_name};
-pub use file::{FileFault, FileKind, read_trusted_file};
+pub use file::{FileFault, FileKind, read_public_file, read_trusted_file};
 
 /// The host's name, cleaned, for the log of authentik; `localhost` where the
 /// host does not know it.

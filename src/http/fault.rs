@@ -1,7 +1,10 @@
 //! From ureq's errors to what an administrator can act on.
 
+use rustls::{AlertDescription, OtherError};
 use ureq::{Error, Timeout};
 
+use super::provider::NEEDED;
+use crate::config::ConfigError;
 use crate::fault::ServerFault;
 use crate::host::is_host_failure;
 use crate::text;
@@ -96,12 +99,53 @@ fn tls_inside(error: &std::io::Error) -> Option<&rustls::Error> {
 }
 
 fn tls(error: &rustls::Error) -> ServerFault {
+    // What the verifier says where it cannot read the bundle: no verdict on the server.
+    if let rustls::Error::Other(OtherError(error)) = error {
+        if let Some(error) = error.downcast_ref::<ConfigError>() {
+            return ServerFault::TrustedRoots(error.clone());
+        }
+    }
     let rustls::Error::InvalidCertificate(reason) = error else {
-        return ServerFault::Tls(text::one_line(&error.to_string(), MAX_TEXT));
+        let mut words = text::one_line(&error.to_string(), MAX_TEXT);
+        if has_nothing_in_common(error) {
+            words.push_str("; let the server offer ");
+            words.push_str(NEEDED);
+        }
+        if matches!(
+            error,
+            rustls::Error::AlertReceived(AlertDescription::HandshakeFailure)
+        ) {
+            words.push_str(", and set `client_cert` if it asks for one");
+        }
+        return ServerFault::Tls(words);
     };
     match why_not_acceptable(reason) {
         Some(advice) => ServerFault::Certificate(advice.into()),
+        None if has_nothing_in_common(error) => ServerFault::Tls(format!(
+            "its certificate is signed in a way that is not supported; let the server offer {NEEDED}"
+        )),
         None => ServerFault::Tls(text::one_line(&reason.to_string(), MAX_TEXT)),
+    }
+}
+
+/// Whether a handshake may have failed because the server offers no version, suite,
+/// key exchange or signature that the module has.
+fn has_nothing_in_common(error: &rustls::Error) -> bool {
+    use rustls::CertificateError as C;
+    match error {
+        rustls::Error::PeerIncompatible(_) => true,
+        rustls::Error::AlertReceived(alert) => matches!(
+            alert,
+            AlertDescription::HandshakeFailure
+                | AlertDescription::InsufficientSecurity
+                | AlertDescription::ProtocolVersion
+        ),
+        rustls::Error::InvalidCertificate(reason) => matches!(
+            reason,
+            C::UnsupportedSignatureAlgorithmContext { .. }
+                | C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
+        ),
+        _ => false,
     }
 }
 

@@ -3,12 +3,15 @@
 
 mod answer;
 mod bounded;
+mod bundle;
 mod connect;
 mod cookies;
 mod credentials;
 mod fault;
 mod headers;
 mod name_servers;
+mod names;
+mod provider;
 mod resolver;
 mod tls;
 mod token;
@@ -16,6 +19,7 @@ mod transport;
 mod trust;
 mod unavailable;
 mod unrepeated;
+mod verifier;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,14 +45,16 @@ pub use cookies::Cookies;
 use credentials::Credentials;
 pub use credentials::Session;
 use headers::{header_value, header_word};
+pub use provider::provider;
 use resolver::{OnceResolver, Peer};
 use tls::TlsConnector;
 use token::Outpost;
 pub use transport::{Age, Answer, Redirect, RequestError, Transport};
-pub use trust::trusted_roots;
+pub use trust::{TrustedRoots, trusted_roots};
 pub use unavailable::Unavailable;
 use unavailable::{Connection, Evidence, prove};
 pub use unrepeated::unrepeated;
+pub use verifier::ServerVerifier;
 
 /// A connection that has idled this long is not used again.
 ///
@@ -144,7 +150,7 @@ impl HttpsTransport {
         deadline: Deadline,
         trace: Trace,
     ) -> Result<Self, ConfigError> {
-        let roots = trust::trusted_certificates(config.ca_file.as_ref())?;
+        let roots = TrustedRoots::read(config.ca_file.as_ref())?;
         let identity = config
             .client_cert
             .as_ref()

@@ -11,15 +11,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rustls::client::Resumption;
-use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use ureq::Error;
 use ureq::unversioned::transport::time::{Duration as WaitDuration, Instant as WaitInstant};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
     TransportAdapter,
 };
+
+use super::provider::provider;
+use super::trust::TrustedRoots;
+use super::verifier::ServerVerifier;
 
 /// How many servers tickets are kept of.
 const SERVERS: usize = 1;
@@ -46,12 +49,14 @@ impl TlsConnector {
     /// Where the client's certificate and key do not fit.
     pub(super) fn new(
         host: &str,
-        roots: RootCertStore,
+        roots: TrustedRoots,
         identity: Option<Identity>,
     ) -> Result<Self, rustls::Error> {
-        let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        // rustls calls any verifier but its own dangerous.
+        let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots);
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(ServerVerifier::new(roots)));
         let mut config = match identity {
             Some((chain, key)) => builder.with_client_auth_cert(chain, key)?,
             None => builder.with_no_client_auth(),

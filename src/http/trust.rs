@@ -9,9 +9,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use ureq::tls::{PemItem, PrivateKey, parse_pem};
 
+use super::bundle::Bundle;
+use super::provider::provider;
 use super::tls::Identity;
 use crate::config::{AbsolutePath, ClientFiles, Config, ConfigError, Place};
-use crate::host::{FileKind, read_trusted_file};
+use crate::host::{FileKind, read_public_file, read_trusted_file};
 use crate::text;
 
 /// Where the distributions keep their bundles: Debian, Alpine and Arch; Fedora
@@ -23,33 +25,62 @@ const BUNDLES: [&str; 4] = [
     "/etc/pki/tls/certs/ca-bundle.crt",
 ];
 
-/// The certificates to trust.
-///
-/// # Errors
-/// A file that others could have written, or that holds no certificate.
-pub(super) fn trusted_certificates(
-    ca_file: Option<&AbsolutePath>,
-) -> Result<RootCertStore, ConfigError> {
-    if let Some(ca_file) = ca_file {
-        return read_roots(ca_file.as_path());
+/// The certificates that a server's is checked against.
+#[derive(Debug)]
+pub struct TrustedRoots(pub(super) Roots);
+
+/// How they are kept.
+#[derive(Debug)]
+pub(super) enum Roots {
+    /// All of them, parsed.
+    Parsed(RootCertStore),
+    /// Those of a bundle, of which each is parsed when a server needs it.
+    Bundle(Bundle),
+}
+
+impl TrustedRoots {
+    /// Reads the certificates of the configuration's `ca_file`, or else those of the
+    /// distribution's bundle.
+    ///
+    /// # Errors
+    /// A file that others could have written, or that holds no certificate.
+    pub fn read(ca_file: Option<&AbsolutePath>) -> Result<Self, ConfigError> {
+        let path = roots_file(ca_file)?;
+        Self::from_pem(path, read_public(path)?)
     }
-    let bundle = BUNDLES.iter().map(Path::new).find(|path| path.exists());
-    match bundle {
-        Some(bundle) => read_roots(bundle),
-        None => Err(ConfigError::new(
-            Place::File(BUNDLES.first().copied().unwrap_or_default().into()),
-            "there is no bundle of certificates; install ca-certificates, or name the server's CA with ca_file",
-        )),
+
+    /// Takes the certificates from what was read from the file at `path`.
+    ///
+    /// # Errors
+    /// A file that is not PEM, or of which no certificate can be used.
+    pub fn from_pem(path: &Path, pem: Vec<u8>) -> Result<Self, ConfigError> {
+        match Bundle::new(path, pem) {
+            Ok(bundle) => Ok(Self(Roots::Bundle(bundle))),
+            Err(pem) => parse_roots(path, &pem).map(|roots| Self(Roots::Parsed(roots))),
+        }
     }
 }
 
-/// The same, as what a certificate is checked against: for who looks at the
-/// server's more closely than a login does.
+/// The file that holds the certificates to trust.
+fn roots_file(ca_file: Option<&AbsolutePath>) -> Result<&Path, ConfigError> {
+    if let Some(ca_file) = ca_file {
+        return Ok(ca_file.as_path());
+    }
+    let bundle = BUNDLES.iter().map(Path::new).find(|path| path.exists());
+    bundle.ok_or_else(|| ConfigError::new(
+        Place::File(BUNDLES.first().copied().unwrap_or_default().into()),
+        "there is no bundle of certificates; install ca-certificates, or name the server's CA with ca_file",
+    ))
+}
+
+/// Parses all certificates to trust, whether a server needs them or not: for
+/// `authentik-flow check`.
 ///
 /// # Errors
-/// A file that others could have written, or that holds no certificate.
+/// As [`TrustedRoots::read`], and where one certificate of a bundle is damaged.
 pub fn trusted_roots(config: &Config) -> Result<RootCertStore, ConfigError> {
-    trusted_certificates(config.ca_file.as_ref())
+    let path = roots_file(config.ca_file.as_ref())?;
+    parse_roots(path, &read_public(path)?)
 }
 
 /// The certificate and key to show to a proxy in front of authentik.
@@ -59,7 +90,7 @@ pub fn trusted_roots(config: &Config) -> Result<RootCertStore, ConfigError> {
 pub(super) fn client_certificate(files: &ClientFiles) -> Result<Identity, ConfigError> {
     let path = files.certificate.as_path();
     let mut chain = Vec::new();
-    read_certificates(path, |certificate| {
+    parse_certificates(path, &read_public(path)?, |certificate| {
         chain.push(certificate.into_owned());
         true
     })?;
@@ -72,8 +103,7 @@ pub(super) fn client_certificate(files: &ClientFiles) -> Result<Identity, Config
     let der = PrivateKeyDer::try_from(key.der())
         .map_err(|_| wrong("holds a private key of an unknown form"))?;
     // A renewal that is half done: the file is to be named.
-    let provider = rustls::crypto::ring::default_provider();
-    CertifiedKey::from_der(chain.clone(), der.clone_key(), &provider).map_err(|error| {
+    CertifiedKey::from_der(chain.clone(), der.clone_key(), &provider()).map_err(|error| {
         let reason = text::one_line(&error.to_string(), 120);
         wrong(&format!(
             "does not fit client_cert, or is of a kind that cannot be used: {reason}"
@@ -82,26 +112,33 @@ pub(super) fn client_certificate(files: &ClientFiles) -> Result<Identity, Config
     Ok((chain, der.clone_key()))
 }
 
-fn read_roots(path: &Path) -> Result<RootCertStore, ConfigError> {
+fn read_public(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    read_public_file(path).map_err(|fault| ConfigError::file(path, &fault))
+}
+
+/// Parses each certificate of `pem`, which was read from `path`.
+///
+/// # Errors
+/// Text that is not PEM, or of which no certificate can be used.
+pub(super) fn parse_roots(path: &Path, pem: &[u8]) -> Result<RootCertStore, ConfigError> {
     let mut roots = RootCertStore::empty();
     // A bundle may hold what webpki cannot use beside what it can.
-    read_certificates(path, |certificate| roots.add(certificate).is_ok())?;
+    parse_certificates(path, pem, |certificate| roots.add(certificate).is_ok())?;
     Ok(roots)
 }
 
-/// Hands each certificate of a file to `take`, which tells whether it can be used.
+/// Hands each certificate of `pem` to `take`, which tells whether it can be used.
 ///
 /// # Errors
-/// A file that is not trusted or not PEM, or of which no certificate can be used.
-fn read_certificates(
+/// As [`parse_roots`].
+fn parse_certificates(
     path: &Path,
+    pem: &[u8],
     mut take: impl FnMut(CertificateDer<'_>) -> bool,
 ) -> Result<(), ConfigError> {
     let wrong = |problem: &str| ConfigError::new(Place::File(path.to_owned()), problem);
-    let pem = read_trusted_file(path, FileKind::Certificates)
-        .map_err(|fault| ConfigError::file(path, &fault))?;
     let mut usable = 0_usize;
-    for item in parse_pem(&pem) {
+    for item in parse_pem(pem) {
         match item {
             Ok(PemItem::Certificate(certificate)) => {
                 if take(CertificateDer::from_slice(certificate.der())) {

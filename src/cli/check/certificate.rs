@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pam_authentik_flow::config::Config;
 use pam_authentik_flow::fault::ServerFault;
-use pam_authentik_flow::http::{HttpsTransport, Transport, trusted_roots};
+use pam_authentik_flow::http::{HttpsTransport, Transport, provider, trusted_roots};
 use pam_authentik_flow::text;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -147,7 +147,7 @@ fn address(bytes: &[u8]) -> Option<String> {
 
 /// The chain that the server shows, whatever is thought of it.
 fn handshake(config: &Config, mut stream: TcpStream) -> Option<Vec<CertificateDer<'static>>> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = provider();
     let roots = Arc::new(trusted_roots(config).ok()?);
     let inner = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
         .build()

@@ -12,7 +12,7 @@ use pam_authentik_flow::audit::Audit;
 use pam_authentik_flow::config::{Config, ConfigError, Place};
 use pam_authentik_flow::deadline::Deadline;
 use pam_authentik_flow::host;
-use pam_authentik_flow::http::HttpsTransport;
+use pam_authentik_flow::http::{HttpsTransport, trusted_roots};
 use pam_authentik_flow::login_context::LoginContext;
 
 use super::arguments::Check;
@@ -93,6 +93,11 @@ fn reach(report: &mut Report, setup: &Setup, config: &Config) {
                 return;
             }
         };
+    // A login parses no more of a bundle than the server needs.
+    if let Err(error) = trusted_roots(config) {
+        let (found, remedy) = explain(&error);
+        report.wrong("files", found, remedy);
+    }
     let Some(connected) = network::reach(report, config) else {
         return;
     };

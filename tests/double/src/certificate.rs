@@ -66,6 +66,16 @@ impl Authority {
     }
 }
 
+/// The certificate, in PEM, of an authority that signed nothing here.
+///
+/// # Panics
+/// Where no key can be made.
+#[must_use]
+pub fn stranger_pem(name: &str) -> String {
+    let authority = Authority::new(name);
+    authority.expect("a key and a certificate").pem
+}
+
 fn common_name(name: &str) -> DistinguishedName {
     let mut distinguished = DistinguishedName::new();
     distinguished.push(DnType::CommonName, name);

@@ -32,7 +32,7 @@ mod words;
 mod world;
 
 pub use catalogue::{FlowSummary, list_flows};
-pub use certificate::Certificate;
+pub use certificate::{Certificate, stranger_pem};
 pub use double::{Double, DoubleBuilder};
 pub use fault::{Fault, Match};
 pub use flow::{

@@ -7,6 +7,8 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::targets::roots::SEPARATOR;
+
 /// One input of a target.
 #[derive(Debug, Clone)]
 pub struct Seed {
@@ -64,11 +66,38 @@ pub fn all() -> Vec<Seed> {
     for (number, (target, text)) in LINES.iter().enumerate() {
         add(target, &format!("line-{number}"), text.as_bytes());
     }
+    roots(&root, &mut add);
     for first in 0..14 {
         add("state", &format!("flow-{first}"), &[0, 0, 0, 0, 0, first]);
         add("state", &format!("rule-{first}"), &[first, 0, 0, 0, 0, 2]);
     }
     seeds
+}
+
+/// A bundle in several forms, with a chain that it vouches for.
+fn roots(root: &Path, add: &mut impl FnMut(&'static str, &str, &[u8])) {
+    let read = |name: &str| {
+        let path = root.join("tests/invariant/roots").join(name);
+        std::fs::read_to_string(path).expect("a file of certificates")
+    };
+    let (bundle, chain) = (read("bundle.pem"), read("chain.pem"));
+    for (name, bundle) in [
+        ("plain", bundle.clone()),
+        ("crlf", bundle.replace('\n', "\r\n")),
+        ("twice", bundle.repeat(2)),
+        ("damaged", bundle.replacen("MII", "M*I", 1)),
+        (
+            "commented",
+            bundle.replace("-----BEGIN", "# A root\n-----BEGIN"),
+        ),
+        (
+            "trusted",
+            bundle.replacen("BEGIN CERT", "BEGIN TRUSTED CERT", 1),
+        ),
+    ] {
+        let bytes = [bundle.as_bytes(), SEPARATOR, chain.as_bytes()].concat();
+        add("roots", name, &bytes);
+    }
 }
 
 fn recording(name: &str, steps: &[Step], add: &mut impl FnMut(&'static str, &str, &[u8])) {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use authentik_double::{Double, DoubleBuilder};
+use authentik_double::{Double, DoubleBuilder, stranger_pem};
 use pam_harness::{Module, Outcome, Pam};
 
 /// The password of everybody in the double.
@@ -83,6 +83,20 @@ impl Bench {
     /// Somebody at the prompt of `flow`; what they do is the test's to say.
     pub(crate) fn pam(&self, flow: &str, user: &str) -> Pam {
         self.pam_with(&Module::built(), flow, user)
+    }
+
+    /// The same where the server's CA is in a bundle of many, the first of which is
+    /// changed.
+    pub(crate) fn by_a_bundle(&self, flow: &str, user: &str, change: fn(&str) -> String) -> Pam {
+        let mut bundle = change(&stranger_pem("the first stranger"));
+        for number in 0..8 {
+            bundle.push_str(&stranger_pem(&format!("stranger {number}")));
+        }
+        bundle.push_str(self.double.ca_pem());
+        let configuration = self.configuration(flow);
+        self.pam(flow, user)
+            .file("bundle.pem", &bundle)
+            .config(&configuration.replace("/ca.pem", "/bundle.pem"))
     }
 
     /// The same with another build of the module.

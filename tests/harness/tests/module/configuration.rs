@@ -169,6 +169,24 @@ fn a_wildcard_is_for_the_names_right_below_it() {
     expect(&outcome, "PAM_SUCCESS", &[]);
 }
 
+/// As in a distribution's bundle: one of many, one of which the server does not need
+/// and nobody can read.
+#[test]
+fn the_servers_ca_is_found_in_a_bundle() {
+    pam_harness::require_isolation!();
+    for change in [str::to_owned, |stranger: &str| {
+        stranger.replacen("MI", "M*", 1)
+    }] {
+        let bench = Bench::new();
+        let outcome = bench
+            .by_a_bundle("linux-login", "alice", change)
+            .answer_secret(PASSWORD)
+            .authenticate()
+            .run();
+        expect(&outcome, "PAM_SUCCESS", &[]);
+    }
+}
+
 #[test]
 fn a_self_signed_certificate_as_its_own_ca_is_explained() {
     pam_harness::require_isolation!();

@@ -5,12 +5,14 @@
 mod challenge;
 mod configuration;
 mod link;
+pub mod roots;
 mod text;
 mod wire;
 
 pub use challenge::challenge;
 pub use configuration::{arguments, configuration};
 pub use link::{code, link};
+pub use roots::roots;
 pub use text::text;
 pub use wire::{login_context, wire};
 
@@ -23,13 +25,14 @@ pub fn state(bytes: &[u8]) {
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by the names of `fuzz/fuzz_targets`.
-pub const ALL: [Target; 9] = [
+pub const ALL: [Target; 10] = [
     ("arguments", arguments),
     ("challenge", challenge),
     ("code", code),
     ("configuration", configuration),
     ("link", link),
     ("login_context", login_context),
+    ("roots", roots),
     ("state", state),
     ("text", text),
     ("wire", wire),

@@ -244,6 +244,24 @@ pub(super) const ROWS: &[Row] = &[
         },
     },
     Row {
+        cause: "a certificate of another CA, by a bundle",
+        code: "PAM_AUTHINFO_UNAVAIL",
+        line: "a CA that is not trusted here",
+        words: UNREACHABLE,
+        run: || by_a_bundle(Certificate::OtherCa, str::to_owned),
+    },
+    Row {
+        cause: "a certificate of another CA, by a bundle that is damaged",
+        code: "PAM_SERVICE_ERR",
+        line: "bundle.pem: is not PEM",
+        words: NOT_SET_UP,
+        run: || {
+            by_a_bundle(Certificate::OtherCa, |stranger| {
+                stranger.replacen("MI", "M*", 1)
+            })
+        },
+    },
+    Row {
         cause: "a password for a name, where [user] allow is set",
         code: "PAM_IGNORE",
         line: "user=(unknown)",

@@ -41,6 +41,15 @@ pub(super) fn certificate(certificate: Certificate) -> Outcome {
     Bench::with(Double::builder().certificate(certificate)).log_in("linux-login", "alice", &[])
 }
 
+/// The server's CA is in a bundle of many, the first of which is changed.
+pub(super) fn by_a_bundle(certificate: Certificate, change: fn(&str) -> String) -> Outcome {
+    let bench = Bench::with(Double::builder().certificate(certificate));
+    bench
+        .by_a_bundle("linux-login", "alice", change)
+        .authenticate()
+        .run()
+}
+
 pub(super) fn configured(text: &'static str) -> Outcome {
     let bench = Bench::new();
     bench

@@ -1,0 +1,645 @@
+//! The module looks for the roots that a server needs, and parses no others. Each
+//! verdict is held against that of a client which parses every root of the file:
+//! many forms of a file, by many chains, by several times.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use login_invariant::targets::roots::{Verdict, same_verdict};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SignatureAlgorithm,
+    date_time_ymd,
+};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+
+const DEBIAN: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// Somebody who signs, with their own certificate.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    params: CertificateParams,
+    pem: String,
+    der: CertificateDer<'static>,
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate().unwrap()
+}
+
+fn named(name: &str) -> DistinguishedName {
+    let mut distinguished = DistinguishedName::new();
+    distinguished.push(DnType::OrganizationName, "Roots of a test");
+    distinguished.push(DnType::CommonName, name);
+    distinguished
+}
+
+fn authority_params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name = named(name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params
+}
+
+impl Authority {
+    fn root(name: &str) -> Authority {
+        Authority::of(authority_params(name), key(), None)
+    }
+
+    fn below(name: &str, above: &Authority) -> Authority {
+        Authority::of(authority_params(name), key(), Some(above))
+    }
+
+    fn of(params: CertificateParams, key: KeyPair, above: Option<&Authority>) -> Authority {
+        let certificate = match above {
+            Some(above) => params.signed_by(&key, &above.issuer).unwrap(),
+            None => params.self_signed(&key).unwrap(),
+        };
+        Authority {
+            issuer: Issuer::new(params.clone(), key),
+            params,
+            pem: certificate.pem(),
+            der: certificate.der().clone(),
+        }
+    }
+
+    /// The same subject and key, signed by somebody else.
+    fn cross_signed(&self, above: &Authority) -> CertificateDer<'static> {
+        let signed = self.params.signed_by(self.issuer.key(), &above.issuer);
+        signed.unwrap().der().clone()
+    }
+
+    fn server(&self) -> CertificateDer<'static> {
+        self.sign(|_| {})
+    }
+
+    fn sign(&self, change: impl FnOnce(&mut CertificateParams)) -> CertificateDer<'static> {
+        self.sign_key(&key(), change)
+    }
+
+    fn sign_key(
+        &self,
+        key: &KeyPair,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> CertificateDer<'static> {
+        let mut params =
+            CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        params.distinguished_name = named("a server");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        change(&mut params);
+        params.signed_by(key, &self.issuer).unwrap().der().clone()
+    }
+}
+
+fn constrained(name: &str, permitted: &[&str], excluded: &[&str]) -> Authority {
+    let mut params = authority_params(name);
+    let subtrees = |names: &[&str]| {
+        let names = names.iter();
+        names
+            .map(|name| GeneralSubtree::DnsName((*name).into()))
+            .collect()
+    };
+    params.name_constraints = Some(NameConstraints {
+        permitted_subtrees: subtrees(permitted),
+        excluded_subtrees: subtrees(excluded),
+    });
+    Authority::of(params, key(), None)
+}
+
+fn with_key(name: &str, algorithm: &'static SignatureAlgorithm) -> Authority {
+    let key = KeyPair::generate_for(algorithm).unwrap();
+    Authority::of(authority_params(name), key, None)
+}
+
+type Chain = Vec<CertificateDer<'static>>;
+
+/// A file's roots of ours, and the chains of servers.
+struct World {
+    /// PEM of each root of ours.
+    roots: Vec<String>,
+    chains: BTreeMap<&'static str, Chain>,
+}
+
+fn world() -> World {
+    let root = Authority::root("root");
+    let middle = Authority::below("intermediate", &root);
+    let lower = Authority::below("lower intermediate", &middle);
+    let other = Authority::root("another root");
+    let stranger = Authority::root("a root that is in no file");
+    let twin = Authority::root("twins");
+    let other_twin = Authority::root("twins");
+    let lost_twin = Authority::root("twins");
+    let inside = constrained("permits localhost", &["localhost"], &[]);
+    let outside = constrained("permits another name", &["example.test"], &[]);
+    let barred = constrained("excludes localhost", &[], &["localhost"]);
+    let short = {
+        let mut params = authority_params("no intermediate below this one");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        Authority::of(params, key(), Some(&root))
+    };
+    let below_short = Authority::below("below it all the same", &short);
+    let p384 = with_key("P-384", &rcgen::PKCS_ECDSA_P384_SHA384);
+    let ed25519 = with_key("Ed25519", &rcgen::PKCS_ED25519);
+    let expired_middle = {
+        let mut params = authority_params("expired intermediate");
+        params.not_after = date_time_ymd(2001, 1, 1);
+        Authority::of(params, key(), Some(&root))
+    };
+    let expired_root = {
+        let mut params = authority_params("expired root");
+        params.not_after = date_time_ymd(2001, 1, 1);
+        Authority::of(params, key(), None)
+    };
+    let nameless = {
+        let mut params = authority_params("");
+        params.distinguished_name = DistinguishedName::new();
+        Authority::of(params, key(), None)
+    };
+    // A subject that ends behind what is decoded of a certificate to find it.
+    let long = Authority::root(&"a very long name ".repeat(100));
+    let longer = Authority::root(&"a name above 255 bytes ".repeat(12));
+
+    let mut damaged = root.server().to_vec();
+    let last = damaged.len() - 1;
+    damaged[last] ^= 1;
+    let many: Chain = std::iter::once(lower.server())
+        .chain((0..40).map(|number| Authority::below(&format!("{number}"), &root).der))
+        .chain([lower.der.clone(), middle.der.clone()])
+        .collect();
+    // Each the issuer of the next: webpki gives up before it has tried all ways.
+    let maze: Chain = std::iter::once(twin.server())
+        .chain((0..12).map(|_| Authority::below("twins", &lost_twin).der))
+        .collect();
+    let self_signed = {
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.self_signed(&key()).unwrap().der().clone()
+    };
+    let chains: [(&str, Chain); 47] = [
+        ("root and server", vec![root.server()]),
+        (
+            "the server sends its root",
+            vec![root.server(), root.der.clone()],
+        ),
+        ("another root", vec![other.server()]),
+        ("intermediate", vec![middle.server(), middle.der.clone()]),
+        (
+            "intermediate and root",
+            vec![middle.server(), middle.der.clone(), root.der.clone()],
+        ),
+        ("no intermediate", vec![middle.server()]),
+        (
+            "two intermediates",
+            vec![lower.server(), lower.der.clone(), middle.der.clone()],
+        ),
+        (
+            "in another order",
+            vec![lower.server(), middle.der.clone(), lower.der.clone()],
+        ),
+        (
+            "the first of two is missing",
+            vec![lower.server(), middle.der.clone()],
+        ),
+        (
+            "the second of two is missing",
+            vec![lower.server(), lower.der.clone()],
+        ),
+        (
+            "an intermediate twice",
+            vec![middle.server(), middle.der.clone(), middle.der.clone()],
+        ),
+        (
+            "more than is needed",
+            vec![root.server(), lower.der.clone(), other.der.clone()],
+        ),
+        (
+            "an intermediate that is garbage",
+            vec![root.server(), vec![0x30, 0x80].into()],
+        ),
+        (
+            "garbage before the intermediate",
+            vec![middle.server(), vec![1, 2, 3].into(), middle.der.clone()],
+        ),
+        ("forty that are not needed", many),
+        ("a maze", maze),
+        ("unknown root", vec![stranger.server()]),
+        (
+            "unknown root, sent",
+            vec![stranger.server(), stranger.der.clone()],
+        ),
+        (
+            "unknown root, cross-signed",
+            vec![stranger.server(), stranger.cross_signed(&root)],
+        ),
+        (
+            "cross-signed by the unknown",
+            vec![root.server(), root.cross_signed(&stranger)],
+        ),
+        (
+            "cross-signed both ways",
+            vec![
+                other.server(),
+                other.cross_signed(&root),
+                root.cross_signed(&other),
+            ],
+        ),
+        ("the first of the twins", vec![twin.server()]),
+        ("the second of the twins", vec![other_twin.server()]),
+        ("a twin that is in no file", vec![lost_twin.server()]),
+        (
+            "a twin that is in no file, sent",
+            vec![lost_twin.server(), lost_twin.der.clone()],
+        ),
+        ("permitted name", vec![inside.server()]),
+        ("name that is not permitted", vec![outside.server()]),
+        ("excluded name", vec![barred.server()]),
+        (
+            "path too long",
+            vec![
+                below_short.server(),
+                below_short.der.clone(),
+                short.der.clone(),
+            ],
+        ),
+        (
+            "one below the short path",
+            vec![short.server(), short.der.clone()],
+        ),
+        ("P-384", vec![p384.server()]),
+        ("Ed25519", vec![ed25519.server()]),
+        (
+            "expired intermediate",
+            vec![expired_middle.server(), expired_middle.der.clone()],
+        ),
+        ("expired root", vec![expired_root.server()]),
+        ("nameless root", vec![nameless.server()]),
+        ("long name", vec![long.server()]),
+        ("longer than one byte of length", vec![longer.server()]),
+        (
+            "expired",
+            vec![root.sign(|params| params.not_after = date_time_ymd(2020, 1, 1))],
+        ),
+        (
+            "not yet valid",
+            vec![root.sign(|params| params.not_before = date_time_ymd(2040, 1, 1))],
+        ),
+        (
+            "for clients",
+            vec![root.sign(|params| {
+                params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            })],
+        ),
+        (
+            "for any purpose",
+            vec![root.sign(|params| params.extended_key_usages.clear())],
+        ),
+        (
+            "no name at all",
+            vec![root.sign(|params| params.subject_alt_names.clear())],
+        ),
+        (
+            "a CA as a server",
+            vec![root.sign(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained))],
+        ),
+        ("the root itself as a server", vec![root.der.clone()]),
+        ("self-signed", vec![self_signed]),
+        ("damaged signature", vec![damaged.into()]),
+        ("garbage", vec![b"no certificate".to_vec().into()]),
+    ];
+    let roots = [
+        &root,
+        &other,
+        &twin,
+        &other_twin,
+        &inside,
+        &outside,
+        &barred,
+        &p384,
+        &ed25519,
+        &expired_root,
+        &nameless,
+        &long,
+        &longer,
+    ];
+    World {
+        roots: roots.map(|root| root.pem.clone()).to_vec(),
+        chains: chains.into(),
+    }
+}
+
+/// The forms that the text of a file can have. `strangers` come before and behind.
+fn forms(roots: &[String], strangers: &[String]) -> Vec<(&'static str, String, bool)> {
+    let (before, behind) = strangers.split_at(strangers.len() / 2);
+    let all: Vec<&str> = before
+        .iter()
+        .chain(roots)
+        .chain(behind)
+        .map(String::as_str)
+        .collect();
+    let plain = all.concat();
+    let body =
+        |pem: &str| -> String { pem.lines().filter(|line| !line.starts_with('-')).collect() };
+    let wrapped = |width: usize, indent: &str, end: &str| -> String {
+        let wrap = |pem: &&str| {
+            let body = body(pem);
+            let lines: Vec<String> = body
+                .as_bytes()
+                .chunks(width)
+                .map(|line| format!("{indent}{}{end}", String::from_utf8_lossy(line)))
+                .collect();
+            format!(
+                "-----BEGIN CERTIFICATE-----{end}{}-----END CERTIFICATE-----{end}",
+                lines.concat()
+            )
+        };
+        all.iter().map(wrap).collect()
+    };
+    let between = |text: &str| {
+        all.iter()
+            .map(|pem| format!("{text}{pem}"))
+            .collect::<String>()
+    };
+    let trusted = |pem: &str| pem.replace(" CERTIFICATE-", " TRUSTED CERTIFICATE-");
+    let damaged_stranger = strangers[0].replacen("MII", "M*I", 1);
+    let crl = "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n";
+    let cases = [
+        ("plain", plain.clone()),
+        ("backwards", all.iter().rev().copied().collect()),
+        ("twice", plain.repeat(2)),
+        ("roots alone", roots.concat()),
+        ("one root", roots[0].clone()),
+        ("four roots", roots[..4].concat()),
+        ("five roots", roots[..5].concat()),
+        ("strangers alone", strangers.concat()),
+        ("CRLF", plain.replace('\n', "\r\n")),
+        ("CR", plain.replace('\n', "\r")),
+        ("no end of line at the end", plain.trim_end().to_owned()),
+        ("empty lines", plain.replace('\n', "\n\n")),
+        (
+            "spaces behind BEGIN",
+            plain.replace("BEGIN CERTIFICATE-----", "BEGIN CERTIFICATE-----  "),
+        ),
+        (
+            "text behind END",
+            plain.replace("END CERTIFICATE-----", "END CERTIFICATE----- # the end"),
+        ),
+        ("one long line", wrapped(100_000, "", "\n")),
+        ("76 characters a line", wrapped(76, "", "\r\n")),
+        ("7 characters a line", wrapped(7, "", "\n")),
+        ("indented", wrapped(64, " \t", "\n")),
+        ("comments", between("# A comment - with dashes -----\n\n")),
+        (
+            "comments that begin with dashes",
+            between("----- A comment\n--\n-\n-----BEGIN\n-----END\n"),
+        ),
+        (
+            "dumps",
+            between("Certificate:\n    Data:\n        Version: 3 (0x2)\n"),
+        ),
+        ("END without BEGIN", between("-----END CERTIFICATE-----\n")),
+        ("bytes that are no text", between("\u{feff}ü\0\n")),
+        (
+            "TRUSTED CERTIFICATE as well",
+            format!("{}{plain}", trusted(&strangers[1])),
+        ),
+        ("TRUSTED CERTIFICATE alone", trusted(&plain)),
+        (
+            "a root as TRUSTED CERTIFICATE",
+            plain.replacen(&roots[0], &trusted(&roots[0]), 1),
+        ),
+        (
+            "X509 CERTIFICATE",
+            plain.replace(" CERTIFICATE-", " X509 CERTIFICATE-"),
+        ),
+        ("a CRL as well", format!("{crl}{plain}")),
+        ("a CRL at the end", format!("{plain}{crl}")),
+        ("a key as well", format!("{plain}{}", key().serialize_pem())),
+        (
+            "BEGIN at the end",
+            format!("{plain}-----BEGIN CERTIFICATE-----\n"),
+        ),
+        (
+            "BEGIN twice",
+            plain.replacen(
+                "-----BEGIN CERTIFICATE-----\n",
+                "-----BEGIN CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\n",
+                1,
+            ),
+        ),
+        (
+            "an END is missing",
+            plain.replacen("-----END CERTIFICATE-----\n", "", 1),
+        ),
+        (
+            "another END",
+            plain.replacen(
+                "-----END CERTIFICATE-----",
+                "-----END TRUSTED CERTIFICATE-----",
+                1,
+            ),
+        ),
+        (
+            "BEGIN with four dashes",
+            plain.replacen(
+                "-----BEGIN CERTIFICATE-----",
+                "-----BEGIN CERTIFICATE----",
+                1,
+            ),
+        ),
+        (
+            "BEGIN with two blanks",
+            plain.replacen("BEGIN CERTIFICATE", "BEGIN  CERTIFICATE", 1),
+        ),
+        ("cut off", plain[..plain.len() - 100].to_owned()),
+        (
+            "no certificate that can be used",
+            "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n".repeat(9),
+        ),
+        (
+            "some that cannot be used",
+            format!(
+                "{}{plain}",
+                "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n".repeat(9)
+            ),
+        ),
+        (
+            "an empty certificate",
+            format!("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n{plain}"),
+        ),
+        ("nothing", String::new()),
+        ("no PEM", "no PEM\n".repeat(100)),
+    ];
+    let damaged = [
+        (
+            "a stranger is damaged",
+            plain.replacen(&strangers[0], &damaged_stranger, 1),
+        ),
+        (
+            "a stranger is damaged at its end",
+            plain.replacen(
+                &strangers[0],
+                &strangers[0].replacen("\n-----END", "!\n-----END", 1),
+                1,
+            ),
+        ),
+        (
+            "a root is damaged",
+            plain.replacen(&roots[0], &roots[0].replacen("MII", "M*I", 1), 1),
+        ),
+        (
+            "a root is damaged at its end",
+            plain.replacen(
+                &roots[0],
+                &roots[0].replacen("\n-----END", "!\n-----END", 1),
+                1,
+            ),
+        ),
+        ("every certificate is damaged", plain.replace("MII", "M*I")),
+    ];
+    let sound = cases.into_iter().map(|(name, text)| (name, text, false));
+    sound
+        .chain(damaged.map(|(name, text)| (name, text, true)))
+        .collect()
+}
+
+fn at(year: i32) -> UnixTime {
+    let seconds = date_time_ymd(year, 6, 1).unix_timestamp();
+    UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(seconds).unwrap()))
+}
+
+/// How often each verdict came out.
+#[derive(Default)]
+struct Tally(BTreeMap<String, usize>);
+
+impl Tally {
+    fn add(&mut self, verdict: Verdict) {
+        *self.0.entry(format!("{verdict:?}")).or_default() += 1;
+    }
+
+    fn of(&self, verdict: Verdict) -> usize {
+        self.0.get(&format!("{verdict:?}")).copied().unwrap_or(0)
+    }
+}
+
+fn names() -> [ServerName<'static>; 3] {
+    ["localhost", "127.0.0.1", "elsewhere.example"].map(|name| ServerName::try_from(name).unwrap())
+}
+
+#[test]
+fn the_chosen_roots_give_the_verdict_of_all_of_them() {
+    let world = world();
+    let strangers: Vec<String> = (0..8)
+        .map(|number| Authority::root(&format!("stranger {number}")).pem)
+        .collect();
+    let mut tally = Tally::default();
+    let [localhost, address, elsewhere] = names();
+    for (form, file, is_damaged) in forms(&world.roots, &strangers) {
+        let mut of_form = Tally::default();
+        for (name, chain) in &world.chains {
+            for server in [&localhost, &elsewhere] {
+                println!("{form}: {name} for {server:?}");
+                let verdict = same_verdict(file.as_bytes(), chain, server, at(2026));
+                of_form.add(verdict);
+                tally.add(verdict);
+            }
+        }
+        let despite = of_form.of(Verdict::AcceptedDespiteDamage);
+        assert!(is_damaged || despite == 0, "{form}: {:?}", of_form.0);
+        println!("{form}: {:?}", of_form.0);
+    }
+    // What is meant to be accepted is; a verdict that never comes is no test.
+    let plain = world.roots.concat() + &strangers.concat();
+    let verdict = |name: &str, server, year| {
+        same_verdict(plain.as_bytes(), &world.chains[name], server, at(year))
+    };
+    for name in [
+        "root and server",
+        "intermediate",
+        "two intermediates",
+        "the second of the twins",
+        "cross-signed both ways",
+        "permitted name",
+        "long name",
+        "nameless root",
+        "P-384",
+        "unknown root, cross-signed",
+        "forty that are not needed",
+        "expired root",
+    ] {
+        assert_eq!(verdict(name, &localhost, 2026), Verdict::Accepted, "{name}");
+        assert_eq!(verdict(name, &elsewhere, 2026), Verdict::Refused, "{name}");
+    }
+    for name in [
+        "no intermediate",
+        "unknown root, sent",
+        "a twin that is in no file",
+        "excluded name",
+        "path too long",
+        "expired",
+        "not yet valid",
+        "for clients",
+        "the root itself as a server",
+        "Ed25519",
+    ] {
+        assert_eq!(verdict(name, &localhost, 2026), Verdict::Refused, "{name}");
+    }
+    assert_eq!(verdict("expired", &address, 2019), Verdict::Accepted);
+    assert_eq!(verdict("not yet valid", &address, 2041), Verdict::Accepted);
+    assert!(tally.of(Verdict::Accepted) > 500, "{:?}", tally.0);
+    assert!(tally.of(Verdict::Refused) > 500, "{:?}", tally.0);
+    assert!(tally.of(Verdict::BadFile) > 100, "{:?}", tally.0);
+    assert!(
+        tally.of(Verdict::AcceptedDespiteDamage) > 20,
+        "{:?}",
+        tally.0
+    );
+    assert!(tally.of(Verdict::RefusedForDamage) > 20, "{:?}", tally.0);
+    println!("generated: {:?}, 0 differences", tally.0);
+}
+
+/// Debian's bundle, with and without roots of ours in it; and each of its own
+/// certificates as what a server sends.
+#[test]
+fn the_distributions_bundle_gives_the_verdict_of_all_its_roots() {
+    let Ok(debian) = std::fs::read_to_string(DEBIAN) else {
+        eprintln!("skipped: there is no {DEBIAN}");
+        return;
+    };
+    let world = world();
+    let ours = world.roots.concat();
+    let middle = debian[..debian.len() / 2].rfind("-----BEGIN").unwrap();
+    let (first, second) = debian.split_at(middle);
+    let mut tally = Tally::default();
+    let localhost = &names()[0];
+    for (place, file) in [
+        ("none of ours", debian.clone()),
+        ("ours in the middle", format!("{first}{ours}{second}")),
+        (
+            "ours at the end, CRLF",
+            format!("{debian}{ours}").replace('\n', "\r\n"),
+        ),
+    ] {
+        for (name, chain) in &world.chains {
+            let verdict = same_verdict(file.as_bytes(), chain, localhost, at(2026));
+            assert!(
+                place != "none of ours" || verdict == Verdict::Refused,
+                "{name}"
+            );
+            tally.add(verdict);
+        }
+    }
+    let own: Chain = CertificateDer::pem_slice_iter(debian.as_bytes())
+        .map(Result::unwrap)
+        .collect();
+    for certificate in &own {
+        let chain = [certificate.clone()];
+        tally.add(same_verdict(debian.as_bytes(), &chain, localhost, at(2026)));
+    }
+    assert!(tally.of(Verdict::Accepted) > 20, "{:?}", tally.0);
+    println!(
+        "{} certificates of {DEBIAN}: {:?}, 0 differences",
+        own.len(),
+        tally.0
+    );
+}
