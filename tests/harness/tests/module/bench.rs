@@ -147,6 +147,11 @@ impl Bench {
     }
 }
 
+/// Answers with the password, and logs in.
+pub(crate) fn login(pam: Pam) -> Pam {
+    pam.answer_secret(PASSWORD).authenticate()
+}
+
 /// How a line says that a secret was refused.
 const REFUSED: &str = "): refused answer: ";
 

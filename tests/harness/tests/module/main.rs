@@ -21,6 +21,7 @@ mod once;
 mod outpost;
 mod passages;
 mod password_change;
+mod query;
 mod refusals;
 mod second_factor;
 mod session;
