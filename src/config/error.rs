@@ -26,6 +26,18 @@ impl ConfigError {
         }
     }
 
+    /// What is wrong with a file as a whole.
+    #[must_use]
+    pub fn in_file(path: &Path, problem: impl Into<String>) -> Self {
+        Self::new(Place::File(path.to_owned()), problem)
+    }
+
+    /// What is wrong in a line of a file, counted from one.
+    #[must_use]
+    pub fn at_line(path: &Path, line: usize, problem: impl Into<String>) -> Self {
+        Self::new(Place::Line(path.to_owned(), line), problem)
+    }
+
     /// A file that cannot be used.
     #[must_use]
     pub fn file(path: &Path, fault: &FileFault) -> Self {

@@ -103,11 +103,21 @@ pub(super) fn family(service: &str) -> Option<&str> {
     matches!(kind, "i" | "l").then_some(family)
 }
 
-impl Keys {
-    /// Reads the file's text and lays the keys of `[services.SERVICE]` over those at the top.
-    ///
-    /// `sudo-i` and `su-l`, by which `sudo -i` and `su -` go, follow `sudo` and
-    /// `su` unless they have keys of their own: who tightens sudo means both.
+/// The keys of one file, or of several that lie over one another, which matter to
+/// one service.
+#[derive(Debug, Default)]
+pub(super) struct Layer {
+    top: Keys,
+    /// Below `[services.SERVICE]`.
+    own: Option<Keys>,
+    /// Below `[services.FAMILY]`, see [`family`].
+    family: Option<Keys>,
+    /// `override = true`: this file may decide anew who gets in.
+    pub(super) is_override: bool,
+}
+
+impl Layer {
+    /// Reads the text of a file.
     ///
     /// Every service's keys are read, so that a mistake shows at once and not
     /// on the day somebody uses that service.
@@ -115,25 +125,31 @@ impl Keys {
         let mut document = DeTable::parse(text)?;
         let mut services = DeTable::new();
         let mut top = DeTable::new();
+        let mut is_override = false;
         let span = document.span();
         for (key, value) in std::mem::take(document.get_mut()) {
-            match value.get_ref() {
-                DeValue::Table(_) if key.get_ref() == "services" => {
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("services", DeValue::Table(_)) => {
                     if let DeValue::Table(table) = value.into_inner() {
                         services = table;
                     }
                 }
+                ("override", DeValue::Boolean(given)) => is_override = *given,
                 _ => {
                     top.insert(key, value);
                 }
             }
         }
-        let keys = Self::deserialize(Deserializer::from(toml::Spanned::new(span, top)))?;
+        let top = Keys::deserialize(Deserializer::from(toml::Spanned::new(span, top)))?;
+        let mut layer = Self {
+            top,
+            is_override,
+            ..Self::default()
+        };
         let family = family(service);
-        let (mut own, mut familys) = (None, None);
         for (name, value) in services {
             let name_span = name.span();
-            let for_service = Self::deserialize(toml::de::ValueDeserializer::from(value))?;
+            let for_service = Keys::deserialize(toml::de::ValueDeserializer::from(value))?;
             let name = name.into_inner();
             if name.chars().any(char::is_uppercase) {
                 let lower = name.to_lowercase();
@@ -145,15 +161,74 @@ impl Keys {
                 });
             }
             if name == service {
-                own = Some(for_service);
+                layer.own = Some(for_service);
             } else if Some(name.as_ref()) == family {
-                familys = Some(for_service);
+                layer.family = Some(for_service);
             }
         }
-        Ok(match own.or(familys) {
-            Some(for_service) => for_service.over(keys),
-            None => keys,
-        })
+        Ok(layer)
+    }
+
+    /// Lays this file's keys over those of the files before it.
+    pub(super) fn over(self, below: Self) -> Self {
+        let both = |over: Option<Keys>, below: Option<Keys>| match (over, below) {
+            (Some(over), Some(below)) => Some(over.over(below)),
+            (over, below) => over.or(below),
+        };
+        Self {
+            top: self.top.over(below.top),
+            own: both(self.own, below.own),
+            family: both(self.family, below.family),
+            is_override: self.is_override,
+        }
+    }
+
+    /// A key that decides who gets in, and that this file and one before it set at
+    /// the same place.
+    pub(super) fn conflict_with(&self, below: &Self) -> Option<&'static str> {
+        let none = Keys::default();
+        let places = [
+            (&self.top, &below.top),
+            (
+                self.own.as_ref().unwrap_or(&none),
+                below.own.as_ref().unwrap_or(&none),
+            ),
+            (
+                self.family.as_ref().unwrap_or(&none),
+                below.family.as_ref().unwrap_or(&none),
+            ),
+        ];
+        places
+            .into_iter()
+            .find_map(|(over, below)| over.conflict_with(below))
+    }
+
+    /// The keys of the service over those at the top.
+    ///
+    /// `sudo-i` and `su-l`, by which `sudo -i` and `su -` go, follow `sudo` and
+    /// `su` unless they have keys of their own: who tightens sudo means both.
+    pub(super) fn keys(self) -> Keys {
+        match self.own.or(self.family) {
+            Some(for_service) => for_service.over(self.top),
+            None => self.top,
+        }
+    }
+}
+
+impl Keys {
+    fn conflict_with(&self, below: &Self) -> Option<&'static str> {
+        let both = |over: bool, below: bool| over && below;
+        if both(!self.access.is_empty(), !below.access.is_empty()) {
+            return Some("[access]");
+        }
+        let (over, below) = (&self.account, &below.account);
+        if both(
+            over.on_unavailable.is_some(),
+            below.on_unavailable.is_some(),
+        ) {
+            return Some("[account] on_unavailable");
+        }
+        both(over.unknown.is_some(), below.unknown.is_some()).then_some("[account] unknown")
     }
 
     fn over(self, below: Self) -> Self {

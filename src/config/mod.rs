@@ -1,11 +1,12 @@
-//! The configuration: one file and the module's arguments, made into one value
-//! that does not change during a login.
+//! The configuration: a file with its drop-ins, and the module's arguments, made
+//! into one value that does not change during a login.
 
 mod access;
 mod arguments;
 mod error;
 mod keys;
 mod prompt;
+mod sources;
 mod url;
 mod user;
 mod values;
@@ -19,11 +20,11 @@ pub use access::{AccessRules, AccountRules};
 pub use arguments::{Arguments, FirstPass};
 pub use error::{ConfigError, Place};
 pub use prompt::{FactorClass, LanguageTag, Prompts, QrStyle};
+pub use sources::{Source, drop_in_directory, is_drop_in, read_sources};
 pub use url::{ProxyUrl, ServerUrl};
 pub use user::{AccountKind, NameTemplate};
 pub use values::{AbsolutePath, Fallback, Slug};
 
-use crate::host::{FileKind, read_trusted_file};
 use access::{access_rules, account_rules};
 use keys::Keys;
 use values::{Limit, Span};
@@ -124,19 +125,21 @@ impl Config {
     /// Reads the configuration for `service`, the name of a PAM stack.
     ///
     /// # Errors
-    /// A file that is missing, that others than root could have written, or
-    /// that holds what is unknown or wrong: with the line, and what to write instead.
+    /// A file or drop-in that is missing, that others than root could have written,
+    /// or that holds what is unknown or wrong: with the line, and what to write instead.
     pub fn load(arguments: &[&CStr], service: &str) -> Result<Self, ConfigError> {
         let arguments = Arguments::parse(arguments)?;
-        let path = arguments.config.as_path();
-        let bytes = read_trusted_file(path, FileKind::Configuration)
-            .map_err(|fault| ConfigError::file(path, &fault))?;
-        Self::from_bytes(&bytes, service, &arguments)
+        let sources = read_sources(arguments.config.as_path())?;
+        let files: Vec<(&Path, &[u8])> = sources
+            .iter()
+            .map(|source| (source.path.as_path(), source.bytes.as_slice()))
+            .collect();
+        Self::from_files(&files, service, &arguments)
     }
 
-    /// Reads the configuration for `service` from the bytes of a file. Whose file
-    /// that was is not judged here: [`Config::load`] does, and is what a login
-    /// goes by.
+    /// Reads the configuration for `service` from the bytes of a file that has no
+    /// drop-ins. Whose file that was is not judged here: [`Config::load`] does,
+    /// and is what a login goes by.
     ///
     /// # Errors
     /// As [`Config::load`], but for the file itself.
@@ -146,18 +149,24 @@ impl Config {
         arguments: &Arguments,
     ) -> Result<Self, ConfigError> {
         let path = arguments.config.as_path();
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            let line = line_of(bytes, error.valid_up_to());
-            at_line(path, line, "is not UTF-8; save the file as UTF-8".into())
-        })?;
-        let keys = Keys::read(text, service).map_err(|mistake| {
-            let problem = explain(&mistake.message);
-            match mistake.at {
-                Some(offset) => at_line(path, line_of(bytes, offset), problem),
-                None => in_file(path, problem),
+        Self::from_files(&[(path, bytes)], service, arguments)
+    }
+
+    fn from_files(
+        files: &[(&Path, &[u8])],
+        service: &str,
+        arguments: &Arguments,
+    ) -> Result<Self, ConfigError> {
+        let keys = sources::keys_of(files, service)?;
+        let path = arguments.config.as_path();
+        Self::from_keys(keys, service, arguments).map_err(|mut problem| {
+            if files.len() > 1 {
+                // It may be that no file alone is wrong.
+                let directory = drop_in_directory(path);
+                problem = format!("{problem} (with the files in {})", directory.display());
             }
-        })?;
-        Self::from_keys(keys, service, arguments).map_err(|problem| in_file(path, problem))
+            ConfigError::in_file(path, problem)
+        })
     }
 
     fn from_keys(keys: Keys, service: &str, arguments: &Arguments) -> Result<Self, String> {
@@ -240,42 +249,6 @@ impl Config {
             debug: arguments.debug,
         })
     }
-}
-
-/// The number, from one, of the line that holds byte `offset`.
-fn line_of(text: &[u8], offset: usize) -> usize {
-    let before = text.iter().take(offset);
-    before
-        .filter(|&&byte| byte == b'\n')
-        .count()
-        .saturating_add(1)
-}
-
-fn at_line(path: &Path, line: usize, problem: String) -> ConfigError {
-    ConfigError::new(Place::Line(path.to_owned(), line), problem)
-}
-
-fn in_file(path: &Path, problem: String) -> ConfigError {
-    ConfigError::new(Place::File(path.to_owned()), problem)
-}
-
-/// Says what to write where the parser only says what it met.
-fn explain(message: &str) -> String {
-    let message = crate::text::one_line(message, 400);
-    let Some(rest) = message.strip_prefix("unknown field `") else {
-        return message;
-    };
-    let mut names = rest.split('`');
-    let unknown = names.next().unwrap_or_default();
-    let mut known: Vec<&str> = names.skip(1).step_by(2).collect();
-    if known.contains(&"access") {
-        // It is taken out before the rest is read.
-        known.push("services");
-    }
-    format!(
-        "unknown key {unknown:?}; here are allowed: {}",
-        known.join(", ")
-    )
 }
 
 #[cfg(test)]

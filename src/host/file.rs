@@ -1,11 +1,15 @@
 //! Files that decide whom the module trusts: opened first, then judged by the
 //! open descriptor, so that what was judged is what is read.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::sys::stat::Mode;
 use zeroize::Zeroizing;
 
 /// What a file is for, and so how strictly it is judged.
@@ -50,6 +54,12 @@ pub enum FileFault {
         /// Its permission bits.
         mode: u32,
     },
+    /// A link, a file or the like in the place of a directory.
+    #[error("is not a directory")]
+    NotADirectory,
+    /// A directory with more files than any of its kind.
+    #[error("holds too many files")]
+    TooManyFiles,
     /// Larger than any file of its kind.
     #[error("is larger than {MAX_BYTES} bytes")]
     TooLarge,
@@ -64,8 +74,17 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// # Errors
 /// The [`FileFault`] that keeps it from being used.
 pub fn read_trusted_file(path: &Path, kind: FileKind) -> Result<Zeroizing<Vec<u8>>, FileFault> {
+    read_from(AT_FDCWD, path, kind)
+}
+
+/// Reads a file as [`read_trusted_file`] does; a relative path begins at `directory`.
+pub(super) fn read_from(
+    directory: BorrowedFd<'_>,
+    path: &Path,
+    kind: FileKind,
+) -> Result<Zeroizing<Vec<u8>>, FileFault> {
     let mut bytes = Zeroizing::new(Vec::new());
-    read_into(path, kind, &mut bytes)?;
+    read_into(directory, path, kind, &mut bytes)?;
     Ok(bytes)
 }
 
@@ -76,42 +95,36 @@ pub fn read_trusted_file(path: &Path, kind: FileKind) -> Result<Zeroizing<Vec<u8
 /// The [`FileFault`] that keeps it from being used.
 pub fn read_public_file(path: &Path) -> Result<Vec<u8>, FileFault> {
     let mut bytes = Vec::new();
-    read_into(path, FileKind::Certificates, &mut bytes)?;
+    read_into(AT_FDCWD, path, FileKind::Certificates, &mut bytes)?;
     Ok(bytes)
 }
 
 /// Reads the file into `bytes`, which is empty and has no buffer yet.
-fn read_into(path: &Path, kind: FileKind, bytes: &mut Vec<u8>) -> Result<(), FileFault> {
-    let unreadable = |error: std::io::Error| {
-        if super::is_host_failure(&error) && error.kind() != std::io::ErrorKind::PermissionDenied {
-            FileFault::HostFailed(error.to_string())
-        } else {
-            FileFault::Unreadable(error.to_string())
+fn read_into(
+    directory: BorrowedFd<'_>,
+    path: &Path,
+    kind: FileKind,
+    bytes: &mut Vec<u8>,
+) -> Result<(), FileFault> {
+    // Without O_NONBLOCK a fifo in the file's place would hold the login up.
+    let mut flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    if kind == FileKind::Secret {
+        flags |= OFlag::O_NOFOLLOW;
+    }
+    let descriptor = loop {
+        match openat(directory, path, flags, Mode::empty()) {
+            // A signal of the application's.
+            Err(Errno::EINTR) => {}
+            other => break other.map_err(|error| unreadable(error.into()))?,
         }
     };
-    let mut options = OpenOptions::new();
-    // Without O_NONBLOCK a fifo in the file's place would hold the login up.
-    let no_follow = if kind == FileKind::Secret {
-        libc::O_NOFOLLOW
-    } else {
-        0
-    };
-    options
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | no_follow);
-    let file = options.open(path).map_err(unreadable)?;
+    let file = File::from(descriptor);
     let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(FileFault::NotAFile);
     }
-    let owner = metadata.uid();
-    if owner != 0 && owner != nix::unistd::geteuid().as_raw() {
-        return Err(FileFault::ForeignOwner { owner });
-    }
+    judge_owner_and_mode(metadata.uid(), metadata.mode())?;
     let mode = metadata.mode() & 0o7777;
-    if mode & 0o022 != 0 {
-        return Err(FileFault::WritableByOthers { mode });
-    }
     if kind == FileKind::Secret && mode & 0o077 != 0 {
         return Err(FileFault::ReadableByOthers { mode });
     }
@@ -131,6 +144,28 @@ fn read_into(path: &Path, kind: FileKind, bytes: &mut Vec<u8>) -> Result<(), Fil
         return Err(FileFault::TooLarge);
     }
     Ok(())
+}
+
+/// Whether root alone, or the effective user, can have written what has this owner
+/// and mode.
+pub(super) fn judge_owner_and_mode(owner: u32, mode: u32) -> Result<(), FileFault> {
+    if owner != 0 && owner != nix::unistd::geteuid().as_raw() {
+        return Err(FileFault::ForeignOwner { owner });
+    }
+    let mode = mode & 0o7777;
+    if mode & 0o022 != 0 {
+        return Err(FileFault::WritableByOthers { mode });
+    }
+    Ok(())
+}
+
+/// The fault of a file that cannot be opened or read.
+pub(super) fn unreadable(error: std::io::Error) -> FileFault {
+    if super::is_host_failure(&error) && error.kind() != std::io::ErrorKind::PermissionDenied {
+        FileFault::HostFailed(error.to_string())
+    } else {
+        FileFault::Unreadable(error.to_string())
+    }
 }
 
 #[cfg(test)]

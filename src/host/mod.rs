@@ -1,9 +1,11 @@
 //! What the host knows: its accounts, its name, and who could have written a file.
 
 mod account;
+mod directory;
 mod file;
 
 pub use account::{AccountsUnavailable, Lookup, find_account, impossible_name};
+pub use directory::TrustedDirectory;
 pub use file::{FileFault, FileKind, read_public_file, read_trusted_file};
 
 /// The host's name, cleaned, for the log of authentik; `localhost` where the

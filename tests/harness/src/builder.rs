@@ -164,7 +164,8 @@ impl Pam {
         self
     }
 
-    /// Another file in the private directory, with mode 0600.
+    /// Another file in the private directory, with mode 0600. A name that ends in
+    /// `/` makes a directory, see [`Pam::file_with_mode`].
     pub fn file(self, name: &str, text: &str) -> Pam {
         self.file_with_mode(name, text, 0o600)
     }

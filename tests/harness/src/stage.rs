@@ -134,7 +134,11 @@ fn write_files(pam: &Pam, dir: &Path, module: &Path) -> Result<bool, HarnessErro
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), HarnessError> {
-    fs::write(path, text)
+    let made = match path.to_string_lossy().ends_with('/') {
+        true => fs::create_dir(path),
+        false => fs::write(path, text),
+    };
+    made
         // Whatever the umask is.
         .and_then(|()| fs::set_permissions(path, Permissions::from_mode(mode)))
         .map_err(runner::setup(path.display()))
