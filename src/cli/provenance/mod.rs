@@ -6,7 +6,7 @@ mod rows;
 use std::io::Write;
 
 use anstyle::{AnsiColor, Effects};
-use toml::de::DeTable;
+use pam_authentik_flow::config::read_sources;
 
 use super::arguments;
 use super::setup::Setup;
@@ -20,16 +20,8 @@ pub(crate) fn run(options: &arguments::Config) -> Result<Exit, Refusal> {
     let config = setup.config().map_err(|error| error.to_string())?;
     let arguments = setup.arguments().map_err(|error| error.to_string())?;
     let path = arguments.config.as_path();
-    let text =
-        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let origins = Origins {
-        document: DeTable::parse(&text)
-            .map_err(|error| error.to_string())?
-            .into_inner(),
-        text: &text,
-        service: &setup.service,
-        arguments: &arguments,
-    };
+    let sources = read_sources(path).map_err(|error| error.to_string())?;
+    let origins = Origins::of_files(&sources, &setup.service, &arguments)?;
     let rows = rows(config);
     let names: Vec<String> = rows.iter().map(|row| row.key.join(".")).collect();
     let values: Vec<String> = rows
@@ -57,6 +49,13 @@ pub(crate) fn run(options: &arguments::Config) -> Result<Exit, Refusal> {
             .unwrap_or_default()
     );
     printed(head)?;
+    let drop_ins = sources.iter().skip(1);
+    for source in drop_ins.clone() {
+        printed(writeln!(out, "drop-in {}", source.path.display()))?;
+    }
+    if drop_ins.len() > 0 {
+        printed(writeln!(out))?;
+    }
     for ((row, name), value) in rows.iter().zip(&names).zip(&values) {
         let origin = origins.of(&row.key);
         let style = match origin {

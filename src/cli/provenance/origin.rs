@@ -1,42 +1,97 @@
 //! Where a value of the configuration comes from.
 
-use pam_authentik_flow::config::{Arguments, FirstPass};
+use std::path::Path;
+
+use pam_authentik_flow::config::{Arguments, FirstPass, Source};
 use toml::de::{DeTable, DeValue};
 
 /// Where a value comes from.
 pub(super) enum Origin {
     Default,
-    /// A line of the file, at the top.
-    Line(usize),
-    /// A line of the file, in the section of this service.
-    Section(String, usize),
+    /// At the top of a file.
+    Top(Place),
+    /// In the section of this service.
+    Section(String, Place),
     Argument,
+}
+
+/// A line of one of the files.
+pub(super) struct Place {
+    /// The name of the drop-in; `None` for the configuration file itself.
+    drop_in: Option<String>,
+    line: usize,
+}
+
+impl Place {
+    fn words(&self) -> String {
+        match &self.drop_in {
+            None => format!("line {}", self.line),
+            Some(name) => format!("{name}, line {}", self.line),
+        }
+    }
 }
 
 impl Origin {
     pub(super) fn words(&self, service: &str) -> String {
         match self {
             Self::Default => "default".into(),
-            Self::Line(line) => format!("line {line}"),
-            Self::Section(name, line) if name == service => {
-                format!("line {line}, [services.{name}]")
+            Self::Top(place) => place.words(),
+            Self::Section(name, place) if name == service => {
+                format!("{}, [services.{name}]", place.words())
             }
-            Self::Section(name, line) => {
-                format!("line {line}, [services.{name}], which {service} follows")
+            Self::Section(name, place) => {
+                let place = place.words();
+                format!("{place}, [services.{name}], which {service} follows")
             }
             Self::Argument => "argument of the module in the PAM stack".into(),
         }
     }
 }
 
-pub(super) struct Origins<'a> {
-    pub(super) document: DeTable<'a>,
-    pub(super) text: &'a str,
-    pub(super) service: &'a str,
-    pub(super) arguments: &'a Arguments,
+/// One file of the configuration, parsed.
+struct File<'a> {
+    drop_in: Option<String>,
+    text: &'a str,
+    document: DeTable<'a>,
 }
 
-impl Origins<'_> {
+/// The files and arguments that values can come from.
+pub(super) struct Origins<'a> {
+    /// The first outranks all others.
+    files: Vec<File<'a>>,
+    service: &'a str,
+    arguments: &'a Arguments,
+}
+
+impl<'a> Origins<'a> {
+    /// Of files that the module takes: the configuration file is the first of them.
+    ///
+    /// # Errors
+    /// What the module would say of a file that it does not take.
+    pub(super) fn of_files(
+        sources: &'a [Source],
+        service: &'a str,
+        arguments: &'a Arguments,
+    ) -> Result<Self, String> {
+        let mut files = Vec::new();
+        for (number, source) in sources.iter().enumerate() {
+            let text = std::str::from_utf8(&source.bytes).map_err(|error| error.to_string())?;
+            files.push(File {
+                drop_in: (number > 0).then(|| file_name(&source.path)),
+                text,
+                document: DeTable::parse(text)
+                    .map_err(|error| error.to_string())?
+                    .into_inner(),
+            });
+        }
+        files.reverse();
+        Ok(Self {
+            files,
+            service,
+            arguments,
+        })
+    }
+
     pub(super) fn of(&self, key: &[&str]) -> Origin {
         let arguments = self.arguments;
         let argued = match key {
@@ -52,49 +107,83 @@ impl Origins<'_> {
         if argued {
             return Origin::Argument;
         }
-        let section = self.section();
-        if let Some((name, table)) = section {
-            if let Some(line) = self.line(table, key) {
-                return Origin::Section(name.into(), line);
+        if let Some(name) = self.section() {
+            for file in &self.files {
+                let Some(section) = file.section(name) else {
+                    continue;
+                };
+                if let Some(place) = file.place(section, key) {
+                    return Origin::Section(name.into(), place);
+                }
+                if decides_access_anew(section, key) {
+                    return Origin::Default;
+                }
             }
-            // [access] is one decision: a service's own replaces it whole.
-            let own_access = ["groups", "application", "allow_any_user"]
-                .iter()
-                .any(|own| self.line(table, &["access", own]).is_some());
-            if key.first() == Some(&"access") && own_access {
+        }
+        for file in &self.files {
+            if let Some(place) = file.place(&file.document, key) {
+                return Origin::Top(place);
+            }
+            if decides_access_anew(&file.document, key) {
                 return Origin::Default;
             }
         }
-        self.line(&self.document, key)
-            .map_or(Origin::Default, Origin::Line)
+        Origin::Default
     }
 
     /// The section that the service goes by: its own, or that of `sudo` for `sudo-i`.
-    fn section(&self) -> Option<(&str, &DeTable<'_>)> {
-        let services = table(&self.document, "services")?;
+    fn section(&self) -> Option<&str> {
         let family = self
             .service
             .rsplit_once('-')
             .filter(|(_, kind)| matches!(*kind, "i" | "l"))
             .map(|(family, _)| family);
-        [Some(self.service), family]
+        let names = [Some(self.service), family];
+        names
             .into_iter()
             .flatten()
-            .find_map(|name| Some((name, table(services, name)?)))
+            .find(|name| self.files.iter().any(|file| file.section(name).is_some()))
+    }
+}
+
+impl File<'_> {
+    fn section(&self, name: &str) -> Option<&DeTable<'_>> {
+        table(table(&self.document, "services")?, name)
     }
 
-    /// The line of a key below `within`.
-    fn line(&self, within: &DeTable<'_>, key: &[&str]) -> Option<usize> {
-        let (last, tables) = key.split_last()?;
-        let mut within = within;
-        for name in tables {
-            within = table(within, name)?;
-        }
-        let (found, _) = within.iter().find(|(name, _)| name.get_ref() == last)?;
-        let before = self.text.as_bytes().iter().take(found.span().start);
+    fn place(&self, within: &DeTable<'_>, key: &[&str]) -> Option<Place> {
+        let before = self.text.as_bytes().iter().take(offset(within, key)?);
         let ends = before.filter(|&&byte| byte == b'\n').count();
-        Some(ends.saturating_add(1))
+        Some(Place {
+            drop_in: self.drop_in.clone(),
+            line: ends.saturating_add(1),
+        })
     }
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// Whether `key` is one of `[access]`, and `within` has an `[access]` of its own.
+/// It is one decision, which replaces what stands below it as a whole.
+fn decides_access_anew(within: &DeTable<'_>, key: &[&str]) -> bool {
+    key.first() == Some(&"access")
+        && ["groups", "application", "allow_any_user"]
+            .iter()
+            .any(|own| offset(within, &["access", own]).is_some())
+}
+
+/// At which byte a key below `within` begins.
+fn offset(within: &DeTable<'_>, key: &[&str]) -> Option<usize> {
+    let (last, tables) = key.split_last()?;
+    let mut within = within;
+    for name in tables {
+        within = table(within, name)?;
+    }
+    let (found, _) = within.iter().find(|(name, _)| name.get_ref() == last)?;
+    Some(found.span().start)
 }
 
 fn table<'a, 'b>(within: &'a DeTable<'b>, name: &str) -> Option<&'a DeTable<'b>> {

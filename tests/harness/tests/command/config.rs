@@ -15,6 +15,39 @@ fn row(text: &str, key: &str) -> String {
 }
 
 #[test]
+fn a_value_of_a_drop_in_says_which_one() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let shell = format!(
+        "url = \"{{url}}\"\nflow = \"top\"\nca_file = \"{{dir}}/ca.pem\"\n[access]\napplication = \"app\"\n[services.sudo]\nflow = \"of-sudo\"\n"
+    );
+    bench.write("config.toml", &shell, 0o644);
+    std::fs::create_dir(bench.path("config.d")).expect("a directory");
+    bench.write(
+        "config.d/10-site.toml",
+        "override = true\nflow = \"ten\"\nlogin_timeout = \"30s\"\n[access]\ngroups = [\"a\"]\n",
+        0o644,
+    );
+    bench.write("config.d/20.toml", "\nlogin_timeout = \"40s\"\n", 0o644);
+    bench.write("config.d/20.toml.bak", "login_timeout = \"50s\"\n", 0o644);
+    bench.stack("sudo", README_STACK);
+    let run = bench.run(&["config", "--service", "sudo"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    for expected in [
+        "url https://localhost:PORT line 1",
+        "flow of-sudo line 7, [services.sudo]",
+        "login_timeout 40s 20.toml, line 2",
+        "access.groups a 10-site.toml, line 5",
+        "access.application - default",
+    ] {
+        let key = expected.split(' ').next().expect("a key");
+        assert_eq!(row(&run.text, key), expected);
+    }
+    assert!(run.text.contains("config.d/20.toml\n"), "{}", run.text);
+    assert!(!run.text.contains("20.toml.bak"), "{}", run.text);
+}
+
+#[test]
 fn every_value_says_where_it_comes_from() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
