@@ -28,6 +28,7 @@ pub mod fault;
 pub mod first_answer;
 pub mod flow;
 pub mod host;
+pub mod html;
 pub mod http;
 pub mod identity;
 pub mod json;

@@ -5,6 +5,8 @@
 //! can rewrite the screen, bidirectional overrides can turn a sentence round,
 //! and a newline can forge a log line.
 
+use crate::html;
+
 /// The longest message that a PAM conversation takes, its NUL included
 /// (`PAM_MAX_MSG_SIZE` of Linux-PAM).
 pub const MAX_MESSAGE_BYTES: usize = 512;
@@ -64,18 +66,11 @@ fn pieces(line: &str, room: usize) -> Vec<&str> {
     pieces
 }
 
-/// Turns the HTML that authentik allows in labels and small print into text:
-/// tags go, entities become what they stand for.
+/// Turns the HTML that authentik allows in labels and small print into text, as
+/// [`html::to_text`] does, and cleans it: several lines, none of them empty.
 #[must_use]
 pub fn from_html(html: &str, max_bytes: usize) -> String {
-    // What is cut off here would not be shown anyway.
-    const MOST: usize = 4096;
-    let bounded = pieces(html, MOST).first().copied().unwrap_or_default();
-    let text = if bounded.contains(['<', '&']) {
-        nanohtml2text::html2text(bounded)
-    } else {
-        bounded.to_owned()
-    };
+    let text = html::to_text(html);
     let lines: Vec<String> = text
         .lines()
         .map(|line| one_line(line, max_bytes))

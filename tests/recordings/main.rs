@@ -17,6 +17,7 @@ mod person;
 mod player;
 mod recording;
 mod sidecar;
+mod texts;
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};

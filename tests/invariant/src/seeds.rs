@@ -58,6 +58,12 @@ pub fn all() -> Vec<Seed> {
             }
         }
     }
+    let texts = root.join("tests/recordings/texts.json");
+    let texts = std::fs::read_to_string(texts).expect("the recorded texts");
+    let texts: BTreeMap<String, String> = serde_json::from_str(&texts).expect("texts in pairs");
+    for (number, html) in texts.keys().enumerate() {
+        add("html", &format!("recorded-{number}"), html.as_bytes());
+    }
     let shipped = root.join("conf/pam_authentik_flow.toml");
     let shipped = std::fs::read_to_string(shipped).expect("the shipped configuration");
     add("configuration", "shipped", shipped.as_bytes());
@@ -145,7 +151,7 @@ fn uncommented(line: &str) -> String {
     }
 }
 
-const LINES: [(&str, &str); 25] = [
+const LINES: [(&str, &str); 28] = [
     ("arguments", "debug"),
     (
         "arguments",
@@ -160,6 +166,18 @@ const LINES: [(&str, &str); 25] = [
     ("code", ";;\ncorrect;;horse;;abcdefghijkl"),
     ("code", "+\na+b+12345678"),
     ("code", ",\n,123456"),
+    (
+        "html",
+        "<ul><li>a<li><p>b</ul><ol><li>c</ol><table><tr><td>d<td>e</table>",
+    ),
+    (
+        "html",
+        "<a href=\"https://a.example/?a=1&amp;b\" title='>'>a</a><a href='#'>b</a><img alt=\"c\">",
+    ),
+    (
+        "html",
+        "<script>a</script><!-- b --><!DOCTYPE c><?d?><pre>e\nf</pre><br/>1 < 2 <g@h.example> &eacute;&#8211;&#x2013;&i; <a href=\"",
+    ),
     (
         "link",
         "https://authentik.example.com/if/flow/linux-login/?flow_token=abcDEF012-_xyz",

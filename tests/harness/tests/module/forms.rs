@@ -74,7 +74,7 @@ Authentication code: [hidden]
 Title linux-everything
 Work on this host is recorded.
 --- about your work ---
-from the desk (#)
+from the desk
 Ticket number (for example ABC-123): OPS-7
 Remark (optional): 
 Reason (optional): disk change

@@ -4,6 +4,7 @@
 
 mod challenge;
 mod configuration;
+mod html;
 mod link;
 pub mod roots;
 mod text;
@@ -11,6 +12,7 @@ mod wire;
 
 pub use challenge::challenge;
 pub use configuration::{arguments, configuration};
+pub use html::html;
 pub use link::{code, link};
 pub use roots::roots;
 pub use text::text;
@@ -30,6 +32,7 @@ pub const ALL: [Target; 10] = [
     ("challenge", challenge),
     ("code", code),
     ("configuration", configuration),
+    ("html", html),
     ("link", link),
     ("login_context", login_context),
     ("roots", roots),
