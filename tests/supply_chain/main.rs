@@ -14,3 +14,4 @@
 mod crates;
 mod packages;
 mod source;
+mod workflows;
