@@ -17,7 +17,7 @@
 # make check-packages: shell, manual pages, the deb; rpm and Arch's package are built
 #              where their tools are.
 # make soak:   what takes too long for that: thousands of logins, and valgrind.
-# make break-rules: breaks each rule of SECURITY.md on purpose, and sees tests go
+# make break-rules: breaks each rule of SECURITY.md on purpose, and checks that tests go
 #              red; WORDS="2- trust" takes the breaks with these in their names.
 # make fuzz:   each fuzzer for SECONDS (600), see fuzz/README.md.
 # make deny:   licences, advisories, bans and sources of all crates.

@@ -74,7 +74,7 @@ pub(super) fn report_count(report: impl FnOnce(u64) -> bool) {
         let own = format!(
             "{CLAIMED}{}.{}.{number}",
             now.as_millis(),
-            std::process::id()
+            nix::unistd::getpid()
         );
         // Whoever comes second finds that the file has another name now.
         if renameat(&directory, name.as_str(), &directory, own.as_str()).is_err() {
