@@ -93,7 +93,8 @@ fn every_key_has_its_place_and_its_default() {
         }
     }
     // A table of keys that is new needs a section that is new.
-    let tables = keys.matches("Keys,\n").count();
+    let is_table = |line: &&str| line.ends_with("Keys,") && !line.ends_with(": Keys,");
+    let tables = keys.lines().filter(is_table).count();
     assert_eq!(tables, 6, "the tables of Keys have sections in the page");
     assert!(page.contains(".Sh [services.NAME]\n"));
 }
