@@ -10,20 +10,17 @@
 //!
 //! In doubt there is no proof, and the login ends in `PAM_AUTH_ERR`.
 
-use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::path::Path;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use super::connect::Attempts;
+use super::queries::{Queries, are_of_hosts_file};
 use super::resolver::Peer;
 use super::transport::Answer;
 use super::{fault, name_servers};
 use crate::fault::ServerFault;
-use crate::host::{FileKind, read_trusted_file};
-use crate::sys::{Family, LookupError, Refusal, is_setuid, look_up, refusal_of};
+use crate::sys::{Refusal, is_setuid, refusal_of};
 
-const HOSTS_FILE: &str = "/etc/hosts";
 /// Holds the first port that is not root's alone; 1024 where nobody has changed it.
 const FIRST_FREE_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 
@@ -227,125 +224,9 @@ fn is_refused_by_all(addresses: &[SocketAddr], limit: Duration) -> bool {
             .all(|(_, refusal)| *refusal != Refusal::Nothing)
 }
 
-/// Whether the addresses that were tried are those of `/etc/hosts`, all of them:
-/// then no name server had a part in them, and none is asked.
-fn are_of_hosts_file(tried: &[SocketAddr], host: &str) -> bool {
-    let text = read_trusted_file(Path::new(HOSTS_FILE), FileKind::Configuration);
-    let text = text.unwrap_or_default();
-    let given = addresses_in(&String::from_utf8_lossy(&text), host);
-    let tried: BTreeSet<IpAddr> = tried.iter().map(SocketAddr::ip).collect();
-    !given.is_empty() && given == tried
-}
-
-/// The addresses that a text such as `/etc/hosts` has for `host` (hosts(5)).
-fn addresses_in(text: &str, host: &str) -> BTreeSet<IpAddr> {
-    let lines = text.lines().map(|line| {
-        let line = line.split('#').next().unwrap_or_default();
-        let mut words = line.split_ascii_whitespace();
-        (words.next(), words)
-    });
-    lines
-        .filter_map(|(address, mut names)| {
-            let address = address?.parse().ok()?;
-            names
-                .any(|name| name.eq_ignore_ascii_case(host))
-                .then_some(address)
-        })
-        .collect()
-}
-
-/// The A and the AAAA query, each on its own. A look-up for both gives the
-/// addresses of one where the other fails, and does not tell.
-struct Queries {
-    a: Result<Vec<SocketAddr>, LookupError>,
-    aaaa: Result<Vec<SocketAddr>, LookupError>,
-}
-
-impl Queries {
-    /// Asks again, now that the first request has failed: a login that goes well
-    /// is not held up by it.
-    fn ask(host: &str, port: u16, limit: Duration) -> Self {
-        // Two thirds of the limit in all: this comes behind a wait.
-        let limit = limit.checked_div(3).unwrap_or(limit);
-        Self {
-            a: look_up(host, port, Family::V4, limit),
-            aaaa: look_up(host, port, Family::V6, limit),
-        }
-    }
-
-    /// Whether both were answered, with addresses that were all tried or with the
-    /// word that there are none.
-    fn are_complete(&self, tried: &[SocketAddr]) -> bool {
-        let tried: BTreeSet<IpAddr> = tried.iter().map(SocketAddr::ip).collect();
-        let all_tried = |found: &[SocketAddr]| found.iter().all(|at| tried.contains(&at.ip()));
-        match (&self.a, &self.aaaa) {
-            (Ok(a), Ok(aaaa)) => all_tried(a) && all_tried(aaaa),
-            // A file such as /etc/hosts has the one address, and the name servers
-            // have never heard of the name.
-            (Ok(a), Err(LookupError::NoAddress | LookupError::NoSuchName)) => all_tried(a),
-            // A name that does not exist has no IPv6 address: somebody lies.
-            (Err(LookupError::NoAddress), Ok(aaaa)) => all_tried(aaaa),
-            _ => false,
-        }
-    }
-
-    /// Whether both say that there is nothing, or neither is answered, for the name
-    /// servers `are_dead`.
-    fn found_nothing(&self, are_dead: impl FnOnce() -> bool) -> bool {
-        use LookupError as L;
-        match (&self.a, &self.aaaa) {
-            (Err(L::NoSuchName | L::NoAddress), Err(L::NoSuchName | L::NoAddress)) => true,
-            (Err(L::NoAnswer(_)), Err(L::NoAnswer(_))) => are_dead(),
-            _ => false,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(ip: &str) -> SocketAddr {
-        SocketAddr::new(ip.parse().unwrap(), 443)
-    }
-
-    fn queries(a: &[&str], aaaa: &[&str]) -> Queries {
-        let answer = |given: &[&str]| match given {
-            ["no such name"] => Err(LookupError::NoSuchName),
-            ["no address"] => Err(LookupError::NoAddress),
-            ["no answer"] => Err(LookupError::NoAnswer(String::new())),
-            ["host"] => Err(LookupError::Host(String::new())),
-            found => Ok(found.iter().map(|ip| at(ip)).collect()),
-        };
-        Queries {
-            a: answer(a),
-            aaaa: answer(aaaa),
-        }
-    }
-
-    #[test]
-    fn both_queries_are_answered_with_addresses_that_were_tried() {
-        let tried = [at("192.0.2.1"), at("2001:db8::1")];
-        for (a, aaaa, expected) in [
-            ("192.0.2.1", "2001:db8::1", true),
-            ("192.0.2.1", "no address", true),
-            ("192.0.2.1", "no such name", true),
-            ("no address", "2001:db8::1", true),
-            // The A query fails beside an AAAA query that is answered.
-            ("no answer", "2001:db8::1", false),
-            ("no such name", "2001:db8::1", false),
-            ("host", "2001:db8::1", false),
-            ("192.0.2.1", "no answer", false),
-            ("192.0.2.1", "host", false),
-            // An address that was not tried.
-            ("192.0.2.2", "2001:db8::1", false),
-            ("192.0.2.1", "2001:db8::2", false),
-            ("no address", "no address", false),
-        ] {
-            let queries = queries(&[a], &[aaaa]);
-            assert_eq!(queries.are_complete(&tried), expected, "{a}, {aaaa}");
-        }
-    }
 
     #[test]
     fn a_port_of_this_host_may_be_anybodys() {
@@ -358,46 +239,6 @@ mod tests {
         ] {
             let address: SocketAddr = address.parse().unwrap();
             assert_eq!(may_be_taken_by_a_local_user(&address), taken, "{address}");
-        }
-    }
-
-    #[test]
-    fn a_hosts_file_is_read_as_libc_reads_it() {
-        let text = "\
-            192.0.2.1 authentik.example.com authentik # 192.0.2.9 authentik\n\
-            # 192.0.2.2 authentik\n\
-            2001:db8::1\tAuthentik.Example.com\n\
-            192.0.2.3 other authentik2\n\
-            junk authentik\n";
-        let found = |host| -> Vec<String> {
-            let found = addresses_in(text, host).into_iter();
-            found.map(|address| address.to_string()).collect()
-        };
-        assert_eq!(found("authentik"), ["192.0.2.1"]);
-        assert_eq!(found("authentik.example.com"), ["192.0.2.1", "2001:db8::1"]);
-        assert_eq!(found("nobody"), [""; 0]);
-    }
-
-    #[test]
-    fn a_name_does_not_resolve_only_where_both_queries_say_the_same() {
-        for (a, aaaa, expected) in [
-            ("no such name", "no such name", true),
-            ("no address", "no address", true),
-            ("no such name", "no address", true),
-            ("no answer", "no answer", true),
-            ("no answer", "no address", false),
-            ("no answer", "no such name", false),
-            ("no address", "no answer", false),
-            ("host", "no address", false),
-            ("host", "host", false),
-            ("192.0.2.1", "no answer", false),
-            ("no answer", "2001:db8::1", false),
-        ] {
-            let queries = queries(&[a], &[aaaa]);
-            assert_eq!(queries.found_nothing(|| true), expected, "{a}, {aaaa}");
-            // Trouble of this host looks like silence.
-            let said = a != "no answer" && expected;
-            assert_eq!(queries.found_nothing(|| false), said, "{a}, {aaaa}");
         }
     }
 }

@@ -1,12 +1,14 @@
 //! The way a test describes a transaction.
 
+mod person;
+
 use crate::accounts::{self, Account};
-use crate::codes::{Call, Code, Item, Style, flags};
+use crate::codes::{Call, Item, flags};
 use crate::later::Later;
 use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::runner::HarnessError;
-use crate::script::{Answer, Limit, ProcessOptions, ScriptedAnswer, Step};
+use crate::script::{Limit, ProcessOptions, ScriptedAnswer, Step};
 use crate::stage;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -173,109 +175,6 @@ impl Pam {
     /// Another file in the private directory, with these permission bits.
     pub fn file_with_mode(mut self, name: &str, text: &str, mode: u32) -> Pam {
         self.files.push((name.to_owned(), text.to_owned(), mode));
-        self
-    }
-
-    // The person.
-
-    /// Answers the next prompt, which must be hidden (`PAM_PROMPT_ECHO_OFF`).
-    pub fn answer_secret(self, text: &str) -> Pam {
-        self.answers_with(Some(Style::EchoOff), Answer::Text(text.to_owned()))
-    }
-
-    /// The same; the prompt must contain `part`.
-    pub fn answer_secret_to(self, part: &str, text: &str) -> Pam {
-        self.answer_secret(text).expecting(part)
-    }
-
-    /// The same; the person takes this long.
-    pub fn answer_secret_after(self, text: &str, delay: Duration) -> Pam {
-        self.answer_secret(text).after(delay)
-    }
-
-    /// Answers the next prompt, which must be shown (`PAM_PROMPT_ECHO_ON`).
-    pub fn answer_visible(self, text: &str) -> Pam {
-        self.answers_with(Some(Style::EchoOn), Answer::Text(text.to_owned()))
-    }
-
-    /// The same; the person takes this long.
-    pub fn answer_visible_after(self, text: &str, delay: Duration) -> Pam {
-        self.answer_visible(text).after(delay)
-    }
-
-    /// Answers the next prompt, which must be hidden, with what is known only
-    /// once it is there. `answer` gets all that was shown so far; it is called
-    /// again as long as it gives `None`.
-    pub fn answer_secret_later(
-        mut self,
-        answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
-    ) -> Pam {
-        self.later.push((self.answers.len(), Later::new(answer)));
-        self.answers_with(Some(Style::EchoOff), Answer::Later(PathBuf::new()))
-    }
-
-    /// Answers the next prompt, hidden or not, with these bytes.
-    pub fn answer_bytes(self, bytes: &[u8]) -> Pam {
-        self.answers_with(None, Answer::Bytes(bytes.to_owned()))
-    }
-
-    /// At the next prompt the conversation fails with `PAM_CONV_ERR`: Ctrl-C,
-    /// or a connection that is gone.
-    pub fn abort(self) -> Pam {
-        self.answers_with(None, Answer::Fail(Code::PAM_CONV_ERR))
-    }
-
-    /// At the next prompt the application gives a null pointer for an answer.
-    pub fn answer_null(self) -> Pam {
-        self.answers_with(None, Answer::Null)
-    }
-
-    /// Does this at the next prompt, which must have that style if one is
-    /// given.
-    pub fn answers_with(mut self, style: Option<Style>, answer: Answer) -> Pam {
-        self.answers.push(ScriptedAnswer {
-            style,
-            contains: None,
-            answer,
-            delay_ms: 0,
-        });
-        self
-    }
-
-    /// The prompt of the last answer must contain this.
-    ///
-    /// # Panics
-    ///
-    /// Before the first answer.
-    #[track_caller]
-    pub fn expecting(mut self, part: &str) -> Pam {
-        self.last_answer().contains = Some(part.to_owned());
-        self
-    }
-
-    /// The last answer comes only after this time.
-    ///
-    /// # Panics
-    ///
-    /// Before the first answer.
-    #[track_caller]
-    pub fn after(mut self, delay: Duration) -> Pam {
-        self.last_answer().delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        self
-    }
-
-    #[track_caller]
-    fn last_answer(&mut self) -> &mut ScriptedAnswer {
-        match self.answers.last_mut() {
-            Some(answer) => answer,
-            None => panic!("this belongs to an answer, and there is none yet"),
-        }
-    }
-
-    /// Answers every hidden prompt that no other answer is for, as sshd does
-    /// with the password that came with the request. May remain unused.
-    pub fn answer_every_secret(mut self, text: &str) -> Pam {
-        self.every_secret = Some(text.to_owned());
         self
     }
 
