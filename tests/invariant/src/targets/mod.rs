@@ -27,7 +27,7 @@ pub fn state(bytes: &[u8]) {
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by the names of `fuzz/fuzz_targets`.
-pub const ALL: [Target; 10] = [
+pub const ALL: [Target; 11] = [
     ("arguments", arguments),
     ("challenge", challenge),
     ("code", code),
