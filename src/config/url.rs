@@ -1,6 +1,13 @@
-//! Where authentik is.
+//! Where authentik is, and the proxy on the way there.
+//!
+//! An address is read by [`Uri`], which the HTTP client reads every request's address
+//! with: both see the same host and port in it. `Uri` takes more than is wanted here. It
+//! drops a fragment and a port that is no number without a word, and it judges neither
+//! names nor paths: those checks are this file's own.
 
 use serde::de::{Deserialize, Deserializer, Error};
+use ureq::http::Uri;
+use ureq::http::uri::Authority;
 
 /// The address of the authentik server: https, a host, a port, and a path
 /// prefix where authentik lives below one.
@@ -12,6 +19,7 @@ pub struct ServerUrl {
 }
 
 const EXAMPLE: &str = "write url = \"https://authentik.example.com\"";
+const PROXY_EXAMPLE: &str = "write proxy = \"http://proxy.example.com:3128\"";
 
 impl ServerUrl {
     /// Reads an address as an administrator writes it.
@@ -20,45 +28,23 @@ impl ServerUrl {
     /// What is wrong with it and what to write instead. Only https is taken, on
     /// loopback too: any local user can bind a port whose server is down.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let lower = text.to_ascii_lowercase();
-        if lower.starts_with("http://") {
-            return Err(format!("only https is used, never http; {EXAMPLE}"));
-        }
-        let Some(rest) = lower
-            .starts_with("https://")
-            .then(|| text.get("https://".len()..))
-            .flatten()
-        else {
-            return Err(format!("must begin with https://; {EXAMPLE}"));
-        };
-        let (authority, path) = rest.split_once('/').map_or((rest, ""), |(a, p)| (a, p));
-        if authority.contains('@') {
-            return Err(format!("must not hold a user name or password; {EXAMPLE}"));
-        }
-        if rest.contains(['?', '#']) {
+        let uri = read(text, "https", EXAMPLE)?;
+        let (host, port) = host_and_port(&uri, EXAMPLE)?;
+        if uri.query().is_some() || text.contains('#') {
             return Err(format!("must end with the path, without ? or #; {EXAMPLE}"));
         }
-        let (host, port) = split_port(authority)?;
-        check_host(host)?;
-        let prefix = path.trim_end_matches('/');
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
-        if !prefix.chars().all(allowed)
-            || prefix
-                .split('/')
-                .any(|part| part == "." || part == ".." || (part.is_empty() && !prefix.is_empty()))
-        {
+        let prefix = uri.path().trim_end_matches('/');
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+        let mut parts = prefix.split('/').skip(1);
+        if parts.any(|part| matches!(part, "" | "." | "..") || !part.chars().all(allowed)) {
             return Err(format!(
                 "the path {prefix:?} may hold letters, digits and -._~ between single slashes; {EXAMPLE}"
             ));
         }
         Ok(Self {
-            host: host.to_ascii_lowercase(),
-            port,
-            prefix: if prefix.is_empty() {
-                String::new()
-            } else {
-                format!("/{prefix}")
-            },
+            host,
+            port: port.unwrap_or(443),
+            prefix: prefix.to_owned(),
         })
     }
 
@@ -96,32 +82,55 @@ impl std::fmt::Display for ServerUrl {
     }
 }
 
-fn split_port(authority: &str) -> Result<(&str, u16), String> {
-    let bracket_end = authority.rfind(']').unwrap_or(0);
-    match authority.rfind(':') {
-        Some(colon) if colon >= bracket_end => {
-            let (host, port) = authority.split_at(colon);
-            let port = port.trim_start_matches(':');
-            match port.parse::<u16>() {
-                Ok(number) if number > 0 => Ok((host, number)),
-                _ => Err(format!(
-                    "{port:?} is no port: write a number from 1 to 65535, or leave it out"
-                )),
-            }
-        }
-        _ => Ok((authority, 443)),
+/// Reads an address that begins with `scheme`.
+fn read(text: &str, scheme: &str, example: &str) -> Result<Uri, String> {
+    if !text.is_ascii() {
+        return Err("write the host's name in its ASCII form (xn--…)".into());
     }
+    let given = text.split_once("://").map(|(given, _)| given);
+    match given.map(str::to_ascii_lowercase).as_deref() {
+        Some(given) if given == scheme => {}
+        Some("http") => return Err(format!("only https is used, never http; {example}")),
+        _ => return Err(format!("must begin with {scheme}://; {example}")),
+    }
+    text.parse()
+        .map_err(|error| format!("is no address ({error}); {example}"))
 }
 
-fn check_host(host: &str) -> Result<(), String> {
+/// The host in lower case, and the port where one is written.
+fn host_and_port(uri: &Uri, example: &str) -> Result<(String, Option<u16>), String> {
+    let authority = uri.authority().map_or("", Authority::as_str);
+    if authority.contains('@') {
+        return Err(format!("must not hold a user name or password; {example}"));
+    }
+    let host = uri.host().unwrap_or_default();
+    check_host(host, example)?;
+    let port = match authority.strip_prefix(host) {
+        Some("") => None,
+        Some(rest) => {
+            let port = rest.strip_prefix(':').unwrap_or(rest);
+            // The standard library would take "+443", too.
+            let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+            match port.parse::<u16>() {
+                Ok(number) if is_number && number > 0 => Some(number),
+                _ => {
+                    return Err(format!(
+                        "{port:?} is no port: write a number from 1 to 65535, or leave it out"
+                    ));
+                }
+            }
+        }
+        None => return Err(format!("{authority:?} is no host; {example}")),
+    };
+    Ok((host.to_ascii_lowercase(), port))
+}
+
+fn check_host(host: &str, example: &str) -> Result<(), String> {
     if let Some(inner) = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
         return match inner.parse::<std::net::Ipv6Addr>() {
             Ok(_) => Ok(()),
-            Err(_) => Err(format!("{inner:?} is no IPv6 address; {EXAMPLE}")),
+            Err(_) => Err(format!("{inner:?} is no IPv6 address; {example}")),
         };
-    }
-    if !host.is_ascii() {
-        return Err("write the host's name in its ASCII form (xn--…)".into());
     }
     let label_ok = |label: &str| {
         !label.is_empty()
@@ -136,7 +145,7 @@ fn check_host(host: &str) -> Result<(), String> {
     if host.len() <= 253 && name.split('.').all(label_ok) {
         Ok(())
     } else {
-        Err(format!("{host:?} is no host name; {EXAMPLE}"))
+        Err(format!("{host:?} is no host name; {example}"))
     }
 }
 
@@ -154,28 +163,15 @@ impl ProxyUrl {
     /// # Errors
     /// What is wrong with it and what to write instead.
     pub fn parse(text: &str) -> Result<Self, String> {
-        const EXAMPLE: &str = "write proxy = \"http://proxy.example.com:3128\"";
-        let Some(authority) = text.strip_prefix("http://") else {
-            return Err(format!("must begin with http://; {EXAMPLE}"));
-        };
-        let authority = authority.strip_suffix('/').unwrap_or(authority);
-        if authority.contains(['@', '/', '?', '#']) {
+        let uri = read(text, "http", PROXY_EXAMPLE)?;
+        let (host, port) = host_and_port(&uri, PROXY_EXAMPLE)?;
+        if uri.query().is_some() || text.contains('#') || !matches!(uri.path(), "" | "/") {
             return Err(format!(
-                "holds a host and a port and nothing else; {EXAMPLE}"
+                "holds a host and a port and nothing else; {PROXY_EXAMPLE}"
             ));
         }
-        if authority
-            .rfind(':')
-            .is_none_or(|colon| colon < authority.rfind(']').unwrap_or(0))
-        {
-            return Err(format!("needs the port; {EXAMPLE}"));
-        }
-        let (host, port) = split_port(authority)?;
-        check_host(host)?;
-        Ok(Self {
-            host: host.to_ascii_lowercase(),
-            port,
-        })
+        let port = port.ok_or_else(|| format!("needs the port; {PROXY_EXAMPLE}"))?;
+        Ok(Self { host, port })
     }
 
     /// The host, an IPv6 address in brackets.
@@ -273,6 +269,8 @@ mod tests {
             "https://a.example:65536",
             "https://a.example:x",
             "https://a.example:",
+            "https://a.example:+443",
+            "https://a.example:443:443",
             "https://ä.example",
             "https://[::1",
             "https://[1.2.3.4]",
@@ -282,6 +280,45 @@ mod tests {
             "https://a.example\\@b.example",
         ] {
             assert!(ServerUrl::parse(text).is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_named() {
+        for (text, part) in [
+            ("authentik.example.com", "must begin with https://"),
+            ("HTTP://a.example", "only https is used"),
+            ("https://", "is no address"),
+            ("https://a b", "is no address"),
+            ("https://u:p@a.example", "user name or password"),
+            ("https://a.example/#x", "without ? or #"),
+            ("https://a.example/?x", "without ? or #"),
+            ("https://a.example/a//b", "between single slashes"),
+            ("https://a.example:x", "\"x\" is no port"),
+            ("https://a.example:65536", "\"65536\" is no port"),
+            ("https://ä.example", "xn--"),
+            ("https://[1.2.3.4]", "is no IPv6 address"),
+            ("https://a..b", "\"a..b\" is no host name"),
+        ] {
+            let problem = ServerUrl::parse(text).unwrap_err();
+            assert!(problem.contains(part), "{text}: {problem}");
+        }
+    }
+
+    /// What the client reads in a request's address is what was read here.
+    #[test]
+    fn the_client_reads_the_same_host_and_port() {
+        for text in [
+            "https://Auth.Example.com/",
+            "https://[::1]:9443/sso/authentik/",
+            "https://localhost:443",
+            "https://192.0.2.1:8443",
+        ] {
+            let url = ServerUrl::parse(text).unwrap();
+            let uri: Uri = format!("{url}/api/v3/").parse().unwrap();
+            assert_eq!(uri.host(), Some(url.host()));
+            assert_eq!(uri.port_u16().unwrap_or(443), url.port());
+            assert_eq!(uri.path(), format!("{}/api/v3/", url.prefix()));
         }
     }
 }
