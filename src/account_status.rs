@@ -1,8 +1,8 @@
 //! What the host and the configuration make of a name, before authentik is asked.
 
-use crate::config::UserRules;
+use crate::config::{AccountDomain, UserRules};
 use crate::error::LoginError;
-use crate::host::{self, Lookup};
+use crate::host::{self, Entry, Lookup};
 
 /// What the host and the configuration make of a name.
 pub enum AccountStatus {
@@ -77,12 +77,20 @@ pub fn of(user: &str, rules: &UserRules) -> Result<AccountStatus, LoginError> {
     })
 }
 
-/// What `user` is called in authentik.
+/// What `user` is called in authentik: without `[user] domain`, lowered, and then as
+/// `[user] name` says.
 ///
 /// # Errors
 /// [`LoginError::AnothersName`] where lowering the name would make one account
-/// log in as another; [`LoginError::Host`] where that cannot be told.
+/// log in as another, and [`LoginError::ShortName`] where taking the domain off would;
+/// [`LoginError::Host`] where that cannot be told.
 pub fn name_in_authentik(user: &str, rules: &UserRules) -> Result<String, LoginError> {
+    if let Some(domain) = &rules.domain {
+        let short = domain.strip(user).map_err(LoginError::ShortName)?;
+        if short != user {
+            return name_without_domain(user, short, domain, rules);
+        }
+    }
     if !rules.lowercase {
         return Ok(rules.name.apply(user));
     }
@@ -93,12 +101,67 @@ pub fn name_in_authentik(user: &str, rules: &UserRules) -> Result<String, LoginE
     Ok(rules.name.apply(&lowered))
 }
 
+/// What `user` is called in authentik, who is `short` there but for letters' case.
+///
+/// The short name must not be another account's: whoever has that name in authentik
+/// would own both. It is nobody's, or the database gives the very entry for it that it
+/// gives for `user`. It is not the name of root, of a system account, or of one that is
+/// left alone, either: those are the host's own.
+fn name_without_domain(
+    user: &str,
+    short: &str,
+    domain: &AccountDomain,
+    rules: &UserRules,
+) -> Result<String, LoginError> {
+    let own = entry(user)?;
+    if own.as_ref().is_some_and(|own| own.name != user) {
+        return Err(LoginError::ShortName(OTHER_SPELLING));
+    }
+    let mut name = short.to_owned();
+    let mut others = vec![name.clone()];
+    if rules.lowercase {
+        name = short.to_ascii_lowercase();
+        others.push(name.clone());
+        others.push(domain.with(&name));
+    }
+    for other in others {
+        if host::impossible_name(other.as_bytes()).is_some() {
+            return Err(LoginError::ShortName(
+                "no account can have the rest as a name",
+            ));
+        }
+        if other == "root" || rules.ignore.contains(&other) {
+            return Err(LoginError::ShortName(LEFT_ALONE));
+        }
+        match entry(&other)? {
+            None => {}
+            Some(found) if found.uid == 0 || found.uid < rules.min_uid => {
+                return Err(LoginError::ShortName(LEFT_ALONE));
+            }
+            Some(found) if own.as_ref() == Some(&found) => {}
+            Some(_) => {
+                return Err(LoginError::ShortName(
+                    "without it, it is the name of another account of this host",
+                ));
+            }
+        }
+    }
+    Ok(rules.name.apply(&name))
+}
+
+/// Whose accounts authentik has no part in.
+const LEFT_ALONE: &str = "without it, it is the name of an account that is left alone";
+
 /// `name`, if an account of the host has exactly that name.
 #[must_use]
 pub fn known_name(name: &str) -> Option<String> {
     let known = host::impossible_name(name.as_bytes()).is_none()
         && matches!(host::find_account(name), Ok(Lookup::Account { .. }));
     known.then(|| name.to_owned())
+}
+
+fn entry(name: &str) -> Result<Option<Entry>, LoginError> {
+    host::find_entry(name).map_err(|error| LoginError::Host(error.to_string()))
 }
 
 fn account(name: &str) -> Result<Lookup, LoginError> {

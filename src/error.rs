@@ -125,6 +125,9 @@ pub enum LoginError {
     /// The name in lower case is another account's.
     #[error("in lower case the name is that of another account of this host")]
     AnothersName,
+    /// The name cannot be used without its domain, and why.
+    #[error("[user] domain cannot be taken off the name: {0}")]
+    ShortName(&'static str),
     /// The account is disabled in authentik.
     #[error("the account is not active in authentik")]
     Inactive,
@@ -364,6 +367,7 @@ impl LoginError {
             | Self::AmbiguousGroup { .. }
             | Self::NotOpen { .. }
             | Self::AnothersName
+            | Self::ShortName(_)
             | Self::UnknownFlow { .. }
             | Self::UnknownApplication { .. }
             | Self::NobodyLoggedIn

@@ -140,7 +140,7 @@ pub fn subject(config: &Config, service: &str, user: &str) -> String {
         config.url,
         config.flow.as_str(),
         config.access,
-        config.user.types,
+        config.user,
     )
 }
 
@@ -271,6 +271,24 @@ mod tests {
             ),
             subject(
                 &format!("{text}[user]\ntypes = [\"external\"]\n"),
+                c"debug",
+                "sshd",
+                "alice",
+            ),
+            subject(
+                &format!("{text}[user]\nname = \"{{user}}-x\"\n"),
+                c"debug",
+                "sshd",
+                "alice",
+            ),
+            subject(
+                &format!("{text}[user]\nlowercase = true\n"),
+                c"debug",
+                "sshd",
+                "alice",
+            ),
+            subject(
+                &format!("{text}[user]\ndomain = \"@example.com\"\n"),
                 c"debug",
                 "sshd",
                 "alice",

@@ -93,7 +93,8 @@ pub fn message(error: &LoginError, wording: &Wording) -> Option<String> {
         | LoginError::NotOpen { words: None, .. }
         | LoginError::NotInAuthentik
         | LoginError::ApplicationNeedsPerson
-        | LoginError::AnothersName => words.not_for_this_host.into(),
+        | LoginError::AnothersName
+        | LoginError::ShortName(_) => words.not_for_this_host.into(),
         LoginError::NobodyLoggedIn
         | LoginError::SomebodyElse { .. }
         | LoginError::Impersonated

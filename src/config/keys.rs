@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue, Deserializer, Error};
 
 use super::prompt::PromptKeys;
 use super::url::{ProxyUrl, ServerUrl};
-use super::user::{AccountKind, NameTemplate};
+use super::user::{AccountDomain, AccountKind, NameTemplate};
 use super::values::{AbsolutePath, Fallback, Limit, Slug, Span};
 
 /// The keys that may stand at the top and below `[services.NAME]`.
@@ -46,6 +46,7 @@ pub(super) struct UserKeys {
     pub(super) min_uid: Option<u32>,
     pub(super) allow_root: Option<bool>,
     pub(super) require_account: Option<bool>,
+    pub(super) domain: Option<AccountDomain>,
     pub(super) name: Option<NameTemplate>,
     pub(super) lowercase: Option<bool>,
     pub(super) allow: Option<Vec<String>>,
@@ -252,6 +253,7 @@ impl Keys {
                 min_uid: self.user.min_uid.or(below.user.min_uid),
                 allow_root: self.user.allow_root.or(below.user.allow_root),
                 require_account: self.user.require_account.or(below.user.require_account),
+                domain: self.user.domain.or(below.user.domain),
                 name: self.user.name.or(below.user.name),
                 lowercase: self.user.lowercase.or(below.user.lowercase),
                 allow: self.user.allow.or(below.user.allow),

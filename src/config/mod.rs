@@ -22,7 +22,7 @@ pub use error::{ConfigError, Place};
 pub use prompt::{FactorClass, LanguageTag, Prompts, QrStyle};
 pub use sources::{Source, drop_in_directory, is_drop_in, read_sources};
 pub use url::{ProxyUrl, ServerUrl};
-pub use user::{AccountKind, NameTemplate};
+pub use user::{AccountDomain, AccountKind, NameTemplate};
 pub use values::{AbsolutePath, Fallback, Slug};
 
 use access::{access_rules, account_rules};
@@ -103,6 +103,8 @@ pub struct UserRules {
     pub allow_root: bool,
     /// Whether somebody without an account on this host is refused.
     pub require_account: bool,
+    /// What is taken off the names of a directory's accounts first; `None`: nothing.
+    pub domain: Option<AccountDomain>,
     /// What the user is called in authentik.
     pub name: NameTemplate,
     /// Whether the name is lowered before it is mapped.
@@ -227,6 +229,7 @@ impl Config {
                 min_uid: keys.user.min_uid.unwrap_or(1000),
                 allow_root: keys.user.allow_root.unwrap_or(false),
                 require_account: keys.user.require_account.unwrap_or(true),
+                domain: keys.user.domain,
                 name: keys.user.name.unwrap_or_default(),
                 lowercase: keys.user.lowercase.unwrap_or(false),
                 types,

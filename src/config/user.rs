@@ -66,6 +66,88 @@ impl<'de> Deserialize<'de> for NameTemplate {
     }
 }
 
+/// The domain in the names of a directory's accounts on this host, with its
+/// separator: `EXAMPLE\` in front, as winbind has it, or `@example.com` behind, as SSSD
+/// has it with full names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountDomain {
+    text: String,
+    in_front: bool,
+}
+
+/// The signs that may part a name and a domain. A short name holds none of them.
+const SEPARATORS: [char; 3] = ['\\', '/', '@'];
+
+impl AccountDomain {
+    /// Reads a domain with its separator.
+    ///
+    /// # Errors
+    /// What is wrong with it and what to write instead.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let domain = match (text.strip_suffix('\\'), text.strip_prefix('@')) {
+            (Some(domain), None) => Some((domain, true)),
+            (None, Some(domain)) => Some((domain, false)),
+            _ => None,
+        };
+        let is_label = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        match domain {
+            Some((domain, in_front)) if !domain.is_empty() && domain.chars().all(is_label) => {
+                Ok(Self {
+                    text: text.to_owned(),
+                    in_front,
+                })
+            }
+            _ => Err(format!(
+                "{text:?} is no domain with its separator; write domain = 'EXAMPLE\\' (in single quotes) or domain = \"@example.com\""
+            )),
+        }
+    }
+
+    /// The domain with its separator, as it stands in the names.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// `user` without the domain: a name of another account on the face of it, which
+    /// [`crate::account_status::name_in_authentik`] judges. A name without any domain
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// Where the name has another domain, several, or nothing beside it. Names are
+    /// compared byte by byte.
+    pub fn strip<'a>(&self, user: &'a str) -> Result<&'a str, &'static str> {
+        let short = if self.in_front {
+            user.strip_prefix(&self.text)
+        } else {
+            user.strip_suffix(&self.text)
+        };
+        match short {
+            None if !user.contains(SEPARATORS) => Ok(user),
+            None => Err("it has another domain than [user] domain"),
+            Some("") => Err("it is [user] domain and no name"),
+            Some(short) if short.contains(SEPARATORS) => Err("it has more than one domain"),
+            Some(short) => Ok(short),
+        }
+    }
+
+    /// The name of the account that is called `short` without the domain.
+    #[must_use]
+    pub fn with(&self, short: &str) -> String {
+        if self.in_front {
+            format!("{}{short}", self.text)
+        } else {
+            format!("{short}{}", self.text)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for AccountDomain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
 /// The types that authentik gives accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -116,6 +198,62 @@ mod tests {
             "{user}@ex\u{e4}mple",
         ] {
             assert!(NameTemplate::parse(wrong).is_err(), "{wrong:?} was taken");
+        }
+    }
+
+    #[test]
+    fn exactly_one_domain_is_taken_off() {
+        let front = AccountDomain::parse("EXAMPLE\\").unwrap();
+        let behind = AccountDomain::parse("@example.com").unwrap();
+        for (domain, user, short) in [
+            (&front, "EXAMPLE\\alice", "alice"),
+            (&front, "alice", "alice"),
+            (&front, "EXAMPLEalice", "EXAMPLEalice"),
+            (&behind, "alice@example.com", "alice"),
+            (&behind, "alice", "alice"),
+        ] {
+            assert_eq!(domain.strip(user), Ok(short), "{user}");
+            if user != short {
+                assert_eq!(domain.with(short), user);
+            }
+        }
+        for (domain, user) in [
+            (&front, "example\\alice"),
+            (&front, "OTHER\\alice"),
+            (&front, "EXAMPLE\\EXAMPLE\\alice"),
+            (&front, "EXAMPLE\\OTHER\\alice"),
+            (&front, "EXAMPLE\\alice@example.com"),
+            (&front, "EXAMPLE\\"),
+            (&front, "EXAMPLE\\/alice"),
+            (&front, "EXAMPLE/alice"),
+            (&front, "EXAMPLE@alice"),
+            (&front, "alice@EXAMPLE\\"),
+            (&behind, "alice@example.com@example.com"),
+            (&behind, "alice@EXAMPLE.COM"),
+            (&behind, "alice@example.com.evil"),
+            (&behind, "alice@other.example.com"),
+            (&behind, "EXAMPLE\\alice@example.com"),
+            (&behind, "@example.com"),
+            (&behind, "alice@"),
+        ] {
+            assert!(domain.strip(user).is_err(), "{user} was taken");
+        }
+        for wrong in [
+            "",
+            "\\",
+            "@",
+            "EXAMPLE",
+            "example.com",
+            "@EXAMPLE\\",
+            "A\\B\\",
+            "@a@b",
+            "@a b",
+            "EXAMPLE/",
+            "EXAMPLE+",
+            "{user}@a",
+            "@\u{e4}",
+        ] {
+            assert!(AccountDomain::parse(wrong).is_err(), "{wrong:?} was taken");
         }
     }
 }

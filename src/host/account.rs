@@ -16,6 +16,18 @@ pub enum Lookup {
     Unknown,
 }
 
+/// An entry of the account database. Two are the same only if all of it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The name by which the database itself calls it.
+    pub name: String,
+    /// The numeric user id.
+    pub uid: u32,
+    gid: u32,
+    home: std::path::PathBuf,
+    shell: std::path::PathBuf,
+}
+
 /// The account database itself failed, which is no "unknown".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the account database did not answer: {0}")]
@@ -26,12 +38,27 @@ pub struct AccountsUnavailable(String);
 /// # Errors
 /// [`AccountsUnavailable`] when the database itself fails.
 pub fn find_account(name: &str) -> Result<Lookup, AccountsUnavailable> {
+    Ok(match find_entry(name)? {
+        Some(entry) if entry.name == name => Lookup::Account { uid: entry.uid },
+        Some(_) => Lookup::OtherSpelling,
+        None => Lookup::Unknown,
+    })
+}
+
+/// The entry that the database gives for a name, whatever it calls it itself; `None`
+/// where it says that there is none.
+///
+/// # Errors
+/// [`AccountsUnavailable`] when the database itself fails.
+pub fn find_entry(name: &str) -> Result<Option<Entry>, AccountsUnavailable> {
     match nix::unistd::User::from_name(name) {
-        Ok(Some(user)) if user.name == name => Ok(Lookup::Account {
+        Ok(found) => Ok(found.map(|user| Entry {
+            name: user.name,
             uid: user.uid.as_raw(),
-        }),
-        Ok(Some(_)) => Ok(Lookup::OtherSpelling),
-        Ok(None) => Ok(Lookup::Unknown),
+            gid: user.gid.as_raw(),
+            home: user.dir,
+            shell: user.shell,
+        })),
         Err(errno) => Err(AccountsUnavailable(errno.to_string())),
     }
 }

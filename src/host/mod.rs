@@ -4,7 +4,7 @@ mod account;
 mod directory;
 mod file;
 
-pub use account::{AccountsUnavailable, Lookup, find_account, impossible_name};
+pub use account::{AccountsUnavailable, Entry, Lookup, find_account, find_entry, impossible_name};
 pub use directory::TrustedDirectory;
 pub use file::{FileFault, FileKind, read_public_file, read_trusted_file};
 

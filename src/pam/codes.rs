@@ -41,7 +41,8 @@ pub fn code(error: &LoginError) -> PamResultCode {
         // A stack's exception for a server that is down is not meant for
         // accounts: those have [account] on_unavailable.
         | LoginError::LookupFailed(_)
-        | LoginError::AnothersName => P::PAM_PERM_DENIED,
+        | LoginError::AnothersName
+        | LoginError::ShortName(_) => P::PAM_PERM_DENIED,
         LoginError::Deactivated => P::PAM_ACCT_EXPIRED,
         LoginError::TooManyAttempts { .. }
         | LoginError::CodesUsedUp { .. }

@@ -165,6 +165,10 @@ fn people(report: &mut Report, config: &Config, transport: &mut HttpsTransport) 
                 unknown.push(format!("{local} (in lower case another account's name)"));
                 continue;
             }
+            Err(LoginError::ShortName(reason)) => {
+                unknown.push(format!("{local} ([user] domain: {reason})"));
+                continue;
+            }
             Err(error) => {
                 report.unknown("local users", error.to_string(), None);
                 return;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pam_authentik_flow::config::{
-    AbsolutePath, AccessRules, AccountRules, ClientFiles, Config, FactorClass, Fallback, FirstPass,
-    LanguageTag, Prompts, QrStyle, Slug, UserRules,
+    AbsolutePath, AccessRules, AccountDomain, AccountRules, ClientFiles, Config, FactorClass,
+    Fallback, FirstPass, LanguageTag, Prompts, QrStyle, Slug, UserRules,
 };
 
 /// One value.
@@ -111,6 +111,7 @@ impl Rows {
             min_uid,
             allow_root,
             require_account,
+            domain,
             name,
             lowercase,
             types,
@@ -124,6 +125,10 @@ impl Rows {
         self.add(&["user", "min_uid"], min_uid);
         self.add(&["user", "allow_root"], allow_root);
         self.add(&["user", "require_account"], require_account);
+        self.add_if(
+            &["user", "domain"],
+            domain.as_ref().map(AccountDomain::as_str),
+        );
         self.add(&["user", "name"], name.apply("{user}"));
         self.add(&["user", "lowercase"], lowercase);
         self.add(&["user", "types"], types.join(", "));

@@ -6,6 +6,7 @@ mod account;
 mod bench;
 mod caches;
 mod configuration;
+mod domains;
 mod drop_ins;
 mod endings;
 mod enrolment;
