@@ -145,7 +145,7 @@ fn judge(
 ///
 /// # Errors
 /// Whatever is not beyond doubt, or speaks against them.
-fn look_up(
+pub fn look_up(
     transport: &mut dyn Transport,
     name: &str,
     config: &Config,

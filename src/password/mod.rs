@@ -14,15 +14,17 @@ use crate::account_status::{self, AccountStatus};
 use crate::audit::Audit;
 use crate::call::Call;
 use crate::config::{Config, FirstPass, Slug};
+use crate::conversation::Conversation;
 use crate::deadline::Deadline;
 use crate::error::LoginError;
 use crate::first_answer::{FirstAnswer, once_more_if_late};
 use crate::flow;
 use crate::host;
-use crate::http::HttpsTransport;
+use crate::http::{HttpsTransport, Transport};
 use crate::login::{self, Login};
 use crate::login_context::LoginContext;
 use crate::pam::{self as pam_handle, Phase, Transaction, UserName};
+use crate::secret::Secret;
 use crate::session;
 use crate::stages::Stages;
 use crate::words::fill;
@@ -169,28 +171,53 @@ impl PasswordChange<'_> {
         let kept = kept.ok_or(LoginError::NoSession)?;
         let trace = audit.trace(config.debug);
         let mut transport = HttpsTransport::go_on(kept, config, &self.context, deadline, trace)?;
-        let name = account_status::name_in_authentik(self.user, &config.user)?;
         let of_stack = transaction.new_password_of_stack();
-        // Whatever other stages the flow has, their password is the old one.
-        let with_old = with_old_password(config, self.user);
+        let login = Login {
+            config,
+            context: &self.context,
+            user: self.user,
+            first: &mut first,
+        };
         transaction.use_old_password(true);
-        let stages = Stages::new(transaction, &with_old, &name, &mut first);
-        let mut answerer = ChangeAnswerer::new(stages, config, of_stack);
-        let query = self.context.query();
-        let result = flow::run(&mut transport, self.flow, &query, &mut answerer, audit);
-        let password = answerer.into_password();
+        let result = run_flow(
+            &mut transport,
+            transaction,
+            self.flow,
+            login,
+            of_stack,
+            audit,
+        );
         transaction.use_old_password(false);
         session::end(&mut transport, config);
-        match (result, password) {
-            (Ok(_), Some(password)) => {
-                transaction.set_new_password(&password);
-                Ok(())
-            }
-            // A flow that ends proves nothing: this one never asked for a password.
-            (Ok(_), None) => Err(LoginError::NothingChanged),
-            (Err(error), _) => Err(error),
-        }
+        transaction.set_new_password(&result?);
+        Ok(())
     }
+}
+
+/// Runs `flow` in the session of a login, with `of_stack`, the new password that an
+/// earlier module of the stack has asked for; gives the new password.
+///
+/// # Errors
+/// Whatever kept the flow from its end; [`LoginError::NothingChanged`] where it ended
+/// without asking for a new password.
+pub fn run_flow(
+    transport: &mut dyn Transport,
+    conversation: &mut dyn Conversation,
+    flow: &Slug,
+    login: Login<'_>,
+    of_stack: Option<Secret>,
+    audit: &mut Audit,
+) -> Result<Secret, LoginError> {
+    let config = login.config;
+    let name = account_status::name_in_authentik(login.user, &config.user)?;
+    // Whatever other stages the flow has, their password is the old one.
+    let with_old = with_old_password(config, login.user);
+    let stages = Stages::new(conversation, &with_old, &name, login.first);
+    let mut answerer = ChangeAnswerer::new(stages, config, of_stack);
+    let query = login.context.query();
+    flow::run(transport, flow, &query, &mut answerer, audit)?;
+    // A flow that ends proves nothing: it may never have asked for a password.
+    answerer.into_password().ok_or(LoginError::NothingChanged)
 }
 
 /// The configuration for stages that ask for the password that is to be changed.

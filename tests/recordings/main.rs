@@ -1,5 +1,5 @@
-//! Plays the recordings of a real authentik in `tests/captures` through the
-//! module: what a recording holds comes back from a [`player::Player`] in the
+//! Plays the recordings of real authentiks, 2025.10 in `tests/captures` and
+//! 2026.8 in `tests/captures-2026.8`, through the module: what a recording holds comes back from a [`player::Player`] in the
 //! place of HTTPS, what a person types from the sidecar `play.toml`, and
 //! everything between is what every login runs through. What the module sends
 //! is held against what was sent when the recording was made.
@@ -24,26 +24,40 @@ use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::pam::constants::PamResultCode;
+use pam_authentik_flow::account;
 use pam_authentik_flow::audit::Audit;
 use pam_authentik_flow::config::Config;
 use pam_authentik_flow::deadline::Deadline;
 use pam_authentik_flow::first_answer::FirstAnswer;
 use pam_authentik_flow::login::{self, Login};
 use pam_authentik_flow::login_context::LoginContext;
-use pam_authentik_flow::pam;
+use pam_authentik_flow::pam::{self, Phase};
+use pam_authentik_flow::password;
 use person::Person;
 use player::Player;
 use recording::Step;
 use sidecar::{Play, Sidecar};
 
+/// The recordings of authentik 2025.10.
 fn captures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")
 }
 
 #[test]
-fn recordings_come_to_the_right_code() {
-    let sidecar = Sidecar::read(&captures().join("play.toml"));
-    let recordings = recording::read_all(&captures());
+fn recordings_of_2025_10_come_to_the_right_code() {
+    come_to_the_right_code(&captures());
+}
+
+#[test]
+fn recordings_of_2026_8_come_to_the_right_code() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    come_to_the_right_code(&tests.join("captures-2026.8"));
+}
+
+fn come_to_the_right_code(folder: &Path) {
+    let sidecar = Sidecar::read(&folder.join("play.toml"));
+    let recordings = recording::read_all(folder);
     let mut complaints = sidecar.complaints(&recordings.keys().collect());
     let (mut logins, mut cut_short) = (0, 0);
     for (name, plays) in &sidecar.play {
@@ -105,22 +119,13 @@ fn run(steps: &[Step], play: &Play) -> (BTreeSet<usize>, Vec<String>) {
     let config = config(steps, play, folder.path());
     let mut player = Player::new(steps, play);
     let mut person = Person::new(play);
-    let result = login::prove(
-        &mut player,
-        &mut person,
-        Login {
-            config: &config,
-            context: &LoginContext::default(),
-            user: &play.user,
-            // The recorded answers know no time: nothing is waited for that a real
-            // server wants to have waited for.
-            first: &mut FirstAnswer::within(Deadline::after(Duration::ZERO)),
-        },
-        &mut Audit::trial("recordings", "auth"),
-    );
-    let (code, why) = match result {
-        Ok(verified) => (pam::success(verified), None),
-        Err(error) => (pam::code(&error), Some(error.to_string())),
+    let (code, why) = if play.lookup {
+        match account::look_up(&mut player, &play.user, &config) {
+            Ok(admitted) => (pam::admitted(admitted), None),
+            Err(error) => (pam::code(&error), Some(error.to_string())),
+        }
+    } else {
+        log_in(&mut player, &mut person, play, &config)
     };
     let (played, mut complaints) = player.finish();
     complaints.extend(person.finish());
@@ -139,19 +144,60 @@ fn run(steps: &[Step], play: &Play) -> (BTreeSet<usize>, Vec<String>) {
     (played, complaints)
 }
 
+/// Logs in, and changes the password where the recording does; gives the code and the
+/// reason of a failure.
+fn log_in(
+    player: &mut Player<'_>,
+    person: &mut Person,
+    play: &Play,
+    config: &Config,
+) -> (PamResultCode, Option<String>) {
+    let context = LoginContext::default();
+    // The recorded answers know no time: nothing is waited for that a real server wants
+    // to have waited for.
+    let mut first = FirstAnswer::within(Deadline::after(Duration::ZERO));
+    let login = Login {
+        config,
+        context: &context,
+        user: &play.user,
+        first: &mut first,
+    };
+    let mut audit = Audit::trial("recordings", "auth");
+    let verified = match login::prove(player, person, login, &mut audit) {
+        Ok(verified) => verified,
+        Err(error) => return (pam::code(&error), Some(error.to_string())),
+    };
+    let Some(flow) = config.password_flow.as_ref().filter(|_| play.changes_password) else {
+        return (pam::success(verified), None);
+    };
+    let login = Login {
+        config,
+        context: &context,
+        user: &play.user,
+        first: &mut first,
+    };
+    let result = password::run_flow(player, person, flow, login, None, &mut audit);
+    let error = result.err();
+    let code = pam::password_code(error.as_ref(), Phase::Update);
+    (code, error.map(|error| error.to_string()))
+}
+
 /// The configuration of one login, from a file as every other one.
 fn config(steps: &[Step], play: &Play, folder: &Path) -> Config {
     let slug = steps[play.first..]
         .iter()
         .find_map(Step::slug)
+        // A look-up runs no flow.
+        .or(play.lookup.then_some("linux-login"))
         .expect("a flow to begin with");
-    let access = if play.anyone {
-        "allow_any_user = true"
-    } else {
-        "groups = [\"linux-admins\"]"
+    let has_rules = play.config.iter().any(|line| line.starts_with("access."));
+    let access = match (play.anyone, has_rules) {
+        (true, _) => "access.allow_any_user = true",
+        (false, true) => "",
+        (false, false) => "access.groups = [\"linux-admins\"]",
     };
     let text = format!(
-        "url = \"https://authentik.test:9443\"\nflow = {slug:?}\naccess.{access}\n{}\n",
+        "url = \"https://authentik.test:9443\"\nflow = {slug:?}\n{access}\n{}\n",
         play.config.join("\n")
     );
     let path = folder.join("pam_authentik_flow.toml");

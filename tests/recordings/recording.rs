@@ -19,6 +19,9 @@ pub(crate) struct Step {
     #[serde(default)]
     pub(crate) path: String,
     pub(crate) request: Option<Value>,
+    /// The headers that were sent, in recordings that hold them.
+    #[serde(default)]
+    request_headers: BTreeMap<String, Value>,
     /// None where nobody answered.
     pub(crate) status: Option<u16>,
     #[serde(default)]
@@ -27,9 +30,19 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// Whether it is a request to the executor, of whatever flow.
+    /// Whether it is a request to the executor, of whatever flow, that belongs to a login.
     pub(crate) fn is_of_a_flow(&self) -> bool {
-        self.method.is_some() && self.path.contains("/flows/executor/")
+        self.method.is_some() && self.path.contains("/flows/executor/") && !self.ends_session()
+    }
+
+    /// Whether the module itself ended authentik's session with it: that comes after the
+    /// verdict and cannot change it.
+    fn ends_session(&self) -> bool {
+        let agent = self.request_headers.get("user-agent");
+        let is_ours = agent
+            .and_then(Value::as_str)
+            .is_some_and(|agent| agent.starts_with("pam-authentik-flow/"));
+        is_ours && self.path.ends_with("/?query=")
     }
 
     /// The slug in its path.

@@ -36,6 +36,12 @@ pub(crate) struct Play {
     pub(crate) config: Vec<String>,
     #[serde(default)]
     pub(crate) arguments: Vec<String>,
+    /// Looks the user up as somebody who came in with an SSH key, without a login.
+    #[serde(default)]
+    pub(crate) lookup: bool,
+    /// Behind the login, the flow that changes the password runs in its session.
+    #[serde(default)]
+    pub(crate) changes_password: bool,
     /// Lets in who is not in `linux-admins`, too.
     #[serde(default)]
     pub(crate) anyone: bool,
