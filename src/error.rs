@@ -59,6 +59,12 @@ pub enum LoginError {
         /// answers every hidden prompt alike.
         repeated: bool,
     },
+    /// authentik could not send the code, as often as it was asked to.
+    #[error("authentik could not send the code{}", quoted(words.as_ref()))]
+    MessageNotSent {
+        /// The server's words, which may be those of its gateway, cleaned.
+        words: Option<String>,
+    },
     /// The person's phone refused a push, or let it run out.
     #[error("the push was refused or ran out{}", quoted(words.as_ref()))]
     PushRefused {
@@ -86,9 +92,18 @@ pub enum LoginError {
     /// it up, so that no login ends in this; see [`crate::first_answer`].
     #[error("the first answer came after login_timeout")]
     LateAnswer,
-    /// The server closed the stage after too many wrong answers.
-    #[error("too many wrong answers{}", quoted(words.as_ref()))]
+    /// The server closed the flow in the place of an answer to a secret.
+    ///
+    /// It says so after too many wrong ones. Since 2025.12 it counts those of everybody
+    /// who tries this name, so that it can be the first one of this login; and it may
+    /// be a denial of another kind, which looks the same.
+    #[error(
+        "authentik ended the flow over the {what}: too many wrong tries at this name, from anywhere, or another denial{}",
+        quoted(words.as_ref())
+    )]
     TooManyAttempts {
+        /// The secret that had been sent.
+        what: &'static str,
         /// The server's words to the person, cleaned.
         words: Option<String>,
     },
@@ -100,11 +115,22 @@ pub enum LoginError {
         /// The server's words to the person, cleaned.
         words: Option<String>,
     },
+    /// The flow's own policies refused, and its *denied action* is *continue*.
+    #[error(
+        "authentik denied access: the flow's policies refused it, and its denied action is to continue, so it gives no reason"
+    )]
+    DeniedWithContinue,
     /// The flow ended, and the session belongs to nobody.
     #[error(
         "the flow ended, but nobody is logged in: does the flow have a user-login stage, and does it run?"
     )]
     NobodyLoggedIn,
+    /// authentik refuses to say whose session it is, in a way that it has for an
+    /// account which was deactivated during the login.
+    #[error(
+        "HTTP 400 in answer to whose session it is: was the account deactivated during the login?"
+    )]
+    SessionRefused,
     /// The session belongs to somebody else than the person who logs in.
     #[error("the flow logged in another user: {actual}")]
     SomebodyElse {
@@ -292,6 +318,15 @@ pub enum Obstacle {
         "a redirect stage sends people to a web page; [prompt] skip_redirects = true passes it by"
     )]
     RedirectStage,
+    /// A source stage, which has people log in elsewhere.
+    #[error("it has people log in at a source, in a web browser")]
+    Source,
+    /// A redirect stage that leads into another flow.
+    #[error("it leads into another flow, in a web browser: name that flow instead")]
+    OtherFlow,
+    /// The same challenge again, when it was answered.
+    #[error("it stays where it is when it is answered")]
+    Stuck,
     /// No device of a class that can be used here, and nothing to set up.
     #[error("it offers no second factor that works at a terminal")]
     NoFactor,
@@ -360,6 +395,7 @@ impl LoginError {
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::Denied { .. }
+            | Self::DeniedWithContinue
             | Self::PushRefused { .. }
             | Self::Inactive
             | Self::AccountType { .. }

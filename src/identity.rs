@@ -134,6 +134,8 @@ fn read(answer: &Answer) -> Result<Me, LoginError> {
                 ServerFault::Nonsense("it does not say whose session it is".into()).into()
             }),
         401 | 403 => Err(LoginError::NobodyLoggedIn),
+        // Measured: what it says of the session of an account that was deactivated.
+        400 => Err(LoginError::SessionRefused),
         _ => Err(answer.fault_of_status().into()),
     }
 }

@@ -74,7 +74,7 @@ pub fn message(error: &LoginError, wording: &Wording) -> Option<String> {
         LoginError::PushUnanswered => words.push_unanswered.into(),
         LoginError::Declined(_) => words.declined.into(),
         LoginError::LateAnswer => words.too_slow.into(),
-        LoginError::TooManyAttempts { words: theirs } => theirs
+        LoginError::TooManyAttempts { words: theirs, .. } => theirs
             .clone()
             .unwrap_or_else(|| words.too_many_attempts.into()),
         LoginError::Denied { words: None } => with_address(words.denied, wording),
@@ -95,7 +95,10 @@ pub fn message(error: &LoginError, wording: &Wording) -> Option<String> {
         | LoginError::ApplicationNeedsPerson
         | LoginError::AnothersName
         | LoginError::ShortName(_) => words.not_for_this_host.into(),
+        LoginError::DeniedWithContinue => words.denied.into(),
+        LoginError::MessageNotSent { words: theirs } => not_sent(theirs.as_deref(), words),
         LoginError::NobodyLoggedIn
+        | LoginError::SessionRefused
         | LoginError::SomebodyElse { .. }
         | LoginError::Impersonated
         | LoginError::NotCurrent
@@ -132,6 +135,15 @@ fn with_address(denial: &str, wording: &Wording) -> String {
     }
 }
 
+/// That a code could not be sent, with the server's words where there are any.
+#[must_use]
+pub fn not_sent(theirs: Option<&str>, words: &Words) -> String {
+    match theirs {
+        Some(theirs) => format!("{}\n{theirs}", words.code_not_sent),
+        None => words.code_not_sent.into(),
+    }
+}
+
 fn refused(what: &str, words: &Words) -> String {
     let what = match what {
         "password" => return words.password_refused.into(),
@@ -148,7 +160,9 @@ fn obstacle(obstacle: &Obstacle, words: &Words) -> String {
         Obstacle::Browser => words.needs_a_browser.into(),
         Obstacle::SecurityKey => words.needs_a_browser_for_key.into(),
         Obstacle::SetUpInBrowser => words.needs_a_browser_for_set_up.into(),
-        Obstacle::RedirectStage => words.redirects.into(),
+        Obstacle::RedirectStage | Obstacle::OtherFlow => words.redirects.into(),
+        Obstacle::Source => words.needs_a_browser.into(),
+        Obstacle::Stuck => words.does_not_go_on.into(),
         Obstacle::NoFactor => words.no_typed_factor.into(),
         Obstacle::FactorNotAllowed => words.factor_not_allowed.into(),
         Obstacle::File(label) => fill(words.asks_for_a_file, "label", label),

@@ -1,6 +1,7 @@
 //! What the executor sends.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hasher};
 
 use serde::Deserialize;
 use serde::de::Deserializer;
@@ -40,6 +41,9 @@ pub(super) enum Ending {
     FinalRedirect,
     /// `xak-flow-redirect` of a redirect stage in mid-flow.
     RedirectStage,
+    /// `xak-flow-redirect` of a flow whose policies refused, and which sends people
+    /// on instead of saying so: its *denied action* is *continue*.
+    DeniedWithContinue,
     /// `ak-stage-access-denied`, with its words, cleaned.
     AccessDenied(Option<String>),
     /// `ak-stage-flow-error`, with the request's id, cleaned.
@@ -70,14 +74,16 @@ struct Envelope {
     /// What tells apart two stages of one component: a dummy's name, a prompt's
     /// fields, the classes of devices, what a consent is for.
     name: Option<String>,
+    /// Where a redirect leads.
+    to: Option<String>,
     fields: Option<Vec<FieldKey>>,
     device_challenges: Option<Vec<DeviceClass>>,
     header_text: Option<String>,
     permissions: Option<Vec<PermissionId>>,
 }
 
-/// What 2026.8 and later say of a redirect.
-#[derive(Default)]
+/// What authentik says of a redirect since 2026.2.5 and 2026.5.5.
+#[derive(Clone, Copy, Default)]
 enum FinalRedirect {
     #[default]
     Unsaid,
@@ -117,16 +123,17 @@ impl Envelope {
     fn ending(&mut self, component: &str) -> Ending {
         match component {
             "xak-flow-redirect" => {
-                // 2026.8 says so itself; before that, only a redirect stage's
-                // challenge carried flow_info.
-                let is_final = match self.final_redirect {
-                    FinalRedirect::Unsaid => !self.flow_info,
-                    FinalRedirect::Said(is_final) => is_final,
-                };
-                if is_final {
-                    Ending::FinalRedirect
-                } else {
-                    Ending::RedirectStage
+                // Where it does not say so itself, a redirect stage's challenge
+                // carries flow_info, and the flow's end does not. A flow that was
+                // denied with *continue* is not final, and has no stage to inform of.
+                match (self.final_redirect, self.flow_info) {
+                    (FinalRedirect::Said(true), _) | (FinalRedirect::Unsaid, false) => {
+                        Ending::FinalRedirect
+                    }
+                    (FinalRedirect::Said(false), false) => Ending::DeniedWithContinue,
+                    (FinalRedirect::Said(false) | FinalRedirect::Unsaid, true) => {
+                        Ending::RedirectStage
+                    }
                 }
             }
             "ak-stage-access-denied" => Ending::AccessDenied(
@@ -165,7 +172,11 @@ impl Envelope {
         let mut identity = component.to_owned();
         if *ending == Ending::RedirectStage {
             // The flow's end has the same component, and is no way back.
-            identity.push_str("\nstage");
+            identity.push_str("\nstage\n");
+            identity.push_str(&text::one_line(
+                self.to.as_deref().unwrap_or_default(),
+                MAX_WORDS,
+            ));
         }
         let fields = self.fields.into_iter().flatten();
         let permissions = self.permissions.into_iter().flatten();
@@ -287,6 +298,13 @@ impl Challenge {
     pub(super) fn identity(&self) -> &str {
         &self.identity
     }
+
+    /// Tells two challenges apart that differ in anything at all.
+    pub(super) fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&self.body);
+        hasher.finish()
+    }
 }
 
 /// serde's message quotes what it met; only its kind and place are told on.
@@ -335,8 +353,7 @@ mod tests {
         for stage in [
             r#"{"component":"xak-flow-redirect","to":"/","flow_info":{}}"#,
             r#"{"component":"xak-flow-redirect","to":"/","flow_info":null}"#,
-            r#"{"component":"xak-flow-redirect","to":"/","final_redirect":null}"#,
-            r#"{"component":"xak-flow-redirect","to":"/","final_redirect":false}"#,
+            r#"{"component":"xak-flow-redirect","to":"/","flow_info":{},"final_redirect":null}"#,
             r#"{"component":"xak-flow-redirect","to":"/","final_redirect":false,"flow_info":{}}"#,
         ] {
             assert_eq!(ending(stage), Ending::RedirectStage, "{stage}");
@@ -348,6 +365,16 @@ mod tests {
             Ending::FinalRedirect
         );
         assert!(read(r#"{"component":"xak-flow-redirect","final_redirect":"true"}"#).is_err());
+    }
+
+    #[test]
+    fn a_redirect_that_is_neither_final_nor_a_stages_is_a_denial() {
+        for denied in [
+            r#"{"component":"xak-flow-redirect","to":"/","final_redirect":null}"#,
+            r#"{"component":"xak-flow-redirect","to":"/","final_redirect":false}"#,
+        ] {
+            assert_eq!(ending(denied), Ending::DeniedWithContinue, "{denied}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::challenge::{Challenge, Ending};
 use super::response::{Proof, Response};
 use crate::audit::Audit;
 use crate::config::Slug;
-use crate::error::LoginError;
+use crate::error::{LoginError, Obstacle};
 use crate::fault::ServerFault;
 use crate::http::{Answer, Redirect, RequestError, Transport};
 use crate::login_context::percent_encoded;
@@ -18,6 +18,9 @@ const MAX_REDIRECTS: usize = 32;
 const IDENTIFICATION: &str = "ak-stage-identification";
 /// How often a flow may begin anew over an answer that holds no secret.
 const MAX_RESTARTS: u32 = 3;
+/// How many requests a flow may take: each challenge with its answer and one
+/// redirect, and room for stages that skip themselves.
+const MAX_REQUESTS: u32 = 300;
 
 /// Answers challenges: the stages, with a person behind them.
 pub trait Answerer {
@@ -35,6 +38,21 @@ pub trait Answerer {
     /// # Errors
     /// When this was one wrong code too many.
     fn code_sent_back(&mut self) -> Result<(), LoginError>;
+
+    /// The flow asks for something again, without saying why: whoever is asked next
+    /// should know.
+    fn asked_again(&mut self, _why: AskedAgain) {}
+}
+
+/// Why a flow asks for something that was answered before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedAgain {
+    /// A second password stage stands right behind the first.
+    Password,
+    /// The link that was pasted is not one that the server knows, or no longer.
+    Link,
+    /// The flow began anew: its session was lost, or a stage restarts it.
+    FromTheStart,
 }
 
 /// A flow that came to its end without being denied.
@@ -68,12 +86,18 @@ pub fn run(
     answerer: &mut dyn Answerer,
     audit: &mut Audit,
 ) -> Result<FlowEnd, LoginError> {
-    Run {
+    let mut run = Run {
         transport,
         path: path(slug, query),
         audit,
+        requests: 0,
+        unsettled: None,
+    };
+    let result = run.drive(slug, answerer);
+    if let (Err(_), Some(what)) = (&result, run.unsettled) {
+        run.audit.refused_answer(what);
     }
-    .drive(slug, answerer)
+    result
 }
 
 /// The path of the flow's executor. A query string within a query string is
@@ -88,17 +112,27 @@ struct Run<'a> {
     transport: &'a mut dyn Transport,
     path: String,
     audit: &'a mut Audit,
+    requests: u32,
+    /// A secret that the flow took without saying so, until it goes on to another
+    /// stage: a login that fails before may have been a guess.
+    unsettled: Option<&'static str>,
 }
 
-/// A challenge, and whether the server came to it by a redirect.
+/// A challenge, and by how many redirects the server came to it.
 struct Step {
     challenge: Challenge,
-    redirected: bool,
+    redirects: usize,
 }
 
 /// An answer that was sent, until the next challenge tells what became of it.
 struct Sent {
     identity: String,
+    /// The digest of the challenge that it answers.
+    digest: u64,
+    /// Whether nobody was asked for it.
+    is_unasked: bool,
+    is_link: bool,
+    component: String,
     proof: Option<Proof>,
     /// The secret's name, for the log.
     what: Option<&'static str>,
@@ -106,7 +140,7 @@ struct Sent {
 }
 
 impl Run<'_> {
-    fn drive(mut self, slug: &Slug, answerer: &mut dyn Answerer) -> Result<FlowEnd, LoginError> {
+    fn drive(&mut self, slug: &Slug, answerer: &mut dyn Answerer) -> Result<FlowEnd, LoginError> {
         let mut proofs = Vec::new();
         let mut passed: Vec<String> = Vec::new();
         let mut sent: Option<Sent> = None;
@@ -122,8 +156,13 @@ impl Run<'_> {
                         self.note_refusal(&sent);
                         sent.rejected.saturating_add(1)
                     } else {
-                        let verdict = judge(&sent, &challenge, step.redirected, &passed);
-                        if !matches!(verdict, Ok(Verdict::Accepted)) {
+                        let is_repeated = self.unsettled.take().is_some();
+                        let verdict = judge(&sent, &challenge, step.redirects, &passed);
+                        let verdict = match verdict {
+                            Ok(Verdict::AskedAgain) if is_repeated => Err(refused(&sent)),
+                            verdict => verdict,
+                        };
+                        if !matches!(verdict, Ok(Verdict::Accepted | Verdict::AskedAgain)) {
                             self.note_refusal(&sent);
                         }
                         match verdict? {
@@ -131,11 +170,19 @@ impl Run<'_> {
                                 proofs.extend(sent.proof);
                                 passed.push(sent.identity);
                             }
+                            Verdict::AskedAgain => {
+                                self.unsettled = sent.what;
+                                answerer.asked_again(AskedAgain::Password);
+                            }
                             Verdict::Restarted => {
                                 restarts = restarts.saturating_add(1);
                                 if restarts > MAX_RESTARTS {
                                     return Err(LoginError::RestartedTooOften(restarts));
                                 }
+                                answerer.asked_again(match sent.is_link {
+                                    true => AskedAgain::Link,
+                                    false => AskedAgain::FromTheStart,
+                                });
                                 proofs.clear();
                                 passed.clear();
                             }
@@ -160,6 +207,7 @@ impl Run<'_> {
                         words: words.clone(),
                     });
                 }
+                Ending::DeniedWithContinue => return Err(LoginError::DeniedWithContinue),
                 Ending::FlowError(request_id) => {
                     self.audit.request_id(request_id.clone());
                     return Err(ServerFault::FlowError.into());
@@ -171,6 +219,10 @@ impl Run<'_> {
             let response = answerer.answer(&challenge, rejected)?;
             sent = Some(Sent {
                 identity: challenge.identity().to_owned(),
+                digest: challenge.digest(),
+                is_unasked: response.is_unasked(),
+                is_link: response.flow_token().is_some(),
+                component: challenge.component().to_owned(),
                 proof: response.proof(),
                 what: response.what(),
                 rejected,
@@ -198,7 +250,21 @@ impl Run<'_> {
         self.follow(answer)
     }
 
+    /// Counts a request.
+    ///
+    /// # Errors
+    /// When it is one too many: a flow that goes round in circles, whatever its stages.
+    fn count_request(&mut self) -> Result<(), LoginError> {
+        self.requests = self.requests.saturating_add(1);
+        if self.requests <= MAX_REQUESTS {
+            return Ok(());
+        }
+        let problem = format!("the flow has not ended after {MAX_REQUESTS} requests");
+        Err(ServerFault::Nonsense(problem).into())
+    }
+
     fn send(&mut self, response: &Response) -> Result<Step, LoginError> {
+        self.count_request()?;
         let answer = match response.flow_token() {
             Some(token) => self.transport.get(&token.appended_to(&self.path)),
             None => {
@@ -216,6 +282,7 @@ impl Run<'_> {
     }
 
     fn get(&mut self) -> Result<Answer, LoginError> {
+        self.count_request()?;
         let answer = self.transport.get(&self.path);
         answer.map_err(|error| self.failed(error))
     }
@@ -243,7 +310,7 @@ impl Run<'_> {
                     })?;
                     return Ok(Step {
                         challenge,
-                        redirected: redirects > 0,
+                        redirects,
                     });
                 }
                 _ => {
@@ -265,6 +332,10 @@ impl Run<'_> {
 enum Verdict {
     /// The flow went on.
     Accepted,
+    /// The stage that asks for a password asks once more, and says nothing of the
+    /// last one: a second stage of the kind, as it seems. What was sent proves
+    /// nothing until the flow goes on.
+    AskedAgain,
     /// The flow went back over a wrong code, which may be tried again.
     CodeSentBack,
     /// The flow went back to its beginning over an answer that is no secret: its
@@ -279,10 +350,16 @@ enum Verdict {
 fn judge(
     sent: &Sent,
     next: &Challenge,
-    redirected: bool,
+    redirects: usize,
     passed: &[String],
 ) -> Result<Verdict, LoginError> {
     let Some(proof) = sent.proof else {
+        if is_stuck(sent, next, redirects) {
+            return Err(LoginError::Unsupported {
+                component: sent.component.clone(),
+                reason: Obstacle::Stuck,
+            });
+        }
         // Dummies and consents may look alike; nobody is identified twice.
         let began_anew = next.component() == IDENTIFICATION
             && passed.iter().any(|identity| next.is_same_stage(identity));
@@ -298,10 +375,11 @@ fn judge(
         let words = next.error_words();
         return Err(LoginError::Rejected { what, words });
     }
-    if let (Ending::AccessDenied(words), false) = (next.ending(), redirected) {
+    if let (Ending::AccessDenied(words), 0) = (next.ending(), redirects) {
         // An accepted answer is followed by a redirect wherever a stage is
         // left; a denial in its place closes the stage after its last attempt.
         return Err(LoginError::TooManyAttempts {
+            what,
             words: words.clone(),
         });
     }
@@ -310,10 +388,36 @@ fn judge(
     match proof {
         _ if !stays && !went_back => Ok(Verdict::Accepted),
         Proof::SecondFactor => Ok(Verdict::CodeSentBack),
-        Proof::Password if stays => Err(LoginError::Rejected { what, words: None }),
+        // A flow that restarts over a wrong one shows its first stage on the way, even
+        // if that skips itself: only the next stage comes at once.
+        Proof::Password if stays && redirects == 1 && !passed.is_empty() => Ok(Verdict::AskedAgain),
+        Proof::Password if stays => Err(refused(sent)),
         Proof::Password => Err(LoginError::Restarted {
             component: next.component().to_owned(),
             what,
         }),
     }
+}
+
+/// The refusal of a secret of which the server says nothing.
+fn refused(sent: &Sent) -> LoginError {
+    LoginError::Rejected {
+        what: sent.what.unwrap_or("answer"),
+        words: None,
+    }
+}
+
+/// Whether the same challenge came back, though an answer was sent that the stage
+/// takes or refuses in words: it would come back for ever.
+///
+/// An accepted answer is followed by a redirect. Without one the stage stays where it
+/// is; it may show its next step, in a challenge that differs. Two stages of one name
+/// may follow each other, but for redirect stages to the same address.
+fn is_stuck(sent: &Sent, next: &Challenge, redirects: usize) -> bool {
+    if !next.errors().is_empty() || !next.is_same_stage(&sent.identity) {
+        return false;
+    }
+    let is_redirect_stage = *next.ending() == Ending::RedirectStage;
+    let is_same = sent.is_unasked || next.digest() == sent.digest;
+    is_redirect_stage || (redirects == 0 && is_same)
 }

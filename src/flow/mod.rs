@@ -8,5 +8,5 @@ mod executor;
 mod response;
 
 pub use challenge::{Challenge, FieldError};
-pub use executor::{Answerer, FlowEnd, path, run};
+pub use executor::{Answerer, AskedAgain, FlowEnd, path, run};
 pub use response::{FlowToken, Proof, Response};

@@ -14,6 +14,7 @@ pub struct Response {
     proof: Option<Proof>,
     push_timeout: Option<Duration>,
     flow_token: Option<FlowToken>,
+    is_unasked: bool,
 }
 
 /// The `flow_token` of a link that authentik has mailed. It takes the place of
@@ -86,6 +87,15 @@ impl Response {
         Self::new(&Answer { component })
     }
 
+    /// The same, as the answer that the stage always gets: nobody was asked for it.
+    #[must_use]
+    pub fn unasked(self) -> Self {
+        Self {
+            is_unasked: true,
+            ..self
+        }
+    }
+
     /// An answer that holds a secret, perhaps twice, which proves nothing: a new
     /// password, which nobody has known before.
     ///
@@ -124,6 +134,7 @@ impl Response {
             proof: None,
             push_timeout: None,
             flow_token: Some(flow_token),
+            is_unasked: false,
         }
     }
 
@@ -140,7 +151,12 @@ impl Response {
             proof,
             push_timeout: None,
             flow_token: None,
+            is_unasked: false,
         })
+    }
+
+    pub(super) fn is_unasked(&self) -> bool {
+        self.is_unasked
     }
 
     pub(super) fn body(&self) -> &[u8] {

@@ -25,12 +25,15 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::Declined(_)
         | LoginError::LateAnswer
         | LoginError::NobodyLoggedIn
+        | LoginError::SessionRefused
+        | LoginError::MessageNotSent { .. }
         | LoginError::SomebodyElse { .. }
         | LoginError::Impersonated
         | LoginError::NotCurrent
         | LoginError::NoSecretAccepted
         | LoginError::Server { .. } => P::PAM_AUTH_ERR,
         LoginError::Denied { .. }
+        | LoginError::DeniedWithContinue
         | LoginError::Inactive
         | LoginError::AccountType { .. }
         | LoginError::NotInGroup

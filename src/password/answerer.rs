@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::config::{Config, FirstPass};
 use crate::error::LoginError;
-use crate::flow::{Answerer, Challenge, Response};
+use crate::flow::{Answerer, AskedAgain, Challenge, Response};
 use crate::json::Object;
 use crate::secret::Secret;
 use crate::stages::Stages;
@@ -74,8 +74,9 @@ impl Answerer for ChangeAnswerer<'_> {
             return Ok(response);
         }
         if self.refused >= self.config.prompt.attempts {
-            return Err(LoginError::TooManyAttempts {
-                words: challenge.error_words(),
+            return Err(LoginError::AnswersUsedUp {
+                question: challenge.component().to_owned(),
+                tries: self.refused,
             });
         }
         let response = self.stages.answer(challenge, rejected)?;
@@ -88,6 +89,10 @@ impl Answerer for ChangeAnswerer<'_> {
 
     fn code_sent_back(&mut self) -> Result<(), LoginError> {
         self.stages.code_sent_back()
+    }
+
+    fn asked_again(&mut self, why: AskedAgain) {
+        self.stages.asked_again(why);
     }
 }
 

@@ -81,7 +81,9 @@ impl<'a> Dialogue<'a> {
 
     /// Puts `heading` in front of the next question.
     pub(super) fn headed(&mut self, heading: Option<String>) {
-        self.heading = heading;
+        let before = self.heading.take().unwrap_or_default();
+        let both = join(&before, &heading.unwrap_or_default());
+        self.heading = Some(both).filter(|heading| !heading.is_empty());
     }
 
     /// Asks for what is not echoed; `lead` is read first.

@@ -8,5 +8,5 @@ pub(super) const COMPONENT: &str = "ak-stage-dummy";
 
 pub(super) fn answer(rejected: usize) -> Result<Response, LoginError> {
     refused_without_cause(rejected)?;
-    Response::of_component(COMPONENT)
+    Response::of_component(COMPONENT).map(Response::unasked)
 }

@@ -22,4 +22,5 @@ pub(super) fn answer(rejected: usize) -> Result<Response, LoginError> {
         component: COMPONENT,
         response: None,
     })
+    .map(Response::unasked)
 }

@@ -59,4 +59,5 @@ pub(super) fn answer(
         uid_field: user,
         password: None,
     })
+    .map(Response::unasked)
 }

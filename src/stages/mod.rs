@@ -23,7 +23,7 @@ use crate::deadline::Deadline;
 use crate::error::LoginError;
 use crate::fault::ServerFault;
 use crate::first_answer::FirstAnswer;
-use crate::flow::{Answerer, Challenge, Response};
+use crate::flow::{Answerer, AskedAgain, Challenge, Response};
 use crate::secret::Secret;
 use dialogue::Dialogue;
 
@@ -255,7 +255,19 @@ impl Answerer for Stages<'_> {
     }
 
     fn code_sent_back(&mut self) -> Result<(), LoginError> {
-        self.codes.sent_back(self.prompts.attempts)
+        self.codes.sent_back(self.prompts.attempts)?;
+        self.dialogue
+            .headed(Some(self.prompts.words.code_sent_back.into()));
+        Ok(())
+    }
+
+    fn asked_again(&mut self, why: AskedAgain) {
+        let words = self.prompts.words;
+        self.dialogue.headed(Some(match why {
+            AskedAgain::Password => words.password_again.into(),
+            AskedAgain::Link => words.link_unknown.into(),
+            AskedAgain::FromTheStart => words.from_the_start.into(),
+        }));
     }
 }
 

@@ -1,6 +1,6 @@
 //! `xak-flow-redirect` of a redirect stage in mid-flow. It is never followed;
 //! with `[prompt] skip_redirects` it is answered, as a browser does that comes
-//! back, and the flow goes on. What the flow is worth shows at its end all the same.
+//! back, and the flow goes on; but for a login elsewhere, which is never passed by. What the flow is worth shows at its end all the same.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,21 +21,79 @@ struct Answer<'a> {
     to: &'a str,
 }
 
+/// Where a redirect leads.
+#[derive(Debug, PartialEq, Eq)]
+enum Destination {
+    /// A login at a source. Before 2025.12.6, 2026.2.4 and 2026.5.1 the answer of a
+    /// redirect stage passed a source stage, and nobody had logged in there
+    /// (CVE-2026-49448): it is never sent.
+    Source,
+    /// Another flow, in whose place the answer would begin this one again.
+    OtherFlow,
+    /// Any other page.
+    Page,
+}
+
+/// Judges an address by its path: a server has many names. authentik serves sources
+/// below `/source/`, and flows below `/if/flow/`, behind a prefix where it has one.
+fn leads_to(address: &str) -> Destination {
+    let path = address.split(['?', '#']).next().unwrap_or_default();
+    if path.contains("/source/") {
+        Destination::Source
+    } else if path.contains("/if/flow/") {
+        Destination::OtherFlow
+    } else {
+        Destination::Page
+    }
+}
+
 pub(super) fn answer(
     stages: &Stages<'_>,
     challenge: &Challenge,
     rejected: usize,
 ) -> Result<Response, LoginError> {
-    if !stages.prompts.skip_redirects {
+    let details: Details = challenge.details().map_err(nonsense)?;
+    let reason = match leads_to(&details.to) {
+        Destination::Source => Some(Obstacle::Source),
+        Destination::OtherFlow => Some(Obstacle::OtherFlow),
+        Destination::Page if stages.prompts.skip_redirects => None,
+        Destination::Page => Some(Obstacle::RedirectStage),
+    };
+    if let Some(reason) = reason {
         return Err(LoginError::Unsupported {
             component: COMPONENT.into(),
-            reason: Obstacle::RedirectStage,
+            reason,
         });
     }
     refused_without_cause(rejected)?;
-    let details: Details = challenge.details().map_err(nonsense)?;
     Response::new(&Answer {
         component: COMPONENT,
         to: &details.to,
     })
+    .map(Response::unasked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_and_flows_are_told_from_pages() {
+        for source in [
+            "/source/oauth/login/github/",
+            "/prefix/source/saml/x/?next=%2F",
+            "https://authentik.example.com/source/oauth/login/x/",
+        ] {
+            assert_eq!(leads_to(source), Destination::Source, "{source}");
+        }
+        assert_eq!(leads_to("/if/flow/other/?a=b"), Destination::OtherFlow);
+        for page in [
+            "/",
+            "https://example.com/",
+            "/?to=/source/oauth/",
+            "/sources/",
+        ] {
+            assert_eq!(leads_to(page), Destination::Page, "{page}");
+        }
+    }
 }

@@ -21,4 +21,5 @@ pub(super) fn answer(rejected: usize) -> Result<Response, LoginError> {
         component: COMPONENT,
         remember_me: false,
     })
+    .map(Response::unasked)
 }

@@ -167,7 +167,11 @@ fn log_in(
         Ok(verified) => verified,
         Err(error) => return (pam::code(&error), Some(error.to_string())),
     };
-    let Some(flow) = config.password_flow.as_ref().filter(|_| play.changes_password) else {
+    let Some(flow) = config
+        .password_flow
+        .as_ref()
+        .filter(|_| play.changes_password)
+    else {
         return (pam::success(verified), None);
     };
     let login = Login {

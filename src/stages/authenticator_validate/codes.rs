@@ -28,6 +28,10 @@ pub(in crate::stages) struct Codes {
     throttled_until: Option<Instant>,
     /// Whether the password was given as a code.
     repeated: bool,
+    /// Why the message that was asked for last could not be sent, where it could not.
+    pub(super) not_sent: Option<String>,
+    /// How many could not be sent.
+    failed_messages: u32,
     /// The class that was chosen in this run of the stage.
     pub(super) chosen: Option<FactorClass>,
     pub(super) sent: Sent,
@@ -72,6 +76,24 @@ impl Codes {
             .checked_add(Duration::from_secs(pause))
             .and_then(|until| until.checked_add(MARGIN));
         self.count_wrong(attempts)
+    }
+
+    /// Counts a message that the server could not send, for the reason that it gives.
+    ///
+    /// # Errors
+    /// [`LoginError::MessageNotSent`] when as many have failed as may be tried.
+    pub(super) fn message_failed(
+        &mut self,
+        words: Option<String>,
+        attempts: u32,
+    ) -> Result<(), LoginError> {
+        self.chosen = None;
+        self.failed_messages = self.failed_messages.saturating_add(1);
+        if self.failed_messages >= attempts {
+            return Err(LoginError::MessageNotSent { words });
+        }
+        self.not_sent = Some(words.unwrap_or_default());
+        Ok(())
     }
 
     /// The flow went back over an answer: what was chosen is forgotten there.

@@ -21,6 +21,7 @@ use crate::config::FactorClass;
 use crate::error::LoginError;
 use crate::fault::ServerFault;
 use crate::flow::{Challenge, Proof, Response};
+use crate::refusal;
 use crate::secret::Secret;
 use crate::words::fill;
 
@@ -71,11 +72,21 @@ pub(super) fn answer(
     if rejected == 0 {
         stages.codes.chosen = None;
     }
+    let not_sent = stages.codes.not_sent.take();
     let lead = match sent {
         _ if rejected == 0 => String::new(),
         Sent::Selection if no_message_was_sent(challenge) => {
-            stages.codes.chosen = None;
-            stages.codes.count_wrong(stages.prompts.attempts)?;
+            let theirs = challenge.error_words();
+            let lead = refusal::not_sent(theirs.as_deref(), stages.prompts.words);
+            stages
+                .codes
+                .message_failed(theirs, stages.prompts.attempts)?;
+            lead
+        }
+        // Somebody has typed a code that they had from before.
+        Sent::Code if not_sent.is_some() => {
+            stages.codes.not_sent = not_sent;
+            stages.codes.refused_by_server(stages.prompts.attempts)?;
             challenge.error_words().unwrap_or_default()
         }
         // The server's "Empty response" is its word for a message that was sent.
@@ -144,7 +155,7 @@ fn message_alone(
     device: &Device<'_>,
     lead: &str,
 ) -> Result<Response, LoginError> {
-    if stages.codes.chosen.is_none() {
+    if stages.codes.chosen.is_none() && stages.codes.not_sent.is_none() {
         if stages.codes.messages >= MAX_MESSAGES {
             stages.codes.count_wrong(stages.prompts.attempts)?;
         }
@@ -153,6 +164,7 @@ fn message_alone(
     let prompts = stages.prompts;
     let words = prompts.words;
     let told = match (&device.address, device.class) {
+        _ if stages.codes.not_sent.is_some() => words.send_again.into(),
         (Some(address), _) => fill(words.sent_to, "address", address),
         (None, FactorClass::Email) => words.sent_by_email.into(),
         (None, _) => words.sent_by_sms.into(),
@@ -261,6 +273,7 @@ fn select(stages: &mut Stages<'_>, device: &Device<'_>) -> Result<Response, Logi
     stages.codes.chosen = Some(device.class);
     stages.codes.sent = Sent::Selection;
     stages.dialogue.message_sent();
+    stages.codes.not_sent = None;
     stages.codes.messages = stages.codes.messages.saturating_add(1);
     Response::new(&Selection {
         component: COMPONENT,

@@ -107,7 +107,8 @@ impl Field {
             "date" => Kind::Date,
             "date-time" => Kind::DateTime,
             "text_read_only" | "text_area_read_only" => Kind::ReadOnly,
-            "static" => Kind::Static,
+            // The alerts came with 2026.5.0: static text in a coloured box.
+            "static" | "alert_info" | "alert_warning" | "alert_danger" => Kind::Static,
             "separator" => Kind::Separator,
             "hidden" => Kind::Hidden,
             "file" => Kind::File,

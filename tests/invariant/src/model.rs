@@ -13,6 +13,8 @@ const USERS_ME: &str = "/api/v3/core/users/me/";
 /// A challenge of the flow, and what the module sent upon it.
 struct Turn {
     challenge: Object,
+    /// By how many redirects the server came to it.
+    redirects: usize,
     /// What was sent upon it: JSON, or nothing for a link.
     sent: Option<Object>,
 }
@@ -70,21 +72,21 @@ fn turns<'a>(
     requests: impl Iterator<Item = (&'a Option<Vec<u8>>, &'a Option<Reply>)>,
 ) -> Result<Vec<Turn>, &'static str> {
     let mut turns: Vec<Turn> = Vec::new();
-    let mut redirected = false;
+    let mut redirects = 0;
     for (body, answer) in requests {
         let Some(answer) = answer else {
             return Err("a request was not answered");
         };
-        if let (Some(turn), false) = (turns.last_mut(), redirected) {
+        if let (Some(turn), 0) = (turns.last_mut(), redirects) {
             turn.sent = body.as_ref().and_then(|body| Object::read(body));
         }
-        redirected = false;
         match (answer.status, answer.place) {
             (200, _) if answer.is_json => turns.push(Turn {
                 challenge: Object::read(&answer.body).ok_or("a challenge is no object")?,
+                redirects: std::mem::take(&mut redirects),
                 sent: None,
             }),
-            (301..=308, Place::Same) => redirected = true,
+            (301..=308, Place::Same) => redirects += 1,
             _ => return Err("the executor answered with something else than a challenge"),
         }
     }
@@ -187,6 +189,8 @@ fn secret(turn: &Turn) -> Option<Secret> {
 /// and the flow has not begun anew since.
 fn secret_was_accepted(turns: &[Turn]) -> Result<(), &'static str> {
     let mut accepted = false;
+    // Whether the stage of a password came a second time, and said nothing of it.
+    let mut twice = false;
     // The stages since the flow has begun, or has begun anew.
     let mut seen: Vec<Vec<String>> = Vec::new();
     for pair in turns.windows(2) {
@@ -199,7 +203,11 @@ fn secret_was_accepted(turns: &[Turn]) -> Result<(), &'static str> {
         let secret = secret(turn);
         let known = here == there || seen.contains(&there);
         let began_anew = there[0] == "ak-stage-identification" && seen.contains(&there);
+        // A flow that begins anew over a wrong one shows its first stage on the way.
+        let at_once = here == there && next.redirects == 1 && !seen.is_empty();
+        let was_twice = std::mem::take(&mut twice);
         match secret {
+            Some(Secret::Password) if at_once && !was_twice => twice = true,
             Some(Secret::Password) if known => return Err("the password was sent back"),
             Some(_) if complains && !known => return Err("the secret was complained of"),
             Some(Secret::Code) if known => {
