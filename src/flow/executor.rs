@@ -49,7 +49,7 @@ pub trait Answerer {
 pub enum AskedAgain {
     /// A second password stage stands right behind the first.
     Password,
-    /// The link that was pasted is not one that the server knows, or no longer.
+    /// The server does not know the link that was pasted, or no longer.
     Link,
     /// The flow began anew: its session was lost, or a stage restarts it.
     FromTheStart,
@@ -170,6 +170,7 @@ impl Run<'_> {
                                 proofs.extend(sent.proof);
                                 passed.push(sent.identity);
                             }
+                            Verdict::LinkUnknown => answerer.asked_again(AskedAgain::Link),
                             Verdict::AskedAgain => {
                                 self.unsettled = sent.what;
                                 answerer.asked_again(AskedAgain::Password);
@@ -179,10 +180,10 @@ impl Run<'_> {
                                 if restarts > MAX_RESTARTS {
                                     return Err(LoginError::RestartedTooOften(restarts));
                                 }
-                                answerer.asked_again(match sent.is_link {
-                                    true => AskedAgain::Link,
-                                    false => AskedAgain::FromTheStart,
-                                });
+                                if sent.is_link {
+                                    answerer.asked_again(AskedAgain::Link);
+                                }
+                                answerer.asked_again(AskedAgain::FromTheStart);
                                 proofs.clear();
                                 passed.clear();
                             }
@@ -336,6 +337,8 @@ enum Verdict {
     /// last one: a second stage of the kind, as it seems. What was sent proves
     /// nothing until the flow goes on.
     AskedAgain,
+    /// The stage waits for its link still: the one that was pasted is another.
+    LinkUnknown,
     /// The flow went back over a wrong code, which may be tried again.
     CodeSentBack,
     /// The flow went back to its beginning over an answer that is no secret: its
@@ -354,6 +357,9 @@ fn judge(
     passed: &[String],
 ) -> Result<Verdict, LoginError> {
     let Some(proof) = sent.proof else {
+        if sent.is_link && next.is_same_stage(&sent.identity) {
+            return Ok(Verdict::LinkUnknown);
+        }
         if is_stuck(sent, next, redirects) {
             return Err(LoginError::Unsupported {
                 component: sent.component.clone(),

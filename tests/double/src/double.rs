@@ -11,8 +11,9 @@ use crate::certificate::{self, Authority, Certificate};
 use crate::fault::Fault;
 use crate::random;
 use crate::server::{self, Options, SeenRequest, Shared};
-use crate::state::{State, Version};
+use crate::state::State;
 use crate::totp;
+use crate::version::Version;
 use crate::world::{Device, DeviceKind, World};
 
 /// A running server. It stops when this is dropped.
@@ -195,7 +196,7 @@ impl Double {
         DoubleBuilder {
             port: 0,
             options: Options::default(),
-            version: Version::default(),
+            version: Version::asked_for(),
             pauses: true,
             certificate: Certificate::default(),
             asks_clients: false,
@@ -336,6 +337,13 @@ impl Double {
     /// The `flow_token` in the link mailed to the user last.
     pub fn last_flow_token(&self, username: &str) -> Option<String> {
         self.shared.state().memory.last_link.get(username).cloned()
+    }
+
+    /// Somebody tries so many wrong passwords for the user, in a session of their own.
+    pub fn try_wrong_passwords(&self, username: &str, count: u32) {
+        let mut state = self.shared.state();
+        let so_far = state.memory.wrong_passwords.entry(username.to_owned());
+        *so_far.or_default() += count;
     }
 }
 

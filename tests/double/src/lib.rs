@@ -28,6 +28,7 @@ mod server;
 mod session;
 mod state;
 mod totp;
+mod version;
 mod words;
 mod world;
 
@@ -41,7 +42,7 @@ pub use flow::{
     PromptCheck, Stage, UserLogin, Validate, Verdict,
 };
 pub use server::SeenRequest;
-pub use state::Version;
+pub use version::Version;
 pub use world::{
     Access, Application, Clock, Device, DeviceKind, Group, Permission, Phone, Providers, Token,
     User, UserType, World,

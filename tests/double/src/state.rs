@@ -6,17 +6,8 @@ use std::time::SystemTime;
 use crate::exchange::Call;
 use crate::executor::Plan;
 use crate::session::Sessions;
+use crate::version::Version;
 use crate::world::{Token, UserType, World};
-
-/// Which authentik the double resembles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Version {
-    /// 2025.10, of which the recordings are.
-    #[default]
-    V2025_10,
-    /// 2026.8: redirects say whether they are final.
-    V2026_8,
-}
 
 /// Everything behind the lock.
 #[derive(Debug, Default)]
@@ -40,6 +31,8 @@ pub(crate) struct Memory {
     pub(crate) last_link: HashMap<String, String>,
     /// The code sent last by text message or mail, by user.
     pub(crate) last_code: HashMap<String, String>,
+    /// How many wrong passwords were tried for a name, in all sessions.
+    pub(crate) wrong_passwords: HashMap<String, u32>,
     /// When anonymous clients made the requests that count.
     anonymous: Vec<SystemTime>,
 }

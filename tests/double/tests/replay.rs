@@ -85,7 +85,7 @@ struct Replay<'a> {
 
 impl<'a> Replay<'a> {
     fn new(setup: &'a Setup) -> Replay<'a> {
-        let double = Double::start();
+        let double = Double::builder().version(setup.version).start();
         double.world(|world| {
             // a busy machine must not turn "at once" into "later"
             world.clock.stop();

@@ -6,6 +6,7 @@ use super::{Caller, detail, serialize, unauthenticated};
 use crate::exchange::{Call, Reply};
 use crate::session;
 use crate::state::State;
+use crate::version::Behaviour;
 use crate::world::{Permission, UserType};
 
 /// Who is logged in.
@@ -15,9 +16,16 @@ pub(super) fn me(state: &State, call: &Call, caller: &Caller) -> Reply {
         .as_deref()
         .and_then(|name| state.world.find_user(name))
     else {
-        return unauthenticated();
+        return match caller.is_inactive && state.version.does(Behaviour::RefusesInactiveSessions) {
+            true => Reply::empty(400),
+            false => unauthenticated(),
+        };
     };
-    let mut body = json!({"user": serialize::me(&state.world, user)});
+    let me = |user| serialize::me(state.version, &state.world, user);
+    let mut body = json!({"user": me(user)});
+    if state.version.has("session", "users") {
+        body["users"] = json!([me(user)]);
+    }
     let now = state.now();
     let id = state.sessions.id_of(call, now);
     let session = id.as_deref().and_then(|id| state.sessions.get(id));
@@ -30,7 +38,7 @@ pub(super) fn me(state: &State, call: &Call, caller: &Caller) -> Reply {
         .as_ref()
         .or(user.impersonated_by.as_ref());
     if let Some(original) = original.and_then(|name| state.world.find_user(name)) {
-        body["original"] = serialize::me(&state.world, original);
+        body["original"] = me(original);
     }
     if let Some(patch) = &login.users_me {
         merge(&mut body, patch);
@@ -105,7 +113,7 @@ pub(super) fn users(state: &State, call: &Call, caller: &Caller) -> Reply {
         .users
         .iter()
         .filter(|user| !blind && wanted.as_ref().is_none_or(|name| user.username == *name))
-        .map(|user| serialize::user(&state.world, user))
+        .map(|user| serialize::user(state.version, &state.world, user))
         .collect();
     Reply::json(200, &serialize::page(found))
 }
@@ -129,7 +137,7 @@ pub(super) fn groups(state: &State, call: &Call, caller: &Caller) -> Reply {
         .filter(|_| !blind)
         .filter(|group| name.as_ref().is_none_or(|name| group.name == *name))
         .filter(|group| member.as_ref().is_none_or(|m| has_member(&group.name, m)))
-        .map(|group| serialize::group(&state.world, group))
+        .map(|group| serialize::group(state.version, &state.world, group))
         .collect();
     Reply::json(200, &serialize::page(found))
 }
@@ -142,7 +150,7 @@ pub(super) fn group(state: &State, pk: &str, caller: &Caller) -> Reply {
     let blind = sees_nothing(state, caller);
     let mut seen = state.world.groups.iter().filter(|_| !blind);
     match seen.find(|group| group.pk == pk) {
-        Some(group) => Reply::json(200, &serialize::group(&state.world, group)),
+        Some(group) => Reply::json(200, &serialize::group(state.version, &state.world, group)),
         None => detail(404, "No Group matches the given query."),
     }
 }

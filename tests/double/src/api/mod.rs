@@ -49,6 +49,8 @@ fn refuse_other_address(state: &mut State, call: &Call) -> Option<Reply> {
 /// Who makes a request.
 pub(crate) struct Caller {
     pub(crate) username: Option<String>,
+    /// Whether the session is that of an account that is not active.
+    pub(crate) is_inactive: bool,
     /// The key of the token, where a token speaks.
     pub(crate) token: Option<String>,
 }
@@ -60,6 +62,7 @@ impl Caller {
             return match state.world.find_token(key) {
                 Some(token) => Ok(Caller {
                     username: Some(token.username.clone()),
+                    is_inactive: false,
                     token: Some(token.key.clone()),
                 }),
                 None => Err(detail(403, "Token invalid/expired")),
@@ -67,10 +70,12 @@ impl Caller {
         }
         let id = state.sessions.id_of(call, state.now());
         let session = id.as_deref().and_then(|id| state.sessions.get(id));
-        let username = session
-            .and_then(|session| session.user.clone())
+        let owner = session.and_then(|session| session.user.clone());
+        let username = owner
+            .clone()
             .filter(|name| state.world.find_user(name).is_some_and(|u| u.active));
         Ok(Caller {
+            is_inactive: owner.is_some() && username.is_none(),
             username,
             token: None,
         })

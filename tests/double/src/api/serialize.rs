@@ -4,16 +4,17 @@ use serde_json::{Value, json};
 
 use crate::executor::AVATAR;
 use crate::flow::Flow;
+use crate::version::Version;
 use crate::world::{Group, User, World};
 
 /// A user as `users/me` shows it: groups with their ancestors.
-pub(super) fn me(world: &World, user: &User) -> Value {
+pub(super) fn me(version: Version, world: &World, user: &User) -> Value {
     let groups: Vec<Value> = world
         .groups_with_ancestors(user)
         .into_iter()
         .map(|group| json!({"name": group.name, "pk": group.pk}))
         .collect();
-    json!({
+    let me = json!({
         "pk": user.pk,
         "username": user.username,
         "name": user.name,
@@ -26,11 +27,22 @@ pub(super) fn me(world: &World, user: &User) -> Value {
         "settings": {},
         "type": user.user_type.as_str(),
         "system_permissions": [],
-    })
+        "roles": [],
+        "is_current": true,
+    });
+    shaped(version, "users/me", me)
+}
+
+/// Takes out what this version does not know.
+fn shaped(version: Version, object: &str, mut value: Value) -> Value {
+    if let Value::Object(fields) = &mut value {
+        version.shape(object, fields);
+    }
+    value
 }
 
 /// A user as the list shows it: direct groups alone.
-pub(super) fn user(world: &World, user: &User) -> Value {
+pub(super) fn user(version: Version, world: &World, user: &User) -> Value {
     let direct: Vec<&Group> = user
         .groups
         .iter()
@@ -40,7 +52,7 @@ pub(super) fn user(world: &World, user: &User) -> Value {
     let objects: Vec<Value> = direct
         .iter()
         .map(|group| {
-            json!({
+            let group = json!({
                 "pk": group.pk,
                 "num_pk": group.num_pk,
                 "name": group.name,
@@ -48,10 +60,11 @@ pub(super) fn user(world: &World, user: &User) -> Value {
                 "parent": parent(world, group).map(|p| &p.pk),
                 "parent_name": parent(world, group).map(|p| &p.name),
                 "attributes": {},
-            })
+            });
+            shaped(version, "groups_obj", group)
         })
         .collect();
-    json!({
+    let user = json!({
         "pk": user.pk,
         "username": user.username,
         "name": user.name,
@@ -61,6 +74,8 @@ pub(super) fn user(world: &World, user: &User) -> Value {
         "is_superuser": user.superuser,
         "groups": pks,
         "groups_obj": objects,
+        "roles": [],
+        "roles_obj": [],
         "email": user.email,
         "avatar": AVATAR,
         "attributes": {},
@@ -70,11 +85,12 @@ pub(super) fn user(world: &World, user: &User) -> Value {
         "uuid": user.uuid,
         "password_change_date": "2026-11-23T16:45:44.732753Z",
         "last_updated": "2026-11-23T16:45:45.148594Z",
-    })
+    });
+    shaped(version, "user", user)
 }
 
 /// A group with its members' numbers.
-pub(super) fn group(world: &World, group: &Group) -> Value {
+pub(super) fn group(version: Version, world: &World, group: &Group) -> Value {
     let members: Vec<u32> = world
         .users
         .iter()
@@ -87,13 +103,17 @@ pub(super) fn group(world: &World, group: &Group) -> Value {
         .filter(|child| child.parent.as_ref() == Some(&group.name))
         .map(|child| child.pk.as_str())
         .collect();
-    json!({
+    let parents: Vec<&String> = parent(world, group).map(|p| &p.pk).into_iter().collect();
+    let group = json!({
         "pk": group.pk,
         "num_pk": group.num_pk,
         "name": group.name,
         "is_superuser": false,
         "parent": parent(world, group).map(|p| &p.pk),
         "parent_name": parent(world, group).map(|p| &p.name),
+        "parents": parents,
+        "parents_obj": null,
+        "inherited_roles_obj": [],
         "users": members,
         "users_obj": null,
         "attributes": {},
@@ -101,7 +121,8 @@ pub(super) fn group(world: &World, group: &Group) -> Value {
         "roles_obj": [],
         "children": children,
         "children_obj": null,
-    })
+    });
+    shaped(version, "group", group)
 }
 
 fn parent<'a>(world: &'a World, group: &Group) -> Option<&'a Group> {

@@ -7,7 +7,6 @@ use super::run::Run;
 use super::step::{Challenge, Errors, NON_FIELD, Step, Text};
 use super::{invalid, login, simple};
 use crate::flow::Identification;
-use crate::state::Version;
 
 pub(super) fn show(run: &Run<'_>, options: &Identification) -> Step {
     let captcha = options.captcha.then(|| {
@@ -19,8 +18,9 @@ pub(super) fn show(run: &Run<'_>, options: &Identification) -> Step {
         );
         Value::Object(fields)
     });
-    let mut challenge = Challenge::new("ak-stage-identification")
+    let challenge = Challenge::new("ak-stage-identification")
         .with("user_fields", options.user_fields.clone())
+        .with("pending_user_identifier", Value::Null)
         .with("password_fields", options.password)
         .with("allow_show_password", false)
         .with("flow_designation", "authentication")
@@ -28,10 +28,8 @@ pub(super) fn show(run: &Run<'_>, options: &Identification) -> Step {
         .with("primary_action", run.language.say("Log in"))
         .with("sources", options.sources.clone())
         .with("show_source_labels", false)
-        .with("enable_remember_me", false);
-    if run.version == Version::V2026_8 {
-        challenge = challenge.with("passkey_challenge", Value::Null);
-    }
+        .with("enable_remember_me", false)
+        .with("passkey_challenge", Value::Null);
     Step::Show(challenge)
 }
 

@@ -23,6 +23,7 @@ use crate::flow::{
 };
 use crate::session::{self, Session};
 use crate::state::{Outpost, State, client_ip, outpost};
+use crate::version::Behaviour;
 use crate::words::Language;
 
 pub(crate) use plan::Plan;
@@ -183,6 +184,10 @@ impl Executor<'_> {
             let plan = self.state.memory.links.get(*token);
             plan.is_some_and(|plan| plan.slug == self.flow.slug)
         });
+        let restarts = self.state.version.does(Behaviour::RestartsOverUnknownLinks);
+        if restarts && link.is_none() && query.contains_key("flow_token") {
+            session.plan = None;
+        }
         if let Some(plan) = link.and_then(|token| self.state.memory.links.get(token)) {
             session.plan = Some(plan.clone());
         }
@@ -296,7 +301,7 @@ impl Executor<'_> {
         Ok(if verdict.passing {
             Ok(Plan::new(self.flow))
         } else if self.flow.denied_action == DeniedAction::Continue {
-            Err(self.final_redirect(&format!("{}/", self.call.prefix())))
+            Err(self.redirect_out(&format!("{}/", self.call.prefix()), false))
         } else if verdict.messages.is_empty() {
             let message = "Flow does not apply to current user.";
             Err(self.denied(None, session, message))
@@ -333,15 +338,32 @@ impl Executor<'_> {
         if !next.starts_with('/') || next.starts_with("//") {
             return self.denied(Some(plan), &Session::default(), "Invalid next URL");
         }
-        self.final_redirect(next)
+        self.redirect_out(next, true)
     }
 
-    fn final_redirect(&self, to: &str) -> Reply {
-        let mut body = json!({"component": "xak-flow-redirect", "to": to});
-        if self.state.version == crate::Version::V2026_8 {
-            body["final_redirect"] = json!(true);
+    /// Sends the client out of the flow, at its end or because it was denied.
+    fn redirect_out(&self, to: &str, is_final: bool) -> Reply {
+        let body = json!({
+            "component": "xak-flow-redirect",
+            "to": to,
+            "final_redirect": is_final,
+        });
+        Reply::flow(&self.shape(body))
+    }
+
+    /// Takes out of a challenge what this version does not know.
+    fn shape(&self, mut challenge: Value) -> Value {
+        let component = challenge["component"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        if let Value::Object(fields) = &mut challenge {
+            self.state.version.shape(&component, fields);
         }
-        Reply::flow(&body)
+        if let Some(Value::Object(info)) = challenge.get_mut("flow_info") {
+            self.state.version.shape("flow_info", info);
+        }
+        challenge
     }
 
     fn denied(&self, plan: Option<&Plan>, session: &Session, message: &str) -> Reply {
@@ -367,6 +389,7 @@ impl Executor<'_> {
             json!({
                 "title": title,
                 "background": format!("{prefix}/static/dist/assets/images/flow_background.jpg"),
+                "background_themed_urls": null,
                 "cancel_url": format!("{prefix}/flows/-/cancel/"),
                 "layout": "stacked",
             }),
@@ -384,7 +407,7 @@ impl Executor<'_> {
             fields.insert("pending_user".to_owned(), json!(shown.unwrap_or_default()));
         }
         fields.extend(challenge.fields.clone());
-        Value::Object(fields)
+        self.shape(Value::Object(fields))
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Scratch {
     pub(crate) link: Option<String>,
     pub(crate) link_followed: bool,
     pub(crate) count: u32,
+    /// How many wrong passwords the name had when the password stage was first shown.
+    pub(crate) wrong_passwords_before: Option<u32>,
 }
 
 /// The stages that are left of a flow, and what was learnt on the way.

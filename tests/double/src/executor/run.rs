@@ -10,7 +10,8 @@ use super::{enrol, identification, login, prompt, simple, validate};
 use crate::exchange::Call;
 use crate::flow::Stage;
 use crate::session::Session;
-use crate::state::{Memory, Version};
+use crate::state::Memory;
+use crate::version::{Behaviour, Version};
 use crate::words::Language;
 use crate::world::{User, World};
 
@@ -90,11 +91,17 @@ impl Run<'_> {
     pub(super) fn get(&mut self, plan: &mut Plan, stage: &Stage) -> Step {
         match stage {
             Stage::Identification(options) => identification::show(self, options),
-            Stage::Password { .. } => Step::Show(
-                Challenge::new("ak-stage-password")
-                    .pending_user()
-                    .with("allow_show_password", false),
-            ),
+            Stage::Password { .. } => {
+                let name = plan.pending.as_ref().map(|pending| pending.shown.as_str());
+                let so_far = name.and_then(|name| self.memory.wrong_passwords.get(name));
+                let so_far = so_far.copied().unwrap_or_default();
+                plan.scratch.wrong_passwords_before.get_or_insert(so_far);
+                Step::Show(
+                    Challenge::new("ak-stage-password")
+                        .pending_user()
+                        .with("allow_show_password", false),
+                )
+            }
             Stage::Validate(options) => validate::show(self, plan, options),
             Stage::Enrol(kind) => enrol::show(self, plan, *kind),
             Stage::UserLogin(options) => login::show(self, plan, options),
@@ -125,11 +132,25 @@ impl Run<'_> {
         }
     }
 
+    /// Counts a wrong password, and says how many there were that count.
+    fn tries_of_password(&mut self, plan: &mut Plan) -> u32 {
+        self.session.failed_attempts += 1;
+        let name = plan.pending.as_ref().map(|pending| pending.shown.clone());
+        let name = name.or_else(|| self.pending_name(plan)).unwrap_or_default();
+        let of_name = self.memory.wrong_passwords.entry(name).or_default();
+        *of_name += 1;
+        if self.version.does(Behaviour::CountsByReputation) {
+            // since the stage was first shown to this client
+            *of_name - plan.scratch.wrong_passwords_before.unwrap_or_default()
+        } else {
+            self.session.failed_attempts
+        }
+    }
+
     /// The stage again, with what was wrong; or the end, if it was wrong too often.
     pub(super) fn ask_again(&mut self, plan: &mut Plan, stage: &Stage, errors: Errors) -> Step {
         if let Stage::Password { failed_attempts } = stage {
-            self.session.failed_attempts += 1;
-            if self.session.failed_attempts >= *failed_attempts {
+            if self.tries_of_password(plan) >= *failed_attempts {
                 self.session.failed_attempts = 0;
                 return Step::Denied("Invalid password".to_owned());
             }

@@ -8,7 +8,6 @@ use super::run::Run;
 use super::step::{Challenge, Errors, NON_FIELD, Step, Text};
 use crate::flow::Stage;
 use crate::random;
-use crate::state::Version;
 
 /// The captcha's challenge.
 pub(super) fn captcha() -> Challenge {
@@ -51,13 +50,9 @@ pub(super) fn show(run: &mut Run<'_>, plan: &mut Plan, stage: &Stage) -> Step {
             return Step::Denied("Unknown error".to_owned());
         }
         Stage::Deny { message } => return Step::Denied(message.clone()),
-        Stage::Redirect { to } => {
-            let challenge = Challenge::new("xak-flow-redirect").with("to", to.as_str());
-            match run.version {
-                Version::V2025_10 => challenge,
-                Version::V2026_8 => challenge.with("final_redirect", false),
-            }
-        }
+        Stage::Redirect { to } => Challenge::new("xak-flow-redirect")
+            .with("to", to.as_str())
+            .with("final_redirect", false),
         Stage::Email => {
             if plan.scratch.link_followed {
                 return Step::Done;

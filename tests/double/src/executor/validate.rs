@@ -13,6 +13,7 @@ use super::{code, invalid};
 use crate::flow::{Binding, ConfigurationStage, InvalidResponseAction, NotConfigured, Validate};
 use crate::random;
 use crate::session::{self, MFA};
+use crate::version::Behaviour;
 use crate::world::{Device, DeviceKind, Phone};
 
 /// How often a push that waits is looked at.
@@ -190,6 +191,9 @@ pub(super) fn answer(
         };
         let class = chosen["device_class"].as_str().unwrap_or_default();
         if !code::send(run, plan, class) {
+            if run.version.does(Behaviour::TellsOfTheGateway) && class == "sms" {
+                return invalid("selected_challenge", "gateway down");
+            }
             return Step::Crash;
         }
     }

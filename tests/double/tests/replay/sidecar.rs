@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use authentik_double::Version;
 use serde_json::Value;
 
 /// The whole file.
@@ -18,6 +19,8 @@ pub(crate) struct Sidecar {
 /// What one recording needs.
 #[derive(Debug, Default)]
 pub(crate) struct Setup {
+    /// Of which authentik it was recorded.
+    pub(crate) version: Version,
     /// Who is logged in at the start.
     pub(crate) login: Option<String>,
     /// Recorded without TLS: cookies have other attributes then.
@@ -132,6 +135,7 @@ fn setup(table: &Value) -> Setup {
     );
     let number = |value: &Value| u32::try_from(value.as_u64().unwrap_or_default()).ok();
     Setup {
+        version: Version::default(),
         login: table["login"].as_str().map(str::to_owned),
         http: table["http"].as_bool().unwrap_or_default(),
         headers: texts(&table["headers"]),

@@ -300,8 +300,8 @@ fn what_has_no_end_is_ended_by_its_count() {
     for (fault, code, line) in [
         (
             always().json(200, &dummy),
-            "PAM_AUTH_ERR",
-            "the flow has not ended after 100 challenges",
+            "PAM_SERVICE_ERR",
+            "ak-stage-dummy: it stays where it is when it is answered",
         ),
         (
             get()

@@ -23,6 +23,7 @@ mod once;
 mod outpost;
 mod passages;
 mod password_change;
+mod progress;
 mod query;
 mod refusals;
 mod second_factor;

@@ -110,7 +110,9 @@ fn a_choice_that_the_server_refuses_is_said_to_be() {
     let outcome = bench.log_in("linux-mfa", "zoe", &[PASSWORD, "4", &code]);
     expect(&outcome, "PAM_SUCCESS", &[]);
     assert!(
-        outcome.prompts()[2].starts_with("invalid challenge selected\nSecond factor:\n"),
+        outcome.prompts()[2].starts_with(
+            "The code could not be sent.\ninvalid challenge selected\nSecond factor:\n"
+        ),
         "{}",
         outcome.transcript()
     );
