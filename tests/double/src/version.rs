@@ -159,6 +159,19 @@ impl Version {
         }
     }
 
+    /// Whether redirects say if they are final, so that a flow that was denied with *continue*
+    /// can be told from one that has ended.
+    #[must_use]
+    pub fn tells_final_redirects(self) -> bool {
+        self.has("xak-flow-redirect", "final_redirect")
+    }
+
+    /// Whether lists of groups name their parents, so that a nested group needs no request more.
+    #[must_use]
+    pub fn lists_parents(self) -> bool {
+        self.has("groups_obj", "parent")
+    }
+
     fn changes(self) -> impl DoubleEndedIterator<Item = Change> {
         CHANGES
             .into_iter()

@@ -143,8 +143,7 @@ fn a_flow_that_is_denied_with_continue_is_denied() {
     require_isolation!();
     for version in Version::ALL {
         let bench = of(version).section(SKIP);
-        let says = matches!(version, Version::V2026_2_5 | Version::V2026_8);
-        let (code, reason) = match says {
+        let (code, reason) = match version.tells_final_redirects() {
             true => ("PAM_PERM_DENIED", "its denied action is to continue"),
             false => ("PAM_AUTH_ERR", "nobody is logged in"),
         };
