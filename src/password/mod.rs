@@ -179,14 +179,7 @@ impl PasswordChange<'_> {
             first: &mut first,
         };
         transaction.use_old_password(true);
-        let result = run_flow(
-            &mut transport,
-            transaction,
-            self.flow,
-            login,
-            of_stack,
-            audit,
-        );
+        let result = run_flow(&mut transport, transaction, login, of_stack, audit);
         transaction.use_old_password(false);
         session::end(&mut transport, config);
         transaction.set_new_password(&result?);
@@ -194,7 +187,7 @@ impl PasswordChange<'_> {
     }
 }
 
-/// Runs `flow` in the session of a login, with `of_stack`, the new password that an
+/// Runs the flow of `[password]` in the session of a login, with `of_stack`, the new password that an
 /// earlier module of the stack has asked for; gives the new password.
 ///
 /// # Errors
@@ -203,12 +196,14 @@ impl PasswordChange<'_> {
 pub fn run_flow(
     transport: &mut dyn Transport,
     conversation: &mut dyn Conversation,
-    flow: &Slug,
     login: Login<'_>,
     of_stack: Option<Secret>,
     audit: &mut Audit,
 ) -> Result<Secret, LoginError> {
     let config = login.config;
+    let Some(flow) = &config.password_flow else {
+        return Err(LoginError::NothingChanged);
+    };
     let name = account_status::name_in_authentik(login.user, &config.user)?;
     // Whatever other stages the flow has, their password is the old one.
     let with_old = with_old_password(config, login.user);
