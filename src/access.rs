@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::config::{AccessRules, Slug};
 use crate::error::LoginError;
 use crate::fault::ServerFault;
-use crate::http::{Transport, unrepeated};
+use crate::http::{Transport, uncached};
 use crate::identity::{Group, Identity};
 use crate::json::Object;
 use crate::text;
@@ -37,7 +37,7 @@ pub struct Admitted(());
 ///
 /// # Errors
 /// [`LoginError::NotInGroup`], [`LoginError::AmbiguousGroup`],
-/// [`LoginError::NotOpen`], [`LoginError::UnknownApplication`]; and
+/// [`LoginError::ApplicationDenied`], [`LoginError::UnknownApplication`]; and
 /// [`LoginError::Server`] where the server does not say a plain yes or no.
 pub fn permit(
     transport: &mut dyn Transport,
@@ -144,7 +144,7 @@ struct Verdict {
 fn ask_application(transport: &mut dyn Transport, slug: &Slug) -> Result<(), LoginError> {
     let nonsense = |problem: &str| LoginError::from(ServerFault::Nonsense(problem.into()));
     let path = format!("/api/v3/core/applications/{}/check_access/", slug.as_str());
-    let answer = transport.get(&unrepeated(&path))?;
+    let answer = transport.get(&uncached(&path))?;
     let verdict = match answer.status {
         200 if answer.is_json => serde_json::from_slice::<Object<Verdict>>(&answer.body),
         404 => {
@@ -162,7 +162,7 @@ fn ask_application(transport: &mut dyn Transport, slug: &Slug) -> Result<(), Log
         return Ok(());
     }
     let words = text::for_person(&verdict.messages.join("\n"), MAX_WORDS);
-    Err(LoginError::NotOpen {
+    Err(LoginError::ApplicationDenied {
         slug: slug.as_str().to_owned(),
         words: (!words.is_empty()).then_some(words),
     })

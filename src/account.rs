@@ -41,7 +41,7 @@ const VIEW_GROUP: &str = "authentik_core.view_group";
 pub fn manage(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResultCode {
     let mut call = Call::begin(transaction, "account");
     let result = pam_handle::guarded(|| {
-        transaction.has_memory()?;
+        transaction.check_memory()?;
         let config = call.config(arguments)?;
         let judged = judge(transaction, &config, &mut call);
         // The login has left its line, and cron would leave one a minute.
@@ -89,10 +89,10 @@ fn judge(
     call: &mut Call,
 ) -> Result<Judged, LoginError> {
     let deadline = Deadline::after(config.login_timeout);
-    let name = transaction.named_user();
+    let name = transaction.user_item();
     let mark = match &name {
         UserName::Possible(user) => {
-            transaction.marked(&login::subject(config, &call.service, user))
+            transaction.kept_proof(&login::subject(config, &call.service, user))
         }
         UserName::Impossible(_) => None,
     };
@@ -103,12 +103,13 @@ fn judge(
     let user = match name {
         UserName::Possible(user) => user,
         UserName::Impossible(reason) => {
-            call.audit.user(None);
+            call.audit.set_user(None);
             return Err(LoginError::ImpossibleName(reason));
         }
     };
     let status = account_status::of(&user, &config.user)?;
-    call.audit.user(status.is_known().then_some(user.as_str()));
+    call.audit
+        .set_user(status.is_known().then_some(user.as_str()));
     let is_account = match status {
         AccountStatus::Person => true,
         AccountStatus::NoAccount => false,
@@ -261,7 +262,7 @@ fn membership(
     let mut above: Vec<String> = Vec::new();
     let mut visited: BTreeSet<String> = BTreeSet::new();
     for Object(entry) in direct {
-        take_in(entry, true, &mut known, &mut above, &mut visited);
+        add_group(entry, true, &mut known, &mut above, &mut visited);
     }
     let mut requests = 0_usize;
     loop {
@@ -290,12 +291,12 @@ fn membership(
             return Err(nonsense("it shows another group than was asked for"));
         }
         visited.insert(uuid);
-        take_in(entry, false, &mut known, &mut above, &mut visited);
+        add_group(entry, false, &mut known, &mut above, &mut visited);
     }
 }
 
 /// Adds a group to those that are known, and what is above it to those to ask for.
-fn take_in(
+fn add_group(
     entry: GroupEntry,
     is_listed: bool,
     known: &mut Vec<Group>,

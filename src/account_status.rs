@@ -81,7 +81,7 @@ pub fn of(user: &str, rules: &UserRules) -> Result<AccountStatus, LoginError> {
 /// `[user] name` says.
 ///
 /// # Errors
-/// [`LoginError::AnothersName`] where lowering the name would make one account
+/// [`LoginError::NameOfAnotherAccount`] where lowering the name would make one account
 /// log in as another, and [`LoginError::ShortName`] where taking the domain off would;
 /// [`LoginError::Host`] where that cannot be told.
 pub fn name_in_authentik(user: &str, rules: &UserRules) -> Result<String, LoginError> {
@@ -96,7 +96,7 @@ pub fn name_in_authentik(user: &str, rules: &UserRules) -> Result<String, LoginE
     }
     let lowered = user.to_ascii_lowercase();
     if lowered != user && !matches!(account(&lowered)?, Lookup::Unknown) {
-        return Err(LoginError::AnothersName);
+        return Err(LoginError::NameOfAnotherAccount);
     }
     Ok(rules.name.apply(&lowered))
 }

@@ -31,7 +31,7 @@ impl Call {
     pub fn begin(transaction: &mut Transaction<'_>, entry: &'static str) -> Self {
         let service = transaction.service();
         let mut audit = Audit::begin(&service, entry, transaction.log_wait());
-        audit.from_where(transaction.rhost().as_deref(), transaction.tty().as_deref());
+        audit.set_origin(transaction.rhost().as_deref(), transaction.tty().as_deref());
         Self {
             service,
             audit,

@@ -49,7 +49,7 @@ impl Deadline {
     /// Notes the first answer of the login: the time begins again, from now. Says
     /// whether the answer is late, so that the time had passed before. For any
     /// later answer nothing changes.
-    pub fn first_answer(&self) -> bool {
+    pub fn note_answer(&self) -> bool {
         if self.0.is_answered.replace(true) {
             return false;
         }
@@ -86,13 +86,13 @@ mod tests {
         let hour = Duration::from_secs(3600);
         let deadline = Deadline::after(hour);
         assert!(!deadline.is_answered());
-        assert!(!deadline.first_answer());
+        assert!(!deadline.note_answer());
         assert!(deadline.is_answered());
 
         let deadline = Deadline::after(Duration::ZERO);
         let shared = deadline.clone();
-        assert!(deadline.first_answer(), "it is late");
-        assert!(!deadline.first_answer(), "only the first one is");
+        assert!(deadline.note_answer(), "it is late");
+        assert!(!deadline.note_answer(), "only the first one is");
         shared.set_limit(hour);
         assert!(!deadline.remaining().is_zero());
         assert!(deadline.part(hour).is_answered());

@@ -150,7 +150,7 @@ pub enum LoginError {
     NoSecretAccepted,
     /// The name in lower case is another account's.
     #[error("in lower case the name is that of another account of this host")]
-    AnothersName,
+    NameOfAnotherAccount,
     /// The name cannot be used without its domain, and why.
     #[error("[user] domain cannot be taken off the name: {0}")]
     ShortName(&'static str),
@@ -174,7 +174,7 @@ pub enum LoginError {
     },
     /// The application of `[access] application` is not open to them.
     #[error("the application {slug:?} is not open to the user{}", quoted(words.as_ref()))]
-    NotOpen {
+    ApplicationDenied {
         /// The application's slug.
         slug: String,
         /// Its policies' words to the person, cleaned.
@@ -401,8 +401,8 @@ impl LoginError {
             | Self::AccountType { .. }
             | Self::NotInGroup
             | Self::AmbiguousGroup { .. }
-            | Self::NotOpen { .. }
-            | Self::AnothersName
+            | Self::ApplicationDenied { .. }
+            | Self::NameOfAnotherAccount
             | Self::ShortName(_)
             | Self::UnknownFlow { .. }
             | Self::UnknownApplication { .. }

@@ -62,7 +62,7 @@ impl FirstAnswer {
     /// Of a login whose time is up at `deadline`, whenever somebody answers.
     #[must_use]
     pub fn within(deadline: Deadline) -> Self {
-        deadline.first_answer();
+        deadline.note_answer();
         Self {
             deadline,
             ..Self::awaited()
@@ -77,7 +77,7 @@ impl FirstAnswer {
 
     /// The time begins in which a flow may take `limit`: now, or with the first
     /// answer where that was given before.
-    pub fn time_begins(&mut self, limit: Duration) -> Deadline {
+    pub fn start_clock(&mut self, limit: Duration) -> Deadline {
         if self.is_awaited() {
             self.deadline = Deadline::after(limit);
         } else {
@@ -94,7 +94,7 @@ impl FirstAnswer {
 
     /// A flow begins for `user`, known to authentik as `name`. An answer that
     /// somebody else gave is dropped.
-    pub fn flow_begins(&mut self, user: &str, name: &str) {
+    pub fn begin_flow(&mut self, user: &str, name: &str) {
         let person = (user.to_owned(), name.to_owned());
         if self.person != person {
             self.late = None;
@@ -132,7 +132,7 @@ impl FirstAnswer {
     /// # Errors
     /// [`LoginError::LateAnswer`] where it is the first answer and late.
     pub(crate) fn note(&mut self, question: Question, typed: Secret) -> Result<Secret, LoginError> {
-        let is_late = self.deadline.first_answer();
+        let is_late = self.deadline.note_answer();
         if !is_late || self.has_sent {
             return Ok(typed);
         }
@@ -174,11 +174,11 @@ mod tests {
     /// Somebody who answers this question when the time is over.
     fn late(asked: Question) -> FirstAnswer {
         let mut first = FirstAnswer::awaited();
-        let _ = first.time_begins(Duration::ZERO);
-        first.flow_begins("alice", "alice");
+        let _ = first.start_clock(Duration::ZERO);
+        first.begin_flow("alice", "alice");
         let noted = first.note(asked, Secret::new("correct-horse".into()));
         assert_eq!(noted, Err(LoginError::LateAnswer));
-        let deadline = first.time_begins(Duration::from_secs(60));
+        let deadline = first.start_clock(Duration::from_secs(60));
         assert!(!deadline.remaining().is_zero(), "the new limit holds");
         first
     }
@@ -187,7 +187,7 @@ mod tests {
     fn a_late_answer_is_given_to_the_same_question_and_person_once() {
         let mut first = late(question("password", true));
         assert!(!first.is_awaited());
-        first.flow_begins("alice", "alice");
+        first.begin_flow("alice", "alice");
         let asked = question("password", true);
         let typed = first.take_late(&asked).unwrap();
         assert_eq!(typed.expose(), "correct-horse");
@@ -195,7 +195,7 @@ mod tests {
 
         for (user, name) in [("bob", "alice"), ("alice", "bob")] {
             let mut first = late(question("password", true));
-            first.flow_begins(user, name);
+            first.begin_flow(user, name);
             assert_eq!(first.take_late(&asked), None, "{user}, {name}");
         }
     }
@@ -214,7 +214,7 @@ mod tests {
             other(|question| question.is_hidden = false),
         ] {
             let mut first = late(question("password", true));
-            first.flow_begins("alice", "alice");
+            first.begin_flow("alice", "alice");
             assert_eq!(first.take_late(&other), None, "{other:?}");
             assert_eq!(first.take_late(&question("password", true)), None);
         }
@@ -231,7 +231,7 @@ mod tests {
             ("answer", false, false),
         ] {
             let mut first = late(question(what, is_hidden));
-            first.flow_begins("alice", "alice");
+            first.begin_flow("alice", "alice");
             let taken = first.take_late(&question(what, is_hidden));
             assert_eq!(taken.is_some(), kept, "{what}");
         }
@@ -240,8 +240,8 @@ mod tests {
     #[test]
     fn a_flow_that_has_sent_a_message_goes_on() {
         let mut first = FirstAnswer::awaited();
-        let deadline = first.time_begins(Duration::ZERO);
-        first.flow_begins("alice", "alice");
+        let deadline = first.start_clock(Duration::ZERO);
+        first.begin_flow("alice", "alice");
         first.message_sent();
         let typed = Secret::new("123456".into());
         assert!(first.note(question("code", true), typed).is_ok());

@@ -10,7 +10,7 @@ use crate::config::AccountKind;
 use crate::error::LoginError;
 use crate::fault::ServerFault;
 use crate::flow::FlowEnd;
-use crate::http::{Answer, Transport, unrepeated};
+use crate::http::{Answer, Transport, uncached};
 use crate::json::Object;
 use crate::text;
 
@@ -91,7 +91,7 @@ pub fn confirm(
     expected: &str,
     types: &[AccountKind],
 ) -> Result<Identity, LoginError> {
-    let answer = transport.get(&unrepeated(USERS_ME))?;
+    let answer = transport.get(&uncached(USERS_ME))?;
     let me = read(&answer)?;
     let Object(user) = me.user;
     if me.original {

@@ -31,7 +31,7 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
     // nothing to guess, and nobody to be held up.
     let mut fail_delay = Duration::ZERO;
     let result = pam_handle::guarded(|| {
-        transaction.has_memory()?;
+        transaction.check_memory()?;
         // A late answer finds everything read again: the file may have changed since.
         once_more_if_late(|first| {
             let config = call.config(arguments)?;
@@ -69,11 +69,11 @@ fn attempt(
     call: &mut Call,
 ) -> Result<Verified, LoginError> {
     let audit = &mut call.audit;
-    audit.flow(config.flow.as_str());
+    audit.set_flow(config.flow.as_str());
     let user = match transaction.user()? {
         UserName::Possible(name) => name,
         UserName::Impossible(reason) => {
-            audit.user(None);
+            audit.set_user(None);
             refuse_like_a_wrong_password(transaction, config, first, audit)?;
             return Err(LoginError::ImpossibleName(reason));
         }
@@ -84,7 +84,7 @@ fn attempt(
         panic!("correct-horse");
     }
     let status = account_status::of(&user, &config.user)?;
-    audit.user(status.is_known().then_some(user.as_str()));
+    audit.set_user(status.is_known().then_some(user.as_str()));
     let is_account = matches!(status, AccountStatus::Person);
     match status {
         AccountStatus::Person => {}
@@ -102,7 +102,7 @@ fn attempt(
     }
     let subject = subject(config, &call.service, &user);
     // Whoever was logged in on this handle before is judged anew.
-    transaction.unmark(&subject);
+    transaction.forget_proof(&subject);
     let kept_for = format!("{subject}\n{arguments:?}");
     if let Some(error) = transaction.kept_verdict(&kept_for) {
         return Err(error);
@@ -118,8 +118,8 @@ fn attempt(
     match &result {
         Ok(proof) => {
             // Whom authentik has confirmed has typed no password for a name.
-            call.audit.user(Some(&user));
-            transaction.mark(&subject, proof.clone());
+            call.audit.set_user(Some(&user));
+            transaction.keep_proof(&subject, proof.clone());
         }
         // A late answer may come from a machine that has just woken up and has no
         // network yet: its verdict is not kept for the next try on the handle.
@@ -169,7 +169,7 @@ pub fn run(
     audit: &mut Audit,
 ) -> Result<Verified, LoginError> {
     let config = login.config;
-    let deadline = login.first.time_begins(config.login_timeout);
+    let deadline = login.first.start_clock(config.login_timeout);
     let trace = audit.trace(config.debug);
     let mut transport = HttpsTransport::for_login(config, login.context, deadline, trace)?;
     let result = prove(&mut transport, conversation, login, audit);
@@ -195,7 +195,7 @@ pub fn prove(
         first,
     } = login;
     let name = account_status::name_in_authentik(user, &config.user)?;
-    first.flow_begins(user, &name);
+    first.begin_flow(user, &name);
     let mut stages = Stages::new(conversation, config, &name, first);
     let end = flow::run(
         transport,
@@ -226,7 +226,7 @@ fn refuse_like_a_wrong_password(
         // What was typed does not matter, only that somebody guesses. sshd sends
         // something that no password can be for a user that the host does not know.
         Ok(_) | Err(LoginError::Unsendable { .. }) => {
-            audit.refused_answer("password");
+            audit.log_refused_answer("password");
             Ok(())
         }
         Err(error) => Err(error),

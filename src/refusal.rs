@@ -81,7 +81,7 @@ pub fn message(error: &LoginError, wording: &Wording) -> Option<String> {
         LoginError::Denied {
             words: Some(theirs),
         }
-        | LoginError::NotOpen {
+        | LoginError::ApplicationDenied {
             words: Some(theirs),
             ..
         } => with_address(&fill(words.denied_with, "words", theirs), wording),
@@ -90,10 +90,10 @@ pub fn message(error: &LoginError, wording: &Wording) -> Option<String> {
         | LoginError::AccountType { .. }
         | LoginError::NotInGroup
         | LoginError::AmbiguousGroup { .. }
-        | LoginError::NotOpen { words: None, .. }
+        | LoginError::ApplicationDenied { words: None, .. }
         | LoginError::NotInAuthentik
         | LoginError::ApplicationNeedsPerson
-        | LoginError::AnothersName
+        | LoginError::NameOfAnotherAccount
         | LoginError::ShortName(_) => words.not_for_this_host.into(),
         LoginError::DeniedWithContinue => words.denied.into(),
         LoginError::MessageNotSent { words: theirs } => not_sent(theirs.as_deref(), words),

@@ -85,25 +85,25 @@ impl Audit {
     }
 
     /// From where somebody logs in, as the application says.
-    pub fn from_where(&mut self, rhost: Option<&str>, tty: Option<&str>) {
+    pub fn set_origin(&mut self, rhost: Option<&str>, tty: Option<&str>) {
         self.rhost = rhost.map(|rhost| one_line(rhost, 128));
         self.tty = tty.map(|tty| one_line(tty, 64));
     }
 
     /// Who logs in. `None` for a name that no account has: people type
     /// passwords there, and they must not end up in a log.
-    pub fn user(&mut self, name: Option<&str>) {
+    pub fn set_user(&mut self, name: Option<&str>) {
         self.user = Some(name.map_or(UNKNOWN.into(), |name| one_line(name, 128)));
     }
 
     /// The flow that is run from now on: the line tells of the last one.
-    pub fn flow(&mut self, slug: &str) {
+    pub fn set_flow(&mut self, slug: &str) {
         self.flow = Some(slug.to_owned());
         self.stages.clear();
     }
 
     /// A stage was met; `rejected` times before it had refused an answer.
-    pub fn stage(&mut self, component: &str, rejected: usize) {
+    pub fn add_stage(&mut self, component: &str, rejected: usize) {
         if let Some(observer) = &self.observer {
             observer.stage(component, rejected);
         }
@@ -135,7 +135,7 @@ impl Audit {
     ///
     /// The address stands first, behind words that nothing else begins with: that
     /// is what fail2ban goes by.
-    pub fn refused_answer(&self, what: &str) {
+    pub fn log_refused_answer(&self, what: &str) {
         if !self.is_login {
             return;
         }

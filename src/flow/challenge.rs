@@ -86,14 +86,14 @@ struct Envelope {
 #[derive(Clone, Copy, Default)]
 enum FinalRedirect {
     #[default]
-    Unsaid,
-    Said(bool),
+    Missing,
+    Value(bool),
 }
 
 /// Null is no word for "final".
 fn is_final<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FinalRedirect, D::Error> {
     let said = Option::<bool>::deserialize(deserializer)?;
-    Ok(FinalRedirect::Said(said.unwrap_or(false)))
+    Ok(FinalRedirect::Value(said.unwrap_or(false)))
 }
 
 #[derive(Deserialize)]
@@ -127,11 +127,11 @@ impl Envelope {
                 // carries flow_info, and the flow's end does not. A flow that was
                 // denied with *continue* is not final, and has no stage to inform of.
                 match (self.final_redirect, self.flow_info) {
-                    (FinalRedirect::Said(true), _) | (FinalRedirect::Unsaid, false) => {
+                    (FinalRedirect::Value(true), _) | (FinalRedirect::Missing, false) => {
                         Ending::FinalRedirect
                     }
-                    (FinalRedirect::Said(false), false) => Ending::DeniedWithContinue,
-                    (FinalRedirect::Said(false) | FinalRedirect::Unsaid, true) => {
+                    (FinalRedirect::Value(false), false) => Ending::DeniedWithContinue,
+                    (FinalRedirect::Value(false) | FinalRedirect::Missing, true) => {
                         Ending::RedirectStage
                     }
                 }

@@ -80,7 +80,7 @@ impl Run<'_> {
         let mut progress = Progress::default();
         let result = self.drive_within(&mut progress, slug, answerer);
         if let (Err(_), Some(what)) = (&result, progress.unsettled()) {
-            self.audit.refused_answer(what);
+            self.audit.log_refused_answer(what);
         }
         result?;
         Ok(FlowEnd {
@@ -117,7 +117,7 @@ impl Run<'_> {
                 // A redirect stage is a stage: what it is worth shows at the end.
                 Ending::None | Ending::RedirectStage => {}
             }
-            self.audit.stage(challenge.component(), rejected);
+            self.audit.add_stage(challenge.component(), rejected);
             let response = answerer.answer(&challenge, rejected)?;
             sent = Some(Sent::new(&challenge, &response, rejected));
             step = self.send(&response)?;

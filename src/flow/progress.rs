@@ -50,7 +50,7 @@ impl Sent {
     /// Leaves a line in the log before anybody is asked again.
     fn note_refusal(&self, audit: &Audit) {
         if let Some(what) = self.what {
-            audit.refused_answer(what);
+            audit.log_refused_answer(what);
         }
     }
 }

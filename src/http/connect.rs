@@ -103,12 +103,12 @@ impl AttemptLog {
 
 /// Has ureq connect to one address after the other, and notes what became of each.
 #[derive(Debug, Default)]
-pub(super) struct NotingTcpConnector {
+pub(super) struct RecordingTcpConnector {
     pub(super) log: AttemptLog,
     tcp: TcpConnector,
 }
 
-impl NotingTcpConnector {
+impl RecordingTcpConnector {
     pub(super) fn new(log: AttemptLog) -> Self {
         Self {
             log,
@@ -117,7 +117,7 @@ impl NotingTcpConnector {
     }
 }
 
-impl<In: Transport> Connector<In> for NotingTcpConnector {
+impl<In: Transport> Connector<In> for RecordingTcpConnector {
     type Out = <TcpConnector as Connector<In>>::Out;
 
     fn connect(

@@ -34,7 +34,7 @@ impl Credentials {
     }
 
     /// Adds what proves who speaks to a request to the origin of `url`.
-    pub(super) fn sign<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+    pub(super) fn add_headers<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
         match self {
             Self::Bearer(token) => request.header(header::AUTHORIZATION, token.clone()),
             Self::Session { cookies, outpost } => {
@@ -59,7 +59,7 @@ impl Credentials {
     }
 
     /// Takes in the cookies that a response sets.
-    pub(super) fn take_in(&mut self, headers: &HeaderMap) {
+    pub(super) fn store_cookies(&mut self, headers: &HeaderMap) {
         if let Self::Session { cookies, .. } = self {
             for cookie in headers.get_all(header::SET_COOKIE) {
                 cookies.set(cookie.as_bytes());
@@ -75,7 +75,7 @@ impl Credentials {
     }
 
     /// Goes on with the cookies of `session`.
-    pub(super) fn go_on(&mut self, session: Session) {
+    pub(super) fn resume(&mut self, session: Session) {
         if let Self::Session { cookies, .. } = self {
             *cookies = session.0;
         }

@@ -10,7 +10,7 @@ use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 use ureq::{Agent, Proxy, ProxyProtocol};
 
 use super::bounded::{BoundedConnector, RequestDeadline};
-use super::connect::{AttemptLog, NotingTcpConnector};
+use super::connect::{AttemptLog, RecordingTcpConnector};
 use super::credentials::{Credentials, Session};
 use super::headers::{header_value, header_word};
 use super::resolver::{OnceResolver, Peer};
@@ -144,7 +144,7 @@ impl HttpsTransport {
         let attempts = AttemptLog::default();
         let connector =
             ().chain(ConnectProxyConnector::default())
-                .chain(NotingTcpConnector::new(attempts.clone()))
+                .chain(RecordingTcpConnector::new(attempts.clone()))
                 .chain(BoundedConnector(request_deadline.clone()))
                 .chain(tls);
         let (peer, port) = match &config.proxy {
@@ -209,7 +209,7 @@ impl HttpsTransport {
     ///
     /// # Errors
     /// As [`HttpsTransport::for_login`].
-    pub fn go_on(
+    pub fn resume(
         session: Session,
         config: &Config,
         context: &LoginContext,
@@ -217,7 +217,7 @@ impl HttpsTransport {
         trace: Trace,
     ) -> Result<Self, ConfigError> {
         let mut transport = Self::for_login(config, context, deadline, trace)?;
-        transport.credentials.go_on(session);
+        transport.credentials.resume(session);
         transport.has_answered = true;
         transport.may_prove = false;
         Ok(transport)

@@ -21,7 +21,7 @@ mod token;
 mod transport;
 mod trust;
 mod unavailable;
-mod unrepeated;
+mod uncached;
 mod verifier;
 
 pub use answer::judge_redirect;
@@ -32,5 +32,5 @@ pub use provider::provider;
 pub use transport::{Age, Answer, Redirect, RequestError, Transport};
 pub use trust::{TrustedRoots, trusted_roots};
 pub use unavailable::Unavailable;
-pub use unrepeated::unrepeated;
+pub use uncached::uncached;
 pub use verifier::ServerVerifier;

@@ -138,7 +138,7 @@ impl HttpsTransport {
         if let Some(language) = &self.language {
             request = request.header(header::ACCEPT_LANGUAGE, language.clone());
         }
-        self.credentials.sign(request)
+        self.credentials.add_headers(request)
     }
 
     fn read(
@@ -146,7 +146,7 @@ impl HttpsTransport {
         path: &str,
         mut response: HttpResponse<Body>,
     ) -> Result<Answer, ureq::Error> {
-        self.credentials.take_in(response.headers());
+        self.credentials.store_cookies(response.headers());
         let text_of = |name: &str| {
             response
                 .headers()

@@ -38,13 +38,13 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::AccountType { .. }
         | LoginError::NotInGroup
         | LoginError::AmbiguousGroup { .. }
-        | LoginError::NotOpen { .. }
+        | LoginError::ApplicationDenied { .. }
         | LoginError::NotInAuthentik
         | LoginError::ApplicationNeedsPerson
         // A stack's exception for a server that is down is not meant for
         // accounts: those have [account] on_unavailable.
         | LoginError::LookupFailed(_)
-        | LoginError::AnothersName
+        | LoginError::NameOfAnotherAccount
         | LoginError::ShortName(_) => P::PAM_PERM_DENIED,
         LoginError::Deactivated => P::PAM_ACCT_EXPIRED,
         LoginError::TooManyAttempts { .. }

@@ -1,5 +1,5 @@
 //! What is kept on the handle from one call to the next: a refusal that asking
-//! again would not change, the mark of a login, the session in which a password
+//! again would not change, the proof of a login, the session in which a password
 //! is to be changed, and how long the log was waited for.
 
 use std::any::Any;
@@ -22,8 +22,8 @@ fn kept_name(what: &str) -> String {
 
 /// The refusal of a login ([`Kept`]).
 const VERDICT: &str = "verdict";
-/// The proof of a login ([`Mark`]).
-const MARK: &str = "mark";
+/// The proof of a login ([`KeptProof`]).
+const PROOF: &str = "proof";
 
 /// How long a verdict is kept on one handle. sudo's three tries are within it;
 /// a screen locker keeps its handle for as long as the screen is locked, and
@@ -56,7 +56,7 @@ struct KeptWait {
 }
 
 /// That this module has logged somebody in on this handle.
-struct Mark {
+struct KeptProof {
     /// None once the login was taken back.
     proof: Option<Verified>,
 }
@@ -119,32 +119,32 @@ impl Transaction<'_> {
 
     /// Notes on the handle that a login was proved for `subject`: the account
     /// is asked for next, in the same process.
-    pub fn mark(&mut self, subject: &str, proof: Verified) {
-        let mark = Mark { proof: Some(proof) };
+    pub fn keep_proof(&mut self, subject: &str, proof: Verified) {
+        let kept = KeptProof { proof: Some(proof) };
         // Without memory for it they are looked up as anybody else.
         let _ = self
             .handle
-            .set_data(&name_for(MARK, subject), Box::new(mark));
+            .set_data(&name_for(PROOF, subject), Box::new(kept));
     }
 
     /// Takes the note back. Where libpam has no memory even for that, the next
     /// login's refusal keeps the application from asking for the account.
-    pub fn unmark(&mut self, subject: &str) {
-        if self.marked(subject).is_some() {
-            let mark = Mark { proof: None };
+    pub fn forget_proof(&mut self, subject: &str) {
+        if self.kept_proof(subject).is_some() {
+            let kept = KeptProof { proof: None };
             let _ = self
                 .handle
-                .set_data(&name_for(MARK, subject), Box::new(mark));
+                .set_data(&name_for(PROOF, subject), Box::new(kept));
         }
     }
 
     /// The proof of a login for `subject`, where there was one on this handle.
     #[must_use]
-    pub fn marked(&self, subject: &str) -> Option<Verified> {
-        // SAFETY: only mark and unmark of this very library store under such a
-        // name, and they store a Mark.
-        let mark = unsafe { self.handle.get_data::<Mark>(&name_for(MARK, subject)) }.ok()?;
-        mark.proof.clone()
+    pub fn kept_proof(&self, subject: &str) -> Option<Verified> {
+        // SAFETY: only keep_proof and forget_proof of this very library store under such a
+        // name, and they store a KeptProof.
+        let kept = unsafe { self.handle.get_data::<KeptProof>(&name_for(PROOF, subject)) }.ok()?;
+        kept.proof.clone()
     }
 
     /// Keeps the session in which `subject` was proved for the second call of

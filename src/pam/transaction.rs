@@ -88,7 +88,7 @@ impl<'h> Transaction<'h> {
     ///
     /// # Errors
     /// [`LoginError::Host`] where it could not be reserved.
-    pub fn has_memory(&self) -> Result<(), LoginError> {
+    pub fn check_memory(&self) -> Result<(), LoginError> {
         self.no_memory.map_or(Ok(()), |error| {
             Err(LoginError::Host(format!(
                 "no memory for the module: {error}"
@@ -185,9 +185,9 @@ impl<'h> Transaction<'h> {
     /// # Errors
     /// [`LoginError::Conversation`] when it cannot be asked for.
     pub fn user(&mut self) -> Result<UserName, LoginError> {
-        let set_back = self.limits.set_back();
+        let restored = self.limits.restored();
         let found = self.handle.get_user(None);
-        drop(set_back);
+        drop(restored);
         if let Err(code) = found {
             // The crate refuses names that are not UTF-8; the item tells.
             if code != PamResultCode::PAM_SYSTEM_ERR {
@@ -202,7 +202,7 @@ impl<'h> Transaction<'h> {
 
     /// Whose account it is; nobody is asked for a name that is not there.
     #[must_use]
-    pub fn named_user(&self) -> UserName {
+    pub fn user_item(&self) -> UserName {
         match self.handle.get_item::<User<'_>>() {
             Ok(Some(user)) => judge_name(&user),
             _ => UserName::Impossible("there is none"),
@@ -228,7 +228,7 @@ impl<'h> Transaction<'h> {
             return Err(LoginError::Conversation);
         };
         // The application's code may start a program of its caller's.
-        let _set_back = self.limits.set_back();
+        let _set_back = self.limits.restored();
         conversation
             .send(style, message)
             .map_err(|_| LoginError::Conversation)

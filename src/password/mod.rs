@@ -35,7 +35,7 @@ pub fn change(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResu
     let phase = transaction.phase();
     let mut call = Call::begin(transaction, "password");
     let result = pam_handle::guarded(|| {
-        transaction.has_memory()?;
+        transaction.check_memory()?;
         once_more_if_late(|first| {
             let config = call.config(arguments)?;
             let result = attempt(transaction, &config, phase, first, &mut call);
@@ -75,15 +75,16 @@ fn attempt(
             "only what has expired is to be changed, and authentik's password has not",
         ));
     }
-    let user = match transaction.named_user() {
+    let user = match transaction.user_item() {
         UserName::Possible(user) => user,
         UserName::Impossible(reason) => {
-            call.audit.user(None);
+            call.audit.set_user(None);
             return Err(LoginError::ImpossibleName(reason));
         }
     };
     let status = account_status::of(&user, &config.user)?;
-    call.audit.user(status.is_known().then_some(user.as_str()));
+    call.audit
+        .set_user(status.is_known().then_some(user.as_str()));
     match status {
         AccountStatus::Person => {}
         AccountStatus::LeftAlone { reason, .. } => return Err(LoginError::Skipped(reason)),
@@ -127,9 +128,9 @@ impl PasswordChange<'_> {
         first: &mut FirstAnswer,
         audit: &mut Audit,
     ) -> Result<(), LoginError> {
-        audit.flow(self.config.flow.as_str());
+        audit.set_flow(self.config.flow.as_str());
         let config = with_old_password(self.config, self.user);
-        let deadline = first.time_begins(config.login_timeout);
+        let deadline = first.start_clock(config.login_timeout);
         let trace = audit.trace(config.debug);
         let mut transport = HttpsTransport::for_login(&config, &self.context, deadline, trace)?;
         let login = Login {
@@ -162,7 +163,7 @@ impl PasswordChange<'_> {
         audit: &mut Audit,
     ) -> Result<(), LoginError> {
         let config = self.config;
-        audit.flow(self.flow.as_str());
+        audit.set_flow(self.flow.as_str());
         // Its time is that of the call, whoever answers when: the session in which
         // the old password was accepted cannot be had again.
         let deadline = Deadline::after(config.login_timeout);
@@ -170,7 +171,7 @@ impl PasswordChange<'_> {
         let kept = transaction.take_session(&self.subject);
         let kept = kept.ok_or(LoginError::NoSession)?;
         let trace = audit.trace(config.debug);
-        let mut transport = HttpsTransport::go_on(kept, config, &self.context, deadline, trace)?;
+        let mut transport = HttpsTransport::resume(kept, config, &self.context, deadline, trace)?;
         let of_stack = transaction.new_password_of_stack();
         let login = Login {
             config,

@@ -75,12 +75,12 @@ impl<'a> Dialogue<'a> {
     }
 
     /// Whose questions come next.
-    pub(super) fn begin(&mut self, component: &str) {
+    pub(super) fn set_component(&mut self, component: &str) {
         component.clone_into(&mut self.component);
     }
 
     /// Puts `heading` in front of the next question.
-    pub(super) fn headed(&mut self, heading: Option<String>) {
+    pub(super) fn set_heading(&mut self, heading: Option<String>) {
         let before = self.heading.take().unwrap_or_default();
         let both = join(&before, &heading.unwrap_or_default());
         self.heading = Some(both).filter(|heading| !heading.is_empty());

@@ -105,7 +105,7 @@ impl<'a> Stages<'a> {
     /// Puts the flow's title in front of the next question, once in a login.
     fn show_title(&mut self, challenge: &Challenge) {
         if !std::mem::replace(&mut self.titled, true) {
-            self.dialogue.headed(challenge.title());
+            self.dialogue.set_heading(challenge.title());
         }
     }
 
@@ -228,7 +228,7 @@ fn looks_like_a_code(text: &str) -> bool {
 
 impl Answerer for Stages<'_> {
     fn answer(&mut self, challenge: &Challenge, rejected: usize) -> Result<Response, LoginError> {
-        self.dialogue.begin(challenge.component());
+        self.dialogue.set_component(challenge.component());
         match challenge.component() {
             identification::COMPONENT => identification::answer(self, challenge, rejected),
             password::COMPONENT => password::answer(self, challenge, rejected),
@@ -257,13 +257,13 @@ impl Answerer for Stages<'_> {
     fn code_sent_back(&mut self) -> Result<(), LoginError> {
         self.codes.sent_back(self.prompts.attempts)?;
         self.dialogue
-            .headed(Some(self.prompts.words.code_sent_back.into()));
+            .set_heading(Some(self.prompts.words.code_sent_back.into()));
         Ok(())
     }
 
     fn asked_again(&mut self, why: AskedAgain) {
         let words = self.prompts.words;
-        self.dialogue.headed(Some(match why {
+        self.dialogue.set_heading(Some(match why {
             AskedAgain::Password => words.password_again.into(),
             AskedAgain::Link => words.link_unknown.into(),
             AskedAgain::FromTheStart => words.from_the_start.into(),

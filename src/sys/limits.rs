@@ -76,11 +76,11 @@ impl RaisedLimits {
 
     /// Sets the limits back until the value is dropped: somebody else's code runs.
     #[must_use]
-    pub fn set_back(&self) -> SetBack<'_> {
+    pub fn restored(&self) -> RestoredLimits<'_> {
         for raised in self.0.iter().flatten() {
             raised.before.set(raised.resource);
         }
-        SetBack(self)
+        RestoredLimits(self)
     }
 }
 
@@ -115,9 +115,9 @@ impl Drop for RaisedLimits {
 
 /// Limits as the caller set them, until this is dropped.
 #[derive(Debug)]
-pub struct SetBack<'a>(&'a RaisedLimits);
+pub struct RestoredLimits<'a>(&'a RaisedLimits);
 
-impl Drop for SetBack<'_> {
+impl Drop for RestoredLimits<'_> {
     fn drop(&mut self) {
         for raised in self.0.0.iter().flatten() {
             raised.now.set(raised.resource);

@@ -13,7 +13,7 @@ mod stopped;
 pub use clock::since_boot;
 pub use connect::{Refusal, refusal_of};
 pub use dns::{Family, LookupError, look_up};
-pub use limits::{RaisedLimits, SetBack, has_stack};
+pub use limits::{RaisedLimits, RestoredLimits, has_stack};
 pub use locale::locale_is_utf8;
 pub use memory::{MemoryReserve, ReservedMemory};
 pub use setuid::is_setuid;

@@ -161,7 +161,7 @@ fn people(report: &mut Report, config: &Config, transport: &mut HttpsTransport) 
     for local in &locals {
         let name = match account_status::name_in_authentik(local, &config.user) {
             Ok(name) => name,
-            Err(LoginError::AnothersName) => {
+            Err(LoginError::NameOfAnotherAccount) => {
                 unknown.push(format!("{local} (in lower case another account's name)"));
                 continue;
             }

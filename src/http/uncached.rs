@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 /// that goes by the URL alone, and ignores cookies, cannot have an answer for it:
 /// it would be somebody else's.
 #[must_use]
-pub fn unrepeated(path: &str) -> String {
+pub fn uncached(path: &str) -> String {
     // Each state has keys of its own, the first ones from the kernel's random numbers.
     let number = RandomState::new().build_hasher().finish();
     let separator = if path.contains('?') { '&' } else { '?' };
@@ -19,12 +19,12 @@ mod tests {
 
     #[test]
     fn no_path_comes_twice() {
-        let first = unrepeated("/api/v3/core/users/me/");
+        let first = uncached("/api/v3/core/users/me/");
         assert!(
             first.starts_with("/api/v3/core/users/me/?nocache="),
             "{first}"
         );
-        assert_ne!(first, unrepeated("/api/v3/core/users/me/"));
-        assert!(unrepeated("/x?a=b").starts_with("/x?a=b&nocache="));
+        assert_ne!(first, uncached("/api/v3/core/users/me/"));
+        assert!(uncached("/x?a=b").starts_with("/x?a=b&nocache="));
     }
 }
