@@ -156,3 +156,28 @@ fn every_crate_comes_from_one_place() {
         assert_eq!(registries.len(), 1, "{lock}: {registries:?}");
     }
 }
+
+/// deny.toml lets RUSTSEC-2026-0009 pass: the parsers of `time` are not in the module.
+#[test]
+fn the_module_has_no_parser_of_dates() {
+    let features = |of: &[&str]| {
+        let output = Command::new(env!("CARGO"))
+            .args(["tree", "--offline", "--locked", "--prefix=none"])
+            .args(["--edges=normal,features", "--invert=time"])
+            .args(["--package=pam-authentik-flow"])
+            .args(of)
+            .current_dir(root())
+            .output()
+            .expect("cargo runs");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let of_the_module = features(&[]);
+    assert!(
+        of_the_module.contains("time feature \"formatting\""),
+        "{of_the_module}"
+    );
+    let parsing = "time feature \"parsing\"";
+    assert!(!of_the_module.contains(parsing), "{of_the_module}");
+    // That it would be seen: the command has them.
+    assert!(features(&["--features=cli"]).contains(parsing));
+}

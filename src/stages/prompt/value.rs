@@ -1,11 +1,7 @@
 //! What is sent for a field, checked as far as it can be before it is sent.
 
 use serde::Serialize;
-use time::format_description::BorrowedFormatItem as Item;
-use time::format_description::Component;
-use time::format_description::modifier;
-use time::format_description::well_known::Iso8601;
-use time::{Date, OffsetDateTime, PrimitiveDateTime};
+use time::{Date, Month, Time, UtcOffset};
 
 use crate::secret::Secret;
 
@@ -40,27 +36,75 @@ pub(super) fn number(typed: &str) -> Option<Value> {
 
 /// A day that there is, as `YYYY-MM-DD`.
 pub(super) fn date(typed: &str) -> Option<Value> {
-    let is_date = typed.len() == 10 && Date::parse(typed, DATE).is_ok();
-    is_date.then(|| Value::text(typed))
+    is_day(typed).then(|| Value::text(typed))
 }
-
-const DATE: &[Item<'_>] = &[
-    Item::Component(Component::Year(modifier::Year::default())),
-    Item::Literal(b"-"),
-    Item::Component(Component::Month(modifier::Month::default())),
-    Item::Literal(b"-"),
-    Item::Component(Component::Day(modifier::Day::default())),
-];
 
 /// A moment as `YYYY-MM-DD HH:MM`, with seconds and an offset from UTC or
 /// without: as ISO 8601 has it, but that a blank may stand for the `T`.
 pub(super) fn date_time(typed: &str) -> Option<Value> {
     let text = typed.replacen(' ', "T", 1);
-    let (day, _) = text.split_once('T')?;
-    date(day)?;
-    let is_moment = PrimitiveDateTime::parse(&text, &Iso8601::PARSING).is_ok()
-        || OffsetDateTime::parse(&text, &Iso8601::PARSING).is_ok();
-    is_moment.then(|| Value::text(&text))
+    let (day, time) = text.split_once('T')?;
+    (is_day(day) && is_time(time)).then(|| Value::text(&text))
+}
+
+// The parsers of `time` stay out of the module: in the version that Rust 1.85 can
+// build, one of them can exhaust the stack (see deny.toml).
+
+fn is_day(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [year, month, day] = parts.as_slice() else {
+        return false;
+    };
+    let is_year = year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit());
+    let (Ok(year), Some(month), Some(day)) = (year.parse(), two_digits(month), two_digits(day))
+    else {
+        return false;
+    };
+    is_year
+        && Month::try_from(month)
+            .is_ok_and(|month| Date::from_calendar_date(year, month, day).is_ok())
+}
+
+/// `HH:MM`, `HH:MM:SS` or `HH:MM:SS.ffffff`, then nothing, `Z`, `+HH` or `+HH:MM`.
+fn is_time(text: &str) -> bool {
+    let (time, offset) = text.split_at(text.find(['Z', '+', '-']).unwrap_or(text.len()));
+    let (clock, fraction) = match time.split_once('.') {
+        Some((clock, fraction)) => (clock, Some(fraction)),
+        None => (time, None),
+    };
+    let is_clock = match (between_colons(clock).as_deref(), fraction) {
+        (Some([hour, minute]), None) => Time::from_hms(*hour, *minute, 0).is_ok(),
+        (Some([hour, minute, second]), None) => Time::from_hms(*hour, *minute, *second).is_ok(),
+        (Some([hour, minute, second]), Some(fraction)) => {
+            Time::from_hms(*hour, *minute, *second).is_ok()
+                && (1..=6).contains(&fraction.len())
+                && fraction.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        _ => false,
+    };
+    is_clock && (matches!(offset, "" | "Z") || is_offset(offset))
+}
+
+fn is_offset(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']);
+    let (hours, minutes) = match digits.and_then(between_colons).as_deref() {
+        Some([hours]) => (*hours, 0),
+        Some([hours, minutes]) => (*hours, *minutes),
+        _ => return false,
+    };
+    let (Ok(hours), Ok(minutes)) = (i8::try_from(hours), i8::try_from(minutes)) else {
+        return false;
+    };
+    UtcOffset::from_hms(hours, minutes, 0).is_ok()
+}
+
+fn between_colons(text: &str) -> Option<Vec<u8>> {
+    text.split(':').map(two_digits).collect()
+}
+
+fn two_digits(text: &str) -> Option<u8> {
+    let is_number = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok())?
 }
 
 #[cfg(test)]
@@ -94,6 +138,7 @@ mod tests {
             "2026-02-28 09:30:15",
             "2026-02-28T09:30:15+02:00",
             "2026-02-28T09:30Z",
+            "2026-02-28 23:59:59.123456-03",
         ] {
             assert!(date_time(right).is_some(), "{right}");
         }
@@ -103,6 +148,23 @@ mod tests {
             "2026-02-30 09:30",
             "tomorrow",
             "2026-02-28  09:30",
+            "2026-02-28 9:30",
+            "2026-02-28 09",
+            "2026-02-28 09:30:60",
+            "2026-02-28 09:30.5",
+            "2026-02-28 09:30:15.",
+            "2026-02-28 09:30:15.1234567",
+            "2026-02-28 09:30:15:01",
+            "2026-02-28 09:30+",
+            "2026-02-28 09:30+26:00",
+            "2026-02-28 09:30+02:60",
+            "2026-02-28 09:30+02:00:00",
+            "2026-02-28 09:30Zx",
+            "2026-02-28 09:30 UTC",
+            "+026-02-28 09:30",
+            "2026-02-28T09:30T",
+            "2026-02-28 ",
+            "",
         ] {
             assert!(date_time(wrong).is_none(), "{wrong}");
         }
