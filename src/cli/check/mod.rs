@@ -73,6 +73,22 @@ fn configuration(report: &mut Report, setup: &Setup, config: &Config) {
             "take it out of the stack when you have seen enough",
         );
     }
+    password_prompt(report, config);
+}
+
+/// Programs that log in for somebody look for "assword" in what they are asked. They
+/// hang at a prompt in another language, and at one that the configuration words.
+fn password_prompt(report: &mut Report, config: &Config) {
+    let prompt = &config.prompt.password;
+    if !prompt.contains("assword") {
+        report.warn(
+            "password prompt",
+            format!(
+                "it is {prompt:?}: programs that wait for the word \"assword\" hang, such as sshpass, asyncssh and expect scripts"
+            ),
+            "if you use such a program, write password = \"Password:\" below [prompt], or below [services.sshd.prompt] for ssh alone",
+        );
+    }
 }
 
 /// Everything that needs the network, as far as it goes.

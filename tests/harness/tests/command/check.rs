@@ -53,6 +53,29 @@ macro_rules! require_host {
 }
 pub(crate) use require_host;
 
+/// sshpass and its like wait for a word that other languages do not have.
+#[test]
+fn a_prompt_without_its_word_is_warned_of() {
+    require_host!();
+    const WARNING: &str = "programs that wait for the word";
+    let with = |prompt: &str| {
+        let bench = Bench::new();
+        bench.token("view-user-group-token\n");
+        bench.config(FLOW, GROUPS, &format!("{TOKEN}\n[prompt]\n{prompt}\n"));
+        bench.run(&["check", "--config", "{config}"])
+    };
+    for (prompt, warned) in [
+        ("language = \"de\"", true),
+        ("password = \"Secret:\"", true),
+        ("language = \"en\"", false),
+        ("language = \"de\"\npassword = \"Password:\"", false),
+    ] {
+        let run = with(prompt);
+        let text = run.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text.contains(WARNING), warned, "{prompt}:\n{}", run.text);
+    }
+}
+
 #[test]
 fn a_host_that_is_well() {
     require_host!();
