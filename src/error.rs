@@ -51,7 +51,7 @@ pub enum LoginError {
     #[error("use_first_pass is set, and no earlier module of the stack left a password")]
     NoStackPassword,
     /// As many codes as `[prompt] attempts` allows were wrong.
-    #[error("no code was right in as many tries as [prompt] attempts allows ({wrong}){}", if *repeated { "; the password came back as the code: does the application answer every prompt alike?" } else { "" })]
+    #[error("as many codes as [prompt] attempts allows ({wrong}) were wrong{}", if *repeated { "; the password came back as the code: does the application answer every prompt alike?" } else { "" })]
     CodesUsedUp {
         /// How many were wrong.
         wrong: u32,
@@ -78,7 +78,7 @@ pub enum LoginError {
     #[error("the person declined what {0} asks")]
     Declined(&'static str),
     /// The answers to one question or stage were wrong too often.
-    #[error("no answer to {question} was right in as many tries as there are ({tries})")]
+    #[error("{tries} answers to {question} were wrong, and no more are allowed")]
     AnswersUsedUp {
         /// The component or field, cleaned.
         question: String,
@@ -152,7 +152,7 @@ pub enum LoginError {
     #[error("in lower case the name is that of another account of this host")]
     NameOfAnotherAccount,
     /// The name cannot be used without its domain, and why.
-    #[error("[user] domain cannot be taken off the name: {0}")]
+    #[error("[user] domain cannot be removed from the name: {0}")]
     ShortName(&'static str),
     /// The account is disabled in authentik.
     #[error("the account is not active in authentik")]
@@ -192,7 +192,7 @@ pub enum LoginError {
     Deactivated,
     /// Only `[access] application` is set, which somebody without a session cannot be asked for.
     #[error(
-        "[access] application can only be asked for in the session of a login: name groups, too, or nobody comes in with an SSH key"
+        "[access] application can only be asked for in the session of a login: also name groups, or nobody gets in with an SSH key"
     )]
     ApplicationNeedsPerson,
     /// The token of `[account] token_file` may not look up what is needed.
@@ -207,11 +207,11 @@ pub enum LoginError {
     },
     /// The token of `[account]` is good for nothing: authentik shows it no user at all.
     #[error(
-        "authentik shows the token of [account] token_file no user at all, as it does with an outpost's: it must be one of a service account whose role has the permission authentik_core.view_user"
+        "authentik shows no user to the token of [account] token_file, as to an outpost's token: use the token of a service account whose role has the permission authentik_core.view_user"
     )]
     LookupSeesNobody,
     /// authentik could not be asked about somebody who came by another way.
-    #[error("{0}, and [account] on_unavailable = \"ignore\" is not set, or not meant for this")]
+    #[error("{0}, and [account] on_unavailable = \"ignore\" is not set, or does not cover this")]
     LookupFailed(ServerFault),
     /// authentik is unavailable, and the configuration leaves them to the other
     /// modules then.
@@ -314,9 +314,7 @@ pub enum Obstacle {
     #[error("the second factors that can be set up need a web browser")]
     SetUpInBrowser,
     /// A redirect stage in mid-flow.
-    #[error(
-        "a redirect stage sends people to a web page; [prompt] skip_redirects = true passes it by"
-    )]
+    #[error("a redirect stage sends people to a web page; [prompt] skip_redirects = true skips it")]
     RedirectStage,
     /// A source stage, which has people log in elsewhere.
     #[error("it has people log in at a source, in a web browser")]
@@ -341,7 +339,7 @@ pub enum Obstacle {
     EndsSession,
     /// A second prompt where `[prompt] single = true`.
     #[error(
-        "it needs a second prompt, and [prompt] single = true sends one alone: set [prompt] code_separator, or give this service a flow that asks once"
+        "it needs a second prompt, and [prompt] single = true allows only one: set [prompt] code_separator, or give this service a flow that asks once"
     )]
     SecondPrompt,
     /// A component, or a type of field, that this version does not know.

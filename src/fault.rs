@@ -13,7 +13,7 @@ pub enum ServerFault {
     Dns(String),
     /// An answer came from a cache: it is older than the request.
     #[error(
-        "the answer is {0} s old and came from a cache; let no proxy in front of authentik keep its answers"
+        "the answer is {0} s old and came from a cache; no proxy in front of authentik may cache its answers"
     )]
     Stale(u64),
     /// No connection, or a broken one.
@@ -33,7 +33,7 @@ pub enum ServerFault {
     #[error("the TLS handshake with the authentik server failed: {0}")]
     Tls(String),
     /// This host has no descriptor or no memory left for a connection.
-    #[error("no connection, for this host failed: {0}")]
+    #[error("no connection, because this host failed: {0}")]
     Host(String),
     /// A limit of the configuration passed.
     #[error("the authentik server took longer than {0}")]

@@ -195,7 +195,7 @@ pub(super) fn flow(
             reason: Obstacle::RedirectStage,
             ..
         } => {
-            "unbind the redirect stage, or name another flow in `flow`; [prompt] skip_redirects = true passes it by"
+            "unbind the redirect stage, or name another flow in `flow`; [prompt] skip_redirects = true skips it"
         }
         LoginError::Unsupported { .. } => {
             "name a flow without that stage in `flow`: one of its own for terminals, which requires an outpost"

@@ -58,7 +58,7 @@ fn tokens_and_people() {
         &bench,
         "token-of-an-outpost",
         1,
-        &["no user at all", "that account's token"],
+        &["shows no user to the token", "that account's token"],
     );
     bench.write("account.token", "view-user-token", 0o644);
     check(

@@ -178,7 +178,7 @@ fn one_question_is_not_asked_without_end() {
     expect(
         &fill(&bench, &["a", "b", "c"]),
         "PAM_MAXTRIES",
-        &["no answer to ak-stage-prompt was right in as many tries as there are (3)"],
+        &["3 answers to ak-stage-prompt were wrong, and no more are allowed"],
     );
 }
 

@@ -141,7 +141,7 @@ fn a_token_that_may_not_look_is_a_mistake_of_the_configuration() {
             "outpost-token",
             "alice",
             "PAM_SERVICE_ERR",
-            "shows the token of [account] token_file no user at all",
+            "shows no user to the token of [account] token_file",
         ),
         // One permission is enough for groups and what is right above them …
         ("view-user-token", "alice", "PAM_SUCCESS", "user=alice"),
@@ -174,7 +174,7 @@ fn a_token_that_may_not_look_is_a_mistake_of_the_configuration() {
     // Where the unknown are let by, the disabled must not be among them.
     let bench = account::bench("unknown = \"ignore\"\n");
     let outcome = key_with(&bench, "dave", "outpost-token").run();
-    expect(&outcome, "PAM_SERVICE_ERR", "no user at all");
+    expect(&outcome, "PAM_SERVICE_ERR", "shows no user to the token");
     let bench = account::bench("");
     let pam = bench.pam("linux-login", "alice");
     expect(
@@ -199,7 +199,7 @@ fn an_application_alone_keeps_keys_out() {
             "application = \"linux-open\"",
             "alice",
             "PAM_PERM_DENIED",
-            "name groups, too",
+            "also name groups",
         ),
         (
             "application = \"linux-open\"",

@@ -125,7 +125,7 @@ fn no_second_prompt_is_sent_to_a_service_that_can_ask_once() {
             &outcome,
             "PAM_SERVICE_ERR",
             &[
-                "it needs a second prompt, and [prompt] single = true sends one alone",
+                "it needs a second prompt, and [prompt] single = true allows only one",
                 "code_separator",
             ],
         );

@@ -178,7 +178,7 @@ fn a_redirect_stage_is_refused_unless_it_may_be_passed_by() {
     expect(
         &bench_refusing.log_in("redirect", "alice", &[PASSWORD]),
         "PAM_SERVICE_ERR",
-        &["xak-flow-redirect", "skip_redirects = true passes it by"],
+        &["xak-flow-redirect", "skip_redirects = true skips it"],
     );
     let skip = "[prompt]\nskip_redirects = true\n";
     let bench_skipping = bench("redirect", redirect()).section(skip);
