@@ -23,22 +23,22 @@ const MAX_WORDS: usize = 400;
 #[derive(Debug, Clone)]
 pub struct Verified(());
 
-/// Somebody who came by another way than this module, and may use this host as
-/// far as can be told without them.
+/// A person who logged in without this module, with a key or a ticket, and may use this
+/// host as far as a lookup can tell.
 ///
-/// Only [`admit`] makes one. It proves nothing of who they are: that was for
-/// the other way to find out.
+/// Only [`admit`] makes one. It does not prove who they are: the other login has done
+/// that.
 #[must_use]
 pub struct Admitted(());
 
-/// Applies the configuration's `[access]` to somebody whose identity is
-/// confirmed, in the session that `transport` holds: groups first, which cost
-/// no request.
+/// Applies the configuration's `[access]` to a person whose identity is confirmed, in
+/// the session that `transport` holds. It looks at groups first, because they cost no
+/// request.
 ///
 /// # Errors
 /// [`LoginError::NotInGroup`], [`LoginError::AmbiguousGroup`],
 /// [`LoginError::ApplicationDenied`], [`LoginError::UnknownApplication`]; and
-/// [`LoginError::Server`] where the server does not say a plain yes or no.
+/// [`LoginError::Server`] if the server does not say a plain yes or no.
 pub fn permit(
     transport: &mut dyn Transport,
     identity: &Identity,
@@ -53,12 +53,12 @@ pub fn permit(
     Ok(Verified(()))
 }
 
-/// Applies `[access]` to somebody who is only looked up. `membership` is what
-/// is known of their groups.
+/// Applies `[access]` to a person who is only looked up. `membership` says what is
+/// known about their groups.
 ///
 /// # Errors
 /// As [`permit`], and [`LoginError::ApplicationNeedsPerson`]: an application's
-/// answer is for the person's own session alone.
+/// answer is valid only in the person's own session.
 pub fn admit(membership: &Membership, rules: &AccessRules) -> Result<Admitted, LoginError> {
     match (rules.groups(), rules.application()) {
         (Some(_), _) => membership.required()?,
@@ -68,22 +68,22 @@ pub fn admit(membership: &Membership, rules: &AccessRules) -> Result<Admitted, L
     Ok(Admitted(()))
 }
 
-/// Whether somebody is in one of the groups that are asked for.
+/// Whether a person is in one of the required groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Membership {
     /// In one of them.
     Member,
     /// In none of them.
     None,
-    /// In two groups that share this name, cleaned: nobody can tell which was meant.
+    /// In two groups that share this name, cleaned: it is unclear which one was meant.
     Ambiguous(String),
 }
 
 impl Membership {
     /// Looks for `wanted`, names or UUIDs, among the groups of a person.
     ///
-    /// What has the form of a UUID is one and never a name: whoever may name a
-    /// group could give it the UUID of another.
+    /// Text in the form of a UUID is always a UUID and never a name: otherwise a person
+    /// who may name a group could give it another group's UUID as a name.
     #[must_use]
     pub fn of(groups: &[Group], wanted: &[String]) -> Self {
         let mut ambiguous = None;
@@ -117,7 +117,7 @@ impl Membership {
 }
 
 /// Whether `text` has the form that authentik gives its keys: 8-4-4-4-12
-/// hexadecimal digits. It is then fit to stand in a path, too.
+/// hexadecimal digits. Such a text is also safe in a path.
 #[must_use]
 pub fn is_uuid(text: &str) -> bool {
     let mut parts = text.split('-');
@@ -129,18 +129,18 @@ pub fn is_uuid(text: &str) -> bool {
     all && parts.next().is_none()
 }
 
-/// What `check_access` says. Each field is required, and of its type: `"true"`
-/// is no yes.
+/// What `check_access` says. Each field is required and must have its type: `"true"` in
+/// quotes is not a yes.
 #[derive(Deserialize)]
 struct Verdict {
     passing: bool,
     messages: Vec<String>,
 }
 
-/// Asks whether the application is open to whom the session belongs.
+/// Asks whether the application is open to the session's user.
 ///
-/// Only after [`crate::identity::confirm`]: of an application without bindings
-/// the server says yes to anybody, logged in or not.
+/// Call it only after [`crate::identity::confirm`]: for an application without bindings
+/// the server says yes to everyone, logged in or not.
 fn ask_application(transport: &mut dyn Transport, slug: &Slug) -> Result<(), LoginError> {
     let nonsense = |problem: &str| LoginError::from(ServerFault::Nonsense(problem.into()));
     let path = format!("/api/v3/core/applications/{}/check_access/", slug.as_str());

@@ -1,8 +1,8 @@
-//! May somebody use this host whom this module has not logged in?
+//! May a person use this host whom this module has not logged in?
 //!
-//! sshd asks for the account of those who came with a key, too: they may have
-//! been deactivated in authentik since. Who was logged in by this module in the
-//! same transaction has been judged already.
+//! sshd also asks about the account of people who log in with a key: they may have been
+//! deactivated in authentik. A user whom this module has logged in, in the same
+//! transaction, has already been checked.
 
 use std::collections::BTreeSet;
 use std::ffi::CStr;
@@ -25,8 +25,8 @@ use crate::login_context::percent_encoded;
 use crate::pam::{self as pam_handle, Transaction, UserName};
 use crate::text;
 
-/// How many groups are asked for by their UUID: more than any organisation has
-/// above one person, and an end to groups that are above themselves.
+/// How many groups are requested by their UUID: more than any organisation has above
+/// one person, and a bound for groups that contain themselves.
 const MAX_GROUP_REQUESTS: usize = 32;
 
 const NOBODY_LOOKED_UP: &str = "nobody is looked up for this service";
@@ -36,15 +36,16 @@ const VIEW_GROUP: &str = "authentik_core.view_group";
 
 /// Answers `pam_sm_acct_mgmt`.
 ///
-/// Never `PAM_SUCCESS` for somebody of whom nothing is known: those whom nobody
-/// is to look up are for the other modules of the stack to judge.
+/// It never answers `PAM_SUCCESS` for a user of whom nothing is known. If nobody is to
+/// be looked up, the other modules of the stack decide.
 pub fn manage(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResultCode {
     let mut call = Call::begin(transaction, "account");
     let result = pam_handle::guarded(|| {
         transaction.check_memory()?;
         let config = call.config(arguments)?;
         let judged = judge(transaction, &config, &mut call);
-        // The login has left its line, and cron would leave one a minute.
+        // The login has already written its line, and cron would write one every
+        // minute.
         let has_news = !matches!(
             judged,
             Ok(Judged::LoggedIn(_)) | Err(LoginError::Skipped(_))
@@ -64,7 +65,7 @@ pub fn manage(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResu
         Err(error) => {
             let code = pam_handle::code(&error);
             call.finish(&code, Some(&error));
-            // Nobody was asked for a password here that could be wrong.
+            // Nobody typed a password here that could be wrong.
             if !error.is_about_the_name() {
                 call.explain(transaction, &error);
             }
@@ -82,7 +83,8 @@ enum Judged {
 }
 
 /// # Errors
-/// [`LoginError::Skipped`] for whom the configuration leaves to the other modules.
+/// [`LoginError::Skipped`] for users that the configuration leaves to the other
+/// modules.
 fn judge(
     transaction: &mut Transaction<'_>,
     config: &Config,
@@ -134,7 +136,7 @@ fn judge(
                     Fallback::Ignore => LoginError::LookupSkipped(proof),
                     Fallback::Deny => LoginError::LookupFailed(proof.fault().clone()),
                 }),
-                // A doubt is no reason to let anybody by.
+                // A doubt is no reason to let anyone in.
                 Err(LoginError::Server { fault, .. }) => Err(LoginError::LookupFailed(fault)),
                 result => result.map(Judged::LookedUp),
             }
@@ -142,10 +144,10 @@ fn judge(
     }
 }
 
-/// Looks `name` up in authentik and applies the configuration to who that is.
+/// Looks `name` up in authentik, and applies the configuration to the user found.
 ///
 /// # Errors
-/// Whatever is not beyond doubt, or speaks against them.
+/// Everything that is in doubt, or a reason to refuse them.
 pub fn look_up(
     transport: &mut dyn Transport,
     name: &str,
@@ -200,7 +202,7 @@ struct Person {
 struct GroupEntry {
     name: String,
     pk: String,
-    /// `None` where nothing is said of it, which is not the same as null.
+    /// `None` if the field is missing, which is not the same as null.
     #[serde(default, deserialize_with = "said")]
     parent: Option<Option<String>>,
     #[serde(default)]
@@ -226,7 +228,7 @@ fn find(transport: &mut dyn Transport, name: &str) -> Result<Person, LoginError>
         .into_iter()
         .map(|Object(person)| person)
         .filter(|person| person.username == name);
-    // Somebody else in answer to this name, or two of it: neither is nobody.
+    // The answer has another user, or two users: that is not the same as none.
     match (found.next(), found.next()) {
         (Some(person), None) => Ok(person),
         _ => Err(nonsense(
@@ -235,8 +237,8 @@ fn find(transport: &mut dyn Transport, name: &str) -> Result<Person, LoginError>
     }
 }
 
-/// What an empty list of users says. An outpost's token is no token of the
-/// look-up's: authentik answers it with empty lists, and not with 403.
+/// What an empty list of users means. An outpost's token is not a token for lookups:
+/// authentik answers it with empty lists, not with 403.
 fn nobody_of_this_name(transport: &mut dyn Transport) -> LoginError {
     #[derive(Deserialize)]
     struct All {
@@ -249,16 +251,16 @@ fn nobody_of_this_name(transport: &mut dyn Transport) -> LoginError {
     }
 }
 
-/// Whether somebody whose direct groups are `direct` is in one of `wanted`,
-/// ancestors counted, as users/me counts them for a login. A group is only
-/// asked for as long as none of those that are known is wanted.
+/// Whether a person whose direct groups are `direct` is in one of `wanted`. Ancestors
+/// count, as users/me counts them for a login. Groups are requested only while none of
+/// the known ones is wanted.
 fn membership(
     transport: &mut dyn Transport,
     direct: Vec<Object<GroupEntry>>,
     wanted: &[String],
 ) -> Result<Membership, LoginError> {
     let mut known: Vec<Group> = Vec::new();
-    // UUIDs of groups whose own ancestors are yet to be asked for.
+    // UUIDs of groups whose ancestors are still to be requested.
     let mut above: Vec<String> = Vec::new();
     let mut visited: BTreeSet<String> = BTreeSet::new();
     for Object(entry) in direct {
@@ -295,7 +297,7 @@ fn membership(
     }
 }
 
-/// Adds a group to those that are known, and what is above it to those to ask for.
+/// Adds a group to the known ones, and its parents to those to request.
 fn add_group(
     entry: GroupEntry,
     is_listed: bool,
@@ -305,7 +307,7 @@ fn add_group(
 ) {
     if is_listed {
         if entry.parents.is_none() && entry.parent.is_none() {
-            // The list does not say what is above this group; the group does.
+            // The list does not name this group's parents; the group itself does.
             above.push(entry.pk.clone());
         } else {
             visited.insert(entry.pk.clone());

@@ -1,4 +1,4 @@
-//! What the host and the configuration make of a name, before authentik is asked.
+//! What the host and the configuration say about a name, before authentik is asked.
 
 use crate::config::{AccountDomain, UserRules};
 use crate::error::LoginError;
@@ -6,18 +6,18 @@ use crate::host::{self, Entry, Lookup};
 
 /// What the host and the configuration make of a name.
 pub enum AccountStatus {
-    /// An account of the host that the module is for.
+    /// An account of the host that the module handles.
     Person,
-    /// The configuration says to leave it alone. `known` tells whether it is a
-    /// name that the host or the configuration has: another may be a password
-    /// that was typed in its place.
+    /// The configuration says to ignore it. `known` says whether the host or the
+    /// configuration has this name; any other name may be a password that was typed by
+    /// mistake.
     LeftAlone {
         /// Which rule says so.
         reason: &'static str,
-        /// Whether somebody has that name.
+        /// Whether an account has that name.
         known: bool,
     },
-    /// The account database answers to the name with an account of another name.
+    /// The account database returns an account of another name.
     OtherSpelling,
     /// The host has no such account.
     NoAccount,
@@ -27,8 +27,8 @@ pub enum AccountStatus {
 pub const OTHER_SPELLING: &str = "the account database knows it by another spelling";
 
 impl AccountStatus {
-    /// Whether somebody has the name, so that it may stand in a log. People type
-    /// passwords where a name is asked for.
+    /// Whether an account has the name, so that it may be logged. People type passwords
+    /// where a name is asked for.
     #[must_use]
     pub fn is_known(&self) -> bool {
         match self {
@@ -42,7 +42,7 @@ impl AccountStatus {
 /// Judges `user` by the account database and `[user]`.
 ///
 /// # Errors
-/// [`LoginError::Host`] where the account database fails.
+/// [`LoginError::Host`] if the account database fails.
 pub fn of(user: &str, rules: &UserRules) -> Result<AccountStatus, LoginError> {
     if rules.ignore.iter().any(|name| name == user) {
         return Ok(AccountStatus::LeftAlone {
@@ -51,7 +51,8 @@ pub fn of(user: &str, rules: &UserRules) -> Result<AccountStatus, LoginError> {
         });
     }
     let found = account(user)?;
-    // Before any rule by name: whoever answers to two names could step round one.
+    // This comes before any rule about names: an account with two names could avoid one
+    // of them.
     if matches!(found, Lookup::OtherSpelling) {
         return Ok(AccountStatus::OtherSpelling);
     }
@@ -64,7 +65,7 @@ pub fn of(user: &str, rules: &UserRules) -> Result<AccountStatus, LoginError> {
     }
     Ok(match found {
         Lookup::Unknown => AccountStatus::NoAccount,
-        // Nothing that is said of that account was asked for: not its uid either.
+        // That account was not asked for, so its uid does not count either.
         Lookup::OtherSpelling => AccountStatus::OtherSpelling,
         Lookup::Account { uid: 0 } if rules.allow_root => AccountStatus::Person,
         Lookup::Account { uid: 0 } => {

@@ -3,7 +3,7 @@
 use crate::error::LoginError;
 use crate::secret::Secret;
 
-/// Asks and tells a person.
+/// Asks a person, and shows messages.
 ///
 /// The PAM handle implements it, whose application shows the prompts
 /// ([`crate::pam::Transaction`]). Prompts hold all that must be known before answering: sshd before
@@ -17,29 +17,29 @@ pub trait Conversation {
     /// UTF-8, which nothing that authentik knows can be.
     fn ask_secret(&mut self, prompt: &str, what: &'static str) -> Result<Secret, LoginError>;
 
-    /// Asks for what may be seen while it is typed.
+    /// Asks for text that may be visible while it is typed.
     ///
     /// # Errors
     /// As [`Conversation::ask_secret`].
     fn ask(&mut self, prompt: &str, what: &'static str) -> Result<Secret, LoginError>;
 
-    /// Shows what must be read before the next question is answered: it is a
-    /// part of that question, which has no room for it.
+    /// Shows text that the person must read before they answer the next question: a
+    /// part of the question that did not fit into its prompt.
     ///
     /// # Errors
     /// [`LoginError::Conversation`] when it cannot be shown.
     fn tell(&mut self, text: &str) -> Result<(), LoginError>;
 
-    /// Shows what went wrong. Failing to show it changes no outcome.
+    /// Shows what went wrong. If it cannot be shown, the result is the same.
     fn tell_error(&mut self, text: &str);
 
-    /// Whether the person's screen shows more than ASCII, as far as can be told.
+    /// Whether the person's screen shows more than ASCII, as far as the host knows.
     fn shows_unicode(&self) -> bool;
 
     /// The password that an earlier module of the stack has left (`PAM_AUTHTOK`).
     fn stack_authtok(&mut self) -> Option<Secret>;
 
-    /// Leaves the password, as it was typed, for the modules behind this one in
-    /// the stack (`PAM_AUTHTOK`), unless an earlier module left one already.
+    /// Leaves the password, as it was typed, for the modules after this one in the
+    /// stack (`PAM_AUTHTOK`), unless an earlier module has already left one.
     fn leave_authtok(&mut self, password: &Secret);
 }

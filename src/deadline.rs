@@ -36,7 +36,7 @@ impl Deadline {
         }))
     }
 
-    /// What is left; zero when it has passed, and where there is no clock.
+    /// The time that is left; zero if it has passed, or if there is no clock.
     #[must_use]
     pub fn remaining(&self) -> Duration {
         let (Some(now), Some(begun)) = (since_boot(), self.0.begun.get()) else {
@@ -46,9 +46,9 @@ impl Deadline {
         self.0.limit.get().saturating_sub(passed)
     }
 
-    /// Notes the first answer of the login: the time begins again, from now. Says
-    /// whether the answer is late, so that the time had passed before. For any
-    /// later answer nothing changes.
+    /// Notes the first answer of the login: the time starts again, from now. Says
+    /// whether the answer is late, that is, whether the time had already passed. A
+    /// later answer changes nothing.
     pub fn note_answer(&self) -> bool {
         if self.0.is_answered.replace(true) {
             return false;
@@ -65,12 +65,12 @@ impl Deadline {
         self.0.is_answered.get()
     }
 
-    /// Takes another limit, from the same beginning.
+    /// Sets another limit, from the same start.
     pub fn set_limit(&self, limit: Duration) {
         self.0.limit.set(limit);
     }
 
-    /// A deadline of its own for a part of the same login: `limit` from now.
+    /// A separate deadline for a part of the same login: `limit` from now.
     #[must_use]
     pub fn part(&self, limit: Duration) -> Self {
         Self::of(limit, self.is_answered())

@@ -1,8 +1,8 @@
 //! Whose session is this?
 //!
 //! `xak-flow-redirect` ends a login, and also an empty flow, a flow that was
-//! denied with the action *continue*, and one without a user-login stage. So
-//! the server is asked whom the session belongs to, and every doubt is a refusal.
+//! denied with the action *continue*, and one without a user-login stage. So the module
+//! asks the server whose session it is, and refuses if anything is in doubt.
 
 use serde::Deserialize;
 
@@ -16,11 +16,11 @@ use crate::text;
 
 const USERS_ME: &str = "/api/v3/core/users/me/";
 
-/// Somebody whom the server has confirmed to be the owner of the session, by
-/// the very name that was expected, active, of an allowed type, not
-/// impersonated, and after a secret was accepted.
+/// A user whom the server has confirmed as the owner of the session: with exactly the
+/// expected name, active, of an allowed type, not impersonated, and after a secret was
+/// accepted.
 ///
-/// Only [`confirm`] makes one. It is no permission yet.
+/// Only [`confirm`] makes one. It is not yet a permission.
 pub struct Identity {
     groups: Vec<Group>,
 }
@@ -46,7 +46,7 @@ impl Identity {
 #[derive(Deserialize)]
 struct Me {
     user: Object<User>,
-    /// Beside `user` when somebody impersonates them, whatever it holds but null.
+    /// Present beside `user` if somebody impersonates them; any value but null counts.
     #[serde(default, deserialize_with = "is_not_null")]
     original: bool,
 }
@@ -56,7 +56,7 @@ struct User {
     username: String,
     is_active: bool,
     /// Since 2026.8, which can switch between several users of one browser: whether
-    /// this is the one that requests act for. Anything but `true` is a doubt.
+    /// requests act for this one. Anything but `true` is a doubt.
     #[serde(default = "yes", deserialize_with = "is_true")]
     is_current: bool,
     #[serde(rename = "type")]
@@ -68,23 +68,23 @@ fn yes() -> bool {
     true
 }
 
-/// `true` for the value `true`, and for nothing else.
+/// `true` only for the value `true`.
 fn is_true<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(Option::<bool>::deserialize(deserializer)? == Some(true))
 }
 
-/// `true` for a field that is there and not null.
+/// `true` for a field that is present and not null.
 fn is_not_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(Option::<serde::de::IgnoredAny>::deserialize(deserializer)?.is_some())
 }
 
-/// Asks the server whose session it is, and requires `expected`, exactly, of one
+/// Asks the server whose session it is. The user must be exactly `expected`, and of one
 /// of `types`.
 ///
 /// # Errors
-/// Whatever is not beyond doubt: nobody or somebody else logged in, no secret
-/// accepted on the way, an account that is inactive, impersonated or of another
-/// type, an answer with a field missing.
+/// Everything that is in doubt: nobody or somebody else is logged in, no secret was
+/// accepted, the account is inactive, impersonated or of another type, or a field is
+/// missing in the answer.
 pub fn confirm(
     transport: &mut dyn Transport,
     end: &FlowEnd,
@@ -97,8 +97,7 @@ pub fn confirm(
     if me.original {
         return Err(LoginError::Impersonated);
     }
-    // authentik matches names without regard to case at identification: asked
-    // for "ALICE" it logs alice in.
+    // The identification stage ignores case: for "ALICE" authentik logs alice in.
     if user.username != expected {
         return Err(LoginError::SomebodyElse {
             actual: text::one_line(&user.username, 128),

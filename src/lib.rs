@@ -1,14 +1,14 @@
 //! `pam_authentik_flow.so`: a PAM module that logs people in by running an
 //! [authentik](https://goauthentik.io) flow.
 //!
-//! authentik's flow executor sends challenges; each becomes a PAM conversation,
-//! each answer goes back, until the flow ends. The end of a flow is no login
-//! yet: the server is asked whose session it is, and only the very user, after
-//! a secret was accepted and with the configured access, is
-//! [`access::Verified`]. Nothing else makes `PAM_SUCCESS`.
+//! authentik's flow executor sends challenges. Each becomes a PAM conversation, and
+//! each answer goes back, until the flow ends. The end of a flow is not yet a login:
+//! the module asks the server whose session it is. Only if it belongs to exactly this
+//! user, after a secret was accepted, and the user has access, is there an
+//! [`access::Verified`]. Nothing else leads to `PAM_SUCCESS`.
 //!
-//! The way of a login, from top to bottom, is [`login`]. What the compiler
-//! cannot check is in [`pam`] and [`sys`] alone.
+//! [`login`] shows a login from start to end. Unsafe code is only in [`pam`] and
+//! [`sys`].
 
 use std::ffi::CStr;
 
@@ -52,9 +52,9 @@ pub mod sys;
 pub mod text;
 pub mod words;
 
-/// Wipes all memory that the library frees: HTTP and TLS buffers hold passwords
-/// and cookies, and no type of ours wraps those. A process that has no memory left
-/// gets it from a reserve.
+/// Wipes all memory that the library frees: HTTP and TLS buffers hold passwords and
+/// cookies, and none of our types wraps them. If a process has no memory left, the
+/// allocator takes it from a reserve.
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<sys::ReservedMemory> =
     zeroizing_alloc::ZeroAlloc(sys::ReservedMemory);
@@ -78,11 +78,11 @@ impl PamHooks for AuthentikFlow {
         pam::enter(handle, &args, flags, login::authenticate)
     }
 
-    /// There are no credentials to set, but anything else than success is taken
-    /// for a failed login: by sshd's parent process, which never saw the
-    /// authentication that its child made, and by doas. On such a handle libpam
-    /// knows no earlier decision, so a line `success=done` ends the credentials
-    /// of the stack here: modules that set some stand in front of it.
+    /// There are no credentials to set, but any other answer than success would look
+    /// like a failed login: to sshd's parent process, which did not see its child's
+    /// authentication, and to doas. On such a handle libpam knows no earlier decision,
+    /// so a line with `success=done` ends the stack for credentials here: modules that
+    /// set credentials must come before it.
     fn sm_setcred(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
         PamResultCode::PAM_SUCCESS
     }

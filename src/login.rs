@@ -23,16 +23,17 @@ use crate::stages::Stages;
 
 /// Answers `pam_sm_authenticate`.
 ///
-/// Whatever goes wrong ends in a code of the table in [`crate::pam::code`], a
-/// line in the log and, where there is something to say, words for the person.
+/// Every failure ends in a code of the table in [`crate::pam::code`], a line in the log
+/// and, if there is something to say, a message for the person.
 pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResultCode {
     let mut call = Call::begin(transaction, "auth");
-    // Until the configuration is read nobody was asked for anything, so there is
-    // nothing to guess, and nobody to be held up.
+    // Before the configuration is read nobody is asked for anything, so there is no
+    // guess to slow down.
     let mut fail_delay = Duration::ZERO;
     let result = pam_handle::guarded(|| {
         transaction.check_memory()?;
-        // A late answer finds everything read again: the file may have changed since.
+        // After a late answer the configuration is read again, because it may have
+        // changed.
         once_more_if_late(|first| {
             let config = call.config(arguments)?;
             fail_delay = config.fail_delay;
@@ -101,7 +102,7 @@ fn attempt(
         }
     }
     let subject = subject(config, &call.service, &user);
-    // Whoever was logged in on this handle before is judged anew.
+    // A user who was logged in on this handle before is checked again.
     transaction.forget_proof(&subject);
     let kept_for = format!("{subject}\n{arguments:?}");
     if let Some(error) = transaction.kept_verdict(&kept_for) {
@@ -122,7 +123,7 @@ fn attempt(
             transaction.keep_proof(&subject, proof.clone());
         }
         // A late answer may come from a machine that has just woken up and has no
-        // network yet: its verdict is not kept for the next try on the handle.
+        // network yet, so the result is not kept for the next try on the handle.
         Err(error) if error.is_lasting() && !first.came_late() => {
             transaction.keep_verdict(&kept_for, error);
         }
@@ -131,8 +132,8 @@ fn attempt(
     result
 }
 
-/// For whom, and by which rules, a login was proved: another user, service,
-/// flow, or rule of access begins anew.
+/// For whom, and by which rules, a login was proved. For another user, service, flow or
+/// access rule the proof does not count.
 #[must_use]
 pub fn subject(config: &Config, service: &str, user: &str) -> String {
     format!(
@@ -152,14 +153,15 @@ pub struct Login<'a> {
     pub context: &'a LoginContext,
     /// The name of the account on this host.
     pub user: &'a str,
-    /// The first answer, which may be awaited still.
+    /// The first answer, or that it is still awaited.
     pub first: &'a mut FirstAnswer,
 }
 
-/// Logs somebody in, and ends authentik's session however that went.
+/// Logs a person in, and then ends the session in authentik, whatever the result.
 ///
-/// This includes the session of a flow that was given up for a late answer. Usually
-/// nobody is logged in there, but the password of an earlier module may have done it.
+/// This includes the session of a flow that was abandoned because of a late answer.
+/// Usually nobody is logged in there, but the password of an earlier module may have
+/// done that.
 ///
 /// # Errors
 /// As [`prove`].
@@ -177,11 +179,11 @@ pub fn run(
     result
 }
 
-/// Runs the flow, then has the server confirm who was logged in, then asks whether
-/// they may use this host. The one way to a [`Verified`].
+/// Runs the flow, lets the server confirm who was logged in, and asks whether they may
+/// use this host. This is the only way to a [`Verified`].
 ///
 /// # Errors
-/// Whatever keeps it from being proved.
+/// Everything that keeps the login from being proved.
 pub fn prove(
     transport: &mut dyn Transport,
     conversation: &mut dyn Conversation,
@@ -208,10 +210,10 @@ pub fn prove(
     access::permit(transport, &identity, &config.access)
 }
 
-/// Asks for a password once and sends it nowhere: who guesses names sees the same
-/// prompt and words. Not the same time: the prompt comes at once, where a person's
-/// comes after authentik's first answer. Nobody is asked again after a late answer,
-/// even if the account was deleted meanwhile.
+/// Asks for a password once and does not send it: a person who guesses names sees the
+/// same prompt and messages. The time differs: this prompt comes at once, and that of
+/// an existing account after authentik's first answer. Nobody is asked again after a
+/// late answer, even if the account was deleted in the meantime.
 fn refuse_like_a_wrong_password(
     transaction: &mut Transaction<'_>,
     config: &Config,
@@ -223,8 +225,8 @@ fn refuse_like_a_wrong_password(
     }
     match transaction.ask_secret(&config.prompt.password, "password") {
         Ok(typed) if typed.is_empty() => Ok(()),
-        // What was typed does not matter, only that somebody guesses. sshd sends
-        // something that no password can be for a user that the host does not know.
+        // The content does not matter, only that somebody guesses. For a user that the
+        // host does not know, sshd sends something that cannot be a password.
         Ok(_) | Err(LoginError::Unsendable { .. }) => {
             audit.log_refused_answer("password");
             Ok(())
@@ -237,7 +239,7 @@ fn refuse_like_a_wrong_password(
 mod tests {
     use super::*;
 
-    /// Everything that a login was judged by; `debug` or `nodelay` is not.
+    /// Everything that decided the login; `debug` and `nodelay` did not.
     #[test]
     fn a_proof_is_for_one_user_service_flow_and_rule() {
         let subject = |text: &str, argument: &CStr, service: &str, user: &str| {

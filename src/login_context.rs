@@ -1,13 +1,13 @@
-//! What the host knows of a login, and authentik is told.
+//! What the host knows about a login, and what authentik is told.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Who asks for whom, from where, as the application says.
+/// Who asks, for whom and from where, as the application says.
 ///
-/// All of it may be anybody's to forge: a policy of authentik may be stricter
-/// because of it, never laxer.
+/// Anyone may be able to forge these values: a policy of authentik may become stricter
+/// because of them, never laxer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LoginContext {
     /// The service, by which libpam chose the stack.
@@ -25,19 +25,19 @@ pub struct LoginContext {
     pub tty: Option<String>,
 }
 
-/// The longest value that is told, in bytes. Each byte may take five in the
-/// address that is asked for, and some servers read no more than 4 KiB of it.
+/// The longest value that is sent, in bytes. Each byte may take five in the URL, and
+/// some servers accept at most 4 KiB there.
 const MAX_VALUE: usize = 255;
-/// For those that are short by nature: services, terminals, this host's name.
+/// The same for values that are short: services, terminals, this host's name.
 const MAX_SHORT: usize = 64;
 
 impl LoginContext {
     /// The `query` of the executor: a query string of its own, whose values are
-    /// percent-encoded. In a URL it is to be encoded once more.
+    /// percent-encoded. In a URL it must be encoded once more.
     ///
-    /// What is too long, or holds what no such name holds, is left out and not
-    /// cut: half a name may be another's, and what somebody could choose freely
-    /// has no place in the request that decides whether a server is down.
+    /// A value that is too long, or has characters that no such name has, is left out
+    /// and not cut: half a name may be another name, and the request that decides
+    /// whether a server is down must not contain text that a caller can choose freely.
     #[must_use]
     pub fn query(&self) -> String {
         let values = [
@@ -65,9 +65,9 @@ impl LoginContext {
         query
     }
 
-    /// The client's address, where the application gives one and no name: names
-    /// are never looked up. An IPv4 address in IPv6 clothes becomes one, and a
-    /// link-local address loses its interface, which means nothing elsewhere.
+    /// The client's address, if the application gives an address and not a name: names
+    /// are never looked up. An IPv4-mapped IPv6 address becomes the IPv4 address, and a
+    /// link-local address loses its interface, which means nothing on another host.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
         let rhost = self.rhost.as_deref()?;
@@ -84,10 +84,10 @@ impl LoginContext {
         Some(address.to_canonical())
     }
 
-    /// The address that authentik is told: the client's, or nobody's where the
-    /// application gives a name in its place. Whoever owns the name of their
-    /// address (sshd's `UseDNS`) would otherwise seem to come from this very host.
-    /// `None` where the application knows of no client, as at the console.
+    /// The address that authentik is told: the client's, or an unknown one if the
+    /// application gives a name instead. Otherwise a client who controls the DNS name
+    /// of their address (sshd's `UseDNS`) would seem to come from this host. `None` if
+    /// there is no client, as at the console.
     #[must_use]
     pub fn address_to_tell(&self) -> Option<IpAddr> {
         let rhost = self.rhost.as_deref().filter(|rhost| !rhost.is_empty());
@@ -95,11 +95,11 @@ impl LoginContext {
     }
 }
 
-/// An address that nobody has: authentik itself takes it for clients whose address
-/// it does not know (`ClientIPMiddleware`).
+/// An address that no client has: authentik itself uses it if it does not know a
+/// client's address (`ClientIPMiddleware`).
 const NOBODYS: IpAddr = IpAddr::V4(Ipv4Addr::BROADCAST);
 
-/// The signs of account names that [`crate::host::impossible_name`] lets through.
+/// The characters of account names that [`crate::host::impossible_name`] allows.
 const ANY_SIGN: &str = "!\"#$%&'()*+,-.;<=>?@[\\]^_`{|}~";
 
 /// What RFC 3986 calls unreserved needs no encoding.
@@ -109,8 +109,8 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// `text` as a value in a query string: all but letters, digits and `-._~` as
-/// `%XX`, so that nothing in it ends the value or begins another.
+/// `text` as a value in a query string: everything except letters, digits and `-._~`
+/// becomes `%XX`, so that it cannot end the value or begin another.
 #[must_use]
 pub fn percent_encoded(text: &str) -> String {
     utf8_percent_encode(text, VALUE).to_string()

@@ -5,12 +5,12 @@ use crate::error::{LoginError, Obstacle};
 use crate::fault::ServerFault;
 use crate::words::{Words, fill};
 
-/// How the person is addressed.
+/// In which language the person is addressed, and where authentik is.
 #[derive(Debug, Clone)]
 pub struct Wording {
-    /// The module's words in their language.
+    /// The module's messages in their language.
     pub words: &'static Words,
-    /// The address of authentik, where it is known.
+    /// The address of authentik, if it is known.
     pub server: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl Wording {
 
 /// What the person should read, if anything.
 ///
-/// A wrong password gets one sentence, whoever it is for; a skip says nothing.
+/// A wrong password gets the same sentence for every name; an ignored user gets none.
 #[must_use]
 pub fn message(error: &LoginError, wording: &Wording) -> Option<String> {
     let words = wording.words;
@@ -44,15 +44,16 @@ pub fn message(error: &LoginError, wording: &Wording) -> Option<String> {
         LoginError::Conversation | LoginError::Skipped(_) | LoginError::LookupSkipped(_) => {
             return None;
         }
-        // Nobody was asked for anything, or the module behind asks next.
+        // Nobody was asked for anything, or the next module asks.
         LoginError::NoStackPassword | LoginError::NoNewPassword => return None,
         LoginError::NewPasswordRefused { words: theirs } => theirs
             .clone()
             .unwrap_or_else(|| words.new_password_refused.into()),
         LoginError::NewPasswordsDiffer => words.new_passwords_differ.into(),
         LoginError::NothingChanged | LoginError::NoSession => words.password_unchanged.into(),
-        // One sentence for a password, wrong, empty or of nobody: the server's
-        // words would tell those who guess names which of them exist.
+        // The same sentence for a password that is wrong, empty, or for a name that
+        // does not exist: the server's words would tell people who guess names which of
+        // them exist.
         LoginError::Rejected {
             what: "password", ..
         }

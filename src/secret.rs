@@ -1,4 +1,4 @@
-//! Secrets: what must not be printed, and is wiped when dropped.
+//! Secrets: they must not be printed, and are wiped when dropped.
 
 use zeroize::Zeroizing;
 
@@ -11,25 +11,25 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The longest secret that is taken from a person, in bytes.
+    /// The longest secret that a person may type, in bytes.
     ///
     /// `PAM_MAX_RESP_SIZE` is 512; some applications allow more. Django, which
     /// authentik builds on, refuses passwords above 4096 characters.
     pub const MAX_BYTES: usize = 4096;
 
-    /// Takes `text` as a secret.
+    /// Makes `text` a secret.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// The secret itself. What is made of it is the caller's to wipe.
+    /// The secret itself. The caller must wipe the copies that it makes.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,4 +1,4 @@
-//! The end of authentik's session: a login on a host needs none afterwards.
+//! Ends the session in authentik: a login to a host does not need it afterwards.
 
 use std::time::Duration;
 
@@ -6,17 +6,18 @@ use crate::config::Config;
 use crate::flow;
 use crate::http::HttpsTransport;
 
-/// How long the end of a session is waited for, at most: it decides nothing.
+/// How long to wait for the end of a session, at most: it decides nothing.
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// Ends the session that `transport` holds, where `end_session` says so and it
-/// may be somebody's, through the brand's invalidation flow: one GET does it.
+/// Ends the session that `transport` holds, with one GET of the brand's invalidation
+/// flow, if `end_session` says so and the session may belong to somebody.
 ///
-/// Whatever becomes of it changes no verdict; `debug` logs it as every request.
+/// The result changes no decision; `debug` logs it like every request.
 /// The cookies are wiped with the transport in any case.
 pub fn end(transport: &mut HttpsTransport, config: &Config) {
     if config.end_session && transport.has_answered() {
-        // What was proved, or was not, stays so: a failure has nobody to tell.
+        // The decision about the login stays as it is, so nobody needs to hear of a
+        // failure.
         let _ = transport.get_within(&flow::path(&config.invalidation_flow, ""), LONGEST);
     }
 }

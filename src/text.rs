@@ -1,4 +1,4 @@
-//! Text from outside, made fit for a terminal and for a log line.
+//! Makes text from outside safe for a terminal and for a log line.
 //!
 //! The server's titles, errors and denials, and the application's items (tty,
 //! rhost), come from others. A terminal obeys what it is sent: escape sequences
@@ -83,7 +83,7 @@ pub fn from_html(html: &str, max_bytes: usize) -> String {
 /// of white space turned into one blank.
 #[must_use]
 pub fn one_line(text: &str, max_bytes: usize) -> String {
-    // Most of what comes is one plain word: a component, an id, a name.
+    // Most texts are one plain word: a component, an id, a name.
     if text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return shorten(text, max_bytes);
     }
@@ -215,7 +215,7 @@ mod tests {
             from_html("<script>alert(1)</script>x\u{1b}[1m", 100),
             "x[1m"
         );
-        // Entities cannot smuggle in what the cleaner takes out.
+        // Entities cannot bring back what the cleaner removes.
         let smuggled = from_html("a&#27;[2J&#x202e;b&#8238;&#155;&#x9b;&#10;", 100);
         assert!(!smuggled.chars().any(is_unprintable), "{smuggled:?}");
         for broken in [

@@ -1,4 +1,4 @@
-//! The one line that every login leaves, and one for each secret that is refused.
+//! The one line that every login writes, and one for each secret that is refused.
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -9,10 +9,10 @@ use super::observer::{Observer, Trace};
 use super::syslog::{Log, LogWait};
 use crate::text::one_line;
 
-/// Stands for a name that no account has.
+/// Logged instead of a name that no account has.
 const UNKNOWN: &str = "(unknown)";
 
-/// What the log says of one login.
+/// What the log says about one login.
 pub struct Audit {
     log: Log,
     begun: Instant,
@@ -22,7 +22,7 @@ pub struct Audit {
     flow: Option<String>,
     stages: Vec<String>,
     request_id: Option<String>,
-    /// Whether this is a login of the host, and not a trial.
+    /// Whether this is a real login to the host, not a trial.
     is_login: bool,
     observer: Option<Rc<dyn Observer>>,
 }
@@ -40,7 +40,7 @@ pub struct Outcome<'a> {
 /// How severe a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// All is well.
+    /// Nothing is wrong.
     Info,
     /// Somebody was refused.
     Notice,
@@ -49,7 +49,7 @@ pub enum Severity {
 }
 
 impl Audit {
-    /// Begins the record of a call of `entry` (`auth`, `account`, …) by `service`.
+    /// Starts the record of a call of `entry` (`auth`, `account`, …) by `service`.
     /// `wait` is how long earlier calls of the same login have waited for the log.
     #[must_use]
     pub fn begin(service: &str, entry: &'static str, wait: LogWait) -> Self {
@@ -67,8 +67,8 @@ impl Audit {
         }
     }
 
-    /// The same for what runs a flow and is no login of this host, such as the
-    /// command: refused answers leave no line in the host's log.
+    /// The same for a flow that is not a login to this host, such as the command's:
+    /// refused answers write no line to the host's log.
     #[must_use]
     pub fn trial(service: &str, entry: &'static str) -> Self {
         Self {
@@ -77,32 +77,32 @@ impl Audit {
         }
     }
 
-    /// Tells `observer` of the steps from now on.
+    /// Reports the steps to `observer` from now on.
     #[must_use]
     pub fn observed_by(self, observer: Rc<dyn Observer>) -> Self {
         let observer = Some(observer);
         Self { observer, ..self }
     }
 
-    /// From where somebody logs in, as the application says.
+    /// Where the person logs in from, as the application says.
     pub fn set_origin(&mut self, rhost: Option<&str>, tty: Option<&str>) {
         self.rhost = rhost.map(|rhost| one_line(rhost, 128));
         self.tty = tty.map(|tty| one_line(tty, 64));
     }
 
-    /// Who logs in. `None` for a name that no account has: people type
-    /// passwords there, and they must not end up in a log.
+    /// Who logs in. `None` for a name that no account has: people type passwords there,
+    /// and these must not be logged.
     pub fn set_user(&mut self, name: Option<&str>) {
         self.user = Some(name.map_or(UNKNOWN.into(), |name| one_line(name, 128)));
     }
 
-    /// The flow that is run from now on: the line tells of the last one.
+    /// The flow that is run from now on; the line names the last one.
     pub fn set_flow(&mut self, slug: &str) {
         self.flow = Some(slug.to_owned());
         self.stages.clear();
     }
 
-    /// A stage was met; `rejected` times before it had refused an answer.
+    /// A stage was reached; it has refused an answer `rejected` times before.
     pub fn add_stage(&mut self, component: &str, rejected: usize) {
         if let Some(observer) = &self.observer {
             observer.stage(component, rejected);
@@ -113,7 +113,7 @@ impl Audit {
         }
     }
 
-    /// The id by which authentik's log names a failed request.
+    /// The id of a failed request in authentik's log.
     pub fn request_id(&mut self, id: Option<String>) {
         if id.is_some() {
             self.request_id = id;
@@ -129,12 +129,12 @@ impl Audit {
         }
     }
 
-    /// Writes a line of its own for a secret that was refused: `what` is a
-    /// password, a code or a push. It is written at once, for whoever guesses may
-    /// hang up before the login ends.
+    /// Writes a line for a secret that was refused: `what` is a password, a code or a
+    /// push. The line is written at once, because a person who guesses may hang up
+    /// before the login ends.
     ///
-    /// The address stands first, behind words that nothing else begins with: that
-    /// is what fail2ban goes by.
+    /// The address comes first, after words that no other line begins with: fail2ban's
+    /// filter relies on that.
     pub fn log_refused_answer(&self, what: &str) {
         if !self.is_login {
             return;
@@ -150,7 +150,7 @@ impl Audit {
         self.log.write(SyslogSeverity::LOG_NOTICE, &line);
     }
 
-    /// Writes the one line that every login leaves.
+    /// Writes the line for the whole login.
     pub fn finish(&self, outcome: Outcome<'_>) {
         let mut line = format!("{}:", outcome.code);
         append(&mut line, "user", self.user.as_deref());
@@ -171,14 +171,14 @@ impl Audit {
     }
 }
 
-/// Adds ` key=value`, where there is a value.
+/// Adds ` key=value` if there is a value.
 fn append(line: &mut String, key: &str, value: Option<&str>) {
     if let Some(value) = value.filter(|value| !value.is_empty()) {
         line.push_str(&format!(" {key}={}", quoted(value)));
     }
 }
 
-/// `value` as it can be told from the keys around it.
+/// `value`, quoted if it could be confused with the keys around it.
 pub(super) fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_graphic() && c != '"' && c != '=';
     if !value.is_empty() && value.chars().all(plain) {

@@ -1,10 +1,10 @@
-//! Lines that could not be written to the log are counted in a file of root's,
-//! so that the next line that is written can say that some are missing.
+//! Lines that could not be written to the log are counted in a file that belongs to
+//! root, so that the next line that is written can say that some are missing.
 //!
 //! The file has one byte for each lost line. A byte is appended without a lock:
-//! a caller can stop su (SIGSTOP) anywhere, so no login may depend on another
-//! one going on. Who reports the count first gives the file a name of its own,
-//! which one process alone can do, and removes it when the log has the line. A
+//! a caller can stop su (SIGSTOP) at any point, so no login may depend on another one.
+//! The process that reports the count first renames the file, which only one process
+//! can do, and removes it when the log has the line. A
 //! file that was claimed and is still there a while later, because the log was
 //! full or the process was stopped, is claimed again by the next one.
 //!
@@ -39,13 +39,13 @@ const MAX_COUNT: u64 = 1 << 20;
 /// A claimed file is claimed again after this time. It takes a tenth of a second
 /// to report a count.
 const CLAIM_EXPIRES: Duration = Duration::from_secs(10);
-/// How many claimed files one report looks at.
+/// How many claimed files one report reads.
 const MAX_CLAIMED: usize = 16;
 
 /// Counts one line that was lost.
 ///
-/// Does nothing where the program does not run as root, and where the file
-/// cannot be had: a log that is missing must not end a login.
+/// Does nothing if the program does not run as root, or if the file cannot be opened: a
+/// missing log must not end a login.
 pub(super) fn count_one() {
     let file =
         open_directory(Access::Create).and_then(|directory| open(&directory, NAME, Access::Create));
@@ -56,8 +56,8 @@ pub(super) fn count_one() {
     }
 }
 
-/// Hands the count to `report`, where there is one, and forgets it if `report`
-/// says that the log has it.
+/// Gives the count to `report`, if there is one, and resets it if `report` says that
+/// the log has the line.
 pub(super) fn report_count(report: impl FnOnce(u64) -> bool) {
     let Some(directory) = open_directory(Access::Existing) else {
         return;
@@ -76,7 +76,7 @@ pub(super) fn report_count(report: impl FnOnce(u64) -> bool) {
             now.as_millis(),
             nix::unistd::getpid()
         );
-        // Whoever comes second finds that the file has another name now.
+        // A process that comes second finds that the file has been renamed.
         if renameat(&directory, name.as_str(), &directory, own.as_str()).is_err() {
             continue;
         }
@@ -89,7 +89,7 @@ pub(super) fn report_count(report: impl FnOnce(u64) -> bool) {
     let is_reported = count == 0 || report(count);
     for name in claimed {
         let name = name.as_str();
-        // Where new lines were lost meanwhile, the claim has to expire.
+        // If new lines were lost in the meantime, the claim has to expire.
         if is_reported || give_back(&directory, name).is_ok() {
             let _ = unlinkat(&directory, name, UnlinkatFlags::NoRemoveDir);
         }
@@ -101,7 +101,7 @@ fn give_back(directory: &File, name: &str) -> nix::Result<()> {
     linkat(directory, name, directory, NAME, AtFlags::empty())
 }
 
-/// The files whose lines nobody is reporting at this moment.
+/// The files whose lines no process is reporting now.
 fn waiting(directory: &File, now: Duration) -> Vec<String> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let Ok(entries) = Dir::openat(directory, ".", flags, Mode::empty()) else {
@@ -123,7 +123,7 @@ fn is_expired(name: &str, now: Duration) -> bool {
         .and_then(|rest| rest.split('.').next())
         .and_then(|claimed| claimed.parse().ok())
         .is_some_and(|claimed| {
-            // A time in the future is of another boot.
+            // A time in the future belongs to an earlier boot.
             now.checked_sub(Duration::from_millis(claimed))
                 .is_none_or(|age| age > CLAIM_EXPIRES)
         })
@@ -136,13 +136,13 @@ enum Access {
     Create,
 }
 
-/// The file, if it is root's and nobody else can write to it.
+/// The file, if it belongs to root and nobody else can write to it.
 fn open(directory: &File, name: &str, access: Access) -> Option<File> {
     let flags = OFlag::O_WRONLY
         | OFlag::O_APPEND
         | OFlag::O_NOFOLLOW
         | OFlag::O_CLOEXEC
-        // A fifo in the file's place must not hold the login up.
+        // A fifo instead of the file must not block the login.
         | OFlag::O_NONBLOCK
         | OFlag::O_NOCTTY;
     let existing = || openat(directory, name, flags, Mode::empty());
@@ -157,7 +157,7 @@ fn open(directory: &File, name: &str, access: Access) -> Option<File> {
                         .ok()?;
                     file
                 }
-                // Another login has just made it.
+                // Another login has just created it.
                 Err(Errno::EEXIST) => existing().ok()?.into(),
                 Err(_) => return None,
             }

@@ -1,5 +1,5 @@
 //! The log: one line for the outcome of every login, in the AUTHPRIV facility,
-//! and more with the argument `debug`. A secret is never in it.
+//! and more with the argument `debug`. It never contains a secret.
 //!
 //! The socket is the module's own. A line waits while the log is full, since any
 //! local user can fill it, but all lines of a login together wait for two seconds

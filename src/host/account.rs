@@ -1,6 +1,6 @@
 //! The account database of the host, asked through NSS (`getpwnam_r`).
 
-/// What the account database says to a name.
+/// What the account database says about a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
     /// An account of exactly this name.
@@ -8,9 +8,8 @@ pub enum Lookup {
         /// Its numeric user id.
         uid: u32,
     },
-    /// An account of another name: databases may match more loosely than byte
-    /// by byte (case, aliases, domains), and whoever answers to two names could
-    /// log in as somebody else.
+    /// An account of another name. Databases may match names loosely (case, aliases,
+    /// domains), and a user with two names could log in as somebody else.
     OtherSpelling,
     /// Nobody.
     Unknown,
@@ -19,7 +18,7 @@ pub enum Lookup {
 /// An entry of the account database. Two are the same only if all of it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The name by which the database itself calls it.
+    /// The name in the database's own entry.
     pub name: String,
     /// The numeric user id.
     pub uid: u32,
@@ -28,7 +27,7 @@ pub struct Entry {
     shell: std::path::PathBuf,
 }
 
-/// The account database itself failed, which is no "unknown".
+/// The account database itself failed, which does not mean "unknown".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the account database did not answer: {0}")]
 pub struct AccountsUnavailable(String);
@@ -45,8 +44,8 @@ pub fn find_account(name: &str) -> Result<Lookup, AccountsUnavailable> {
     })
 }
 
-/// The entry that the database gives for a name, whatever it calls it itself; `None`
-/// where it says that there is none.
+/// The entry that the database gives for a name, even if the entry has another name;
+/// `None` if there is none.
 ///
 /// # Errors
 /// [`AccountsUnavailable`] when the database itself fails.
@@ -65,9 +64,9 @@ pub fn find_entry(name: &str) -> Result<Option<Entry>, AccountsUnavailable> {
 
 /// Why no account can have this name, if so.
 ///
-/// Names are compared byte by byte and travel to authentik, into the log and
-/// through NSS, so only plain ASCII is taken: no look-alikes, no control
-/// characters, nothing that is a path or a field separator somewhere.
+/// Names are compared byte by byte, and go to authentik, into the log and through NSS.
+/// So only plain ASCII is accepted: no look-alikes, no control characters, nothing that
+/// is a path or a field separator somewhere.
 #[must_use]
 pub fn impossible_name(name: &[u8]) -> Option<&'static str> {
     // LOGIN_NAME_MAX of Linux is 256, the NUL included.

@@ -1,5 +1,5 @@
 //! A directory of files that decide whom the module trusts. It is opened first and
-//! judged by the open descriptor, and its files are opened from that descriptor.
+//! checked by its open descriptor, and its files are opened from that descriptor.
 
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -14,20 +14,20 @@ use zeroize::Zeroizing;
 
 use super::file::{FileFault, FileKind, judge_owner_and_mode, read_from, unreadable};
 
-/// More files than any directory of its kind holds.
+/// More files than any such directory has.
 const MAX_FILES: usize = 256;
 
-/// A directory to which nobody can write but root, or the effective user where the
-/// module does not run as root.
+/// A directory that only root can write to, or the effective user if the module does
+/// not run as root.
 #[derive(Debug)]
 pub struct TrustedDirectory(File);
 
 impl TrustedDirectory {
-    /// Opens the directory; `None` where nothing has that name.
+    /// Opens the directory; `None` if it does not exist.
     ///
     /// # Errors
-    /// The [`FileFault`] that keeps it from being used. A directory that is there
-    /// and cannot be opened is a fault: its files could have forbidden something.
+    /// The [`FileFault`] that keeps it from being used. A directory that exists and
+    /// cannot be opened is a fault, because its files could have forbidden something.
     pub fn open(path: &Path) -> Result<Option<Self>, FileFault> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let directory = match openat(AT_FDCWD, path, flags, Mode::empty()) {
@@ -65,7 +65,7 @@ impl TrustedDirectory {
         Ok(names)
     }
 
-    /// Reads one of its files, which is judged as [`super::read_trusted_file`] does.
+    /// Reads one of its files, and checks it as [`super::read_trusted_file`] does.
     ///
     /// # Errors
     /// The [`FileFault`] that keeps the file from being used.

@@ -1,5 +1,5 @@
-//! Files that decide whom the module trusts: opened first, then judged by the
-//! open descriptor, so that what was judged is what is read.
+//! Files that decide whom the module trusts. They are opened first and then checked by
+//! their open descriptors, so the file that is read is the file that was checked.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,15 +12,15 @@ use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::Mode;
 use zeroize::Zeroizing;
 
-/// What a file is for, and so how strictly it is judged.
+/// What a file is for, and so how strictly it is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     /// The configuration: others may read it.
     Configuration,
-    /// Certificates to trust: others may read them; a link is followed, since
-    /// the distributions' bundles are links.
+    /// Certificates to trust: others may read them, and links are followed, because the
+    /// distributions' bundles are links.
     Certificates,
-    /// A key: no link, readable by its owner alone.
+    /// A key: not a link, and readable only by its owner.
     Secret,
 }
 
@@ -30,37 +30,37 @@ pub enum FileFault {
     /// It cannot be opened or read.
     #[error("cannot be read: {0}")]
     Unreadable(String),
-    /// The host has no descriptor or no memory left to open it with.
+    /// The host has no descriptor or no memory left to open it.
     #[error("cannot be read, because this host is out of resources: {0}")]
     HostFailed(String),
     /// It is a directory, a device or the like.
     #[error("is not a regular file")]
     NotAFile,
-    /// It belongs to somebody who is neither root nor the effective user.
+    /// It belongs neither to root nor to the effective user.
     #[error("belongs to uid {owner}; it must belong to root: run chown root on it")]
     ForeignOwner {
         /// Its owner.
         owner: u32,
     },
-    /// Somebody else than its owner can write to it.
+    /// Others than its owner can write to it.
     #[error("can be written by others (mode {mode:04o}); run chmod go-w on it")]
     WritableByOthers {
         /// Its permission bits.
         mode: u32,
     },
-    /// A secret that somebody else than its owner can read.
+    /// A secret that others than its owner can read.
     #[error("can be read by others (mode {mode:04o}); run chmod 600 on it")]
     ReadableByOthers {
         /// Its permission bits.
         mode: u32,
     },
-    /// A link, a file or the like in the place of a directory.
+    /// A link, a file or something else instead of a directory.
     #[error("is not a directory")]
     NotADirectory,
-    /// A directory with more files than any of its kind.
+    /// A directory with too many files.
     #[error("holds too many files")]
     TooManyFiles,
-    /// Larger than any file of its kind.
+    /// Larger than any such file.
     #[error("is larger than {MAX_BYTES} bytes")]
     TooLarge,
 }
@@ -68,8 +68,8 @@ pub enum FileFault {
 /// The distributions' bundles of certificates have a few hundred kilobytes.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Reads a file that root alone, or the effective user where the module does
-/// not run as root (a screen locker), can have written.
+/// Reads a file that only root can have written, or the effective user if the module
+/// does not run as root (a screen locker).
 ///
 /// # Errors
 /// The [`FileFault`] that keeps it from being used.
@@ -77,7 +77,7 @@ pub fn read_trusted_file(path: &Path, kind: FileKind) -> Result<Zeroizing<Vec<u8
     read_from(AT_FDCWD, path, kind)
 }
 
-/// Reads a file as [`read_trusted_file`] does; a relative path begins at `directory`.
+/// Reads a file as [`read_trusted_file`] does; a relative path starts at `directory`.
 pub(super) fn read_from(
     directory: BorrowedFd<'_>,
     path: &Path,
@@ -106,14 +106,14 @@ fn read_into(
     kind: FileKind,
     bytes: &mut Vec<u8>,
 ) -> Result<(), FileFault> {
-    // Without O_NONBLOCK a fifo in the file's place would hold the login up.
+    // Without O_NONBLOCK a fifo instead of the file would block the login.
     let mut flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     if kind == FileKind::Secret {
         flags |= OFlag::O_NOFOLLOW;
     }
     let descriptor = loop {
         match openat(directory, path, flags, Mode::empty()) {
-            // A signal of the application's.
+            // A signal for the application.
             Err(Errno::EINTR) => {}
             other => break other.map_err(|error| unreadable(error.into()))?,
         }
@@ -131,7 +131,7 @@ fn read_into(
     if metadata.len() > MAX_BYTES {
         return Err(FileFault::TooLarge);
     }
-    // Where there is room for less than 32 bytes, the standard library reads through a
+    // If there is room for less than 32 bytes, the standard library reads through a
     // buffer on the stack, which nobody wipes.
     let expected = usize::try_from(metadata.len())
         .unwrap_or(0)
@@ -146,7 +146,7 @@ fn read_into(
     Ok(())
 }
 
-/// Whether root alone, or the effective user, can have written what has this owner
+/// Whether only root, or the effective user, can have written a file with this owner
 /// and mode.
 pub(super) fn judge_owner_and_mode(owner: u32, mode: u32) -> Result<(), FileFault> {
     if owner != 0 && owner != nix::unistd::geteuid().as_raw() {

@@ -8,8 +8,8 @@ pub use account::{AccountsUnavailable, Entry, Lookup, find_account, find_entry, 
 pub use directory::TrustedDirectory;
 pub use file::{FileFault, FileKind, read_public_file, read_trusted_file};
 
-/// The host's name, cleaned, for the log of authentik; `localhost` where the
-/// host does not know it.
+/// The host's name, cleaned, for authentik's log; `localhost` if the host does not know
+/// it.
 #[must_use]
 pub fn host_name() -> String {
     nix::unistd::gethostname()
@@ -20,21 +20,21 @@ pub fn host_name() -> String {
         .unwrap_or_else(|| "localhost".into())
 }
 
-/// Whether this process has root's rights over files, which screen lockers lack.
+/// Whether this process has root's rights to files; screen lockers do not.
 #[must_use]
 pub fn runs_as_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// Whether root itself has called the program, and nobody by way of a set-uid bit.
+/// Whether root itself has called the program, not a user through a set-uid bit.
 #[must_use]
 pub fn root_called() -> bool {
     nix::unistd::getuid().is_root()
 }
 
-/// Whether the host itself is in the way: it has run out of descriptors, memory
-/// or ports, or a filter of its own forbids the connection. Each of these a
-/// local user may be able to bring about.
+/// Whether the host itself failed: it has no descriptors, memory or ports left, or its
+/// own firewall forbids the connection. A local user may be able to cause each of
+/// these.
 #[must_use]
 pub fn is_host_failure(error: &std::io::Error) -> bool {
     matches!(

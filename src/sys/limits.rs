@@ -1,9 +1,9 @@
 //! The resource limits of a set-uid program, which its caller has set.
 //!
-//! `ulimit -v` in front of sudo makes allocations fail wherever the caller wants
-//! one to fail, in the C library's resolver as well. So the limits are raised
-//! while the module works, and set back before anybody else's code runs: a
-//! conversation may start a program (`sudo -A`), which must not gain by it.
+//! With `ulimit -v` before sudo, its caller can make allocations fail where they like,
+//! even in the C library's resolver. So the module raises the limits while it works,
+//! and restores them before other code runs: a conversation may start a program (`sudo
+//! -A`), which must not profit from them.
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
 
@@ -16,7 +16,7 @@ const RAISED: [(Resource, rlim_t); 7] = [
     (Resource::RLIMIT_CPU, RLIM_INFINITY),
     (Resource::RLIMIT_FSIZE, RLIM_INFINITY),
     (Resource::RLIMIT_MEMLOCK, RLIM_INFINITY),
-    // More than the module uses, and what Linux gives by default.
+    // More than the module uses, and the default of Linux.
     (Resource::RLIMIT_STACK, 8 << 20),
     (Resource::RLIMIT_NOFILE, 1024),
 ];
@@ -28,7 +28,7 @@ const NEEDED_STACK: rlim_t = 192 << 10;
 /// grow ends the program by SIGSEGV.
 #[must_use]
 pub fn has_stack() -> bool {
-    // Where the limit cannot be told there is most likely none.
+    // If the limit cannot be read, there is most likely none.
     Limit::of(Resource::RLIMIT_STACK).is_none_or(|limit| limit.soft >= NEEDED_STACK)
 }
 
@@ -44,8 +44,8 @@ impl Limit {
         Some(Self { soft, hard })
     }
 
-    /// A limit that cannot be set stays as it is: what then fails is no proof of
-    /// anything, and [`super::ReservedMemory`] keeps the module alive.
+    /// A limit that cannot be set stays as it is: what fails then proves nothing, and
+    /// [`super::ReservedMemory`] keeps the module alive.
     fn set(self, resource: Resource) {
         let _ = setrlimit(resource, self.soft, self.hard);
     }
@@ -59,13 +59,13 @@ struct Raised {
     now: Limit,
 }
 
-/// Limits that are raised until this is dropped. A panic drops it, too.
+/// Limits that are raised until this is dropped. A panic drops it as well.
 #[derive(Debug)]
 pub struct RaisedLimits([Option<Raised>; RAISED.len()]);
 
 impl RaisedLimits {
-    /// Raises the limits of a set-uid program; those of any other program belong
-    /// to root, or stop nobody but their own user, and are left alone.
+    /// Raises the limits of a set-uid program. Those of other programs were set by
+    /// root, or affect only their own user, and stay as they are.
     #[must_use]
     pub fn raise() -> Self {
         if !is_setuid() {
@@ -74,7 +74,7 @@ impl RaisedLimits {
         Self(RAISED.map(|(resource, least)| raise(resource, least)))
     }
 
-    /// Sets the limits back until the value is dropped: somebody else's code runs.
+    /// Restores the caller's limits until the value is dropped, while other code runs.
     #[must_use]
     pub fn restored(&self) -> RestoredLimits<'_> {
         for raised in self.0.iter().flatten() {

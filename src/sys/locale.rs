@@ -4,9 +4,9 @@ use std::ffi::CStr;
 
 /// Whether the application speaks UTF-8, as its locale says (`nl_langinfo(3)`).
 ///
-/// `false` also where it never called `setlocale(3)`, as sshd does not: then this
-/// says nothing about the person's terminal. It may decide how something is drawn,
-/// and nothing else: sudo's caller chooses the locale.
+/// `false` also if it never called `setlocale(3)`, as in sshd: then this says nothing
+/// about the person's terminal. It may only decide how something is drawn, because
+/// sudo's caller chooses the locale.
 #[must_use]
 pub fn locale_is_utf8() -> bool {
     // SAFETY: the function takes any item and reads the locale alone.

@@ -1,11 +1,11 @@
 //! Memory for a process that has none left.
 //!
-//! Rust aborts the process where an allocation fails, and says so on the host's
-//! stderr. sshd or sudo must never end like that. So each call of the module
-//! first reserves all the memory that it can need, and fails with
-//! `PAM_SYSTEM_ERR` where it cannot; what the system's allocator refuses later is
-//! taken from that reserve. The memory is touched only then, so that an
-//! ordinary login pays for two system calls and no more.
+//! Rust aborts the process if an allocation fails, and writes that to the host's
+//! stderr. sshd or sudo must never end like that. So each call of the module first
+//! reserves all the memory that it may need, and fails with `PAM_SYSTEM_ERR` if it
+//! cannot. If the system's allocator refuses memory later, the module takes it from
+//! that reserve. The memory is touched only then, so an ordinary login costs only two
+//! more system calls.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
@@ -17,14 +17,14 @@ use linked_list_allocator::Heap;
 /// What a call is given, in bytes. The heaviest login that a test makes
 /// (`tests/harness/tests/hostile/memory.rs`) also goes through with 2 MiB.
 const RESERVE: usize = 8 << 20;
-/// What must be free beside it when it is made, for the C library, which has no
-/// reserve: its resolver and its name services.
+/// What must be free besides when the reserve is made, for the C library, which has
+/// none: its resolver and its name services.
 const HEADROOM: usize = 1 << 20;
-/// For what is allocated before the reserve is made and where it cannot be made:
-/// the arguments, an error, a line in the log.
+/// For allocations before the reserve is made, and if it cannot be made: the arguments,
+/// an error, a line in the log.
 const SMALL: usize = 64 << 10;
 
-/// The system's allocator, with the reserve behind it.
+/// The system's allocator, which falls back to the reserve.
 #[derive(Debug)]
 pub struct ReservedMemory;
 
@@ -47,9 +47,9 @@ struct SmallMemory(UnsafeCell<[u8; SMALL]>);
 unsafe impl Sync for SmallMemory {}
 
 struct Reserves {
-    /// How many calls of the module are under way, in all threads.
+    /// How many calls of the module are in progress, in all threads.
     calls: usize,
-    /// Empty, with no memory at all, where no call is under way.
+    /// Empty, without any memory, while no call is in progress.
     large: Heap,
     small: Heap,
 }
@@ -58,9 +58,9 @@ struct Reserves {
 /// freed can be one, and the lock is not taken.
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 
-/// A lock that needs no memory. It is held for the few instructions of one
-/// allocation, and taken only where the system's allocator has failed, or while
-/// what the reserves gave is in use.
+/// A lock that needs no memory. It is held for the few instructions of one allocation,
+/// and taken only if the system's allocator has failed, or while memory from the
+/// reserves is in use.
 struct Lock {
     taken: AtomicBool,
     reserves: UnsafeCell<Reserves>,
@@ -108,7 +108,7 @@ impl Reserves {
         }
     }
 
-    /// Gives memory back, where it is of a reserve.
+    /// Frees memory if it comes from a reserve.
     fn free(&mut self, pointer: *mut u8, layout: Layout) -> bool {
         let heap = if holds(&self.large, pointer) {
             &mut self.large
@@ -177,11 +177,11 @@ pub struct MemoryReserve(());
 impl MemoryReserve {
     /// Reserves the memory of one call.
     ///
-    /// Calls in other threads share it: what they need at the same time is little
-    /// beside what the reserve is large.
+    /// Calls in other threads share it: what they need at the same time is small
+    /// compared with the reserve.
     ///
     /// # Errors
-    /// Where the process may not have that much; the system's words.
+    /// The system's error if the process may not have that much.
     pub fn hold() -> std::io::Result<Self> {
         RESERVES.with(|reserves| {
             if reserves.large.size() == 0 {
@@ -200,7 +200,7 @@ impl Drop for MemoryReserve {
     fn drop(&mut self) {
         RESERVES.with(|reserves| {
             reserves.calls = reserves.calls.saturating_sub(1);
-            // What is kept on the handle may lie in it, and stays until it is freed.
+            // Data kept on the handle may be in it, and stays until it is freed.
             if reserves.calls == 0 && reserves.large.size() > 0 && reserves.large.used() == 0 {
                 let start = reserves.large.bottom();
                 reserves.large = Heap::empty();
@@ -211,8 +211,7 @@ impl Drop for MemoryReserve {
     }
 }
 
-/// New memory for the reserve. There must be some beside it, which is given back
-/// at once.
+/// New memory for the reserve. Some more must be free besides; it is released at once.
 fn map() -> std::io::Result<*mut u8> {
     let length = RESERVE.saturating_add(HEADROOM);
     // SAFETY: a new mapping, at an address that the kernel chooses.

@@ -1,21 +1,21 @@
-//! Whether the process was stopped and went on again.
+//! Whether the process was stopped and continued.
 //!
-//! Limits are of the clock on the wall. Whoever runs sudo or su may stop it
-//! (Ctrl-Z, SIGSTOP) until a limit has passed: the server would look dead, and
-//! a stack that makes an exception for a dead server would let them by.
+//! Limits are wall-clock time. A user who runs sudo or su can stop it (Ctrl-Z, SIGSTOP)
+//! until a limit has passed. The server would then look dead, and a stack that makes an
+//! exception for a dead server would let them in.
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, pthread_sigmask};
 
-/// Watches for SIGCONT, which every process gets that goes on after a stop.
+/// Watches for SIGCONT, which every process gets when it continues after a stop.
 ///
-/// While it lives the signal is held back, which keeps nothing from going on;
-/// then the mask is set back and the host gets its signal.
+/// While it exists the signal is blocked, which does not keep the process from
+/// continuing. Then the mask is restored, and the host gets its signal.
 pub struct StopWatch {
     before: Option<SigSet>,
 }
 
 impl StopWatch {
-    /// Begins to watch.
+    /// Starts to watch.
     #[must_use]
     pub fn begin() -> Self {
         let mut watched = SigSet::empty();
@@ -27,8 +27,8 @@ impl StopWatch {
         }
     }
 
-    /// Whether the process was stopped since, as far as can be told; when it
-    /// cannot be told, it may have been.
+    /// Whether the process may have been stopped since: also `true` if that cannot be
+    /// found out.
     #[must_use]
     pub fn was_stopped(&self) -> bool {
         if self.before.is_none() {
