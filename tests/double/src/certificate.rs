@@ -6,11 +6,15 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose,
 };
+use rustls::crypto::SupportedKxGroup;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, SupportedCipherSuite};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ALL_VERSIONS, RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion,
+};
 use time::{Duration, OffsetDateTime};
 
 /// What is right or wrong with the server's certificate.
@@ -37,6 +41,40 @@ pub enum Certificate {
     /// Signed by another authority than the one that [`Double::ca_pem`](crate::Double::ca_pem)
     /// gives out.
     OtherCa,
+}
+
+/// The version of TLS that the server speaks alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    V1_2,
+    /// TLS 1.3.
+    V1_3,
+}
+
+/// The kind of the key that the server's certificate is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeyKind {
+    /// P-256.
+    #[default]
+    P256,
+    /// P-384.
+    P384,
+    /// Ed25519.
+    Ed25519,
+}
+
+/// What the server offers of TLS: everything by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TlsOffer {
+    /// One version alone.
+    pub version: Option<TlsVersion>,
+    /// The cipher suites with this in their names alone, such as `AES_256_GCM`.
+    pub suites: Option<&'static str>,
+    /// The groups of the key exchange with this in their names alone, such as `secp384r1`.
+    pub groups: Option<&'static str>,
+    /// The kind of the server's key.
+    pub key: KeyKind,
 }
 
 /// Names the variable with a part of the names of the cipher suites that the server
@@ -107,6 +145,7 @@ pub(crate) fn server_config(
     authority: &Authority,
     kind: Certificate,
     asks_clients: bool,
+    offer: TlsOffer,
 ) -> Result<(Arc<ServerConfig>, Identity), Box<dyn std::error::Error>> {
     let hosts: &[&str] = match kind {
         Certificate::WrongHost => &["elsewhere.example"],
@@ -132,7 +171,11 @@ pub(crate) fn server_config(
         }
         _ => {}
     }
-    let key = KeyPair::generate()?;
+    let key = KeyPair::generate_for(match offer.key {
+        KeyKind::P256 => &rcgen::PKCS_ECDSA_P256_SHA256,
+        KeyKind::P384 => &rcgen::PKCS_ECDSA_P384_SHA384,
+        KeyKind::Ed25519 => &rcgen::PKCS_ED25519,
+    })?;
     let certificate = match kind {
         Certificate::SelfSigned => {
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -153,9 +196,22 @@ pub(crate) fn server_config(
         let is_wanted = |suite: &SupportedCipherSuite| format!("{suite:?}").contains(&*wanted);
         provider.cipher_suites.retain(is_wanted);
     }
+    let named = |suite: &SupportedCipherSuite, part| format!("{suite:?}").contains(part);
+    if let Some(part) = offer.suites {
+        provider.cipher_suites.retain(|suite| named(suite, part));
+    }
+    if let Some(part) = offer.groups {
+        let named = |group: &&dyn SupportedKxGroup| format!("{:?}", group.name()).contains(part);
+        provider.kx_groups.retain(named);
+    }
     let provider = Arc::new(provider);
+    let versions: &[&SupportedProtocolVersion] = match offer.version {
+        Some(TlsVersion::V1_2) => &[&TLS12],
+        Some(TlsVersion::V1_3) => &[&TLS13],
+        None => ALL_VERSIONS,
+    };
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?;
+        .with_protocol_versions(versions)?;
     let builder = if asks_clients {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes())?)?;

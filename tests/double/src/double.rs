@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::certificate::{self, Authority, Certificate};
+use crate::certificate::{self, Authority, Certificate, TlsOffer};
 use crate::fault::Fault;
 use crate::random;
 use crate::server::{self, Options, SeenRequest, Shared};
@@ -39,6 +39,7 @@ pub struct DoubleBuilder {
     pauses: bool,
     certificate: Certificate,
     asks_clients: bool,
+    offer: TlsOffer,
     world: World,
 }
 
@@ -106,6 +107,12 @@ impl DoubleBuilder {
         self
     }
 
+    /// Offers no more of TLS than this.
+    pub fn tls(mut self, offer: TlsOffer) -> DoubleBuilder {
+        self.offer = offer;
+        self
+    }
+
     /// Accepts connections and then says nothing: TLS never begins.
     pub fn mute(mut self) -> DoubleBuilder {
         self.options.mute = true;
@@ -126,7 +133,7 @@ impl DoubleBuilder {
         let authority = Authority::new("authentik double CA")
             .unwrap_or_else(|error| panic!("the double cannot make a CA: {error}"));
         let (tls, server_identity) =
-            certificate::server_config(&authority, self.certificate, self.asks_clients)
+            certificate::server_config(&authority, self.certificate, self.asks_clients, self.offer)
                 .unwrap_or_else(|error| panic!("the double cannot make a certificate: {error}"));
         let client_identity = certificate::client_identity(&authority)
             .unwrap_or_else(|error| panic!("the double cannot make a certificate: {error}"));
@@ -200,6 +207,7 @@ impl Double {
             pauses: true,
             certificate: Certificate::default(),
             asks_clients: false,
+            offer: TlsOffer::default(),
             world: World::recorded(),
         }
     }

@@ -33,7 +33,7 @@ mod words;
 mod world;
 
 pub use catalogue::{FlowSummary, list_flows};
-pub use certificate::{Certificate, stranger_pem};
+pub use certificate::{Certificate, KeyKind, TlsOffer, TlsVersion, stranger_pem};
 pub use double::{Double, DoubleBuilder};
 pub use fault::{Fault, Match};
 pub use flow::{

@@ -4,7 +4,9 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use authentik_double::{Authentication, Certificate, Double, Fault, Flow, Match};
+use authentik_double::{
+    Authentication, Certificate, Double, Fault, Flow, KeyKind, Match, TlsOffer, TlsVersion,
+};
 
 use crate::bench::{Bench, Run, hold_against_transcript};
 
@@ -156,6 +158,44 @@ fn certificates() {
         1,
         &["/DIR/ca.pem", "put the file there"],
     );
+}
+
+#[test]
+fn servers_that_offer_nothing_of_ours() {
+    require_host!();
+    let offers = [
+        (
+            "no-suite",
+            TlsOffer {
+                suites: Some("CHACHA20"),
+                ..TlsOffer::default()
+            },
+        ),
+        (
+            "no-suite-1.2",
+            TlsOffer {
+                suites: Some("CHACHA20"),
+                version: Some(TlsVersion::V1_2),
+                ..TlsOffer::default()
+            },
+        ),
+        (
+            "no-key",
+            TlsOffer {
+                key: KeyKind::Ed25519,
+                ..TlsOffer::default()
+            },
+        ),
+    ];
+    for (name, offer) in offers {
+        let bench = Bench::with(Double::builder().tls(offer));
+        let words = [
+            "let the server offer",
+            "AES-128-GCM or AES-256-GCM",
+            "P-384",
+        ];
+        check(&bench, name, 1, &words);
+    }
 }
 
 #[test]

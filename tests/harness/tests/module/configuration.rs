@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use authentik_double::{Certificate, Double, Fault, Match};
+use authentik_double::{Certificate, Double, Fault, KeyKind, Match, TlsOffer, TlsVersion};
 
 use crate::bench::{Bench, PASSWORD, expect};
 
@@ -167,6 +167,65 @@ fn a_wildcard_is_for_the_names_right_below_it() {
     let bench = bench.top(&url).top("addresses = [\"127.0.0.1\"]");
     let outcome = bench.log_in("linux-login", "alice", &[PASSWORD]);
     expect(&outcome, "PAM_SUCCESS", &[]);
+}
+
+/// What pages on hardening leave a server, each alone.
+#[test]
+fn servers_that_offer_little_are_reached() {
+    pam_harness::require_isolation!();
+    let versions = [None, Some(TlsVersion::V1_2), Some(TlsVersion::V1_3)];
+    for version in versions {
+        for suites in [Some("AES_128_GCM"), Some("AES_256_GCM"), None] {
+            for groups in [Some("X25519"), Some("secp256r1"), Some("secp384r1")] {
+                for key in [KeyKind::P256, KeyKind::P384] {
+                    let offer = TlsOffer {
+                        version,
+                        suites,
+                        groups,
+                        key,
+                    };
+                    let bench = Bench::with(Double::builder().without_pause().tls(offer));
+                    let outcome = bench.log_in("linux-login", "alice", &[PASSWORD]);
+                    println!("{offer:?}");
+                    expect(&outcome, "PAM_SUCCESS", &[]);
+                }
+            }
+        }
+    }
+}
+
+/// Nothing in common is no proof that authentik is unavailable.
+#[test]
+fn servers_that_offer_nothing_of_ours_are_explained() {
+    pam_harness::require_isolation!();
+    let suites = Some("CHACHA20");
+    let offers = [
+        TlsOffer {
+            suites,
+            ..TlsOffer::default()
+        },
+        TlsOffer {
+            suites,
+            version: Some(TlsVersion::V1_2),
+            ..TlsOffer::default()
+        },
+        TlsOffer {
+            suites,
+            version: Some(TlsVersion::V1_3),
+            ..TlsOffer::default()
+        },
+        TlsOffer {
+            key: KeyKind::Ed25519,
+            ..TlsOffer::default()
+        },
+    ];
+    for offer in offers {
+        let bench = Bench::with(Double::builder().without_pause().tls(offer));
+        let outcome = bench.log_in("linux-login", "alice", &[]);
+        println!("{offer:?}");
+        let line = "let the server offer TLS 1.2 or 1.3, AES-128-GCM or AES-256-GCM";
+        expect(&outcome, "PAM_AUTH_ERR", &[line]);
+    }
 }
 
 /// As in a distribution's bundle: one of many, one of which the server does not need
