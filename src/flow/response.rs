@@ -1,5 +1,6 @@
 //! What goes back to the executor.
 
+use std::io::Write;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -60,11 +61,19 @@ impl Proof {
     }
 }
 
-/// Room for an answer that holds no secret; it grows where that is too little.
-const SMALL: usize = 256;
-/// Room enough for the longest secret with every byte escaped, so that the
-/// buffer is never moved while it is written: a move would leave a copy behind.
-const CAPACITY: usize = 6 * crate::secret::Secret::MAX_BYTES + 1024;
+/// Counts what is written, and keeps nothing of it.
+struct Length(usize);
+
+impl Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 impl Response {
     /// An answer that holds no secret.
@@ -72,7 +81,7 @@ impl Response {
     /// # Errors
     /// [`LoginError::Bug`] when `fields` cannot be written as JSON.
     pub fn new(fields: &impl Serialize) -> Result<Self, LoginError> {
-        Self::build(fields, None, SMALL)
+        Self::build(fields, None)
     }
 
     /// An answer that names its stage and holds nothing else.
@@ -102,7 +111,7 @@ impl Response {
     /// # Errors
     /// As [`Response::new`].
     pub fn with_secret(fields: &impl Serialize) -> Result<Self, LoginError> {
-        Self::build(fields, None, 2 * CAPACITY)
+        Self::build(fields, None)
     }
 
     /// An answer that holds a secret of this kind.
@@ -110,7 +119,7 @@ impl Response {
     /// # Errors
     /// As [`Response::new`].
     pub fn proving(fields: &impl Serialize, proof: Proof) -> Result<Self, LoginError> {
-        Self::build(fields, Some(proof), CAPACITY)
+        Self::build(fields, Some(proof))
     }
 
     /// An answer that authentik leaves without an answer of its own until
@@ -119,7 +128,7 @@ impl Response {
     /// # Errors
     /// As [`Response::new`].
     pub fn push(fields: &impl Serialize, push_timeout: Duration) -> Result<Self, LoginError> {
-        let response = Self::build(fields, Some(Proof::SecondFactor), SMALL)?;
+        let response = Self::build(fields, Some(Proof::SecondFactor))?;
         Ok(Self {
             push_timeout: Some(push_timeout),
             ..response
@@ -138,14 +147,17 @@ impl Response {
         }
     }
 
-    fn build(
-        fields: &impl Serialize,
-        proof: Option<Proof>,
-        capacity: usize,
-    ) -> Result<Self, LoginError> {
-        let mut body = Zeroizing::new(Vec::with_capacity(capacity));
-        serde_json::to_writer(&mut *body, fields)
-            .map_err(|error| LoginError::Bug(format!("a response is no JSON: {error}")))?;
+    /// The buffer is as long as the text, which is written twice to find that out: a
+    /// buffer that grows is moved, and each move leaves a copy of the secret to be wiped.
+    fn build(fields: &impl Serialize, proof: Option<Proof>) -> Result<Self, LoginError> {
+        let write = |to: &mut dyn Write| {
+            serde_json::to_writer(to, fields)
+                .map_err(|error| LoginError::Bug(format!("a response is no JSON: {error}")))
+        };
+        let mut length = Length(0);
+        write(&mut length)?;
+        let mut body = Zeroizing::new(Vec::with_capacity(length.0));
+        write(&mut *body)?;
         Ok(Self {
             body,
             proof,

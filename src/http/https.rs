@@ -37,12 +37,14 @@ const LEAST: Duration = Duration::from_secs(1);
 
 /// The largest head of an answer that is read.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// What each connection keeps for reading, once for TCP and once for TLS. A
-/// head must fit, and one that is too large be seen to be. ureq's own 128 KiB,
-/// four times over, cost more to fill and to wipe than all of HTTP.
-const INPUT_BUFFER_BYTES: usize = MAX_HEAD_BYTES + 1024;
+/// What a TCP connection keeps for reading. An answer's head that a proxy gives
+/// before TLS must fit. ureq's own 128 KiB, four times over, cost more to fill and to
+/// wipe than all of HTTP.
+const TCP_BUFFER_BYTES: usize = 8 * 1024;
+/// What TLS keeps for reading: a head must fit, and one that is too large be seen to be.
+pub(super) const INPUT_BUFFER_BYTES: usize = MAX_HEAD_BYTES + 1024;
 /// The same for writing: a request's head must fit, with all its cookies.
-const OUTPUT_BUFFER_BYTES: usize = 16 * 1024;
+pub(super) const OUTPUT_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Requests to one authentik server, for one login or one look-up.
 pub struct HttpsTransport {
@@ -136,8 +138,8 @@ impl HttpsTransport {
             .max_idle_age(MAX_IDLE)
             .max_idle_connections(1)
             .max_response_header_size(MAX_HEAD_BYTES)
-            .input_buffer_size(INPUT_BUFFER_BYTES)
-            .output_buffer_size(OUTPUT_BUFFER_BYTES)
+            .input_buffer_size(TCP_BUFFER_BYTES)
+            .output_buffer_size(TCP_BUFFER_BYTES)
             .accept("application/json")
             .build();
         let request_deadline = RequestDeadline::new();

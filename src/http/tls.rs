@@ -20,6 +20,7 @@ use ureq::unversioned::transport::{
     TransportAdapter,
 };
 
+use super::https::{INPUT_BUFFER_BYTES, OUTPUT_BUFFER_BYTES};
 use super::provider::provider;
 use super::trust::TrustedRoots;
 use super::verifier::ServerVerifier;
@@ -93,10 +94,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
         socket.set_timeout(what_is_left(details));
         tls.complete_io(&mut socket)?;
         Ok(Some(Either::B(TlsTransport {
-            buffers: LazyBuffers::new(
-                details.config.input_buffer_size(),
-                details.config.output_buffer_size(),
-            ),
+            buffers: LazyBuffers::new(INPUT_BUFFER_BYTES, OUTPUT_BUFFER_BYTES),
             stream: StreamOwned::new(tls, socket),
         })))
     }
