@@ -75,8 +75,9 @@ impl Bundle {
             .filter_map(|certificate| Some(names(certificate)?.issuer))
             .collect();
         let mut roots = RootCertStore::empty();
+        let mut buffer = [0; LONGEST_BEGINNING];
         for section in self.sections() {
-            if may_be_of(section, &issuers) {
+            if may_be_of(section, &issuers, &mut buffer) {
                 add(&mut roots, section);
             }
         }
@@ -104,9 +105,13 @@ fn add(roots: &mut RootCertStore, section: &[u8]) -> bool {
 }
 
 /// Whether the subject of the certificate in this section is one of `wanted`, or
-/// cannot be told.
-fn may_be_of(section: &[u8], wanted: &[&[u8]]) -> bool {
-    let mut beginning = Beginning::of(section.get(BEGIN_CERTIFICATE.len()..).unwrap_or_default());
+/// cannot be told. The beginning of the certificate is decoded into `buffer`.
+fn may_be_of(section: &[u8], wanted: &[&[u8]], buffer: &mut [u8; LONGEST_BEGINNING]) -> bool {
+    let mut beginning = Beginning {
+        text: section.get(BEGIN_CERTIFICATE.len()..).unwrap_or_default(),
+        buffer,
+        length: 0,
+    };
     let mut length = BEGINNING;
     while length <= LONGEST_BEGINNING {
         if let Some(Names { subject, .. }) = names(beginning.decoded_to(length)) {
@@ -150,49 +155,62 @@ fn outline(pem: &[u8]) -> Option<Vec<Range<usize>>> {
 
 /// The beginning of what base64 text stands for.
 struct Beginning<'a> {
-    text: std::slice::Iter<'a, u8>,
-    decoded: Vec<u8>,
+    /// What is still to be decoded.
+    text: &'a [u8],
+    buffer: &'a mut [u8; LONGEST_BEGINNING],
+    /// How much of the buffer is decoded.
+    length: usize,
 }
 
-impl<'a> Beginning<'a> {
-    fn of(text: &'a [u8]) -> Self {
-        Self {
-            text: text.iter(),
-            decoded: Vec::with_capacity(LONGEST_BEGINNING),
-        }
-    }
-
-    /// Decodes on until there are `length` bytes, or until a character that is no
-    /// part of base64: padding, the line behind the last, or damage.
+impl Beginning<'_> {
+    /// Decodes on until there are `length` bytes, a multiple of three, or until a
+    /// character that is no part of base64: padding, the line behind the last, or damage.
     fn decoded_to(&mut self, length: usize) -> &[u8] {
-        while self.decoded.len() < length {
-            let Some(group) = self.group() else {
+        let room = self.buffer.get_mut(self.length..length);
+        for three in room.unwrap_or_default().chunks_exact_mut(3) {
+            let Some(group) = next_group(&mut self.text) else {
                 break;
             };
             let [_, bytes @ ..] = group.to_be_bytes();
-            self.decoded.extend_from_slice(&bytes);
+            three.copy_from_slice(&bytes);
+            self.length = self.length.saturating_add(3);
         }
-        &self.decoded
-    }
-
-    /// The next four characters: three bytes.
-    fn group(&mut self) -> Option<u32> {
-        let mut group = 0;
-        for _ in 0..4 {
-            let mut digit = SPACE;
-            while digit == SPACE {
-                let byte = *self.text.next()?;
-                digit = DIGITS.get(usize::from(byte)).copied()?;
-            }
-            if digit == OTHER {
-                return None;
-            }
-            group = (group << 6) | u32::from(digit);
-        }
-        Some(group)
+        self.buffer.get(..self.length).unwrap_or_default()
     }
 }
 
+/// Takes the next four digits of `text`: three bytes.
+fn next_group(text: &mut &[u8]) -> Option<u32> {
+    let value =
+        |a, b, c, d| u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
+    // Without a loop, which is unrolled only where speed counts more than size.
+    if let Some(([a, b, c, d], rest)) = text.split_first_chunk() {
+        let (a, b, c, d) = (digit(*a), digit(*b), digit(*c), digit(*d));
+        if a | b | c | d < DIGIT_END {
+            *text = rest;
+            return Some(value(a, b, c, d));
+        }
+    }
+    // The end of a line, as a rule.
+    let mut next = || loop {
+        let (first, rest) = text.split_first()?;
+        *text = rest;
+        match digit(*first) {
+            SPACE => {}
+            OTHER => return None,
+            digit => return Some(digit),
+        }
+    };
+    Some(value(next()?, next()?, next()?, next()?))
+}
+
+fn digit(character: u8) -> u8 {
+    let found = DIGITS.get(usize::from(character));
+    found.copied().unwrap_or(OTHER)
+}
+
+/// All digits are below it, and bits of other values are not.
+const DIGIT_END: u8 = 64;
 /// White space between the digits, which base64 in PEM passes over.
 const SPACE: u8 = 0xfe;
 /// A character that is no digit.
