@@ -6,9 +6,11 @@ use crate::{Result, at};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, Stream};
+use std::ffi::CString;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 
 /// The cookies of one login: names and values as they came.
@@ -62,6 +64,31 @@ pub fn log_in(job: &Job, login: usize) -> Result<()> {
             .map_err(at("write"))?;
         answer(&mut stream, exchange, &mut jar)?;
     }
+    Ok(())
+}
+
+/// What no PAM module of this kind can do without, whatever it is made of: the user's
+/// account, the configuration, and a line in the log. libpam's own part is the caller's.
+pub fn surroundings(job: &Job) -> Result<()> {
+    let name = CString::new(job.user.as_str()).map_err(at("the user's name"))?;
+    let mut buffer = [0; 4096];
+    // SAFETY: all zeros are a value of it.
+    let mut account: libc::passwd = unsafe { std::mem::zeroed() };
+    let mut found = std::ptr::null_mut();
+    let (room, length) = (buffer.as_mut_ptr(), buffer.len());
+    // SAFETY: all pointers are valid for the call, and the length is the buffer's.
+    let error = unsafe { libc::getpwnam_r(name.as_ptr(), &mut account, room, length, &mut found) };
+    // Where the bench has no accounts of its own, the name is unknown, and was looked up.
+    if error != 0 {
+        return Err(format!("getpwnam_r gave {error}"));
+    }
+    let path = job.confdir.join("pam_authentik_flow.toml");
+    let text = fs::read_to_string(&path).map_err(at(path.display()))?;
+    let _: toml::Table = toml::from_str(&text).map_err(at(path.display()))?;
+    let socket = UnixDatagram::unbound().map_err(at("the log"))?;
+    let line = format!("<86>floor: user={} ms=3 ok", job.user);
+    // As for the module, a host without a log is none.
+    let _ = socket.send_to(line.as_bytes(), "/dev/log");
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! How the cost grows: with stages, fields, logins, processes, certificates.
 
+use crate::bundle::stranger;
 use crate::callgrind;
 use crate::job::Job;
 use crate::report::{Table, Targets, cell, round, thousands};
@@ -7,7 +8,6 @@ use crate::scenario::{Bench, Scenario, finish};
 use crate::server::{FIELDS, STAGES, Server};
 use crate::stats::{Line, Sample};
 use crate::{Result, at};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::time::Instant;
@@ -138,14 +138,6 @@ fn bundles(bench: &Bench<'_>, server: &Server) -> Result<Vec<(usize, Scenario)>>
         scenarios.push((count, scenario));
     }
     Ok(scenarios)
-}
-
-fn stranger(number: usize) -> std::result::Result<String, rcgen::Error> {
-    let mut params = CertificateParams::new(Vec::new())?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let name = format!("An authority that signed nothing here, number {number}");
-    params.distinguished_name.push(DnType::CommonName, name);
-    Ok(params.self_signed(&KeyPair::generate()?)?.pem())
 }
 
 /// One process that logs in again and again.

@@ -11,6 +11,9 @@ pub enum Client {
     Pam,
     /// The same requests, byte by byte, over one TLS connection, and nothing else.
     Floor,
+    /// The same, and what every PAM module needs besides: libpam itself, the user's
+    /// account, the configuration, and a line in the log.
+    FairFloor,
     /// The same requests by libcurl.
     Libcurl,
 }

@@ -3,6 +3,7 @@
 //! The program plays every part itself, each in a process of its own: the
 //! server, the relay that delays, and the clients that are compared.
 
+pub mod bundle;
 pub mod callgrind;
 pub mod floor;
 pub mod growth;
@@ -14,6 +15,7 @@ pub mod logins;
 pub mod memory;
 pub mod place;
 pub mod play;
+pub mod real;
 pub mod relay;
 pub mod report;
 pub mod scenario;

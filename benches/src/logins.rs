@@ -1,5 +1,6 @@
 //! The comparison: the module, the floor, libcurl, and a script with curl.
 
+use crate::bundle::{self, BY_THE_BUNDLE};
 use crate::job::{Client, Job};
 use crate::report::{Table, Targets, cell, round};
 use crate::scenario::{Bench, Scenario};
@@ -18,6 +19,7 @@ type Contender = (&'static str, Client, &'static str);
 
 const MODULE: Contender = ("module", Client::Pam, "module");
 const FLOOR: Contender = ("floor", Client::Floor, "");
+const FAIR: Contender = ("fair floor", Client::FairFloor, "");
 /// libpam alone: what a login costs before any module does something.
 const LIBPAM: Contender = ("pam_permit", Client::Pam, "permit");
 const LIBCURL: Contender = ("libcurl", Client::Libcurl, "");
@@ -40,6 +42,7 @@ pub fn run(
     targets: &mut Targets,
 ) -> Result<Vec<Table>> {
     let has_curl = Path::new("/usr/bin/curl").exists();
+    let by_bundle = bundle::scenario(bench, server)?;
     let mut tables = Vec::new();
     for (name, round_trip, rounds) in [
         ("answers at once", 0, rounds),
@@ -62,11 +65,12 @@ pub fn run(
                 "of it on a processor",
                 "first : floor",
                 "later : floor",
+                "later : fair floor",
                 "later : libcurl",
                 "wall : round trips",
             ],
         );
-        for scenario in Scenario::all() {
+        for scenario in Scenario::all().into_iter().chain(by_bundle.clone()) {
             if round_trip > 0 && scenario.name != "password" {
                 continue;
             }
@@ -83,6 +87,10 @@ pub fn run(
                 }
             };
             let mut contenders = vec![MODULE, FLOOR, LIBCURL];
+            let is_by_bundle = scenario.name == BY_THE_BUNDLE;
+            if (is_main || is_by_bundle) && round_trip == 0 {
+                contenders.push(FAIR);
+            }
             if is_main && round_trip == 0 {
                 contenders.push(LIBPAM);
             }
@@ -109,6 +117,9 @@ pub fn run(
                 round_trip,
                 trips,
             );
+            if is_by_bundle {
+                judge_bundle(targets, &times);
+            }
             if is_main {
                 judge(targets, &times, &recorded, round_trip, trips);
             }
@@ -224,10 +235,27 @@ fn rows(
             cell(&measured.busy),
             ratio(first, median("floor", |t| &t.first)),
             ratio(later, median("floor", |t| &t.later)),
+            ratio(later, median("fair floor", |t| &t.later)),
             ratio(later, median("libcurl", |t| &t.later)),
             wall,
         ]);
     }
+}
+
+fn judge_bundle(targets: &mut Targets, times: &BTreeMap<&'static str, Times>) {
+    let later = |name: &str| times.get(name).map_or(f64::NAN, |t| t.later.median());
+    targets.at_most(
+        "login by the bundle : floor that parses it whole, later ones",
+        " ×",
+        1.0,
+        later("module") / later("floor"),
+    );
+    targets.at_most(
+        "login by the bundle : libcurl, later ones",
+        " ×",
+        0.1,
+        later("module") / later("libcurl"),
+    );
 }
 
 fn judge(
@@ -241,16 +269,16 @@ fn judge(
     let later = |name: &str| times.get(name).map_or(f64::NAN, |t| t.later.median());
     if round_trip == 0 {
         targets.at_most(
-            "login : floor, later ones",
+            "login : fair floor, later ones",
             " ×",
             1.2,
-            later("module") / later("floor"),
+            later("module") / later("fair floor"),
         );
         targets.at_most(
-            "login : floor, first in its process",
+            "login : fair floor, first in its process",
             " ×",
             1.2,
-            first("module") / first("floor"),
+            first("module") / first("fair floor"),
         );
         targets.at_most(
             "login : libcurl, later ones",

@@ -5,7 +5,9 @@ use authentik_bench::place::Place;
 use authentik_bench::report::{Table, Targets, thousands};
 use authentik_bench::scenario::{Bench, Scenario};
 use authentik_bench::server::Server;
-use authentik_bench::{Result, at, callgrind, growth, hosts, loading, logins, play, server};
+use authentik_bench::{
+    Result, at, bundle, callgrind, growth, hosts, loading, logins, play, real, server,
+};
 use pam_harness::{Module, namespace};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,8 +16,8 @@ use std::time::Instant;
 const USAGE: &str = "\
 Usage: authentik-bench [ROUNDS [SECTION...]]
 
-ROUNDS is 20 where it is not given. Sections: loading, logins, instructions,
-growth, hosts; all of them where none is given.
+ROUNDS is 20 where it is not given. Sections: loading, logins, real,
+instructions, growth, hosts; all of them where none is given.
 ";
 
 fn main() -> ExitCode {
@@ -62,8 +64,11 @@ fn bench(rounds: usize, sections: &[&str]) -> Result<()> {
     if wanted("logins") {
         tables.extend(logins::run(&bench, &mut server, rounds, &mut targets)?);
     }
+    if wanted("real") {
+        tables.push(real::run(&bench, &mut server, rounds)?);
+    }
     if wanted("instructions") {
-        tables.push(instructions(&bench, &mut server)?);
+        tables.push(instructions(&bench, &mut server, &mut targets)?);
     }
     if wanted("growth") {
         tables.extend(growth::run(&bench, &mut server, rounds, &mut targets)?);
@@ -99,7 +104,8 @@ fn counts() -> Result<()> {
     };
     let mut server = Server::start(&bench.program, place.path("ca.pem"))?;
     println!("{}", callgrind::compiler(&bench.module)?);
-    for scenario in Scenario::counted() {
+    let by_bundle = bundle::scenario(&bench, &server)?;
+    for scenario in Scenario::counted().into_iter().chain(by_bundle) {
         let job = bench.job(&scenario, &server, server.port)?;
         server.refill()?;
         let count = callgrind::instructions(&bench.program, &job)?;
@@ -114,7 +120,7 @@ fn load() -> String {
     text.split(' ').next().unwrap_or("?").to_owned()
 }
 
-fn instructions(bench: &Bench<'_>, server: &mut Server) -> Result<Table> {
+fn instructions(bench: &Bench<'_>, server: &mut Server, targets: &mut Targets) -> Result<Table> {
     eprintln!("instructions");
     let mut table = Table::new(
         "Instructions of a login, within pam_sm_authenticate, by callgrind",
@@ -124,7 +130,9 @@ fn instructions(bench: &Bench<'_>, server: &mut Server) -> Result<Table> {
         table.note("Not measured: there is no valgrind.");
         return Ok(table);
     }
-    for scenario in Scenario::all().into_iter().chain([Scenario::typed()]) {
+    let by_bundle = bundle::scenario(bench, server)?;
+    let more = by_bundle.into_iter().chain([Scenario::typed()]);
+    for scenario in Scenario::all().into_iter().chain(more) {
         let mut count = |logins: usize| -> Result<u64> {
             let mut job: Job = bench.job(&scenario, server, server.port)?;
             job.logins = logins;
@@ -134,6 +142,15 @@ fn instructions(bench: &Bench<'_>, server: &mut Server) -> Result<Table> {
         match (count(1), count(3)) {
             (Ok(one), Ok(three)) => {
                 let later = three.saturating_sub(one) / 2;
+                let limit = match scenario.name.as_str() {
+                    "password" => Some(4.1),
+                    bundle::BY_THE_BUNDLE => Some(5.7),
+                    _ => None,
+                };
+                if let Some(limit) = limit {
+                    let what = format!("instructions of a login: {}", scenario.name);
+                    targets.at_most(&what, " M", limit, one as f64 / 1e6);
+                }
                 table.row([scenario.name, thousands(one), thousands(later)]);
             }
             (Err(why), _) | (_, Err(why)) => {

@@ -53,7 +53,7 @@ pub fn run(path: &Path) -> Result<()> {
         busy_nanos: vec![u64::MAX; job.logins],
         ..Played::default()
     };
-    if job.client == Client::Pam {
+    if matches!(job.client, Client::Pam | Client::FairFloor) {
         // libpam's own first steps are no module's.
         transaction(&job, "permit", Code::PAM_SUCCESS.0, 0)?;
     }
@@ -70,6 +70,11 @@ pub fn run(path: &Path) -> Result<()> {
         match job.client {
             Client::Pam => transaction(&job, &job.service, job.expected, login)?,
             Client::Floor => floor::log_in(&job, login)?,
+            Client::FairFloor => {
+                transaction(&job, "permit", Code::PAM_SUCCESS.0, login)?;
+                floor::surroundings(&job)?;
+                floor::log_in(&job, login)?;
+            }
             Client::Libcurl => {
                 if curl.is_none() {
                     curl = Some(libcurl::Curl::load()?);

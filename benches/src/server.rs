@@ -2,10 +2,11 @@
 
 use crate::job::{Exchange, code};
 use crate::{Result, at};
-use authentik_double::{Device, Double, Field, Flow, Prompt, User};
+use authentik_double::{Device, Double, Fault, Field, Flow, Match, Prompt, User};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 /// How many stages of no importance the flows `stages-N` have.
 pub const STAGES: [usize; 5] = [1, 10, 20, 35, 50];
@@ -13,6 +14,11 @@ pub const STAGES: [usize; 5] = [1, 10, 20, 35, 50];
 pub const FIELDS: [usize; 5] = [1, 25, 50, 75, 100];
 /// How many codes `coder` has; `refill` brings back those that were used.
 const CODES: usize = 64;
+
+/// How long a real authentik took for each request of the login `password`, in
+/// milliseconds: two challenges with their answers between, the end of the flow,
+/// users/me, the end of the session.
+pub const REAL_MILLIS: [u64; 7] = [122, 74, 108, 531, 228, 91, 91];
 
 fn coder() -> User {
     User::new("coder").device(Device::static_codes((0..CODES).map(code)))
@@ -34,7 +40,7 @@ fn flows() -> Vec<Flow> {
 }
 
 /// Serves until the input ends. Commands come a line each, and so do answers:
-/// `refill`, `clear`, `requests`.
+/// `refill`, `clear`, `slow`, `fast`, `requests`.
 pub fn serve(ca_file: &Path) -> Result<()> {
     let double = Double::builder()
         .without_pause()
@@ -56,6 +62,17 @@ pub fn serve(ca_file: &Path) -> Result<()> {
             }
             "clear" => {
                 double.clear_requests();
+                "done".to_owned()
+            }
+            "slow" => {
+                for (number, millis) in (1..).zip(REAL_MILLIS) {
+                    let pause = Duration::from_millis(millis);
+                    double.inject(Fault::on(Match::any().nth(number)).delay(pause));
+                }
+                "done".to_owned()
+            }
+            "fast" => {
+                double.clear_faults();
                 "done".to_owned()
             }
             "requests" => serde_json::to_string(&exchanges(&double)).map_err(at("requests"))?,
@@ -126,6 +143,16 @@ impl Server {
     /// Forgets the requests so far.
     pub fn clear(&mut self) -> Result<()> {
         self.command("clear").map(drop)
+    }
+
+    /// Takes as long for the next login as a real server does: [`REAL_MILLIS`].
+    pub fn slow(&mut self) -> Result<()> {
+        self.command("slow").map(drop)
+    }
+
+    /// Answers at once again.
+    pub fn fast(&mut self) -> Result<()> {
+        self.command("fast").map(drop)
     }
 
     /// The requests since then.

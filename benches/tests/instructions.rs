@@ -1,6 +1,7 @@
 //! A login may not become dearer unseen: its instructions are held against
 //! `instructions.toml`.
 
+use authentik_bench::bundle::BY_THE_BUNDLE;
 use authentik_bench::callgrind;
 use pam_harness::Module;
 use std::collections::BTreeMap;
@@ -38,9 +39,11 @@ fn a_login_takes_no_more_instructions_than_it_did() {
         .collect();
     println!("rustc {compiler}: {counted:?}");
     for (name, before) in kept {
-        let now = *counted
-            .get(name)
-            .unwrap_or_else(|| panic!("{name} was not counted: {text}"));
+        let Some(now) = counted.get(name).copied() else {
+            assert_eq!(name, BY_THE_BUNDLE, "was not counted: {text}");
+            println!("{name}: not counted, this host has no bundle");
+            continue;
+        };
         let ratio = now as f64 / *before as f64;
         assert!(
             ratio <= 1.0 + TOLERANCE,
