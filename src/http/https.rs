@@ -14,7 +14,7 @@ use super::connect::{AttemptLog, RecordingTcpConnector};
 use super::credentials::{Credentials, Session};
 use super::headers::{header_value, header_word};
 use super::resolver::{OnceResolver, Peer};
-use super::tls::TlsConnector;
+use super::tls::{MAX_HEAD_BYTES, TlsConnector};
 use super::token::{self, Outpost};
 use super::transport::{Answer, RequestError};
 use super::trust::{self, TrustedRoots};
@@ -35,16 +35,10 @@ const MAX_IDLE: Duration = Duration::from_secs(1);
 /// session of a login that took too long.
 const LEAST: Duration = Duration::from_secs(1);
 
-/// The largest head of an answer that is read.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// What a TCP connection keeps for reading. An answer's head that a proxy gives
 /// before TLS must fit. ureq's own 128 KiB, four times over, cost more to fill and to
 /// wipe than all of HTTP.
 const TCP_BUFFER_BYTES: usize = 8 * 1024;
-/// What TLS keeps for reading: a head must fit, and one that is too large be seen to be.
-pub(super) const INPUT_BUFFER_BYTES: usize = MAX_HEAD_BYTES + 1024;
-/// The same for writing: a request's head must fit, with all its cookies.
-pub(super) const OUTPUT_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Requests to one authentik server, for one login or one look-up.
 pub struct HttpsTransport {

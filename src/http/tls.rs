@@ -20,13 +20,19 @@ use ureq::unversioned::transport::{
     TransportAdapter,
 };
 
-use super::https::{INPUT_BUFFER_BYTES, OUTPUT_BUFFER_BYTES};
 use super::provider::provider;
 use super::trust::TrustedRoots;
 use super::verifier::ServerVerifier;
 
 /// How many servers tickets are kept of.
 const SERVERS: usize = 1;
+
+/// The largest head of an answer that is read.
+pub(super) const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// What TLS keeps for reading: a head must fit, and one that is too large be seen to be.
+const INPUT_BUFFER_BYTES: usize = MAX_HEAD_BYTES + 1024;
+/// The same for writing: a request's head must fit, with all its cookies.
+const OUTPUT_BUFFER_BYTES: usize = 16 * 1024;
 
 /// A certificate with its issuers, and its key.
 pub(super) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
