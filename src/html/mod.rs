@@ -532,7 +532,7 @@ mod tests {
     }
 
     /// Repeats text that could make a reader go back, and compares the time for a text
-    /// with the time for one that is eight times as long.
+    /// with the time for one that is sixteen times as long.
     #[test]
     fn time_is_linear() {
         for part in [
@@ -570,10 +570,10 @@ mod tests {
                 processor_time() - begun
             };
             let best = |length| (0..3).map(|_| took(length)).min().unwrap();
-            let (short, long) = (best(1 << 12), best(1 << 15));
-            // Quadratic would be 64 times.
+            let (short, long) = (best(1 << 13), took(1 << 17));
+            // Quadratic would be 256 times.
             assert!(
-                long < short * 32 + std::time::Duration::from_millis(20),
+                long < short * 40 + std::time::Duration::from_millis(20),
                 "{part}: {short:?}, {long:?}"
             );
         }
