@@ -1,7 +1,7 @@
-//! TCP connections, and what became of each attempt.
+//! TCP connections, and the result of each attempt.
 //!
-//! ureq's own connector reports the last failure alone. Whether *every* address
-//! refused the connection decides whether authentik is unavailable.
+//! ureq's own connector reports only the last failure. But whether authentik is
+//! unavailable depends on whether *every* address refused the connection.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,27 +13,27 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Timeout};
 
-/// What became of one attempt to connect.
+/// The result of one attempt to connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Attempt {
     Connected,
     /// The host, or a firewall in front of it, refused the connection (ECONNREFUSED).
     Refused,
-    /// There is no way to the address (ENETUNREACH, EHOSTUNREACH): the kernel says
-    /// so, or a router, or nobody answered the address resolution.
+    /// The address cannot be reached (ENETUNREACH, EHOSTUNREACH): the kernel or a
+    /// router says so, or nobody answered the address resolution.
     Unreachable,
     /// ENETUNREACH for an IPv6 address: most hosts have no IPv6 at all.
     NoIpv6Network,
     /// No answer within the address's share of the time.
     Silent,
-    /// Anything else, this host's own trouble above all.
+    /// Anything else, above all a failure of this host.
     Failed,
 }
 
 /// The attempts of one request.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Attempts {
-    /// How many addresses there were to be tried.
+    /// How many addresses there were to try.
     expected: usize,
     made: Vec<Attempt>,
 }
@@ -50,7 +50,7 @@ impl Attempts {
         self.all(|attempt| matches!(attempt, Attempt::Refused | Attempt::Unreachable))
     }
 
-    /// The same, where addresses may have stayed silent as well.
+    /// The same, but addresses may also have stayed silent.
     pub(super) fn all_refused_unreachable_or_silent(&self) -> bool {
         self.all(|attempt| {
             matches!(
@@ -70,17 +70,17 @@ impl Attempts {
     }
 }
 
-/// The attempts of the request that is under way, for the transport to read.
+/// The attempts of the current request, for the transport to read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AttemptLog(Arc<Mutex<Attempts>>);
 
 impl AttemptLog {
-    /// A request begins.
+    /// A request starts.
     pub(super) fn clear(&self) {
         self.begin(0);
     }
 
-    /// What became of the attempts so far.
+    /// The results of the attempts so far.
     pub(super) fn so_far(&self) -> Attempts {
         self.0
             .lock()
@@ -137,7 +137,7 @@ impl<In: Transport> Connector<In> for RecordingTcpConnector {
             if left.is_zero() {
                 return Err(Error::Timeout(Timeout::Connect));
             }
-            // A dead address must leave time for those behind it.
+            // A dead address must leave time for the next ones.
             let share = match index.saturating_add(1) == count {
                 true => left,
                 false => left.checked_div(2).unwrap_or(left),
@@ -194,7 +194,7 @@ fn deadline(details: &ConnectionDetails<'_>) -> Instant {
     };
     let limit = match details.timeout.after {
         WaitDuration::Exact(limit) => limit,
-        // There is always a limit: the configuration's.
+        // There is always a limit, from the configuration.
         WaitDuration::NotHappening => Duration::ZERO,
     };
     begun.checked_add(limit).unwrap_or(begun)
@@ -247,7 +247,7 @@ mod tests {
             let all = attempts(made.len(), made);
             assert_eq!(all.all_refused_or_unreachable(), refused, "{made:?}");
             assert_eq!(all.all_refused_unreachable_or_silent(), silent, "{made:?}");
-            // One that was not tried might have answered.
+            // An address that was not tried might have answered.
             let some = attempts(made.len() + 1, made);
             assert!(!some.all_refused_or_unreachable(), "{made:?}");
             assert!(!some.all_refused_unreachable_or_silent(), "{made:?}");

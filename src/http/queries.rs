@@ -1,5 +1,5 @@
-//! Where a server's addresses came from, and whether they are all that there are: a
-//! proof that the server is unavailable takes a name that was looked up completely.
+//! Where a server's addresses came from, and whether they are complete: a proof that
+//! the server is unavailable needs a name that was looked up completely.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -11,8 +11,8 @@ use crate::sys::{Family, LookupError, look_up};
 
 const HOSTS_FILE: &str = "/etc/hosts";
 
-/// Whether the addresses that were tried are those of `/etc/hosts`, all of them:
-/// then no name server had a part in them, and none is asked.
+/// Whether the addresses that were tried are exactly those in `/etc/hosts`: then no
+/// name server was involved, and none is asked.
 pub(super) fn are_of_hosts_file(tried: &[SocketAddr], host: &str) -> bool {
     let text = read_trusted_file(Path::new(HOSTS_FILE), FileKind::Configuration);
     let text = text.unwrap_or_default();
@@ -38,18 +38,18 @@ fn addresses_in(text: &str, host: &str) -> BTreeSet<IpAddr> {
         .collect()
 }
 
-/// The A and the AAAA query, each on its own. A look-up for both gives the
-/// addresses of one where the other fails, and does not tell.
+/// The A and the AAAA query, each separately. A lookup for both returns the addresses
+/// of one if the other fails, and does not say so.
 pub(super) struct Queries {
     a: Result<Vec<SocketAddr>, LookupError>,
     aaaa: Result<Vec<SocketAddr>, LookupError>,
 }
 
 impl Queries {
-    /// Asks again, now that the first request has failed: a login that goes well
-    /// is not held up by it.
+    /// Asks again, after the first request has failed: a login that works does not wait
+    /// for it.
     pub(super) fn ask(host: &str, port: u16, limit: Duration) -> Self {
-        // Two thirds of the limit in all: this comes behind a wait.
+        // Two thirds of the limit in total, because there was already a wait.
         let limit = limit.checked_div(3).unwrap_or(limit);
         Self {
             a: look_up(host, port, Family::V4, limit),
@@ -57,8 +57,8 @@ impl Queries {
         }
     }
 
-    /// Whether both were answered, with addresses that were all tried or with the
-    /// word that there are none.
+    /// Whether both were answered: with addresses that were all tried, or with the
+    /// answer that there are none.
     pub(super) fn are_complete(&self, tried: &[SocketAddr]) -> bool {
         let tried: BTreeSet<IpAddr> = tried.iter().map(SocketAddr::ip).collect();
         let all_tried = |found: &[SocketAddr]| found.iter().all(|at| tried.contains(&at.ip()));

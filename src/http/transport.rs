@@ -1,4 +1,4 @@
-//! The seam between the protocol and how requests travel.
+//! The interface between the protocol and the HTTP client.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::fault::ServerFault;
 
 /// Carries requests to one authentik server and keeps its session.
 ///
-/// The HTTPS client implements it ([`crate::http::HttpsTransport`]); the protocol
-/// itself knows of no library.
+/// The HTTPS client implements it ([`crate::http::HttpsTransport`]); the protocol does
+/// not depend on a library.
 pub trait Transport {
     /// Sends a GET for `path`, which begins with `/api/`.
     ///
     /// # Errors
-    /// How the server or the way to it failed. A status is no failure here.
+    /// How the server or the connection failed. A status is not a failure here.
     fn get(&mut self, path: &str) -> Result<Answer, RequestError>;
 
     /// Sends `body`, JSON, as a POST to `path`. It is never sent twice. `limit`
@@ -40,7 +40,7 @@ pub enum RequestError {
     Failed {
         /// What failed.
         fault: ServerFault,
-        /// Why it is no proof that authentik is unavailable, where it comes near to one.
+        /// Why this does not prove that authentik is unavailable, if it nearly does.
         doubt: Option<&'static str>,
         /// The id of the request in authentik's log, where there was an answer with one.
         request_id: Option<String>,
@@ -77,7 +77,7 @@ impl From<ServerFault> for RequestError {
     }
 }
 
-/// What came back.
+/// An answer.
 #[derive(Default)]
 pub struct Answer {
     /// The HTTP status.
@@ -86,13 +86,13 @@ pub struct Answer {
     pub redirect: Option<Redirect>,
     /// authentik's `X-authentik-id`, by which its own log names the request; cleaned.
     pub request_id: Option<String>,
-    /// Whether the body says of itself that it is JSON.
+    /// Whether the Content-Type is application/json.
     pub is_json: bool,
     /// Whether the server asks to come back later (`Retry-After`).
     pub asks_to_wait: bool,
     /// Whether authentik itself says that it is starting.
     pub is_starting: bool,
-    /// How long a cache has kept it, where a cache says so.
+    /// How long a cache has kept it, if a cache says so.
     pub age: Option<Age>,
     /// The body, at most [`Answer::MAX_BODY_BYTES`].
     pub body: Zeroizing<Vec<u8>>,
@@ -115,19 +115,19 @@ impl Answer {
     pub const MAX_BODY_BYTES: u64 = 1024 * 1024;
 }
 
-/// What the header `Age` says. Of several the largest counts.
+/// The header `Age`. Of several, the largest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Age {
     /// So many seconds.
     Seconds(u64),
-    /// Something else than a number of seconds.
+    /// Not a number of seconds.
     Unknown,
 }
 
 /// Where a redirect points.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redirect {
-    /// To the very origin and path that were asked: authentik's "ask again".
+    /// To exactly the same origin and path: authentik means "ask again".
     SamePlace,
     /// To anywhere else, cleaned for the log. It is never followed.
     Elsewhere(String),

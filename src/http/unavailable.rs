@@ -1,14 +1,14 @@
 //! Whether authentik is unavailable, and the proof of it.
 //!
 //! A PAM stack may make an exception for `PAM_AUTHINFO_UNAVAIL`, and so may
-//! `[account] on_unavailable`. Whoever can turn a refusal into it has passed the
-//! second factor. So "unavailable" is never what remains when no other failure
-//! fits: it takes positive evidence, from the first request of a login or a
-//! look-up, before anything that the person typed was sent.
+//! `[account] on_unavailable`. Anyone who can turn a refusal into it bypasses the
+//! second factor. So "unavailable" is never the default for other failures: it takes
+//! positive evidence, from the first request of a login or a lookup, before anything
+//! that the person typed was sent.
 //! docs/security/unavailable.md and pam_authentik_flow(8) have the table of evidence;
 //! [`Evidence`] is that table.
 //!
-//! In doubt there is no proof, and the login ends in `PAM_AUTH_ERR`.
+//! When in doubt there is no proof, and the login ends in `PAM_AUTH_ERR`.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use super::{fault, name_servers};
 use crate::fault::ServerFault;
 use crate::sys::{Refusal, is_setuid, refusal_of};
 
-/// Holds the first port that is not root's alone; 1024 where nobody has changed it.
+/// Has the first port that users may bind; 1024 by default.
 const FIRST_FREE_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 
 /// Proof that authentik is unavailable.
@@ -41,7 +41,7 @@ impl Unavailable {
         &self.fault
     }
 
-    /// The id of the request in authentik's log, where there was an answer with one.
+    /// The id of the request in authentik's log, if there was an answer with one.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
@@ -54,7 +54,7 @@ impl std::fmt::Display for Unavailable {
     }
 }
 
-/// What the first request has shown that may prove it.
+/// Evidence from the first request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Evidence {
     /// Every address refused the TCP connection, or the network reported it
@@ -68,7 +68,7 @@ pub(super) enum Evidence {
     Silence,
     /// A 5xx without `Retry-After`.
     ServerError,
-    /// authentik's own words that it is starting.
+    /// authentik said that it is starting.
     Starting,
 }
 
@@ -79,7 +79,7 @@ impl Evidence {
         fault: &ServerFault,
         attempts: &Attempts,
     ) -> Option<Self> {
-        // Time that passed before this request, or while nothing ran.
+        // The time passed before this request, or while the process was stopped.
         if matches!(fault, ServerFault::LoginTimeout | ServerFault::Stopped(_)) {
             return None;
         }
@@ -113,17 +113,17 @@ impl Evidence {
         }
     }
 
-    /// Whether it counts in a set-uid program. The caller of sudo or su can make
-    /// time pass, can provoke a status (a local user floods a proxy until its rate
-    /// limiter answers 503), and can provoke what firewalls and routers say. They
-    /// cannot show another server's certificate, and they can neither make the
-    /// server's host answer with a reset nor take a route away.
+    /// Whether it counts in a set-uid program. The caller of sudo or su can make time
+    /// pass, can provoke a status (by flooding a proxy until its rate limiter answers
+    /// 503), and can provoke messages of firewalls and routers. They cannot show
+    /// another certificate for the server, make the server's host answer with a reset,
+    /// or remove a route.
     fn counts_in_setuid_program(self) -> bool {
         matches!(self, Self::NoConnection | Self::Certificate)
     }
 }
 
-/// Who is connected to, as far as a proof depends on it.
+/// The peer of the connection, as far as a proof depends on it.
 pub(super) struct Connection<'a> {
     pub(super) peer: &'a Peer,
     pub(super) has_proxy: bool,
@@ -131,7 +131,7 @@ pub(super) struct Connection<'a> {
     pub(super) limit: Duration,
 }
 
-/// Makes the proof, or says in the log's words why this is none.
+/// Makes the proof, or says for the log why the evidence does not count.
 ///
 /// # Errors
 /// Why the evidence does not count here.
@@ -148,7 +148,7 @@ pub(super) fn prove(
         if connection.has_proxy {
             return Err("behind a proxy it does not count in a set-uid program");
         }
-        // Its caller can make a resolver fail, in part or altogether.
+        // Its caller can make a resolver fail, partly or completely.
         let Peer::Addresses(addresses) = connection.peer else {
             return Err(
                 "in a set-uid program it counts only where `addresses` is set, or the host in `url` is an IP address",
@@ -185,14 +185,14 @@ pub(super) fn prove(
     })
 }
 
-/// Whether a local user can listen there while the server is down: at a port that is
-/// not root's alone, at an address of this host. Then they can show any certificate, and keep
-/// the server from starting again.
+/// Whether a local user can listen there while the server is down: at a port that users
+/// may bind, at an address of this host. They can then show any certificate, and keep
+/// the server from starting.
 fn may_be_taken_by_a_local_user(address: &SocketAddr) -> bool {
     let first_free: Option<u16> = std::fs::read_to_string(FIRST_FREE_PORT)
         .ok()
         .and_then(|text| text.trim().parse().ok());
-    // Where it cannot be told, any port may be anybody's.
+    // If that is unknown, a user may have taken any port.
     if first_free.is_some_and(|first_free| address.port() < first_free) {
         return false;
     }
@@ -203,8 +203,8 @@ fn may_be_taken_by_a_local_user(address: &SocketAddr) -> bool {
     }
 }
 
-/// Whether every address refuses the connection by itself, or there is no route to
-/// it. A missing IPv6 network alone does not count.
+/// Whether every address itself refuses the connection, or there is no route to it. A
+/// missing IPv6 network alone does not count.
 fn is_refused_by_all(addresses: &[SocketAddr], limit: Duration) -> bool {
     let share = limit
         .checked_div(u32::try_from(addresses.len()).unwrap_or(1))

@@ -11,7 +11,8 @@ use super::transaction::Phase;
 use crate::access::{Admitted, Verified};
 use crate::error::LoginError;
 
-/// The code for a login that failed or was left alone. Never `PAM_SUCCESS`.
+/// The code for a login that failed, or for a user that is ignored. Never
+/// `PAM_SUCCESS`.
 #[must_use]
 pub fn code(error: &LoginError) -> PamResultCode {
     use PamResultCode as P;
@@ -41,8 +42,8 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::ApplicationDenied { .. }
         | LoginError::NotInAuthentik
         | LoginError::ApplicationNeedsPerson
-        // A stack's exception for a server that is down is not meant for
-        // accounts: those have [account] on_unavailable.
+        // A stack's exception for a server that is down does not apply to accounts:
+        // they have [account] on_unavailable.
         | LoginError::LookupFailed(_)
         | LoginError::NameOfAnotherAccount
         | LoginError::ShortName(_) => P::PAM_PERM_DENIED,
@@ -72,11 +73,10 @@ pub fn code(error: &LoginError) -> PamResultCode {
     }
 }
 
-/// The code for a change of password, which has words of its own for a login
-/// that failed: a server that cannot be reached, before anything was changed, is
-/// `PAM_TRY_AGAIN`; an old password that is wrong or missing
-/// `PAM_AUTHTOK_RECOVERY_ERR`; and whatever keeps the new one from being set
-/// `PAM_AUTHTOK_ERR`. Everything else is as in [`code`].
+/// The code for a change of password, which has its own codes for a login that failed.
+/// A server that cannot be reached, before anything was changed, is `PAM_TRY_AGAIN`. An
+/// old password that is wrong or missing is `PAM_AUTHTOK_RECOVERY_ERR`. Everything that
+/// keeps the new one from being set is `PAM_AUTHTOK_ERR`. The rest is as in [`code`].
 #[must_use]
 pub fn password_code(error: Option<&LoginError>, phase: Phase) -> PamResultCode {
     use PamResultCode as P;
@@ -100,14 +100,14 @@ pub fn password_code(error: Option<&LoginError>, phase: Phase) -> PamResultCode 
     }
 }
 
-/// `PAM_SUCCESS` for the account of somebody who came by another way: only
-/// against what says that they may use this host.
+/// `PAM_SUCCESS` for the account of a person who logged in without this module. It
+/// takes the value that says that they may use this host.
 #[must_use]
 pub fn admitted(_judged: Admitted) -> PamResultCode {
     PamResultCode::PAM_SUCCESS
 }
 
-/// `PAM_SUCCESS` for a login: only against what proves it.
+/// `PAM_SUCCESS` for a login. It takes the proof.
 #[must_use]
 pub fn success(_proof: Verified) -> PamResultCode {
     PamResultCode::PAM_SUCCESS

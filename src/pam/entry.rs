@@ -8,9 +8,9 @@ use pam::module::PamHandle;
 use super::transaction::Transaction;
 use crate::sys::{MemoryReserve, RaisedLimits, has_stack};
 
-/// Makes the call: with the limits raised that the caller of a set-uid program
-/// has set, and with all the memory reserved that it may need. Both are set back
-/// in whatever way it ends.
+/// Makes the call. It first raises the limits that the caller of a set-uid program has
+/// set, and reserves all the memory that the call may need. Both are undone however the
+/// call ends.
 pub fn enter(
     handle: &mut PamHandle,
     arguments: &[&CStr],

@@ -1,4 +1,4 @@
-//! Panics stop here, without a word on the host's stderr.
+//! Panics stop here, and nothing is written to the host's stderr.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::sync::{Mutex, Once, PoisonError};
@@ -12,8 +12,8 @@ static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
 /// Runs `call`; a panic in it becomes [`LoginError::Bug`] with its place in the
 /// source. Its message is left out: it could hold a secret.
 ///
-/// The hook that is set belongs to this library's own copy of the standard
-/// library; programs and modules in the same process keep theirs.
+/// The panic hook belongs to this library's own copy of the standard library; programs
+/// and modules in the same process keep theirs.
 ///
 /// # Errors
 /// [`LoginError::Bug`] for a panic, else as `call`.
@@ -28,7 +28,7 @@ pub fn guarded<T>(call: impl FnOnce() -> Result<T, LoginError>) -> Result<T, Log
         }));
     });
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| {
-        // Dropping a payload may panic in its turn; the hook boundary catches that.
+        // Dropping a payload may panic itself; the hook boundary catches that.
         drop(payload);
         let place = LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner);
         Err(LoginError::Bug(format!(

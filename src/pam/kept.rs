@@ -1,6 +1,6 @@
-//! What is kept on the handle from one call to the next: a refusal that asking
-//! again would not change, the proof of a login, the session in which a password
-//! is to be changed, and how long the log was waited for.
+//! What is kept on the handle from one call to the next: a final refusal, the proof of
+//! a login, the session in which a password is to be changed, and how long the calls
+//! have waited for the log.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -12,9 +12,9 @@ use crate::audit::LogWait;
 use crate::error::LoginError;
 use crate::sys::since_boot;
 
-/// Under which name something is kept on the handle. It carries an address of
-/// this very library: another build of the module in the same stack could keep
-/// something of another shape.
+/// The name under which data is kept on the handle. It contains an address of this
+/// library, because another build of the module in the same stack could keep data of
+/// another shape.
 fn kept_name(what: &str) -> String {
     static HERE: u8 = 0;
     format!("pam_authentik_flow.{what}.{:p}", &raw const HERE)
@@ -25,45 +25,45 @@ const VERDICT: &str = "verdict";
 /// The proof of a login ([`KeptProof`]).
 const PROOF: &str = "proof";
 
-/// How long a verdict is kept on one handle. sudo's three tries are within it;
-/// a screen locker keeps its handle for as long as the screen is locked, and
-/// an administrator, or a server, may have mended meanwhile what was wrong.
+/// How long a verdict is kept on one handle. That is long enough for sudo's three
+/// tries. A screen locker keeps its handle while the screen is locked, and in that time
+/// somebody may have fixed what was wrong.
 const KEPT_FOR: Duration = Duration::from_secs(60);
 
-/// How long the log was waited for ([`KeptWait`]).
+/// How long the calls have waited for the log ([`KeptWait`]).
 const LOG_WAIT: &str = "log-wait";
 /// The session of a change of password ([`KeptSession`]).
 const SESSION: &str = "session";
 
-/// Under which name something is kept for one user, service and flow: several
-/// lines of one stack keep one each.
+/// The name under which data is kept for one user, service and flow: several lines of
+/// one stack keep their own.
 fn name_for(what: &str, subject: &str) -> String {
     kept_name(&format!("{what}.{subject}"))
 }
 
-/// A verdict that asking again would not change.
+/// A final refusal.
 struct Kept {
     error: LoginError,
-    /// When, on the clock that goes on while a laptop sleeps.
+    /// When, on the clock that continues while a laptop sleeps.
     at: Option<Duration>,
 }
 
 /// How long the calls on this handle have waited for the log.
 struct KeptWait {
     wait: LogWait,
-    /// Since when, on the clock that goes on while a laptop sleeps.
+    /// Since when, on the clock that continues while a laptop sleeps.
     since: Option<Duration>,
 }
 
 /// That this module has logged somebody in on this handle.
 struct KeptProof {
-    /// None once the login was taken back.
+    /// `None` after the login was withdrawn.
     proof: Option<Verified>,
 }
 
-/// A session that the first call of a change of password has proved.
+/// A session that the first call of a password change has proved.
 struct KeptSession {
-    /// Taken by the second call. What a session is, is not for this folder to know.
+    /// Taken by the second call. This folder does not know what a session is.
     session: RefCell<Option<Box<dyn Any>>>,
 }
 
@@ -78,21 +78,21 @@ impl Transaction<'_> {
         (age < KEPT_FOR).then(|| kept.error.clone())
     }
 
-    /// Keeps a verdict on the handle, so that an application that asks again,
-    /// as sudo does three times, costs no further request and no wait.
+    /// Keeps a verdict on the handle. If the application asks again, as sudo does three
+    /// times, it costs no further request and no wait.
     pub fn keep_verdict(&mut self, subject: &str, error: &LoginError) {
         let kept = Kept {
             error: error.clone(),
             at: since_boot(),
         };
-        // A handle without memory for it only means that it is asked again.
+        // If the handle has no memory for it, the next call asks again.
         let _ = self
             .handle
             .set_data(&name_for(VERDICT, subject), Box::new(kept));
     }
 
-    /// How long the calls on this handle have waited for the log. It begins anew
-    /// after a minute: a screen locker keeps its handle for days.
+    /// How long the calls on this handle have waited for the log. It starts again after
+    /// a minute, because a screen locker keeps its handle for days.
     #[must_use]
     pub fn log_wait(&mut self) -> LogWait {
         let name = kept_name(LOG_WAIT);
@@ -112,23 +112,23 @@ impl Transaction<'_> {
             wait: wait.clone(),
             since: now,
         };
-        // Without memory for it this call has the whole time for itself.
+        // Without memory for it, this call has the whole time.
         let _ = self.handle.set_data(&name, Box::new(kept));
         wait
     }
 
-    /// Notes on the handle that a login was proved for `subject`: the account
-    /// is asked for next, in the same process.
+    /// Notes on the handle that a login was proved for `subject`: the application asks
+    /// about the account next, in the same process.
     pub fn keep_proof(&mut self, subject: &str, proof: Verified) {
         let kept = KeptProof { proof: Some(proof) };
-        // Without memory for it they are looked up as anybody else.
+        // Without memory for it, the user is looked up like everyone else.
         let _ = self
             .handle
             .set_data(&name_for(PROOF, subject), Box::new(kept));
     }
 
-    /// Takes the note back. Where libpam has no memory even for that, the next
-    /// login's refusal keeps the application from asking for the account.
+    /// Removes the note. If libpam has no memory even for that, the refusal of the next
+    /// login keeps the application from asking about the account.
     pub fn forget_proof(&mut self, subject: &str) {
         if self.kept_proof(subject).is_some() {
             let kept = KeptProof { proof: None };
@@ -138,7 +138,7 @@ impl Transaction<'_> {
         }
     }
 
-    /// The proof of a login for `subject`, where there was one on this handle.
+    /// The proof of a login for `subject`, if there was one on this handle.
     #[must_use]
     pub fn kept_proof(&self, subject: &str) -> Option<Verified> {
         // SAFETY: only keep_proof and forget_proof of this very library store under such a
@@ -148,19 +148,19 @@ impl Transaction<'_> {
     }
 
     /// Keeps the session in which `subject` was proved for the second call of
-    /// `pam_chauthtok`. It is wiped with the handle, and then ends at the server
-    /// when its time is over: what libpam calls at the end must ask nobody.
+    /// `pam_chauthtok`. It is wiped with the handle, and then expires at the server:
+    /// code that libpam calls at the end must make no request.
     pub fn keep_session(&mut self, subject: &str, session: impl Any) {
         let kept = KeptSession {
             session: RefCell::new(Some(Box::new(session))),
         };
-        // Without memory for it the second call says that there is none.
+        // Without memory for it, the second call says that there is no session.
         let _ = self
             .handle
             .set_data(&name_for(SESSION, subject), Box::new(kept));
     }
 
-    /// Takes the session that was kept for `subject`, where it is of this type.
+    /// Takes the session that was kept for `subject`, if it has this type.
     #[must_use]
     pub fn take_session<S: Any>(&mut self, subject: &str) -> Option<S> {
         let name = name_for(SESSION, subject);

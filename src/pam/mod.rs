@@ -1,5 +1,5 @@
 //! The border to libpam. With [`crate::sys`] this is the only folder with
-//! `unsafe` code; what it gives out is safe.
+//! `unsafe` code; its interface is safe.
 
 mod codes;
 mod entry;

@@ -37,9 +37,9 @@ const PAM_PRELIM_CHECK: PamFlag = 0x4000;
 /// The two calls of a change of password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Whether it could be changed: nothing is yet.
+    /// Whether the password could be changed: nothing is changed yet.
     Preliminary,
-    /// The change itself, once every module of the stack is ready.
+    /// The change itself, after every module of the stack has agreed.
     Update,
 }
 
@@ -60,8 +60,8 @@ pub struct Transaction<'h> {
     no_memory: Option<&'h std::io::Error>,
     flags: PamFlag,
     silent: bool,
-    /// Whether `PAM_OLDAUTHTOK` stands for the password, as in the first call of
-    /// a change of password.
+    /// Whether `PAM_OLDAUTHTOK` holds the password, as in the first call of a password
+    /// change.
     old_password: bool,
 }
 
@@ -84,7 +84,7 @@ impl<'h> Transaction<'h> {
         }
     }
 
-    /// Whether there is memory for what comes next.
+    /// Whether there is memory for the rest of the call.
     ///
     /// # Errors
     /// [`LoginError::Host`] where it could not be reserved.
@@ -106,14 +106,14 @@ impl<'h> Transaction<'h> {
         }
     }
 
-    /// Whether only passwords that have expired are to be changed.
+    /// Whether only expired passwords are to be changed.
     #[must_use]
     pub fn wants_expired_changed_only(&self) -> bool {
         self.flags & PAM_CHANGE_EXPIRED_AUTHTOK != 0
     }
 
-    /// Whether the stack's password is from now on the old one of a change of
-    /// password (`PAM_OLDAUTHTOK`), in both directions.
+    /// Whether the stack's password is from now on the old one of a password change
+    /// (`PAM_OLDAUTHTOK`), for reading and for writing.
     pub fn use_old_password(&mut self, old: bool) {
         self.old_password = old;
     }
@@ -125,8 +125,8 @@ impl<'h> Transaction<'h> {
         usable(authtok.as_bytes())
     }
 
-    /// Leaves the new password for the modules behind (`PAM_AUTHTOK`), whatever
-    /// was there before.
+    /// Leaves the new password for the next modules (`PAM_AUTHTOK`), and replaces an
+    /// earlier one.
     pub fn set_new_password(&mut self, password: &Secret) {
         self.set_secret(ITEM_AUTHTOK, password);
     }
@@ -154,7 +154,7 @@ impl<'h> Transaction<'h> {
         }
     }
 
-    /// From which host the person comes, where the application says so.
+    /// The host that the person comes from, if the application says so.
     #[must_use]
     pub fn rhost(&self) -> Option<String> {
         let rhost = self.handle.get_item::<RHost<'_>>().ok().flatten();
@@ -163,14 +163,14 @@ impl<'h> Transaction<'h> {
             .filter(|rhost| !rhost.is_empty())
     }
 
-    /// On which terminal, where the application says so.
+    /// The terminal, if the application says so.
     #[must_use]
     pub fn tty(&self) -> Option<String> {
         let tty = self.handle.get_item::<Tty<'_>>().ok().flatten();
         tty.map(|tty| lossy(&tty)).filter(|tty| !tty.is_empty())
     }
 
-    /// Who asks, where the application says so.
+    /// Who asks, if the application says so.
     #[must_use]
     pub fn ruser(&self) -> Option<String> {
         let ruser = self.handle.get_item::<RUser<'_>>().ok().flatten();
@@ -179,8 +179,8 @@ impl<'h> Transaction<'h> {
             .filter(|ruser| !ruser.is_empty())
     }
 
-    /// Who wants to log in; asks through the application where it has not said
-    /// so, as `login` does not.
+    /// Who wants to log in. It asks through the application if that has not set a name,
+    /// as `login` does not.
     ///
     /// # Errors
     /// [`LoginError::Conversation`] when it cannot be asked for.
@@ -189,7 +189,8 @@ impl<'h> Transaction<'h> {
         let found = self.handle.get_user(None);
         drop(restored);
         if let Err(code) = found {
-            // The crate refuses names that are not UTF-8; the item tells.
+            // The crate refuses names that are not UTF-8; the item shows whether there
+            // is one.
             if code != PamResultCode::PAM_SYSTEM_ERR {
                 return Err(LoginError::Conversation);
             }
@@ -200,7 +201,7 @@ impl<'h> Transaction<'h> {
         }
     }
 
-    /// Whose account it is; nobody is asked for a name that is not there.
+    /// Whose account it is. It does not ask for a missing name.
     #[must_use]
     pub fn user_item(&self) -> UserName {
         match self.handle.get_item::<User<'_>>() {
@@ -209,8 +210,8 @@ impl<'h> Transaction<'h> {
         }
     }
 
-    /// Asks libpam to wait about this long before the application hears of a
-    /// failure; several modules' wishes end in the longest.
+    /// Asks libpam to wait about this long before it reports a failure to the
+    /// application. Of the wishes of several modules, the longest counts.
     pub fn fail_delay(&mut self, delay: Duration) {
         let micro_seconds = c_uint::try_from(delay.as_micros()).unwrap_or(c_uint::MAX);
         // SAFETY: the handle is libpam's own, valid and not shared for the whole
@@ -227,7 +228,7 @@ impl<'h> Transaction<'h> {
         let Ok(Some(conversation)) = conversation else {
             return Err(LoginError::Conversation);
         };
-        // The application's code may start a program of its caller's.
+        // The application's code may start a program that its caller chose.
         let _set_back = self.limits.restored();
         conversation
             .send(style, message)
@@ -271,8 +272,8 @@ impl Conversation for Transaction<'_> {
         self.question(PAM_PROMPT_ECHO_ON, prompt, what)
     }
 
-    /// Shown under `PAM_SILENT`, too: it is half of a question, and sudo asks
-    /// with that flag.
+    /// Also shown under `PAM_SILENT`: it is part of a question, and sudo sets that
+    /// flag.
     fn tell(&mut self, message: &str) -> Result<(), LoginError> {
         for part in text::messages(message) {
             self.converse(PAM_TEXT_INFO, &part)?;
@@ -290,8 +291,8 @@ impl Conversation for Transaction<'_> {
         }
     }
 
-    /// sshd sets no locale, and its clients' is not known before the login: nearly
-    /// all of them show UTF-8.
+    /// sshd sets no locale, and the client's is not known before the login; nearly all
+    /// of them show UTF-8.
     fn shows_unicode(&self) -> bool {
         self.service().starts_with("ssh") || locale_is_utf8()
     }
@@ -318,7 +319,7 @@ impl Conversation for Transaction<'_> {
     }
 }
 
-/// What can be a password at all.
+/// The bytes as a secret, if they can be a password.
 fn usable(bytes: &[u8]) -> Option<Secret> {
     let text = std::str::from_utf8(bytes).ok()?;
     let usable = !text.is_empty() && text.len() <= Secret::MAX_BYTES;

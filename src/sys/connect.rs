@@ -11,7 +11,7 @@ use nix::sys::socket::{
     setsockopt, socket, sockopt,
 };
 
-/// What came of an attempt to connect, as far as it says something of the peer.
+/// The result of an attempt to connect, as far as it says something about the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// The peer answered the connection with a reset (RST).
@@ -22,14 +22,14 @@ pub enum Refusal {
     Nothing,
 }
 
-/// Connects to `address` and tells who refused that. Waits for `limit` at most.
+/// Connects to `address`, and says who refused. It waits for at most `limit`.
 ///
-/// ECONNREFUSED alone does not tell: a firewall with a rule such as `REJECT`, which
-/// any local user can provoke by connecting often, sends an ICMP message that comes
-/// out as the same error. With `IP_RECVERR` the kernel keeps that message beside it
-/// (ip(7); for TCP since Linux 5.11). EHOSTUNREACH and a late ENETUNREACH are the
-/// word of a router, or an address resolution without an answer, which a local user
-/// can bring about by filling the network.
+/// ECONNREFUSED alone does not say who: a firewall with a rule such as `REJECT`, which
+/// any local user can provoke by connecting often, sends an ICMP message that leads to
+/// the same error. With `IP_RECVERR` the kernel also keeps that message (ip(7); for TCP
+/// since Linux 5.11). EHOSTUNREACH and a late ENETUNREACH come from a router, or from
+/// an address resolution without an answer, which a local user can cause by flooding
+/// the network.
 #[must_use]
 pub fn refusal_of(address: &SocketAddr, limit: Duration) -> Refusal {
     attempt(address, limit).unwrap_or(Refusal::Nothing)
@@ -47,7 +47,7 @@ fn attempt(address: &SocketAddr, limit: Duration) -> nix::Result<Refusal> {
         SocketAddr::V6(_) => setsockopt(&tcp, sockopt::Ipv6RecvErr, &true)?,
     }
     let error = match connect(tcp.as_raw_fd(), &SockaddrStorage::from(*address)) {
-        // Said at once, by the kernel: nothing was sent.
+        // The kernel says so at once: nothing was sent.
         Err(Errno::ENETUNREACH) => return Ok(Refusal::NoRoute),
         Err(Errno::EINPROGRESS) => {
             let mut waits = [PollFd::new(
@@ -69,7 +69,7 @@ fn attempt(address: &SocketAddr, limit: Duration) -> nix::Result<Refusal> {
     let mut byte = [0_u8];
     let quiet = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
     Ok(match recv(tcp.as_raw_fd(), &mut byte, quiet) {
-        // No message of ICMP: the reset came from the peer.
+        // There is no ICMP message, so the reset came from the peer.
         Err(Errno::EAGAIN) => Refusal::Reset,
         _ => Refusal::Nothing,
     })

@@ -1,14 +1,14 @@
 //! Host names to addresses, through the C library.
 //!
-//! `getaddrinfo(3)` is called here and not through the standard library because
-//! its error code matters: a name without an address is an answer, a name server
-//! that does not answer is none, and a host without memory is neither.
+//! `getaddrinfo(3)` is called here and not through the standard library, because its
+//! error code matters: a name without an address is an answer, a silent name server is
+//! not, and a host without memory is a third case.
 //!
-//! `getaddrinfo` takes no deadline. A thread that could be abandoned must not
-//! be left behind in the host process, and `RES_OPTIONS` belongs to the caller.
-//! glibc keeps its settings per thread in `_res` and takes changes made there
-//! by the program (resolver(3)), so the wait is set for the one call and set
-//! back after it. Other C libraries have no such setting; musl waits 5 s.
+//! `getaddrinfo` takes no deadline. The module must not leave a thread in the host
+//! process, and `RES_OPTIONS` belongs to the caller. glibc keeps its settings per
+//! thread in `_res`, and a program may change them there (resolver(3)). So the module
+//! sets the wait for this one call and restores it afterwards. Other C libraries have
+//! no such setting; musl waits 5 s.
 
 use std::ffi::{CStr, CString};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use libc::c_int;
 
-/// The most addresses that are taken of one answer.
+/// The most addresses that are used from one answer.
 const MAX_ADDRESSES: usize = 64;
 
 /// Which addresses of a name are wanted.
@@ -48,9 +48,9 @@ pub enum LookupError {
     Host(String),
 }
 
-/// Looks `name` up, for connections to `port`; waits for name servers about as
-/// long as `limit` in all, and at least one second for each. The addresses come
-/// in the order of preference that the system gives them (gai.conf(5)).
+/// Looks `name` up, for connections to `port`. It waits for name servers about as long
+/// as `limit` in total, and at least one second for each. The addresses have the
+/// system's order of preference (gai.conf(5)).
 ///
 /// # Errors
 /// Why there is no address. Success means at least one.
@@ -132,9 +132,8 @@ fn address_of(entry: &libc::addrinfo, port: u16) -> Option<SocketAddr> {
     }
 }
 
-/// What a code of `getaddrinfo(3)` says. Only the codes that are an answer, or
-/// that say that the name servers gave none, are taken for that; any other one
-/// is this host's trouble.
+/// What a code of `getaddrinfo(3)` means. Some codes are an answer, some say that the
+/// name servers gave none; every other one is a failure of this host.
 fn error_of(code: c_int) -> LookupError {
     match code {
         libc::EAI_NONAME => LookupError::NoSuchName,
@@ -162,8 +161,8 @@ const EAI_NODATA: c_int = -5;
 /// `EAI_ADDRFAMILY`, likewise.
 const EAI_ADDRFAMILY: c_int = -9;
 
-/// Runs `look_up`, in which the C library waits for name servers about as long
-/// as `limit` in all, at least one second for each.
+/// Runs `look_up`, in which the C library waits for name servers about as long as
+/// `limit` in total, at least one second for each.
 #[cfg(target_env = "gnu")]
 fn with_bounded_dns<T>(limit: Duration, look_up: impl FnOnce() -> T) -> T {
     let wait = glibc::Wait::set(limit);
@@ -203,17 +202,17 @@ mod glibc {
 
     /// Ask by TCP, which glibc reads without any limit of time.
     const USEVC: c_ulong = 0x0000_0008;
-    /// Take an answer that was cut short, instead of asking again by TCP:
-    /// whoever answers so and then says nothing would hold a login for ever.
+    /// Use an answer that was cut short, instead of asking again by TCP: a server that
+    /// then stays silent would block a login for ever.
     const IGNORE_TRUNCATED: c_ulong = 0x0000_0020;
-    /// Look a name with a dot up below the domains of the search list, too: a
-    /// dead name server would be waited for once more for each of them.
+    /// Also look a name with a dot up below the domains of the search list: the module
+    /// would wait for a dead name server once more for each of them.
     const SEARCH: c_ulong = 0x0000_0200;
     /// Tell servers that answers may be longer than 512 bytes, so that they
     /// need not cut them short.
     const EDNS0: c_ulong = 0x0010_0000;
 
-    /// The settings as they were, set back when dropped.
+    /// The old settings, restored when dropped.
     pub(super) struct Wait {
         retrans: c_int,
         retry: c_int,
@@ -222,9 +221,9 @@ mod glibc {
 
     impl Wait {
         pub(super) fn set(limit: Duration) -> Option<Self> {
-            // A locker that runs for weeks must not ask the name servers of a
-            // network it has left: glibc reads resolv.conf again by itself only
-            // while nobody has changed the settings, as is done below.
+            // A locker that runs for weeks must not ask the name servers of a network
+            // that it has left. glibc reads resolv.conf again only if nobody has
+            // changed the settings, and the code below changes them.
             // SAFETY: takes nothing, and works on the calling thread's own state.
             if unsafe { __res_init() } != 0 {
                 return None;

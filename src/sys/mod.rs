@@ -1,5 +1,5 @@
 //! The C library and the kernel: what no safe crate offers. With [`crate::pam`]
-//! this is the only folder with `unsafe` code; what it gives out is safe.
+//! this is the only folder with `unsafe` code; its interface is safe.
 
 mod clock;
 mod connect;
