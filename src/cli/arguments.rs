@@ -52,16 +52,18 @@ pub(crate) enum Command {
 
     /// Put the module into the PAM stack of a service, and keep a copy
     ///
-    /// Adds lines in front of the local password: by one the accounts of
-    /// --local skip the module, and the module. Shows the change first. Refuses
-    /// where no local way in would be left, or the configuration is wrong.
-    /// Keep a root shell open until a second login has worked.
+    /// Writes one block in front of the local password: root and the accounts of
+    /// --local skip the module, and a success of the module skips the lines that ask
+    /// for the local password, which are printed. Shows the change first. Plays the
+    /// stack through before and after, and refuses what would let in or keep out
+    /// somebody else. Keep a root shell open until a second login has worked.
     #[command(after_help = EXIT_CODES)]
     Enable(Enable),
 
-    /// Take the module out again: the service's file becomes what it was
+    /// Take the module out again: the block that `enable` has written
     ///
-    /// Refuses where somebody has changed the file since `enable`.
+    /// What else has changed in the file stays. Where somebody has changed the block
+    /// itself, its lines are shown, and the next service is looked at.
     #[command(after_help = EXIT_CODES)]
     Disable(Disable),
 
@@ -108,6 +110,27 @@ pub(crate) struct Folders {
     /// Where the PAM modules are [default: where this system has them]
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub(crate) module_dir: Option<PathBuf>,
+
+    /// sshd's configuration [default: where sshd looks, unless --pam-dir is another folder]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(crate) sshd_config: Option<PathBuf>,
+}
+
+/// Which configuration of sshd goes with the stacks.
+#[derive(Debug, Clone)]
+pub(crate) enum SshdConfig {
+    Own,
+    File(PathBuf),
+}
+
+impl Folders {
+    /// sshd's configuration; nothing where the stacks are not this host's own.
+    pub(crate) fn sshd(&self) -> Option<SshdConfig> {
+        match &self.sshd_config {
+            Some(path) => Some(SshdConfig::File(path.clone())),
+            None => (self.pam_dir == std::path::Path::new("/etc/pam.d")).then_some(SshdConfig::Own),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -118,6 +141,9 @@ pub(crate) struct Check {
     /// Print JSON, for programs
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) state: State,
 }
 
 #[derive(Debug, Args)]
@@ -146,10 +172,11 @@ pub(crate) struct Enable {
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
 
-    /// A local account that logs in without authentik, whatever state it is in.
-    /// Each must have a local password; root's may be locked if another has one.
-    /// For sshd name more than root. May be given again
-    #[arg(long, value_name = "NAME", default_value = "root", value_parser = account_name)]
+    /// A local account that logs in without authentik, whatever state it is in; root
+    /// always does. Each must have a local password; root's may be locked if another has
+    /// one. For sshd name one beside root. May be given again
+    /// [default: as the lines say that are there, or root alone]
+    #[arg(long, value_name = "NAME", value_parser = account_name)]
     pub(crate) local: Vec<String>,
 
     /// The module's configuration, where it is not the default one
@@ -166,8 +193,12 @@ pub(crate) struct Enable {
 #[derive(Debug, Args)]
 pub(crate) struct Disable {
     /// The services, as they were given to enable
-    #[arg(required = true, value_name = "SERVICE", value_parser = service_name)]
+    #[arg(required_unless_present = "all", value_name = "SERVICE", value_parser = service_name)]
     pub(crate) services: Vec<String>,
+
+    /// Every service in whose stack enable has put the module
+    #[arg(long, conflicts_with = "services")]
+    pub(crate) all: bool,
 
     /// Show the change and write nothing
     #[arg(long, short = 'n')]

@@ -20,12 +20,111 @@ pub(crate) fn has_password(name: &str) -> Option<bool> {
     if user.passwd.to_bytes() != b"x" {
         return Some(is_usable(&user.passwd.to_string_lossy()));
     }
-    let shadow = zeroize::Zeroizing::new(std::fs::read_to_string("/etc/shadow").ok()?);
-    let mut fields = shadow
+    shadow(name)?.first().map(|field| is_usable(field))
+}
+
+/// What follows an account's name in the shadow file.
+fn shadow(name: &str) -> Option<Vec<zeroize::Zeroizing<String>>> {
+    let text = zeroize::Zeroizing::new(std::fs::read_to_string("/etc/shadow").ok()?);
+    let fields = text
         .lines()
         .map(|line| line.split(':'))
         .find_map(|mut fields| (fields.next() == Some(name)).then_some(fields))?;
-    fields.next().map(is_usable)
+    Some(fields.map(|field| field.to_owned().into()).collect())
+}
+
+/// Why an account with a password cannot log in all the same: it has expired, its
+/// password has, or its shell is none.
+pub(crate) fn kept_out(name: &str) -> Option<String> {
+    let user = nix::unistd::User::from_name(name).ok().flatten()?;
+    let shell = user.shell.to_string_lossy().into_owned();
+    if shell.ends_with("/nologin") || shell.ends_with("/false") {
+        return Some(format!(
+            "its shell is {shell} (usermod -s /bin/bash {name})"
+        ));
+    }
+    if !shell.is_empty() && !std::path::Path::new(&shell).exists() {
+        return Some(format!(
+            "its shell {shell} is not there (usermod -s /bin/bash {name})"
+        ));
+    }
+    let fields = shadow(name)?;
+    let days = |at: usize| -> Option<i64> { fields.get(at)?.parse().ok() };
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .ok()?;
+    let today = i64::try_from(now.as_secs() / 86_400).ok()?;
+    if days(6).is_some_and(|end| end <= today) {
+        return Some(format!("the account has expired (chage -E -1 {name})"));
+    }
+    // The day of the last change, and after how many days and then more it ends.
+    let (last, most, inactive) = (days(1)?, days(3)?, days(5));
+    if last == 0 {
+        return Some(format!(
+            "its password must be changed at the next login (passwd {name})"
+        ));
+    }
+    let end = last.saturating_add(most);
+    ((0..99_999).contains(&most) && end < today).then(|| match inactive {
+        Some(_) => format!("its password has expired (passwd {name})"),
+        None => {
+            format!("its password is too old and must be changed at the next login (passwd {name})")
+        }
+    })
+}
+
+/// The names of an account's groups.
+pub(crate) fn groups(name: &str) -> Vec<String> {
+    let Some(user) = nix::unistd::User::from_name(name).ok().flatten() else {
+        return Vec::new();
+    };
+    let Ok(c_name) = std::ffi::CString::new(name) else {
+        return Vec::new();
+    };
+    let ids = nix::unistd::getgrouplist(&c_name, user.gid).unwrap_or_default();
+    ids.into_iter()
+        .filter_map(|id| nix::unistd::Group::from_gid(id).ok().flatten())
+        .map(|group| group.name)
+        .collect()
+}
+
+/// The accounts of `/etc/passwd`, each with its uid.
+pub(crate) fn accounts() -> Vec<(String, u32)> {
+    let text = std::fs::read("/etc/passwd").unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    text.lines()
+        .filter_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?.to_owned();
+            Some((name, fields.nth(1)?.parse().ok()?))
+        })
+        .collect()
+}
+
+/// Whether an account stands in `/etc/passwd`. `None`: that cannot be read.
+pub(crate) fn is_in_passwd(name: &str) -> Option<bool> {
+    let text = std::fs::read("/etc/passwd").ok()?;
+    let text = String::from_utf8_lossy(&text);
+    Some(
+        text.lines()
+            .any(|line| line.split(':').next() == Some(name)),
+    )
+}
+
+/// The members of a group: those of its own line, and the accounts of
+/// `/etc/passwd` whose first group it is.
+pub(crate) fn members(group: &str) -> Vec<String> {
+    let Some(group) = nix::unistd::Group::from_name(group).ok().flatten() else {
+        return Vec::new();
+    };
+    let mut members = group.mem;
+    for (name, _) in accounts() {
+        let user = nix::unistd::User::from_name(&name).ok().flatten();
+        if user.is_some_and(|user| user.gid == group.gid) && !members.contains(&name) {
+            members.push(name);
+        }
+    }
+    members
 }
 
 /// Whether a field of passwd or shadow is a password: `!` and `*` lock one, and

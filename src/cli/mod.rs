@@ -10,10 +10,13 @@ mod judge;
 mod local;
 mod login;
 mod login_shells;
+mod programs;
 mod provenance;
 mod report;
 mod setup;
+mod sshd;
 mod stack;
+mod suggest;
 mod switch;
 mod terminal;
 

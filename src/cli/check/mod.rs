@@ -1,6 +1,7 @@
 //! `check`: why logins fail, or would.
 
 mod certificate;
+mod leftovers;
 mod network;
 mod people;
 mod server;
@@ -42,7 +43,7 @@ pub(crate) fn run(options: &Check) -> Result<Exit, Refusal> {
             );
         }
     }
-    stacks::look(&mut report, &options.service, &setup)?;
+    stacks::look(&mut report, options, &setup)?;
     printed(match options.json {
         true => report.print_json(),
         false => report.print(),

@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::leftovers;
 use crate::cli::Refusal;
-use crate::cli::arguments::Service;
+use crate::cli::arguments::Check;
 use crate::cli::fallback;
-use crate::cli::judge::{Finding, LeftAlone, judge};
+use crate::cli::judge::{Finding, LeftAlone, guarded, judge};
 use crate::cli::login_shells::{self, LoginShell};
 use crate::cli::report::{Report, Status};
 use crate::cli::setup::{Setup, find_module};
+use crate::cli::sshd::{Missing, Settings};
 use crate::cli::stack::{Entry, Kind, MODULE, Stacks};
+use crate::cli::switch::services::is_shared;
+use pam_authentik_flow::config::Config;
 
 const NAME: &str = "PAM stacks";
 
@@ -34,122 +38,189 @@ const BYSTANDERS: [(&str, &str); 6] = [
 /// Those of them that never ask anybody for a password.
 const ACCOUNT_ONLY: [&str; 4] = ["cron", "crond", "atd", "systemd-user"];
 
+/// What is known of the stacks.
+struct Look<'a> {
+    stacks: &'a Stacks,
+    options: &'a Check,
+    setup: &'a Setup,
+    /// What was found, and for which services.
+    findings: BTreeMap<String, (Finding, Vec<String>)>,
+    /// Files that name the module, and the services that come by them.
+    files: BTreeMap<PathBuf, Vec<String>>,
+    /// Services that name the module, each with who logs in there without authentik.
+    services: Vec<(String, Vec<String>)>,
+    unreadable: bool,
+}
+
 /// Looks through all stacks.
-#[allow(clippy::too_many_lines, reason = "not split yet")]
-pub(super) fn look(report: &mut Report, options: &Service, setup: &Setup) -> Result<(), Refusal> {
-    let stacks = Stacks::at(&options.folders.pam_dir);
-    // What was found, and for which services.
-    let mut findings: BTreeMap<String, (Finding, Vec<String>)> = BTreeMap::new();
-    // Files that name the module, and the services that come by them.
-    let mut files: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
-    let mut services = Vec::new();
-    let mut unreadable = false;
-    for service in stacks
-        .services()
-        .into_iter()
-        .filter(|name| !is_only_included(name))
-    {
-        let (auth, account) = match read(&stacks, &service) {
+pub(super) fn look(report: &mut Report, options: &Check, setup: &Setup) -> Result<(), Refusal> {
+    let folders = &options.service.folders;
+    let stacks = Stacks::at(&folders.pam_dir);
+    let mut look = Look {
+        stacks: &stacks,
+        options,
+        setup,
+        findings: BTreeMap::new(),
+        files: BTreeMap::new(),
+        services: Vec::new(),
+        unreadable: false,
+    };
+    let services = stacks.services();
+    for service in services.iter().filter(|name| !is_shared(name)) {
+        look.service(report, service)?;
+    }
+    let files = std::mem::take(&mut look.files);
+    for (file, by) in &files {
+        // Those of sudo and su are included by sudo-i and su-l on purpose.
+        let own = by.iter().any(|service| stacks.path(service) == *file);
+        if let Some(finding) = shared(file, by, own) {
+            note(&mut look.findings, &by.join(", "), finding);
+        }
+    }
+    for (service, finding) in leftovers::of_names(setup, &services) {
+        note(&mut look.findings, &service, finding);
+    }
+    if !(look.services.is_empty() && look.unreadable) {
+        show(report, &look.services, look.findings, setup);
+    }
+    Ok(())
+}
+
+impl Look<'_> {
+    fn service(&mut self, report: &mut Report, service: &str) -> Result<(), Refusal> {
+        let (auth, account) = match read(self.stacks, service) {
             Ok(stack) => stack,
             Err(problem) => {
-                if mentions_module(&stacks, &service) {
-                    unreadable = true;
+                if mentions_module(self.stacks, service) {
+                    self.unreadable = true;
                     report.wrong(
                         NAME,
                         format!("{service}: libpam cannot read the stack: {problem}"),
                         "correct that line: until then nobody gets in by this service",
                     );
                 }
-                continue;
+                return Ok(());
             }
         };
-        let ours: Vec<&Entry> = auth
-            .iter()
-            .chain(&account)
-            .filter(|e| e.is_ours())
-            .collect();
-        if ours.is_empty() {
-            continue;
+        let state = &self.options.state.state_dir;
+        let named = auth.iter().chain(&account).any(Entry::is_ours);
+        for finding in leftovers::of_service(self.stacks, state, service, &auth, named) {
+            note(&mut self.findings, service, finding);
         }
-        let only_account = ACCOUNT_ONLY.contains(&service.as_str());
-        for entry in &ours {
-            let counts = !only_account || account.iter().any(|a| a.place() == entry.place());
-            let by = files.entry(entry.file.clone()).or_default();
-            if counts && !by.contains(&service) {
-                by.push(service.clone());
-            }
-            if let Err(places) = find_module(&entry.module, &options.folders) {
-                note(&mut findings, &service, missing(entry, &places));
-            }
+        if !named {
+            return Ok(());
         }
-        let config = if options.service == service {
-            setup.config()
-        } else {
-            Setup::for_service(&service, None, &stacks)?.config()
-        };
-        let left_alone = match config {
-            Ok(config) => {
-                for finding in fallback::findings(&service, &auth, &account, &config) {
-                    note(&mut findings, &service, finding);
-                }
-                LeftAlone {
-                    root: !config.user.allow_root,
-                    names: config.user.ignore,
-                }
-            }
-            Err(error) => {
-                if options.service != service {
-                    let what = format!("what the module is to read is wrong: {error}");
-                    let remedy = format!("authentik-flow check --service {service}");
-                    note(
-                        &mut findings,
-                        &service,
-                        Finding {
-                            status: Status::Wrong,
-                            what,
-                            remedy,
-                        },
-                    );
-                }
-                LeftAlone::default()
-            }
-        };
+        self.modules(service, &auth, &account);
+        let left_alone = self.configuration(service, &auth, &account)?;
         for (kind, entries) in [(Kind::Auth, &auth), (Kind::Account, &account)] {
-            for finding in judge(kind, entries, &account, &left_alone) {
-                note(&mut findings, &service, finding);
+            for finding in judge(kind, service, entries, &account, &left_alone) {
+                note(&mut self.findings, service, finding);
             }
         }
-        if let Some(shell) = login_shells::left_out(&stacks, &service) {
-            note(&mut findings, shell.service, without_module(&stacks, shell));
+        if let Some(shell) = login_shells::left_out(self.stacks, service) {
+            note(
+                &mut self.findings,
+                shell.service,
+                without_module(self.stacks, shell),
+            );
         }
-        services.push(service);
+        self.services
+            .push((service.to_owned(), guarded(service, &auth)));
+        Ok(())
     }
-    for (file, by) in &files {
-        // Those of sudo and su are included by sudo-i and su-l on purpose.
-        let own = by.iter().any(|service| stacks.path(service) == *file);
-        if let Some(finding) = shared(file, by, own) {
-            note(&mut findings, &by.join(", "), finding);
+
+    /// Whether the files are there that the lines name.
+    fn modules(&mut self, service: &str, auth: &[Entry], account: &[Entry]) {
+        let only_account = ACCOUNT_ONLY.contains(&service);
+        for entry in auth.iter().chain(account).filter(|entry| entry.is_ours()) {
+            let counts = !only_account || account.iter().any(|a| a.place() == entry.place());
+            let by = self.files.entry(entry.file.clone()).or_default();
+            if counts && !by.iter().any(|known| known == service) {
+                by.push(service.to_owned());
+            }
+            if let Err(places) = find_module(&entry.module, &self.options.service.folders) {
+                note(&mut self.findings, service, missing(entry, &places));
+            }
         }
     }
-    if !(services.is_empty() && unreadable) {
-        show(report, &services, findings, setup);
+
+    /// What the service's configuration has to do with its stack.
+    fn configuration(
+        &mut self,
+        service: &str,
+        auth: &[Entry],
+        account: &[Entry],
+    ) -> Result<LeftAlone, Refusal> {
+        let is_asked_for = self.options.service.service == service;
+        let config = match is_asked_for {
+            true => self.setup.config(),
+            false => Setup::for_service(service, None, self.stacks)?.config(),
+        };
+        let config = match config {
+            Ok(config) => config,
+            Err(error) => {
+                if !is_asked_for {
+                    let finding = Finding {
+                        status: Status::Wrong,
+                        what: format!("what the module is to read is wrong: {error}"),
+                        remedy: format!("authentik-flow check --service {service}"),
+                    };
+                    note(&mut self.findings, service, finding);
+                }
+                return Ok(LeftAlone::default());
+            }
+        };
+        let mut found = fallback::findings(service, auth, account, &config);
+        if config.account.is_some() && !account.iter().any(Entry::is_ours) {
+            found.push(Finding {
+                status: Status::Wrong,
+                what: "[account] token_file is set for this service, and no account line of its stack names the module: whoever comes with an SSH key is let in without a question".into(),
+                remedy: format!(
+                    "write account required pam_authentik_flow.so into {}, or take the service out of [account] services",
+                    self.stacks.path(service).display()
+                ),
+            });
+        }
+        if service == "sshd" {
+            found.extend(sshd(self.options, &config));
+        }
+        for finding in found {
+            note(&mut self.findings, service, finding);
+        }
+        Ok(LeftAlone {
+            root: !config.user.allow_root,
+            names: config.user.ignore,
+        })
     }
-    Ok(())
 }
 
-/// Whether a file is by its name no program's service, but for others to include.
-fn is_only_included(name: &str) -> bool {
-    const SHARED: [&str; 8] = [
-        "system-auth",
-        "system-login",
-        "system-local-login",
-        "system-remote-login",
-        "password-auth",
-        "fingerprint-auth",
-        "smartcard-auth",
-        "postlogin",
-    ];
-    SHARED.contains(&name) || name.starts_with("common-") || name.starts_with("base-")
+/// Settings of sshd with which the module does not work.
+fn sshd(options: &Check, config: &Config) -> Vec<Finding> {
+    let folders = &options.service.folders;
+    let Some(source) = folders.sshd() else {
+        return Vec::new();
+    };
+    match Settings::of("nobody", &source) {
+        Ok(settings) => settings
+            .missing(config.login_timeout.as_secs())
+            .into_iter()
+            .map(|Missing { is_wrong, what, line }| Finding {
+                status: match is_wrong {
+                    true => Status::Wrong,
+                    false => Status::Warning,
+                },
+                what,
+                remedy: format!(
+                    "write {line} into a file such as /etc/ssh/sshd_config.d/00-authentik.conf, which sshd_config includes before its own settings; then sshd -t, and systemctl reload ssh"
+                ),
+            })
+            .collect(),
+        Err(why) => vec![Finding {
+            status: Status::Unknown,
+            what: format!("sshd's settings are not known: {why}"),
+            remedy: "run sshd -T as root, and compare with the settings that the documentation names".into(),
+        }],
+    }
 }
 
 fn read(stacks: &Stacks, service: &str) -> Result<(Vec<Entry>, Vec<Entry>), String> {
@@ -249,11 +320,11 @@ fn shared(file: &std::path::Path, by: &[String], own: bool) -> Option<Finding> {
 
 fn show(
     report: &mut Report,
-    services: &[String],
+    services: &[(String, Vec<String>)],
     findings: BTreeMap<String, (Finding, Vec<String>)>,
     setup: &Setup,
 ) {
-    if services.is_empty() {
+    if services.is_empty() && findings.is_empty() {
         report.add(
             NAME,
             Status::Ok,
@@ -273,21 +344,26 @@ fn show(
         touched.extend(by);
         report.add(NAME, finding.status, found, Some(finding.remedy));
     }
-    let well: Vec<&str> = services
-        .iter()
-        .filter(|service| {
-            !touched
-                .iter()
-                .any(|by| by.split(", ").any(|name| name == *service))
-        })
-        .map(String::as_str)
-        .collect();
-    if !well.is_empty() {
+    // Those that are well, by who logs in there without authentik.
+    let mut well: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (service, guarded) in services {
+        let is_touched = touched
+            .iter()
+            .any(|by| by.split(", ").any(|name| name == service));
+        if !is_touched {
+            well.entry(guarded.join(", ")).or_default().push(service);
+        }
+    }
+    for (guarded, services) in well {
+        let who = match guarded.is_empty() {
+            true => String::new(),
+            false => format!("; without authentik log in: {guarded}"),
+        };
         report.ok(
             NAME,
             format!(
-                "{}: a refusal refuses, and a local way in is kept",
-                well.join(", ")
+                "{}: a refusal refuses, and a local way in is kept{who}",
+                services.join(", ")
             ),
         );
     }

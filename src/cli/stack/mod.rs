@@ -1,9 +1,11 @@
 //! PAM stacks: the files below `/etc/pam.d`, as libpam reads them.
 
 // The test that holds it to libpam uses more of it than the command.
+pub(crate) mod compare;
 #[allow(dead_code)]
 mod engine;
-mod scene;
+pub(crate) mod person;
+pub(crate) mod results;
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +15,7 @@ pub(crate) use engine::control::Action;
 use engine::load::Files;
 pub(crate) use engine::load::{Entry, Role, Service};
 pub(crate) use engine::play::{Detail, play};
-pub(crate) use scene::{Person, Scene, mentioned};
+pub(crate) use person::Person;
 
 /// The file name of the module in a stack.
 pub(crate) const MODULE: &str = "pam_authentik_flow.so";
@@ -78,6 +80,11 @@ impl Stacks {
         planned.files.planned.clear();
         planned.plan(service, text);
         planned
+    }
+
+    /// Whether libpam is Debian's, which differs from others in some rules.
+    pub(crate) fn debian(&self) -> bool {
+        self.files.debian
     }
 
     /// The service's own file.

@@ -1,7 +1,10 @@
 //! `enable` and `disable`: the module in the stack of a service, and out of it.
 
-mod edit;
+mod block;
+mod disable;
 mod names;
+mod plan;
+pub(crate) mod services;
 mod store;
 
 use std::io::Write;
@@ -10,21 +13,37 @@ use std::path::Path;
 use anstyle::AnsiColor;
 use similar::{ChangeTag, TextDiff};
 
-use super::arguments::{Disable, Enable};
+use super::arguments::Enable;
 use super::fallback;
-use super::judge::{LeftAlone, has_local_way_in};
 use super::login_shells::{self, LoginShell};
 use super::setup::{Setup, find_ours};
-use super::stack::{Entry, Kind, Stacks, readable};
+use super::sshd::{Missing, Settings};
+use super::stack::{Entry, Kind, Stacks};
 use super::{Exit, Refusal, printed};
-use edit::Guard;
+pub(crate) use disable::disable;
+use names::Proof;
+use plan::{Plan, Wish};
 use store::{Copies, PamFile};
+
+/// Whether `enable` keeps something of a service.
+pub(crate) fn kept(state: &Path, service: &str) -> bool {
+    Copies::at(state).has(service)
+}
 
 /// A change that is thought through and not made yet.
 struct Change {
     service: String,
     file: PamFile,
-    after: String,
+    /// The file without a block of `enable`.
+    before: String,
+    plan: Plan,
+    proof: Proof,
+    /// Who skips the module.
+    names: Vec<String>,
+    /// Accounts with a local password that authentik is asked about from now on.
+    asked: Vec<String>,
+    /// For whom the configuration leaves the module out.
+    left_alone: String,
 }
 
 /// Puts the module into stacks. Nothing is written before all of it is known to
@@ -32,20 +51,11 @@ struct Change {
 pub(crate) fn enable(options: &Enable) -> Result<Exit, Refusal> {
     let mut stacks = Stacks::at(&options.folders.pam_dir);
     let copies = Copies::at(&options.state.state_dir);
-    if let Err(places) = find_ours(&options.folders) {
-        let places: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
-        let places = match places.is_empty() {
-            true => "no folder of PAM modules is found".into(),
-            false => format!("{} is not there", places.join(", ")),
-        };
-        return Err(format!(
-            "the module is not installed: {places}; nothing is changed"
-        ));
-    }
+    is_installed(options)?;
     let mut changes = Vec::new();
     for service in &options.services {
         let refused = |why: String| format!("{service}: {why}; nothing is changed");
-        match plan(options, &stacks, service).map_err(refused)? {
+        match consider(options, &stacks, service).map_err(refused)? {
             Some(change) => changes.push(change),
             None => say(&format!(
                 "{service}: its stack names the module already; nothing to do"
@@ -53,20 +63,15 @@ pub(crate) fn enable(options: &Enable) -> Result<Exit, Refusal> {
         }
     }
     for change in &changes {
-        show(
-            &stacks.path(&change.service),
-            &change.file.text,
-            &change.after,
-        )?;
+        let path = stacks.path(&change.service);
+        show(&path, &change.file.text, &change.plan.after)?;
     }
-    for Change { service, .. } in &changes {
-        if let Some(doubt) = names::doubt(service, &options.local) {
-            say(&doubt)?;
-        }
-        say_what_a_fallback_needs(options, &stacks, service)?;
+    for change in &changes {
+        say_what_changes(change)?;
+        say_what_a_fallback_needs(options, &stacks, &change.service)?;
     }
-    for Change { service, after, .. } in &changes {
-        stacks.plan(service, after);
+    for change in &changes {
+        stacks.plan(&change.service, &change.plan.after);
     }
     for service in &options.services {
         say_what_is_left_out(options, &stacks, service)?;
@@ -75,27 +80,164 @@ pub(crate) fn enable(options: &Enable) -> Result<Exit, Refusal> {
         say("This was a dry run: nothing is written.")?;
         return Ok(Exit::Well);
     }
-    for Change {
-        service,
-        file,
-        after,
-    } in &changes
-    {
-        copies.keep(service, &file.text, after)?;
-        file.replace(after)?;
+    for change in &changes {
+        let Change { service, file, .. } = change;
+        copies.keep(service, &change.before, &change.plan.block)?;
+        file.replace(&change.plan.after)?;
         say(&format!(
             "{service}: done. The file as it was is kept in {}.",
             copies.before(service).display()
         ))?;
     }
-    if !changes.is_empty() {
-        let first = changes.first().map(|change| change.service.as_str());
+    if let Some(change) = changes.first() {
         say(&format!(
             "Keep this root shell open until a second login has worked. Back again: authentik-flow disable {}",
-            first.unwrap_or_default()
+            change.service
         ))?;
     }
     Ok(Exit::Well)
+}
+
+fn is_installed(options: &Enable) -> Result<(), Refusal> {
+    let Err(places) = find_ours(&options.folders) else {
+        return Ok(());
+    };
+    let places: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
+    let places = match places.is_empty() {
+        true => "no folder of PAM modules is found".into(),
+        false => format!("{} is not there", places.join(", ")),
+    };
+    Err(format!(
+        "the module is not installed: {places}; nothing is changed"
+    ))
+}
+
+/// Who skips the module: root always, so that no configuration keeps it out. Without
+/// `--local` those stay who do already.
+fn names_of(options: &Enable, already: &[String]) -> Vec<String> {
+    let named = match options.local.is_empty() {
+        true => already,
+        false => &options.local,
+    };
+    let mut names = vec!["root".to_owned()];
+    for name in named {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+/// The change for one service; `None` where it is made already.
+fn consider(options: &Enable, stacks: &Stacks, service: &str) -> Result<Option<Change>, Refusal> {
+    let path = stacks.path(service);
+    services::hold(service, path.exists())?;
+    let file = PamFile::read(&path)?;
+    let mut already = Vec::new();
+    let before = match block::find(&file.text) {
+        Ok(None) => file.text.clone(),
+        Ok(Some(found)) => {
+            let copies = Copies::at(&options.state.state_dir);
+            if !found.is_whole(copies.find(service)?.as_deref()) {
+                return Err(format!(
+                    "somebody has changed the lines of enable in {}:\n{}take them out by hand first",
+                    path.display(),
+                    found.shown(&path)
+                ));
+            }
+            already = found.names();
+            found.without(&file.text)
+        }
+        Err(line) => return Err(disable::half_a_block(&path, line)),
+    };
+    let read = stacks.with(service, &before).load(service);
+    let named = |kind: &Kind| read.own(*kind).iter().any(Entry::is_ours);
+    if Kind::ALL.iter().any(named) {
+        return Ok(None);
+    }
+    let names = names_of(options, &already);
+    let proof = names::hold(&names, service, options.folders.sshd().as_ref())?;
+    let setup = Setup::for_service(service, options.config.as_deref(), stacks)?;
+    let config = setup.config().map_err(|error| {
+        format!("the module could not use its configuration: {error}; see authentik-flow check")
+    })?;
+    let wish = Wish {
+        stacks,
+        service,
+        text: &before,
+        names: &names,
+        config: options.config.as_ref().map(|_| setup.path()),
+    };
+    let plan = wish.plan()?;
+    if plan.after == file.text {
+        return Ok(None);
+    }
+    let mut proof = proof;
+    if let (true, Some(sshd)) = (service == "sshd", options.folders.sshd()) {
+        let missing =
+            Settings::of("nobody", &sshd).map(|s| s.missing(config.login_timeout.as_secs()));
+        for Missing { what, line, .. } in missing.unwrap_or_default() {
+            proof.doubts.push(format!(
+                "sshd: {what}; write {line} into /etc/ssh/sshd_config.d/00-authentik.conf, then sshd -t, and systemctl reload ssh"
+            ));
+        }
+    }
+    let rules = &config.user;
+    let is_left_alone = |name: &str, uid: u32| {
+        uid < rules.min_uid || rules.ignore.iter().any(|ignored| ignored == name)
+    };
+    Ok(Some(Change {
+        service: service.into(),
+        asked: names::asked_from_now_on(&names, is_left_alone),
+        left_alone: format!("accounts below uid {}", rules.min_uid),
+        file,
+        before,
+        plan,
+        proof,
+        names,
+    }))
+}
+
+/// Whom the change concerns.
+fn say_what_changes(change: &Change) -> Result<(), Refusal> {
+    let Change {
+        service,
+        plan,
+        proof,
+        names,
+        ..
+    } = change;
+    say(&format!(
+        "{service}: a login that authentik accepts skips {}; every other line is asked as before.",
+        plan.skipped.join(", ")
+    ))?;
+    if !plan.repeated.is_empty() {
+        say(&format!(
+            "{service}: it would also skip {}: the new lines ask it first.",
+            plan.repeated.join(", ")
+        ))?;
+    }
+    if !change.asked.is_empty() {
+        say(&format!(
+            "{service}: {} have a local password here, and authentik is asked about them from now on; to keep one as it is, name it with --local.",
+            change.asked.join(", ")
+        ))?;
+    }
+    say(&format!(
+        "{service}: while authentik is down, {} get in with their local password, and so do {}.",
+        names.join(" and "),
+        change.left_alone
+    ))?;
+    if !proof.root.is_empty() {
+        say(&format!(
+            "{service}: these can become root then: {}.",
+            proof.root.join("; ")
+        ))?;
+    }
+    for doubt in &proof.doubts {
+        say(doubt)?;
+    }
+    Ok(())
 }
 
 /// While authentik is down, the lines that are written here let nobody in but those
@@ -108,8 +250,7 @@ fn say_what_a_fallback_needs(
     let config = Setup::for_service(service, options.config.as_deref(), stacks)?.config();
     if config.is_ok_and(|config| fallback::is_without_effect(service, &config)) {
         say(&format!(
-            "{service}: while authentik is down, only {} and root get in by it. A fallback to local passwords (the stack authentik-fallback) would need `addresses` in the configuration here: the caller of {service} can disturb the resolver.",
-            options.local.join(", ")
+            "{service}: a fallback to local passwords (the stack authentik-fallback) would need `addresses` in the configuration here: the caller of {service} can disturb the resolver."
         ))?;
     }
     Ok(())
@@ -131,122 +272,6 @@ fn say_what_is_left_out(options: &Enable, stacks: &Stacks, service: &str) -> Res
     say(&format!(
         "{service}: `{typed}` goes by this stack of its own, which asks authentik nothing; take it along: {along} {service}"
     ))
-}
-
-/// The change for one service; `None` where it is made already.
-fn plan(options: &Enable, stacks: &Stacks, service: &str) -> Result<Option<Change>, Refusal> {
-    let path = stacks.path(service);
-    let file = PamFile::read(&path)?;
-    let before = stacks.load(service);
-    readable(&before)?;
-    let named = |kind: &Kind| before.own(*kind).iter().any(Entry::is_ours);
-    if Kind::ALL.iter().any(named) {
-        return Ok(None);
-    }
-    names::hold(&options.local)?;
-    let setup = Setup::for_service(service, options.config.as_deref(), stacks)?;
-    let config = setup.config().map_err(|error| {
-        format!("the module could not use its configuration: {error}; see authentik-flow check")
-    })?;
-    let guard = Guard {
-        names: &options.local,
-        config: options.config.as_ref().map(|_| setup.path()),
-        service,
-    };
-    let after = edit::insert(&file.text, before.own(Kind::Auth), &guard)?;
-    let left_alone = LeftAlone {
-        root: !config.user.allow_root,
-        names: config.user.ignore,
-    };
-    let planned = stacks.with(service, &after).load(service);
-    has_local_way_in(Kind::Auth, planned.own(Kind::Auth), &left_alone)?;
-    Ok(Some(Change {
-        service: service.into(),
-        file,
-        after,
-    }))
-}
-
-/// Takes the module out of stacks into which `enable` has put it.
-pub(crate) fn disable(options: &Disable) -> Result<Exit, Refusal> {
-    let stacks = Stacks::at(&options.folders.pam_dir);
-    let copies = Copies::at(&options.state.state_dir);
-    let mut changes = Vec::new();
-    for service in &options.services {
-        let path = stacks.path(service);
-        let file = PamFile::read(&path)?;
-        let Some((before, after)) = copies.find(service)? else {
-            if let Some(refusal) = by_hand(&stacks, service) {
-                return Err(refusal);
-            }
-            say(&format!(
-                "{service}: enable has not changed it; nothing to do"
-            ))?;
-            continue;
-        };
-        if file.text == before {
-            say(&format!(
-                "{service}: it is as it was before enable; nothing to do"
-            ))?;
-            if !options.dry_run {
-                copies.forget(service)?;
-            }
-            continue;
-        }
-        if file.text != after {
-            show(&path, &after, &file.text)?;
-            return Err(format!(
-                "{service}: {} was changed since enable, as shown, and stays as it is; take the lines with pam_authentik_flow.so and its guard out by hand, then remove {}; nothing is changed",
-                path.display(),
-                copies.before(service).display(),
-            ));
-        }
-        changes.push(Change {
-            service: service.clone(),
-            file,
-            after: before,
-        });
-    }
-    for change in &changes {
-        show(
-            &stacks.path(&change.service),
-            &change.file.text,
-            &change.after,
-        )?;
-    }
-    if options.dry_run {
-        say("This was a dry run: nothing is written.")?;
-        return Ok(Exit::Well);
-    }
-    for Change {
-        service,
-        file,
-        after,
-    } in &changes
-    {
-        file.replace(after)?;
-        copies.forget(service)?;
-        say(&format!("{service}: as it was before."))?;
-    }
-    Ok(Exit::Well)
-}
-
-/// Why a stack that names the module is not for `disable`.
-fn by_hand(stacks: &Stacks, service: &str) -> Option<Refusal> {
-    let entries = [Kind::Auth, Kind::Account, Kind::Session, Kind::Password]
-        .into_iter()
-        .filter_map(|kind| stacks.entries(service, kind).ok());
-    let places: Vec<String> = entries
-        .flatten()
-        .filter(Entry::is_ours)
-        .map(|entry| entry.place())
-        .collect();
-    (!places.is_empty()).then(|| {
-        format!(
-            "{service}: somebody else than enable has put the module in ({}); take it out there; nothing is changed",
-            places.join(", ")
-        )
-    })
 }
 
 fn say(text: &str) -> Result<(), Refusal> {

@@ -1,15 +1,30 @@
 //! The accounts of `--local`, each of which is to be a way in.
 
-use crate::cli::{Refusal, local};
+use crate::cli::arguments::SshdConfig;
+use crate::cli::sshd::Settings;
+use crate::cli::{Refusal, local, programs};
 
-/// Refuses names by which nobody would get in.
+/// What was found out about the accounts.
+#[derive(Debug, Default)]
+pub(super) struct Proof {
+    /// What could not be found out, or what is to be minded.
+    pub(super) doubts: Vec<String>,
+    /// Who can become root, and how.
+    pub(super) root: Vec<String>,
+}
+
+/// Refuses names by which nobody would get in by `service`, and names of which none
+/// could become root.
 ///
 /// Root's password may be locked, as it often is, while another account has one.
 ///
 /// # Errors
-/// A name without an account or without a password, and names that have none
-/// among them.
-pub(super) fn hold(names: &[String]) -> Result<(), Refusal> {
+/// A name without an account or a password, or whom something keeps out.
+pub(super) fn hold(
+    names: &[String],
+    service: &str,
+    sshd: Option<&SshdConfig>,
+) -> Result<Proof, Refusal> {
     for name in names.iter().filter(|name| !is_root(name)) {
         if can_log_in(name) {
             continue;
@@ -29,16 +44,140 @@ pub(super) fn hold(names: &[String]) -> Result<(), Refusal> {
             names.join(", ")
         ));
     }
+    let mut proof = Proof::default();
+    for name in names.iter().filter(|name| !is_root(name)) {
+        if let Some(why) = local::kept_out(name) {
+            return Err(format!(
+                "--local {name}: {name} cannot log in: {why}; correct that, or name another account"
+            ));
+        }
+    }
+    if service == "sshd" {
+        by_sshd(names, sshd, &mut proof)?;
+    }
+    becomes_root(names, &mut proof)?;
+    Ok(proof)
+}
+
+/// sshd's own rules.
+fn by_sshd(names: &[String], sshd: Option<&SshdConfig>, proof: &mut Proof) -> Result<(), Refusal> {
+    let others = names.iter().any(|name| !is_root(name) && can_log_in(name));
+    if !others {
+        proof.doubts.push("sshd: mind that sshd refuses root's password unless PermitRootLogin is yes: name a local account with --local, too, or only root's key gets in while authentik is down".into());
+    }
+    let Some(sshd) = sshd else {
+        return Ok(());
+    };
+    for name in names.iter().filter(|name| can_log_in(name)) {
+        match Settings::of(name, sshd) {
+            Ok(settings) => match settings.keeps_out(&local::groups(name)) {
+                Some(why) if !is_root(name) => {
+                    return Err(format!(
+                        "--local {name}: sshd does not let {name} in by a password: {why}; change that in sshd_config, or name another account"
+                    ));
+                }
+                _ => {}
+            },
+            Err(why) => {
+                proof.doubts.push(format!(
+                    "sshd: whether sshd lets {name} in is not proved: {why}"
+                ));
+                break;
+            }
+        }
+    }
     Ok(())
 }
 
-/// What is to be said where the only name is one whose password the service
-/// refuses, as sshd does with root's by its own default.
-pub(super) fn doubt(service: &str, names: &[String]) -> Option<String> {
-    let others = names.iter().any(|name| !is_root(name) && can_log_in(name));
-    (service == "sshd" && !others).then(|| {
-        "sshd: mind that sshd refuses root's password unless PermitRootLogin is yes: name a local account with --local, too, or only root's key gets in while authentik is down".into()
-    })
+/// At least one of them must be able to become root.
+fn becomes_root(names: &[String], proof: &mut Proof) -> Result<(), Refusal> {
+    if names.iter().any(|name| is_root(name) && can_log_in(name)) {
+        proof.root.push("root, with root's password".into());
+    }
+    let mut unknown = None;
+    for name in names.iter().filter(|name| !is_root(name)) {
+        match may_sudo(name) {
+            Ok(true) => proof.root.push(format!("{name}, by sudo")),
+            Ok(false) => {}
+            Err(why) => unknown = Some(why),
+        }
+    }
+    if !proof.root.is_empty() {
+        return Ok(());
+    }
+    match unknown {
+        Some(why) => {
+            proof.doubts.push(format!(
+                "whether one of {} can become root is not proved: {why}",
+                names.join(", ")
+            ));
+            Ok(())
+        }
+        None => Err(format!(
+            "nobody of {} can become root: root's password is locked, and sudo -l -U gives none of them ALL; let one of them use sudo (usermod -aG sudo NAME), or give root a password",
+            names.join(", ")
+        )),
+    }
+}
+
+/// Whether sudo lets somebody run anything as root.
+fn may_sudo(name: &str) -> Result<bool, String> {
+    let said = programs::ask("sudo", &["-n", "-l", "-U", name])?;
+    if !said.succeeded {
+        return Err(format!("sudo -l -U {name}: {}", said.complaint));
+    }
+    Ok(said.text.lines().any(gives_root))
+}
+
+/// A line such as `(ALL : ALL) ALL` or `(root) NOPASSWD: /bin/bash`.
+fn gives_root(line: &str) -> bool {
+    let Some((whom, what)) = line
+        .trim()
+        .strip_prefix('(')
+        .and_then(|l| l.split_once(')'))
+    else {
+        return false;
+    };
+    let users = whom.split(':').next().unwrap_or_default();
+    let as_root = users
+        .split(',')
+        .any(|user| ["ALL", "root"].contains(&user.trim()));
+    let commands = what.split(',').map(|command| {
+        let command = command.trim();
+        // NOPASSWD: and the like stand in front.
+        let bare = command.rsplit(": ").next().unwrap_or(command);
+        bare.trim()
+    });
+    const SHELLS: [&str; 7] = [
+        "ALL",
+        "/bin/sh",
+        "/bin/bash",
+        "/usr/bin/bash",
+        "/usr/bin/sh",
+        "/bin/su",
+        "/usr/bin/su",
+    ];
+    as_root
+        && commands
+            .into_iter()
+            .any(|command| SHELLS.contains(&command))
+}
+
+/// Accounts with a local password that are asked by authentik from now on.
+pub(super) fn asked_from_now_on(
+    names: &[String],
+    is_left_alone: impl Fn(&str, u32) -> bool,
+) -> Vec<String> {
+    local::accounts()
+        .into_iter()
+        .filter(|(name, uid)| {
+            !names.contains(name)
+                && *uid != 0
+                && !is_left_alone(name, *uid)
+                && local::has_password(name) == Some(true)
+        })
+        .map(|(name, _)| name)
+        .collect()
 }
 
 fn can_log_in(name: &str) -> bool {
@@ -47,4 +186,24 @@ fn can_log_in(name: &str) -> bool {
 
 fn is_root(name: &str) -> bool {
     name == "root" || local::uid(name) == Some(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_gives_root_only_where_it_gives_a_shell() {
+        for (line, gives) in [
+            ("    (ALL : ALL) ALL", true),
+            ("    (ALL) NOPASSWD: ALL", true),
+            ("    (root) /usr/bin/apt, /bin/bash", true),
+            ("    (root) NOPASSWD: /usr/bin/su", true),
+            ("    (www-data) ALL", false),
+            ("    (root) /usr/bin/apt", false),
+            ("User bob may run the following commands on host:", false),
+        ] {
+            assert_eq!(gives_root(line), gives, "{line}");
+        }
+    }
 }

@@ -72,7 +72,7 @@ impl PamFile {
     }
 }
 
-/// The files as they were before `enable`, and as it left them.
+/// What `enable` has found and written: the file before, for people, and the block.
 pub(super) struct Copies {
     dir: PathBuf,
 }
@@ -87,15 +87,16 @@ impl Copies {
         self.dir.join(format!("{service}.before"))
     }
 
-    fn after(&self, service: &str) -> PathBuf {
-        self.dir.join(format!("{service}.after"))
+    fn block(&self, service: &str) -> PathBuf {
+        self.dir.join(format!("{service}.block"))
     }
 
-    /// Keeps both states, before anything is changed.
+    /// Keeps both, before anything is changed. `before` is nothing where an earlier
+    /// copy stays the right one.
     ///
     /// # Errors
     /// Where the folder cannot be written to.
-    pub(super) fn keep(&self, service: &str, before: &str, after: &str) -> Result<(), Refusal> {
+    pub(super) fn keep(&self, service: &str, before: &str, block: &str) -> Result<(), Refusal> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -103,31 +104,41 @@ impl Copies {
             .map_err(failed(&self.dir))?;
         let write = |path: &Path, text| files::write(path, text, 0o600, None, Existing::Replace);
         write(&self.before(service), before)?;
-        write(&self.after(service), after)
+        write(&self.block(service), block)
     }
 
-    /// Both states, if `enable` has kept them.
+    /// The block as `enable` wrote it, if it has kept it.
     ///
     /// # Errors
-    /// Copies that others could have written.
-    pub(super) fn find(&self, service: &str) -> Result<Option<(String, String)>, Refusal> {
-        let (before, after) = (self.before(service), self.after(service));
-        if !before.exists() || !after.exists() {
-            return Ok(None);
+    /// A copy that others could have written, and a folder that cannot be read.
+    pub(super) fn find(&self, service: &str) -> Result<Option<String>, Refusal> {
+        let path = self.block(service);
+        match path.symlink_metadata() {
+            Ok(_) => Ok(Some(PamFile::read(&path)?.text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(&path)(error)),
         }
-        Ok(Some((
-            PamFile::read(&before)?.text,
-            PamFile::read(&after)?.text,
-        )))
     }
 
-    /// Removes both.
+    /// Whether anything is kept of a service.
+    pub(super) fn has(&self, service: &str) -> bool {
+        self.before(service).exists() || self.block(service).exists()
+    }
+
+    /// Removes all that is kept of a service.
     ///
     /// # Errors
     /// Where the folder cannot be written to.
     pub(super) fn forget(&self, service: &str) -> Result<(), Refusal> {
-        for path in [self.before(service), self.after(service)] {
-            std::fs::remove_file(&path).map_err(failed(&path))?;
+        // The last one is version 0.1.0's.
+        let after = self.dir.join(format!("{service}.after"));
+        for path in [self.before(service), self.block(service), after] {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(failed(&path)(error));
+                }
+                _ => {}
+            }
         }
         // Others may be kept in it.
         let _ = std::fs::remove_dir(&self.dir);

@@ -74,7 +74,7 @@ pub(crate) fn passwd(accounts: &[Account]) -> String {
             _ => format!("/home/{name}"),
         };
         let shell = match uid {
-            1..1000 | 65534 => "/usr/sbin/nologin",
+            1..1000 | 65534 if password == "*" => "/usr/sbin/nologin",
             _ => "/bin/sh",
         };
         // Writing to a String does not fail.

@@ -23,6 +23,17 @@ impl Host {
     /// When it cannot be set up: no test could go on from there.
     #[track_caller]
     pub fn with_accounts(accounts: &[Account]) -> Host {
+        Host::with_files(accounts, &[])
+    }
+
+    /// The same, with these files of `/etc` in the place of the machine's, as far
+    /// as it has them.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be set up.
+    #[track_caller]
+    pub fn with_files(accounts: &[Account], more: &[(&str, String)]) -> Host {
         let directory = must("a temporary directory", tempfile::tempdir());
         let scratch = directory.path().join("host");
         must("the host's folder", fs::create_dir(&scratch));
@@ -33,8 +44,10 @@ impl Host {
             ("/etc/resolv.conf", String::from("nameserver 127.0.53.99\n")),
             ("/etc/hosts", String::from("127.0.0.1 localhost\n")),
         ];
+        let more = more.iter().map(|(path, text)| (*path, text.clone()));
         let files = files
             .into_iter()
+            .chain(more.filter(|(path, _)| Path::new(path).exists()))
             .enumerate()
             .map(|(number, (target, text))| {
                 let source = scratch.join(number.to_string());

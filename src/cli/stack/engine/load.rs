@@ -137,6 +137,17 @@ impl Service {
 /// libpam gives the whole configuration up.
 struct Broken;
 
+/// What a line includes.
+struct Included<'a> {
+    /// The line.
+    number: usize,
+    name: &'a str,
+    /// Lines of this kind alone.
+    only: Option<Kind>,
+    /// One for a substack.
+    deeper: usize,
+}
+
 /// From where lines are read.
 struct From<'a> {
     path: &'a Path,
@@ -218,9 +229,8 @@ impl Files {
         let problems = service.problems.len();
         match self.find_service(OTHER) {
             Some(path) => {
-                if self.collect_file(&from(&path, true), &mut service).is_err() {
-                    return service;
-                }
+                // What went wrong is kept there.
+                let _ = self.collect_file(&from(&path, true), &mut service);
             }
             None if !read_something => {
                 service.broken = Some(Problem {
@@ -332,7 +342,13 @@ impl Files {
                 return broken(service, problem("@include names no file".into()));
             };
             let problems = service.problems.len();
-            let included = self.include(from, number, &name, from.only, 0, service);
+            let what = Included {
+                number,
+                name: &name,
+                only: from.only,
+                deeper: 0,
+            };
+            let included = self.include(from, &what, service);
             let failed = service.problems.iter().skip(problems);
             let failed = failed
                 .into_iter()
@@ -380,36 +396,16 @@ impl Files {
                 entry.module.clone_from(&name);
                 put(service, from, kind, entry);
             }
-            return self.include(from, number, &name, Some(kind), deeper, service);
+            let what = Included {
+                number,
+                name: &name,
+                only: Some(kind),
+                deeper,
+            };
+            return self.include(from, &what, service);
         }
-        match &control {
-            Some(text) => {
-                let (control, wrong) = Control::parse(text);
-                entry.control = control;
-                if let Some(wrong) = wrong {
-                    service.problems.push(problem(format!(
-                        "{text:?} is no control: {wrong}; libpam takes every result of the module for a failure"
-                    )));
-                }
-            }
-            None => {
-                entry.role = Role::MustFail;
-                service.problems.push(problem(
-                    "the control, such as required, is missing: libpam takes the line for a module that refuses".into(),
-                ));
-            }
-        }
-        match target {
-            Some(module) => entry.module = module,
-            None => {
-                if entry.role == Role::Module {
-                    service.problems.push(problem(
-                        "the module is missing: libpam takes the line for one that refuses".into(),
-                    ));
-                }
-                entry.role = Role::MustFail;
-            }
-        }
+        let wrong = complete(&mut entry, control.as_deref(), target);
+        service.problems.extend(wrong.map(problem));
         if !entry.module.is_empty() && module_name(&entry.module).is_none() {
             return broken(service, problem(format!("{:?} is no module", entry.module)));
         }
@@ -421,12 +417,15 @@ impl Files {
     fn include(
         &self,
         from: &From<'_>,
-        number: usize,
-        name: &str,
-        only: Option<Kind>,
-        deeper: usize,
+        what: &Included<'_>,
         service: &mut Service,
     ) -> Result<(), Broken> {
+        let Included {
+            number,
+            name,
+            only,
+            deeper,
+        } = *what;
         let own_line = from.own_line.unwrap_or(number);
         let path = self.find_included(name);
         let included = match &path {
@@ -479,6 +478,35 @@ impl Files {
         put(service, from, kind, entry);
         Ok(())
     }
+}
+
+/// Puts the control and the module of a line in their place. What is wrong with them.
+fn complete(entry: &mut Entry, control: Option<&str>, module: Option<String>) -> Option<String> {
+    let mut wrong = match control {
+        Some(text) => {
+            let (control, problem) = Control::parse(text);
+            entry.control = control;
+            problem.map(|problem| {
+                format!("{text:?} is no control: {problem}; libpam takes every result of the module for a failure")
+            })
+        }
+        None => {
+            entry.role = Role::MustFail;
+            Some("the control, such as required, is missing: libpam takes the line for a module that refuses".into())
+        }
+    };
+    match module {
+        Some(module) => entry.module = module,
+        None => {
+            if entry.role == Role::Module {
+                wrong = Some(
+                    "the module is missing: libpam takes the line for one that refuses".into(),
+                );
+            }
+            entry.role = Role::MustFail;
+        }
+    }
+    wrong
 }
 
 fn put(service: &mut Service, from: &From<'_>, kind: Kind, entry: Entry) {

@@ -369,17 +369,17 @@ impl Pairs {
 }
 
 impl Together<'_> {
-    /// Plays both through. `partner` says which entry of the second stack is the same
-    /// line as one of the first; they keep their order. `results` gives the pairs of
+    /// Plays both through. `partners` says which entries of the second stack are the
+    /// same line as one of the first; they keep their order. `results` gives the pairs of
     /// codes that a line can return in both walks; where only one comes by, the other
     /// half is not looked at.
     pub(crate) fn play(
         &self,
-        partner: impl Fn(usize) -> Option<usize>,
+        partners: impl Fn(usize) -> [Option<usize>; 2],
         results: impl Fn(Option<usize>, Option<usize>) -> Vec<(Code, Code)>,
     ) -> Pairs {
         let back: HashMap<usize, usize> = (0..self.first.len())
-            .filter_map(|at| Some((partner(at)?, at)))
+            .flat_map(|at| partners(at).into_iter().flatten().map(move |of| (of, at)))
             .collect();
         let mut pairs = Pairs {
             nodes: vec![(0, None)],
@@ -394,13 +394,13 @@ impl Together<'_> {
                 continue;
             }
             // A line waits for its partner, if that one is still to come.
-            let waits_a = partner(a.at).filter(|_| at_a.is_some());
+            let of_a = partners(a.at);
+            let meet = of_a.contains(&Some(b.at));
+            let waits_a = of_a.iter().flatten().any(|of| *of > b.at);
             let waits_b = back.get(&b.at).filter(|_| at_b.is_some());
             let (go_a, go_b) = match (at_a, at_b) {
-                (Some(_), Some(_)) if waits_a == Some(b.at) => (true, true),
-                (Some(_), Some(_)) if waits_a.is_some_and(|partner| partner > b.at) => {
-                    (false, true)
-                }
+                (Some(_), Some(_)) if meet => (true, true),
+                (Some(_), Some(_)) if waits_a => (false, true),
                 (Some(_), Some(_)) if waits_b.is_some_and(|partner| *partner > a.at) => {
                     (true, false)
                 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use authentik_double::{Double, DoubleBuilder};
-use pam_harness::accounts;
+use pam_harness::accounts::{self, Account};
 use pam_harness::command_host::Host;
 
 /// The password of everybody in the double.
@@ -49,10 +49,26 @@ impl Bench {
     }
 
     fn on_a_host(builder: DoubleBuilder, root_has_password: bool) -> Self {
+        Self::on(
+            builder,
+            root_has_password,
+            "localadmin ALL=(ALL:ALL) ALL\n",
+            |_| {},
+        )
+    }
+
+    /// The same, with these rules of sudo, and accounts that are not as usual.
+    pub(crate) fn on(
+        builder: DoubleBuilder,
+        root_has_password: bool,
+        sudoers: &str,
+        change: impl Fn(&mut Vec<Account>),
+    ) -> Self {
         // Root has localadmin's password, too; daemon, alice and bob have none.
         let mut accounts = accounts::standard();
         accounts.retain(|account| {
-            ["root", "daemon", "alice", "bob", "localadmin"].contains(&account.name.as_str())
+            ["root", "daemon", "sshd", "alice", "bob", "localadmin"]
+                .contains(&account.name.as_str())
         });
         let local = accounts.iter().find(|account| account.name == "localadmin");
         let password = local.unwrap().password.clone();
@@ -64,9 +80,10 @@ impl Bench {
                 _ => {}
             }
         }
+        change(&mut accounts);
         let bench = Self {
             double: builder.start(),
-            host: Host::with_accounts(&accounts),
+            host: Host::with_files(&accounts, &[("/etc/sudoers", sudoers.to_owned())]),
         };
         fs::create_dir(bench.path("pam.d")).unwrap();
         bench.write("pam_authentik_flow.so", "not a module", 0o644);
@@ -140,7 +157,7 @@ impl Bench {
         if ["check", "enable", "config", "login"].contains(&subcommand) {
             command.arg("--module-dir").arg(self.host.path());
         }
-        if ["enable", "disable"].contains(&subcommand) {
+        if ["check", "enable", "disable"].contains(&subcommand) {
             command.arg("--state-dir").arg(self.path("state"));
         }
         command

@@ -85,7 +85,12 @@ fn a_host_that_is_well() {
         FLOW,
         "groups = [\"linux-admins\"]\napplication = \"linux-ssh\"",
     );
-    bench.stack("sshd", crate::bench::README_STACK);
+    // With the token who comes with a key is asked about, too.
+    let account = "account [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin\naccount required {module} config={config}\n@include common-account";
+    bench.stack(
+        "sshd",
+        &crate::bench::README_STACK.replace("@include common-account", account),
+    );
     let run = check(&bench, "good", 0, &["Nothing is wrong", "29 days left"]);
     assert!(
         !run.text.contains('✗') && !run.text.contains('!'),

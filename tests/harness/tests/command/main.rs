@@ -8,5 +8,6 @@ mod login;
 mod login_shells;
 mod pages;
 mod people;
+mod safety;
 mod stacks;
 mod switch;

@@ -44,9 +44,12 @@ fn there_and_back_leaves_every_byte_as_it_was() {
     assert_eq!(run.status, 0, "{}", run.text);
     for part in [
         "--- /DIR/pam.d/sudo",
-        "+auth  [success=2 default=ignore]                pam_succeed_if.so quiet user in root:localadmin",
-        "+auth  [success=1 default=ignore]                pam_localuser.so file=/dev/null",
-        "+auth  [success=done default=die ignore=ignore]  pam_authentik_flow.so config=/DIR/config.toml",
+        "+# BEGIN authentik-flow enable; authentik-flow disable sudo takes these lines out.",
+        "+auth  [success=2 default=ignore]                  pam_succeed_if.so quiet user in root:localadmin",
+        "+auth  [success=1 default=ignore]                  pam_localuser.so file=/dev/null",
+        "+auth  [success=2 default=die ignore=ignore]       pam_authentik_flow.so config=/DIR/config.toml",
+        "+# END authentik-flow enable",
+        "sudo: a login that authentik accepts skips /DIR/pam.d/common-auth:1 (pam_unix.so), /DIR/pam.d/common-auth:2 (pam_deny.so); every other line is asked as before.",
         "Keep this root shell open",
     ] {
         assert!(run.text.contains(part), "no {part:?} in {}", run.text);
@@ -118,7 +121,7 @@ fn disable_goes_through_all_that_are_named() {
     assert_eq!(run.status, 0, "{}", run.text);
     for part in [
         "sudo: enable has not changed it; nothing to do",
-        "sshd: as it was before.",
+        "sshd: the lines of enable are out; nothing else is changed.",
     ] {
         assert!(run.text.contains(part), "no {part:?} in {}", run.text);
     }
@@ -301,24 +304,79 @@ fn a_link_is_another_tools() {
     );
 }
 
+/// Whatever else is changed in the file, the block goes, and the rest stays.
+#[test]
+fn disable_takes_out_its_own_lines_alone() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let before = bench.read("pam.d/sshd");
+    assert_eq!(enable(&bench, &["sshd"]).status, 0);
+    let more = "session optional pam_mkhomedir.so\n";
+    bench.stack("sshd", &(bench.read("pam.d/sshd") + more));
+    let run = bench.run(&["disable", "sshd"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    assert_eq!(bench.read("pam.d/sshd"), before + more);
+    assert!(!bench.path("state").exists(), "no copy is left");
+}
+
+/// Lines of the block that somebody has changed are shown, and stay; another service
+/// is not kept waiting.
 #[test]
 fn what_was_changed_since_is_not_clobbered() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
-    assert_eq!(enable(&bench, &["sshd"]).status, 0);
-    let changed = bench.read("pam.d/sshd") + "session optional pam_motd.so\n";
+    bench.stack("sudo", SUDO);
+    assert_eq!(enable(&bench, &["sshd", "sudo"]).status, 0);
+    let changed = bench
+        .read("pam.d/sshd")
+        .replace("user in root", "user in root:bob");
     bench.stack("sshd", &changed);
-    let run = bench.run(&["disable", "sshd"]);
+    let run = bench.run(&["disable", "sshd", "sudo"]);
     assert_eq!(run.status, 1, "{}", run.text);
     for part in [
-        "was changed since enable",
-        "+session optional pam_motd.so",
-        "by hand",
+        "sshd: somebody has changed the lines of enable in /DIR/pam.d/sshd:",
+        "/DIR/pam.d/sshd:2: auth  [success=2 default=ignore]",
+        "enable had written:",
+        "sudo: the lines of enable are out",
     ] {
         assert!(run.text.contains(part), "no {part:?} in {}", run.text);
     }
     assert_eq!(bench.read("pam.d/sshd"), changed);
+    assert_eq!(bench.read("pam.d/sudo"), SUDO);
     assert!(bench.path("state/sshd.before").exists(), "the copy stays");
+    // One of the marks is gone.
+    let half = changed.replace("# END authentik-flow enable\n", "");
+    bench.stack("sshd", &half);
+    let run = bench.run(&["disable", "--all"]);
+    assert_eq!(run.status, 1, "{}", run.text);
+    assert!(
+        run.text
+            .contains("/DIR/pam.d/sshd:1: this mark of enable stands alone"),
+        "{}",
+        run.text
+    );
+    assert_eq!(bench.read("pam.d/sshd"), half);
+}
+
+/// What version 0.1.0 has written goes, too.
+#[test]
+fn lines_of_the_first_version_are_taken_out() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let before = bench.read("pam.d/sshd");
+    let old = "# By authentik-flow enable; authentik-flow disable sshd takes it back.\n\
+        auth  [success=2 default=ignore]                pam_succeed_if.so quiet user in root:localadmin\n\
+        auth  [success=1 default=ignore]                pam_localuser.so file=/dev/null\n\
+        auth  [success=done default=die ignore=ignore]  pam_authentik_flow.so\n";
+    let more = "session optional pam_mkhomedir.so\n";
+    bench.stack("sshd", &format!("{old}{before}{more}"));
+    fs::create_dir(bench.path("state")).unwrap();
+    bench.write("state/sshd.before", &before, 0o600);
+    bench.write("state/sshd.after", &format!("{old}{before}"), 0o600);
+    let run = bench.run(&["disable", "--all"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    assert_eq!(bench.read("pam.d/sshd"), format!("{before}{more}"));
+    assert!(!bench.path("state").exists());
 }
 
 #[test]

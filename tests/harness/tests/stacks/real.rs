@@ -108,13 +108,16 @@ fn followed(entries: &[Entry], first: &str, then: &str) -> Code {
     let code = |at: Option<usize>, argument| {
         at.and_then(|at| result(&entries[at], argument).iter().next())
     };
-    let pairs = together.play(Some, |a, b| {
-        let unused = Code::IGNORE;
-        vec![(
-            code(a, first).unwrap_or(unused),
-            code(b, then).unwrap_or(unused),
-        )]
-    });
+    let pairs = together.play(
+        |at| [Some(at), None],
+        |a, b| {
+            let unused = Code::IGNORE;
+            vec![(
+                code(a, first).unwrap_or(unused),
+                code(b, then).unwrap_or(unused),
+            )]
+        },
+    );
     let pairs: Vec<(Code, Code)> = pairs.iter().collect();
     assert_eq!(pairs.len(), 1, "{pairs:?}");
     pairs[0].1

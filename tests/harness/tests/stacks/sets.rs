@@ -58,18 +58,21 @@ fn together(entries: &[Entry], follows: bool, doubts: &Doubts) -> BTreeSet<(Code
         let known = at.and_then(|at| doubts.get(&at).cloned());
         known.unwrap_or_else(|| vec![Code::MODULE_UNKNOWN])
     };
-    let pairs = together.play(Some, |a, b| {
-        let (a, b) = (codes(a), codes(b));
-        match follows {
-            // The two calls of a module may differ.
-            true => a.iter().flat_map(|a| b.iter().map(|b| (*a, *b))).collect(),
-            // The same module in two stacks returns the same.
-            false => match a.len() >= b.len() {
-                true => a.iter().map(|a| (*a, *a)).collect(),
-                false => b.iter().map(|b| (*b, *b)).collect(),
-            },
-        }
-    });
+    let pairs = together.play(
+        |at| [Some(at), None],
+        |a, b| {
+            let (a, b) = (codes(a), codes(b));
+            match follows {
+                // The two calls of a module may differ.
+                true => a.iter().flat_map(|a| b.iter().map(|b| (*a, *b))).collect(),
+                // The same module in two stacks returns the same.
+                false => match a.len() >= b.len() {
+                    true => a.iter().map(|a| (*a, *a)).collect(),
+                    false => b.iter().map(|b| (*b, *b)).collect(),
+                },
+            }
+        },
+    );
     pairs.iter().collect()
 }
 

@@ -1,0 +1,138 @@
+//! What is left of a change that was taken back by half, and names that lead nowhere.
+
+use std::path::Path;
+
+use pam_authentik_flow::config::read_sources;
+
+use crate::cli::judge::Finding;
+use crate::cli::report::Status;
+use crate::cli::setup::Setup;
+use crate::cli::stack::results::{Gates, Secret, Situation};
+use crate::cli::stack::{Action, Code, CodeSet, Detail, Entry, Kind, Person, Stacks, play};
+use crate::cli::suggest::nearest;
+use crate::cli::switch::kept;
+
+fn finding(status: Status, what: String, remedy: String) -> Finding {
+    Finding {
+        status,
+        what,
+        remedy,
+    }
+}
+
+/// Guards without the module, and a copy of `enable` without its lines.
+pub(super) fn of_service(
+    stacks: &Stacks,
+    state: &Path,
+    service: &str,
+    auth: &[Entry],
+    named: bool,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if named {
+        return findings;
+    }
+    let is_guard =
+        |entry: &Entry| entry.name() == "pam_localuser.so" && entry.arguments == ["file=/dev/null"];
+    if let Some(at) = auth.iter().position(is_guard) {
+        let from = auth
+            .get(at.saturating_sub(1))
+            .filter(|entry| {
+                entry.name() == "pam_succeed_if.so"
+                    && matches!(entry.control.action(Code::SUCCESS), Action::Jump(_))
+            })
+            .or(auth.get(at));
+        let places: Vec<String> = from
+            .into_iter()
+            .chain(auth.get(at))
+            .map(Entry::place)
+            .collect();
+        let mut places = places;
+        places.dedup();
+        let root = Person::named("root");
+        let situation = Situation {
+            kind: Kind::Auth,
+            service,
+            person: &root,
+            secret: Secret::Local,
+            ours: CodeSet::ANY,
+            gates: Gates::Open,
+        };
+        let codes = play(auth, Detail::Verdict, |_, entry| situation.results(entry)).codes();
+        let harm = match codes.may_succeed() {
+            true => "their jumps lead elsewhere than before",
+            false => {
+                "their jumps now skip the line that asks for the local password, and nobody local gets in"
+            }
+        };
+        findings.push(finding(
+            Status::Wrong,
+            format!(
+                "{}: these lines belong to the module, which is gone: {harm}",
+                places.join(", ")
+            ),
+            "take these lines out, too".into(),
+        ));
+    } else if kept(state, service) {
+        findings.push(finding(
+            Status::Warning,
+            format!(
+                "enable has put the module into {}, and its lines are not there any more: another program has written the file anew, or somebody has taken them out",
+                stacks.path(service).display()
+            ),
+            format!("authentik-flow enable {service} puts them in again; authentik-flow disable {service} forgets it"),
+        ));
+    }
+    findings
+}
+
+/// `[services.NAME]` and `--service` for which there is no stack.
+pub(super) fn of_names(setup: &Setup, services: &[String]) -> Vec<(String, Finding)> {
+    let mut findings = Vec::new();
+    let known = |name: &str| {
+        // sudo-i and su-l follow sudo and su in the configuration.
+        services.iter().any(|service| service == name)
+    };
+    if !services.is_empty() && !known(&setup.service) {
+        findings.push((
+            setup.service.clone(),
+            finding(
+                Status::Wrong,
+                "there is no stack of that name".into(),
+                hint("authentik-flow check --service", &setup.service, services),
+            ),
+        ));
+    }
+    for source in read_sources(&setup.path()).unwrap_or_default() {
+        let Ok(table) = std::str::from_utf8(&source.bytes)
+            .map_err(drop)
+            .and_then(|text| text.parse::<toml::Table>().map_err(drop))
+        else {
+            continue;
+        };
+        let named = table.get("services").and_then(toml::Value::as_table);
+        for name in named.into_iter().flat_map(toml::Table::keys) {
+            if !known(name) && !services.is_empty() {
+                findings.push((
+                    name.clone(),
+                    finding(
+                        Status::Warning,
+                        format!(
+                            "[services.{name}] of {} is for no service of this host",
+                            source.path.display()
+                        ),
+                        hint("correct it to", name, services),
+                    ),
+                ));
+            }
+        }
+    }
+    findings
+}
+
+fn hint(what: &str, name: &str, services: &[String]) -> String {
+    match nearest(name, services.iter().map(String::as_str)) {
+        Some(near) => format!("{what} {near}"),
+        None => "the names of services are those of the files in /etc/pam.d".into(),
+    }
+}

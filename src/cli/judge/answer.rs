@@ -1,0 +1,97 @@
+//! Whether somebody gets in by a stack, as far as that can be told.
+
+use crate::cli::stack::results::{Gates, Secret, Situation, is_unknown};
+use crate::cli::stack::{Code, CodeSet, Detail, Entry, Kind, Person, play};
+
+/// Whether something is so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    Yes,
+    No,
+    /// It hangs on this line.
+    Maybe(String),
+}
+
+impl Answer {
+    pub(super) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Yes, _) | (_, Self::Yes) => Self::Yes,
+            (Self::Maybe(line), _) | (_, Self::Maybe(line)) => Self::Maybe(line),
+            (Self::No, Self::No) => Self::No,
+        }
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Maybe(line), _) | (_, Self::Maybe(line)) => Self::Maybe(line),
+            (Self::Yes, Self::Yes) => Self::Yes,
+        }
+    }
+}
+
+/// One kind of a service's stack.
+pub(super) struct Stack<'a> {
+    pub(super) kind: Kind,
+    pub(super) service: &'a str,
+    pub(super) entries: &'a [Entry],
+}
+
+impl Stack<'_> {
+    pub(super) fn place(&self) -> String {
+        let ours = self.entries.iter().find(|entry| entry.is_ours());
+        ours.map(Entry::place).unwrap_or_default()
+    }
+
+    /// Whether somebody gets in, where the module returns one of `ours` and those who
+    /// keep people out have nothing against it.
+    pub(super) fn gets_in(&self, person: &Person, ours: CodeSet, secret: Secret<'_>) -> Answer {
+        let situation = Situation {
+            kind: self.kind,
+            service: self.service,
+            person,
+            secret,
+            ours,
+            gates: Gates::Open,
+        };
+        self.by(&|entry| situation.results(entry))
+    }
+
+    /// Whether the stack succeeds with these results.
+    pub(super) fn by(&self, results: &impl Fn(&Entry) -> CodeSet) -> Answer {
+        let outcomes = play(self.entries, Detail::Verdict, |_, entry| results(entry));
+        let codes = outcomes.codes();
+        if !codes.may_succeed() {
+            return Answer::No;
+        }
+        if !codes.may_fail() {
+            return Answer::Yes;
+        }
+        // A wrong secret fails in several ways, which most stacks take alike; what
+        // makes the difference is a line whose success is not known, above all one
+        // of which nothing is.
+        let way = outcomes.way_to(Code::SUCCESS);
+        let open = |unknown: bool| {
+            way.iter()
+                .filter_map(|(at, _)| self.entries.get(*at))
+                .find(|entry| {
+                    let results = results(entry);
+                    let open = results.may_fail() && results.may_succeed();
+                    open && (!unknown || is_unknown(entry))
+                })
+        };
+        let entry = open(true).or_else(|| open(false));
+        let entry = entry.or_else(|| way.last().and_then(|(at, _)| self.entries.get(*at)));
+        Answer::Maybe(entry.map(shown).unwrap_or_default())
+    }
+}
+
+/// A line, for people: where it stands, and what it is.
+pub(super) fn shown(entry: &Entry) -> String {
+    let mut words = format!("{} {}", entry.place(), entry.name());
+    for argument in &entry.arguments {
+        words.push(' ');
+        words.push_str(argument);
+    }
+    words
+}

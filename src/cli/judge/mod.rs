@@ -1,0 +1,309 @@
+//! What is dangerous in a stack that names the module.
+//!
+//! Nothing is guessed from the look of a line: the stack is played through for
+//! somebody whom the module leaves alone, refuses, or cannot judge, and what
+//! comes out is held against what should. A module of which nothing is known goes
+//! every way; where the answer hangs on it, it cannot be told.
+
+mod answer;
+mod passed;
+
+use super::local;
+use super::report::Status;
+use super::stack::compare::refusals;
+use super::stack::results::{Secret, mentioned};
+use super::stack::{Code, CodeSet, Entry, Kind, Person};
+use answer::{Answer, Stack};
+
+/// Something about a stack that an administrator should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) status: Status,
+    pub(crate) what: String,
+    pub(crate) remedy: String,
+}
+
+pub(super) fn wrong(what: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    Finding {
+        status: Status::Wrong,
+        what: what.into(),
+        remedy: remedy.into(),
+    }
+}
+
+pub(super) fn warning(what: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    Finding {
+        status: Status::Warning,
+        ..wrong(what, remedy)
+    }
+}
+
+/// Something that hangs on a line of which nothing is known.
+fn cannot_be_told(line: &str, what: &str) -> Finding {
+    Finding {
+        status: Status::Unknown,
+        ..wrong(
+            format!(
+                "{line}: what this line returns cannot be told from here, and {what} hangs on it"
+            ),
+            "log in that way by hand, with a root shell left open; or move the line in front of the lines of pam_authentik_flow.so and their guards, where nothing jumps over it",
+        )
+    }
+}
+
+/// Whom the module leaves alone, by the service's configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct LeftAlone {
+    pub(crate) root: bool,
+    pub(crate) names: Vec<String>,
+}
+
+impl Default for LeftAlone {
+    /// As the configuration's defaults have it.
+    fn default() -> Self {
+        Self {
+            root: true,
+            names: Vec::new(),
+        }
+    }
+}
+
+/// What the module answers when it is broken: its configuration is wrong, its
+/// file is gone.
+const BROKEN: [Code; 2] = [Code::SERVICE_ERR, Code::MODULE_UNKNOWN];
+/// What it answers to somebody whom authentik refuses.
+const REFUSED: [Code; 4] = [
+    Code::AUTH_ERR,
+    Code::PERM_DENIED,
+    Code::MAXTRIES,
+    Code::USER_UNKNOWN,
+];
+
+/// Judges one kind of a service's stack. `account` is its account stack, which
+/// has a say in every login, too.
+pub(crate) fn judge(
+    kind: Kind,
+    service: &str,
+    entries: &[Entry],
+    account: &[Entry],
+    left_alone: &LeftAlone,
+) -> Vec<Finding> {
+    if !entries.iter().any(Entry::is_ours) {
+        return Vec::new();
+    }
+    let stack = Stack {
+        kind,
+        service,
+        entries,
+    };
+    let mut findings = Vec::new();
+    match kind {
+        Kind::Auth => {
+            let open = open_to_all(&stack);
+            let is_open = open.is_some();
+            findings.extend(open);
+            findings.extend(locked(&stack, left_alone));
+            findings.extend(fails_open(&stack).filter(|_| !is_open));
+            findings.extend(nobody(&stack));
+            findings.extend(passed::by_success(&stack, account));
+        }
+        _ => {
+            findings.extend(denial_counts_for_nothing(&stack));
+            findings.extend(locked(&stack, left_alone));
+        }
+    }
+    findings
+}
+
+/// Those who log in without authentik, by name: the guards let them pass the module.
+pub(crate) fn guarded(service: &str, entries: &[Entry]) -> Vec<String> {
+    let stack = Stack {
+        kind: Kind::Auth,
+        service,
+        entries,
+    };
+    let mut names = mentioned(entries);
+    names.retain(|name| {
+        let person = Person::named(name);
+        local::has_password(name) != Some(false)
+            && stack.gets_in(&person, refusals(), Secret::Local) != Answer::No
+    });
+    names
+}
+
+/// Whether somebody gets in whom everything has refused.
+fn open_to_all(stack: &Stack<'_>) -> Option<Finding> {
+    let place = stack.place();
+    match worst(stack, &REFUSED, Secret::Wrong) {
+        Answer::Yes => Some(wrong(
+            format!("{place}: everybody is let in, also with a wrong password"),
+            "write [success=done default=die ignore=ignore] in front of pam_authentik_flow.so, and pam_deny.so at the end of the stack",
+        )),
+        Answer::Maybe(line) => Some(cannot_be_told(
+            &line,
+            "whether somebody gets in whom authentik refuses and who knows no password",
+        )),
+        Answer::No => None,
+    }
+}
+
+/// What an unmentioned person gets in the worst case of these results.
+fn worst(stack: &Stack<'_>, codes: &[Code], secret: Secret<'_>) -> Answer {
+    let mut answer = Answer::No;
+    for is_local in [true, false] {
+        let person = Person::somebody(is_local);
+        for code in codes {
+            match stack.gets_in(&person, CodeSet::one(*code), secret) {
+                Answer::Yes => return Answer::Yes,
+                Answer::Maybe(line) => answer = Answer::Maybe(line),
+                Answer::No => {}
+            }
+        }
+    }
+    answer
+}
+
+/// Whether nobody gets in with a local password: at all, or once the module is broken.
+fn locked(stack: &Stack<'_>, left_alone: &LeftAlone) -> Option<Finding> {
+    // Whoever has no password here gets in with none.
+    let person = |name: &String| {
+        let has_password = local::has_password(name) != Some(false);
+        has_password.then(|| Person::named(name))
+    };
+    let guarded: Vec<Person> = mentioned(stack.entries).iter().filter_map(person).collect();
+    let mut spared: Vec<Person> = left_alone.names.iter().filter_map(person).collect();
+    let root = person(&"root".to_owned());
+    if left_alone.root {
+        spared.extend(root.clone());
+    }
+    let guard = format!(
+        "write this in front of it, with a local account that has a password: {} [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin",
+        stack.kind.name()
+    );
+    let in_broken = |person: &Person| {
+        let broken = BROKEN.map(|code| stack.gets_in(person, CodeSet::one(code), Secret::Local));
+        let [a, b] = broken;
+        a.and(b)
+    };
+    let normally = spared
+        .iter()
+        .map(|person| stack.gets_in(person, CodeSet::one(Code::IGNORE), Secret::Local))
+        .chain(guarded.iter().map(in_broken))
+        .fold(Answer::No, Answer::or);
+    match normally {
+        Answer::No => {
+            return Some(wrong(
+                format!(
+                    "{}: no local way in is left: it locks out everybody who is not in authentik, root too",
+                    stack.place()
+                ),
+                format!(
+                    "keep the lines of the local password (pam_unix.so) behind it; and {guard}"
+                ),
+            ));
+        }
+        Answer::Maybe(line) => {
+            return Some(cannot_be_told(
+                &line,
+                "whether a local account gets in without authentik",
+            ));
+        }
+        Answer::Yes => {}
+    }
+    let everybody = guarded.iter().chain(&spared).chain(&root);
+    match everybody.map(in_broken).fold(Answer::No, Answer::or) {
+        Answer::No => Some(wrong(
+            format!(
+                "{}: it locks out everybody, root too, once the module's file or configuration is broken",
+                stack.place()
+            ),
+            guard,
+        )),
+        Answer::Maybe(line) => Some(cannot_be_told(
+            &line,
+            "whether a local account gets in once the module's file or configuration is broken",
+        )),
+        Answer::Yes => None,
+    }
+}
+
+/// Whether a local password is enough where authentik was to be asked, too.
+fn fails_open(stack: &Stack<'_>) -> Option<Finding> {
+    let place = stack.place();
+    let refused = worst(stack, &REFUSED, Secret::Local);
+    let down = worst(stack, &[Code::AUTHINFO_UNAVAIL], Secret::Local);
+    let broken = worst(stack, &BROKEN, Secret::Local);
+    let accepted = |secret| worst(stack, &[Code::SUCCESS], secret) == Answer::Yes;
+    let is_second = accepted(Secret::Local) && !accepted(Secret::Wrong);
+    for answer in [&refused, &down, &broken] {
+        if let Answer::Maybe(line) = answer {
+            return Some(cannot_be_told(
+                line,
+                "whether whom authentik refuses gets in with a local password",
+            ));
+        }
+    }
+    let yes = |answer: Answer| answer == Answer::Yes;
+    const STRICT: &str = "write auth required pam_authentik_flow.so, and the guard line for local accounts in front of it";
+    match (is_second, yes(refused), yes(down), yes(broken)) {
+        (true, true, ..) => Some(wrong(
+            format!(
+                "{place}: the second factor is no more than offered: whom authentik refuses gets in with the local password alone"
+            ),
+            STRICT,
+        )),
+        (true, false, true, _) | (true, false, _, true) => Some(wrong(
+            format!(
+                "{place}: the second factor falls away when authentik cannot be reached: whoever can cut this host off needs only the local password"
+            ),
+            format!("{STRICT}; or live with it, knowing this"),
+        )),
+        (false, true, ..) => Some(warning(
+            format!("{place}: whom authentik refuses may still get in with a local password"),
+            "if that is not meant, write [success=done default=die ignore=ignore] in place of the control",
+        )),
+        (false, false, true, _) => Some(warning(
+            format!("{place}: while authentik cannot be reached, the local password is enough"),
+            "that is the fallback of pam_authentik_flow(8); nothing to do if you want it",
+        )),
+        _ => None,
+    }
+}
+
+/// Whether even whom authentik accepts, and who knows the local password, is refused.
+fn nobody(stack: &Stack<'_>) -> Option<Finding> {
+    let accepted = worst(stack, &[Code::SUCCESS], Secret::Local);
+    (accepted == Answer::No).then(|| {
+        wrong(
+            format!(
+                "{}: whom authentik accepts does not get in by this stack",
+                stack.place()
+            ),
+            "write [success=done default=die ignore=ignore] in front of pam_authentik_flow.so, and look at the lines in front of it",
+        )
+    })
+}
+
+/// Whether an account that authentik denies is let by all the same.
+fn denial_counts_for_nothing(stack: &Stack<'_>) -> Option<Finding> {
+    let denials = [
+        Code::PERM_DENIED,
+        Code::AUTH_ERR,
+        Code::USER_UNKNOWN,
+        Code::ACCT_EXPIRED,
+    ];
+    match worst(stack, &denials, Secret::Local) {
+        Answer::Yes => Some(wrong(
+            format!(
+                "{}: authentik's denial counts for nothing here: an account that it denies is let by",
+                stack.place()
+            ),
+            "write account required pam_authentik_flow.so, and in front of it no line that ends the stack or jumps over it for those who are in authentik",
+        )),
+        Answer::Maybe(line) => Some(cannot_be_told(
+            &line,
+            "whether an account that authentik denies is let by",
+        )),
+        Answer::No => None,
+    }
+}

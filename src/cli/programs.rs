@@ -1,0 +1,80 @@
+//! Programs of the host that are asked what holds: sshd and sudo.
+
+#![allow(
+    clippy::disallowed_types,
+    reason = "the command may start processes; the module may not"
+)]
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Where such programs are, whatever the caller's PATH says.
+const DIRS: [&str; 6] = [
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+];
+/// How long one may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a program has said.
+pub(crate) struct Said {
+    pub(crate) succeeded: bool,
+    pub(crate) text: String,
+    /// The last line that it wrote to standard error.
+    pub(crate) complaint: String,
+}
+
+/// Runs a program without input and with an empty environment.
+///
+/// # Errors
+/// A program that is not installed, cannot be started, or does not end.
+pub(crate) fn ask(name: &str, arguments: &[&str]) -> Result<Said, String> {
+    let path = DIRS
+        .iter()
+        .map(|dir| std::path::Path::new(dir).join(name))
+        .find(|path| path.is_file())
+        .ok_or_else(|| format!("{name} is not installed"))?;
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let mut child = Command::new(&path)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", DIRS.join(":"))
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let mut text = String::new();
+    let mut complaints = String::new();
+    let began = Instant::now();
+    // What they print fits into a pipe.
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(failed)? {
+            break status;
+        }
+        if began.elapsed() > PATIENCE {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(format!("{name} does not end"));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    if let Some(mut out) = child.stdout.take() {
+        out.read_to_string(&mut text).map_err(failed)?;
+    }
+    if let Some(mut out) = child.stderr.take() {
+        out.read_to_string(&mut complaints).map_err(failed)?;
+    }
+    let complaint = complaints.lines().last().unwrap_or_default().to_owned();
+    Ok(Said {
+        succeeded: status.success(),
+        text,
+        complaint,
+    })
+}

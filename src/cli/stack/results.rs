@@ -1,0 +1,310 @@
+//! What the modules of a stack may return to somebody, as far as can be said
+//! without asking them.
+//!
+//! What is said of a module is in its manual page. Of one that is not named here
+//! nothing is known: it may return anything.
+
+use super::person::Person;
+use super::{Code, CodeSet, Entry, Kind};
+
+/// Modules that ask for a password of this host.
+const LOCAL_SECRETS: [&str; 5] = [
+    "pam_unix.so",
+    "pam_tcb.so",
+    "pam_pwdfile.so",
+    "pam_userdb.so",
+    "pam_systemd_home.so",
+];
+
+/// Modules that ask for a directory's.
+const DIRECTORY_SECRETS: [&str; 4] = ["pam_sss.so", "pam_winbind.so", "pam_ldap.so", "pam_krb5.so"];
+
+/// Modules that set something up and keep nobody out.
+const SETTERS: [&str; 12] = [
+    "pam_cap.so",
+    "pam_echo.so",
+    "pam_env.so",
+    "pam_faildelay.so",
+    "pam_gnome_keyring.so",
+    "pam_group.so",
+    "pam_issue.so",
+    "pam_keyinit.so",
+    "pam_kwallet5.so",
+    "pam_motd.so",
+    "pam_umask.so",
+    "pam_warn.so",
+];
+
+/// Modules that keep people out and ask for nothing.
+const GATES: [&str; 9] = [
+    "pam_access.so",
+    "pam_faillock.so",
+    "pam_listfile.so",
+    "pam_nologin.so",
+    "pam_securetty.so",
+    "pam_shells.so",
+    "pam_time.so",
+    "pam_wheel.so",
+    "pam_tally2.so",
+];
+
+/// Whether a line asks for the secret that authentik is to replace.
+pub(crate) fn asks_for_secret(entry: &Entry) -> bool {
+    let name = entry.name();
+    LOCAL_SECRETS.contains(&name) || DIRECTORY_SECRETS.contains(&name)
+}
+
+/// Whether nothing is known of a line's module.
+pub(crate) fn is_unknown(entry: &Entry) -> bool {
+    let name = entry.name();
+    const JUDGED: [&str; 6] = [
+        "pam_succeed_if.so",
+        "pam_localuser.so",
+        "pam_usertype.so",
+        "pam_deny.so",
+        "pam_permit.so",
+        "pam_rootok.so",
+    ];
+    !(entry.is_ours()
+        || asks_for_secret(entry)
+        || SETTERS.contains(&name)
+        || GATES.contains(&name)
+        || JUDGED.contains(&name))
+}
+
+/// Whether a line's module keeps somebody out by itself: what it says is not known,
+/// and where it is meant to refuse, it must be heard.
+pub(crate) fn is_gate(entry: &Entry) -> bool {
+    GATES.contains(&entry.name())
+}
+
+/// What somebody answers to modules that ask for a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secret<'a> {
+    /// The one of the local account.
+    Local,
+    /// The one that this line asks for, and no other.
+    Of(&'a Entry),
+    /// None that is right.
+    Wrong,
+}
+
+/// What modules that keep people out return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gates {
+    /// They have nothing against it.
+    Open,
+    /// Anything.
+    Any,
+}
+
+/// A call of a stack.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Situation<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) service: &'a str,
+    pub(crate) person: &'a Person,
+    pub(crate) secret: Secret<'a>,
+    /// What this project's module returns.
+    pub(crate) ours: CodeSet,
+    pub(crate) gates: Gates,
+}
+
+impl Situation<'_> {
+    /// What the module of `entry` may return.
+    pub(crate) fn results(&self, entry: &Entry) -> CodeSet {
+        const YES: CodeSet = CodeSet::one(Code::SUCCESS);
+        let has = |word: &str| entry.arguments.iter().any(|argument| argument == word);
+        let either = |known: Option<bool>, no: Code| match known {
+            Some(true) => YES,
+            Some(false) => CodeSet::one(no),
+            None => YES.with(no),
+        };
+        let name = entry.name();
+        if entry.is_ours() {
+            return self.ours;
+        }
+        if asks_for_secret(entry) {
+            return self.of_secret(entry);
+        }
+        match name {
+            // The stacks have it for sshd's credentials alone: it knows nobody there.
+            "pam_localuser.so" if has("file=/dev/null") => CodeSet::one(Code::PERM_DENIED),
+            "pam_localuser.so" => either(self.person.is_local, Code::PERM_DENIED),
+            "pam_succeed_if.so" => either(self.condition(&entry.arguments), Code::AUTH_ERR),
+            "pam_usertype.so" => {
+                let is_person = self.person.uid_holds(">=", 1000);
+                let wanted = has("isregular");
+                either(is_person.map(|is| is == wanted), Code::AUTH_ERR)
+            }
+            "pam_deny.so" => CodeSet::one(Code::AUTH_ERR),
+            "pam_permit.so" => YES,
+            // Root calls su or chsh: that is no login.
+            "pam_rootok.so" => CodeSet::one(Code::AUTH_ERR),
+            "pam_faillock.so" if has("authfail") => CodeSet::one(Code::AUTH_ERR),
+            _ if SETTERS.contains(&name) => YES.with(Code::IGNORE),
+            _ if GATES.contains(&name) && self.gates == Gates::Any => CodeSet::ANY,
+            // These say nothing where they have nothing against it.
+            "pam_nologin.so" if !has("successok") => CodeSet::one(Code::IGNORE),
+            "pam_wheel.so" if !has("trust") => CodeSet::one(Code::IGNORE),
+            _ if GATES.contains(&name) => YES,
+            _ => CodeSet::ANY,
+        }
+    }
+
+    fn of_secret(&self, entry: &Entry) -> CodeSet {
+        let refused = CodeSet::of(&[Code::AUTH_ERR, Code::USER_UNKNOWN, Code::AUTHINFO_UNAVAIL]);
+        let is_directory = DIRECTORY_SECRETS.contains(&entry.name());
+        if self.kind != Kind::Auth {
+            // Everybody's account is well where it is known.
+            return match is_directory {
+                true => refused.with(Code::SUCCESS),
+                false => CodeSet::one(Code::SUCCESS),
+            };
+        }
+        let is_right = match self.secret {
+            Secret::Local => !is_directory && entry.name() != "pam_systemd_home.so",
+            Secret::Of(line) => line == entry,
+            Secret::Wrong => false,
+        };
+        match is_right {
+            true => CodeSet::one(Code::SUCCESS),
+            false => refused,
+        }
+    }
+
+    /// What pam_sm_setcred of `entry` may return.
+    pub(crate) fn credentials(&self, entry: &Entry) -> CodeSet {
+        if entry.is_ours() {
+            // It has none, and fails only where it is missing.
+            return match self.ours.contains(Code::MODULE_UNKNOWN) {
+                true => CodeSet::one(Code::MODULE_UNKNOWN),
+                false => CodeSet::one(Code::SUCCESS),
+            };
+        }
+        match entry.name() {
+            "pam_succeed_if.so" => CodeSet::one(Code::IGNORE),
+            "pam_deny.so" => CodeSet::one(Code::CRED_ERR),
+            name if asks_for_secret(entry)
+                || [
+                    "pam_localuser.so",
+                    "pam_permit.so",
+                    "pam_rootok.so",
+                    "pam_usertype.so",
+                ]
+                .contains(&name) =>
+            {
+                CodeSet::one(Code::SUCCESS)
+            }
+            name if SETTERS.contains(&name) || GATES.contains(&name) => {
+                CodeSet::of(&[Code::SUCCESS, Code::IGNORE])
+            }
+            _ => CodeSet::ANY,
+        }
+    }
+
+    /// pam_succeed_if's conditions, all of which must hold.
+    fn condition(&self, arguments: &[String]) -> Option<bool> {
+        const FLAGS: [&str; 6] = [
+            "debug",
+            "use_uid",
+            "quiet",
+            "quiet_fail",
+            "quiet_success",
+            "audit",
+        ];
+        // The caller's uid, and not the one of who logs in.
+        let of_caller = arguments.iter().any(|word| word == "use_uid");
+        let mut words = arguments
+            .iter()
+            .map(String::as_str)
+            .filter(|word| !FLAGS.contains(word));
+        let mut all = Some(true);
+        while let Some(left) = words.next() {
+            let (operator, right) = (words.next()?, words.next()?);
+            match self.holds(left, operator, right).filter(|_| !of_caller) {
+                Some(true) => {}
+                Some(false) => return Some(false),
+                None => all = None,
+            }
+        }
+        all
+    }
+
+    fn holds(&self, left: &str, operator: &str, right: &str) -> Option<bool> {
+        match left {
+            "user" => self.user_holds(operator, right),
+            "uid" => self.person.uid_holds(operator, right.parse().ok()?),
+            "service" => text_holds(self.service, operator, right),
+            "shell" => text_holds(&self.person.shell()?, operator, right),
+            _ => None,
+        }
+    }
+
+    fn user_holds(&self, operator: &str, right: &str) -> Option<bool> {
+        if self.person.name.is_none() && ["ingroup", "notingroup"].contains(&operator) {
+            // Its members are mentioned with it.
+            return Some(operator == "notingroup");
+        }
+        let group = |wanted: bool| {
+            let mut unknown = false;
+            for group in right.split(':') {
+                match self.person.is_in_group(group) {
+                    Some(true) => return Some(wanted),
+                    Some(false) => {}
+                    None => unknown = true,
+                }
+            }
+            (!unknown).then_some(!wanted)
+        };
+        match (operator, self.person.name.as_deref()) {
+            ("ingroup", _) => group(true),
+            ("notingroup", _) => group(false),
+            (_, Some(name)) => text_holds(name, operator, right),
+            // Nobody who is named there.
+            (_, None) => match operator {
+                "=" | "in" => Some(false),
+                "!=" | "notin" => Some(true),
+                _ => None,
+            },
+        }
+    }
+}
+
+fn text_holds(left: &str, operator: &str, right: &str) -> Option<bool> {
+    let listed = || right.split(':').any(|word| word == left);
+    match operator {
+        "=" => Some(left == right),
+        "!=" => Some(left != right),
+        "in" => Some(listed()),
+        "notin" => Some(!listed()),
+        _ => None,
+    }
+}
+
+/// The names that conditions of a stack mention: those of users, and the members of
+/// groups.
+pub(crate) fn mentioned(entries: &[Entry]) -> Vec<String> {
+    let mut names = Vec::new();
+    let conditions = entries
+        .iter()
+        .filter(|entry| entry.name() == "pam_succeed_if.so");
+    for entry in conditions {
+        let words: Vec<&str> = entry.arguments.iter().map(String::as_str).collect();
+        for window in words.windows(3) {
+            match window {
+                ["user", "in" | "=", right] => names.extend(right.split(':').map(str::to_owned)),
+                ["uid", "eq" | "=", "0"] => names.push("root".into()),
+                ["user", "ingroup", right] => {
+                    for group in right.split(':') {
+                        names.extend(crate::cli::local::members(group));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}

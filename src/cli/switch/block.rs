@@ -1,0 +1,233 @@
+//! The lines that `enable` writes: one block, with its beginning and its end marked.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use crate::cli::stack::{Entry, MODULE};
+
+const BEGIN: &str = "# BEGIN authentik-flow enable; authentik-flow disable ";
+const BEGIN_REST: &str = " takes these lines out.";
+const END: &str = "# END authentik-flow enable";
+/// What version 0.1.0 wrote in front of three lines, with no mark behind them.
+const OLD_BEGIN: &str = "# By authentik-flow enable; authentik-flow disable ";
+const OLD_LINES: usize = 3;
+
+/// How a success of the module goes on behind the lines that it replaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// It jumps over so many lines, and one behind them says yes.
+    Jump(usize),
+    /// No line behind them says yes, so it counts itself, and the next line jumps.
+    CountAndJump(usize),
+}
+
+impl Way {
+    /// How many lines behind the block are skipped.
+    pub(super) fn skipped(self) -> usize {
+        match self {
+            Self::Jump(over) | Self::CountAndJump(over) => over,
+        }
+    }
+}
+
+/// What a block says.
+pub(super) struct Block<'a> {
+    pub(super) service: &'a str,
+    /// Who skips the module.
+    pub(super) names: &'a [String],
+    pub(super) config: Option<PathBuf>,
+    /// Lines that would be skipped, and must be asked.
+    pub(super) repeated: Vec<String>,
+    pub(super) way: Way,
+}
+
+impl Block<'_> {
+    /// How many lines stand in front of the repeated ones.
+    pub(super) const GUARDS: usize = 2;
+
+    /// How many of its lines are no comments.
+    pub(super) fn entries(&self) -> usize {
+        let jump = usize::from(matches!(self.way, Way::CountAndJump(_)));
+        [Self::GUARDS, self.repeated.len(), 1, jump]
+            .iter()
+            .fold(0, |sum: usize, more| sum.saturating_add(*more))
+    }
+
+    /// Its lines, each with its end.
+    pub(super) fn text(&self) -> String {
+        let Self { service, .. } = self;
+        let behind = self.entries().saturating_sub(1);
+        let names = self.names.join(":");
+        let config = match &self.config {
+            Some(path) => format!(" config={}", path.display()),
+            None => String::new(),
+        };
+        let line = |control: &str, module: &str| format!("auth  {control:<43} {module}");
+        let mut lines = vec![
+            format!("{BEGIN}{service}{BEGIN_REST}"),
+            line(
+                &format!("[success={behind} default=ignore]"),
+                &format!("pam_succeed_if.so quiet user in {names}"),
+            ),
+            // sshd asks for credentials on a handle of its own, where pam_succeed_if
+            // says nothing: this one says yes, and leaves the module out, for a
+            // module that is missing would keep out root as well. It knows nobody in
+            // /dev/null, so it never counts at a login.
+            line(
+                &format!("[success={} default=ignore]", behind.saturating_sub(1)),
+                "pam_localuser.so file=/dev/null",
+            ),
+        ];
+        lines.extend(self.repeated.iter().cloned());
+        let module = format!("{MODULE}{config}");
+        match self.way {
+            Way::Jump(over) => lines.push(line(
+                &format!("[success={over} default=die ignore=ignore]"),
+                &module,
+            )),
+            Way::CountAndJump(over) => {
+                lines.push(line("[success=ok default=die ignore=1]", &module));
+                lines.push(line(
+                    &format!("[success={over} default=die]"),
+                    "pam_permit.so",
+                ));
+            }
+        }
+        lines.push(END.into());
+        lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+}
+
+/// A line of a stack, written again as one that must be passed.
+pub(super) fn repeat(entry: &Entry) -> String {
+    let mut line = format!("auth  {:<43} {}", "required", entry.module);
+    for argument in &entry.arguments {
+        let plain = !argument.is_empty() && !argument.contains([' ', '\t', '[', ']', '\\']);
+        line.push(' ');
+        match plain {
+            true => line.push_str(argument),
+            false => line.push_str(&format!("[{}]", argument.replace(']', "\\]"))),
+        }
+    }
+    line
+}
+
+/// A block that stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The numbers of its lines, from one.
+    pub(super) lines: Range<usize>,
+    /// They, each with its end.
+    pub(super) text: String,
+}
+
+/// The block of `enable` in a file, if there is one.
+///
+/// # Errors
+/// A beginning without an end, and an end without a beginning: its line.
+pub(super) fn find(text: &str) -> Result<Option<Found>, usize> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let starts = |prefix: &str| lines.iter().position(|line| line.starts_with(prefix));
+    let number = |at: usize| at.saturating_add(1);
+    let range = match (starts(BEGIN), starts(END)) {
+        (Some(begin), Some(end)) if begin < end => begin..number(end),
+        (Some(begin), _) => return Err(number(begin)),
+        (None, Some(end)) => return Err(number(end)),
+        (None, None) => match starts(OLD_BEGIN) {
+            Some(begin) => begin..number(begin).saturating_add(OLD_LINES).min(lines.len()),
+            None => return Ok(None),
+        },
+    };
+    let text = lines.get(range.clone()).unwrap_or_default().concat();
+    Ok(Some(Found {
+        lines: number(range.start)..number(range.end),
+        text,
+    }))
+}
+
+impl Found {
+    /// Whether it is still what `enable` writes: each line one of its own, with the
+    /// jumps that belong together.
+    pub(super) fn is_whole(&self, written: Option<&str>) -> bool {
+        match written {
+            Some(written) => self.text == written,
+            None => {
+                self.text.contains(MODULE) && self.text.contains("pam_succeed_if.so quiet user in ")
+            }
+        }
+    }
+
+    /// The file without it.
+    pub(super) fn without(&self, text: &str) -> String {
+        text.split_inclusive('\n')
+            .zip(1..)
+            .filter(|(_, number)| !self.lines.contains(number))
+            .map(|(line, _)| line)
+            .collect()
+    }
+
+    /// Who skips the module, by its first line.
+    pub(super) fn names(&self) -> Vec<String> {
+        let list = self.text.split_once("user in ").map(|(_, after)| after);
+        let list = list.and_then(|list| list.split_whitespace().next());
+        let list = list.map(|list| list.split(':').map(str::to_owned).collect());
+        list.unwrap_or_default()
+    }
+
+    /// Its lines with their numbers, for people.
+    pub(super) fn shown(&self, path: &Path) -> String {
+        self.text
+            .lines()
+            .zip(self.lines.clone())
+            .map(|(line, number)| format!("  {}:{number}: {line}\n", path.display()))
+            .collect()
+    }
+}
+
+/// `text` with `block` in front of the line `own_line`, from one.
+pub(super) fn insert(text: &str, block: &str, own_line: usize) -> String {
+    let mut after = String::with_capacity(text.len().saturating_add(block.len()));
+    for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+        if number == own_line {
+            after.push_str(block);
+        }
+        after.push_str(line);
+    }
+    after
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(way: Way) -> String {
+        Block {
+            service: "sshd",
+            names: &["root".to_owned(), "localadmin".to_owned()],
+            config: None,
+            repeated: Vec::new(),
+            way,
+        }
+        .text()
+    }
+
+    #[test]
+    fn a_block_is_found_and_taken_out_again() {
+        let before = "a\nb\n";
+        for way in [Way::Jump(2), Way::CountAndJump(1)] {
+            let block = block(way);
+            let after = insert(before, &block, 2);
+            let found = find(&after).unwrap().unwrap();
+            assert_eq!(found.text, block);
+            assert_eq!(found.without(&after), before);
+            assert_eq!(found.names(), ["root", "localadmin"]);
+            assert!(found.is_whole(Some(&block)) && found.is_whole(None));
+            // With lines more around it.
+            let more = format!("new\n{after}new\n");
+            let found = find(&more).unwrap().unwrap();
+            assert_eq!(found.without(&more), "new\na\nb\nnew\n");
+        }
+        assert_eq!(find(before), Ok(None));
+        assert_eq!(find(&format!("a\n{END}\n")), Err(2));
+    }
+}

@@ -1,0 +1,247 @@
+//! Where the block goes, and how a success goes on behind it, so that nobody gets
+//! in or is kept out by the change.
+
+use super::block::{Block, Way, insert, repeat};
+use crate::cli::Refusal;
+use crate::cli::stack::compare::{Change, Harm};
+use crate::cli::stack::results::{asks_for_secret, mentioned};
+use crate::cli::stack::{Action, Code, Entry, Kind, Person, Role, Service, Stacks, readable};
+
+/// A block, and the file with it.
+pub(super) struct Plan {
+    pub(super) block: String,
+    pub(super) after: String,
+    /// The lines that a success of the module skips, for people.
+    pub(super) skipped: Vec<String>,
+    /// The lines that the block repeats because they would be skipped.
+    pub(super) repeated: Vec<String>,
+}
+
+/// What a plan is made for.
+pub(super) struct Wish<'a> {
+    pub(super) stacks: &'a Stacks,
+    pub(super) service: &'a str,
+    /// The file without a block of `enable`.
+    pub(super) text: &'a str,
+    pub(super) names: &'a [String],
+    pub(super) config: Option<std::path::PathBuf>,
+}
+
+/// Where the block goes.
+struct Spot<'a> {
+    before: &'a Service,
+    /// The first entry of the line in front of which it goes.
+    start: usize,
+    /// The first entry that asks for a secret.
+    first: usize,
+    /// That line of the service's own file.
+    own_line: usize,
+}
+
+/// How often a line is added to the block before it is given up.
+const MOST_REPEATED: usize = 8;
+
+impl Wish<'_> {
+    /// The block that changes for nobody what it should not.
+    ///
+    /// # Errors
+    /// A stack that asks for no secret or that libpam cannot read, and what every
+    /// block would make worse, with the line.
+    pub(super) fn plan(&self) -> Result<Plan, Refusal> {
+        let before = self.stacks.with(self.service, self.text).load(self.service);
+        readable(&before).map_err(|problem| format!("{problem}; correct that line first"))?;
+        let auth = before.own(Kind::Auth);
+        let (at, first) = auth
+            .iter()
+            .enumerate()
+            .find(|(_, entry)| asks_for_secret(entry))
+            .ok_or("its stack asks for no local password, so no local way in would remain; write the lines by hand, as in the package's example stacks")?;
+        let own_line = first.own_line;
+        if let Some(jump) = jump_over(auth, own_line) {
+            return Err(format!(
+                "line {} of {} jumps over the place of the module's lines, and would land among them; write the lines by hand, and update that jump",
+                jump.line,
+                jump.file.display()
+            ));
+        }
+        let start = auth
+            .iter()
+            .position(|entry| entry.own_line == own_line)
+            .unwrap_or(at);
+        let spot = Spot {
+            before: &before,
+            start,
+            first: at,
+            own_line,
+        };
+        let behind = auth.iter().skip(start).filter(|entry| entry.level == 0);
+        let mut harm = None;
+        for over in 1..=behind.count() {
+            for way in [Way::Jump(over), Way::CountAndJump(over)] {
+                match self.try_way(&spot, way) {
+                    Ok(plan) => return Ok(plan),
+                    Err(found) => harm = worse(harm, found),
+                }
+            }
+        }
+        Err(match harm {
+            Some(harm) => self.words(auth, harm),
+            None => "its stack has no place for the module".into(),
+        })
+    }
+
+    fn try_way(&self, spot: &Spot<'_>, way: Way) -> Result<Plan, Harm> {
+        let Spot {
+            before,
+            start,
+            first,
+            own_line,
+        } = *spot;
+        let auth = before.own(Kind::Auth);
+        let mut repeated: Vec<usize> = Vec::new();
+        loop {
+            let lines = |at: &usize| auth.get(*at).map(repeat);
+            let block = Block {
+                service: self.service,
+                names: self.names,
+                config: self.config.clone(),
+                repeated: repeated.iter().filter_map(lines).collect(),
+                way,
+            };
+            let text = block.text();
+            let after = insert(self.text, &text, own_line);
+            let planned = self.stacks.with(self.service, &after).load(self.service);
+            let change = Change {
+                service: self.service,
+                before: auth,
+                after: planned.own(Kind::Auth),
+                block: start..start.saturating_add(block.entries()),
+                repeated: &repeated,
+                repeated_at: start.saturating_add(Block::GUARDS),
+                debian: self.stacks.debian(),
+            };
+            let local: Vec<Person> = self.names.iter().map(|name| Person::named(name)).collect();
+            let mut others = mentioned(auth);
+            others.retain(|name| !self.names.contains(name));
+            let others: Vec<Person> = others.iter().map(|name| Person::named(name)).collect();
+            let harm = match change.judge(&local, &others) {
+                Ok(()) => {
+                    let place = |at: &usize| auth.get(*at).map(shown);
+                    return Ok(Plan {
+                        block: text,
+                        after,
+                        skipped: skipped(auth, start, way.skipped()),
+                        repeated: repeated.iter().filter_map(place).collect(),
+                    });
+                }
+                Err(harm) => harm,
+            };
+            // What stands in front of the first secret in the same include can be asked
+            // in the block itself.
+            match harm {
+                Harm::Laxer {
+                    entry: Some(at), ..
+                } if (start..first).contains(&at)
+                    && !repeated.contains(&at)
+                    && repeated.len() < MOST_REPEATED
+                    && auth.get(at).is_some_and(is_repeatable) =>
+                {
+                    repeated.push(at);
+                    repeated.sort_unstable();
+                }
+                harm => return Err(harm),
+            }
+        }
+    }
+
+    fn words(&self, auth: &[Entry], harm: Harm) -> Refusal {
+        let place = |at: Option<usize>| at.and_then(|at| auth.get(at)).map(shown);
+        match harm {
+            Harm::Laxer { who, entry } => match place(entry) {
+                Some(line) => format!(
+                    "{line} keeps people out, and a success of authentik would skip it: {who} would get in past it; move that line in front of the line that asks for the password, or write the lines by hand"
+                ),
+                None => format!(
+                    "{who} would get in, and did not before; write the lines by hand, as in the package's example stacks"
+                ),
+            },
+            Harm::KeptOut { who, .. } => format!(
+                "{who} would no longer get in; write the lines by hand, as in the package's example stacks"
+            ),
+            Harm::NoWayIn { who } => format!(
+                "no local way in would remain: by this stack none of {who} gets in with a local password now; name another account with --local"
+            ),
+            Harm::NoSecret => "no line of its stack lets somebody in for a password alone, so there is none that authentik could replace; write the lines by hand, as in the package's example stacks".into(),
+        }
+    }
+}
+
+/// Which of two reasons is the one to tell: a named line, then who is kept out.
+fn worse(known: Option<Harm>, new: Harm) -> Option<Harm> {
+    let rank = |harm: &Harm| match harm {
+        Harm::NoWayIn { .. } => 4,
+        Harm::Laxer { entry: Some(_), .. } => 3,
+        Harm::Laxer { entry: None, .. } => 2,
+        Harm::KeptOut { .. } => 1,
+        Harm::NoSecret => 0,
+    };
+    match known {
+        Some(known) if rank(&known) >= rank(&new) => Some(known),
+        _ => Some(new),
+    }
+}
+
+/// Whether a line can be asked once more in front of the module: it lets everybody
+/// by or refuses, and leads nowhere else.
+fn is_repeatable(entry: &Entry) -> bool {
+    let goes_on = matches!(
+        entry.control.action(Code::SUCCESS),
+        Action::Ok | Action::Ignore
+    );
+    let plain = entry
+        .control
+        .actions()
+        .all(|action| !matches!(action, Action::Jump(_) | Action::Done | Action::Reset));
+    entry.role == Role::Module && goes_on && plain
+}
+
+fn shown(entry: &Entry) -> String {
+    format!("{} ({})", entry.place(), entry.name())
+}
+
+/// What `over` lines from `start` are, with all that stands in a substack.
+fn skipped(auth: &[Entry], start: usize, over: usize) -> Vec<String> {
+    let mut left = over;
+    let mut lines = Vec::new();
+    for entry in auth.iter().skip(start) {
+        if entry.level == 0 {
+            if left == 0 {
+                break;
+            }
+            left = left.saturating_sub(1);
+        }
+        if entry.role == Role::Module {
+            lines.push(shown(entry));
+        }
+    }
+    lines
+}
+
+/// A module in front of line `own_line` that a result leads over that line: with
+/// lines more there it would lead to another module than before.
+fn jump_over(auth: &[Entry], own_line: usize) -> Option<&Entry> {
+    // What stands in a substack is not counted, nor can it lead out of there.
+    let ahead: Vec<&Entry> = auth
+        .iter()
+        .filter(|entry| entry.level == 0 && entry.own_line < own_line)
+        .collect();
+    let far = |(index, entry): (usize, &&Entry)| {
+        let between = ahead.len().saturating_sub(index.saturating_add(1));
+        let longest = entry.control.actions().map(|action| match action {
+            Action::Jump(over) if entry.role == Role::Module => over,
+            _ => 0,
+        });
+        (longest.max() > Some(between)).then(|| ahead.get(index).copied())?
+    };
+    ahead.iter().enumerate().find_map(far)
+}
