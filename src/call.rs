@@ -77,6 +77,7 @@ impl Call {
         }
         self.audit.finish(Outcome {
             code: &format!("{code:?}"),
+            cause: error.map(LoginError::cause),
             reason: error.map(ToString::to_string),
             severity: error.map_or(Severity::Info, severity_of),
         });

@@ -20,6 +20,7 @@ pub mod account;
 pub mod account_status;
 pub mod audit;
 pub mod call;
+mod cause;
 pub mod config;
 pub mod conversation;
 pub mod deadline;

@@ -255,3 +255,96 @@ fn the_first_page_is_short_and_the_index_has_every_page() {
         }
     }
 }
+
+/// Each arm of a match that gives a value: the variants on its left, and the value.
+fn arms(text: &str) -> Vec<(Vec<String>, String)> {
+    let mut arms = Vec::new();
+    let mut variants = Vec::new();
+    for line in text.lines() {
+        let line = line.trim();
+        if line.starts_with("//") {
+            continue;
+        }
+        let (left, right) = line.split_once(" => ").unwrap_or((line, ""));
+        for part in left.split("::").skip(1) {
+            let name: String = part
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric())
+                .collect();
+            variants.push(name);
+        }
+        if !right.is_empty() {
+            let value = right.trim_end_matches(',').trim_matches('"');
+            arms.push((std::mem::take(&mut variants), value.to_owned()));
+        }
+    }
+    arms
+}
+
+/// The text of one `match` of a file, which begins behind `start`.
+fn match_behind<'a>(text: &'a str, start: &str) -> &'a str {
+    let (_, rest) = text
+        .split_once(start)
+        .unwrap_or_else(|| panic!("no {start:?}"));
+    let (_, rest) = rest.split_once("match ").expect("a match");
+    rest.split_once("\n    }").map_or(rest, |(body, _)| body)
+}
+
+#[test]
+fn every_cause_stands_in_the_page_of_the_log_with_its_code() {
+    let causes = source("src/cause.rs");
+    let codes = arms(match_behind(&source("src/pam/codes.rs"), "pub fn code("));
+    let page = source("docs/log.md");
+    let (_, table) = page.split_once("## Causes\n").expect("a table of causes");
+    let rows: Vec<(Vec<&str>, &str)> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once(" | "))
+        .map(|(names, rest)| {
+            let names = names.split(", ").map(|name| name.trim_matches('`'));
+            let code = rest.split(" | ").next().unwrap_or_default();
+            (names.collect(), code)
+        })
+        .collect();
+    let mut known = Vec::new();
+    let mut hold = |cause: &str, code: &str| {
+        let row = rows.iter().find(|(names, _)| names.contains(&cause));
+        let (_, codes) = row.unwrap_or_else(|| panic!("the page lacks the cause {cause}"));
+        assert!(
+            codes.contains(&format!("`{code}`")),
+            "{cause}: {codes} lacks {code}"
+        );
+        known.push(cause.to_owned());
+    };
+    let of_login = arms(match_behind(&causes, "impl LoginError"));
+    for (variants, cause) in &of_login {
+        if cause.contains('(') {
+            // The cause of a fault or an obstacle, which come below.
+            continue;
+        }
+        for variant in variants {
+            let code = codes
+                .iter()
+                .find(|(variants, _)| variants.contains(variant));
+            let (_, code) = code.unwrap_or_else(|| panic!("codes.rs lacks {variant}"));
+            hold(cause, code.trim_start_matches("P::"));
+        }
+    }
+    for (of, code) in [
+        ("impl ServerFault", "PAM_AUTH_ERR"),
+        ("impl Obstacle", "PAM_SERVICE_ERR"),
+    ] {
+        for (_, cause) in arms(match_behind(&causes, of)) {
+            // These two are not faults of the server, and have rows of their own.
+            if !matches!(cause.as_str(), "configuration" | "host-failed") {
+                hold(&cause, code);
+            }
+        }
+    }
+    assert!(known.len() > 60, "{}", known.len());
+    for name in rows.iter().flat_map(|(names, _)| names) {
+        assert!(
+            known.iter().any(|cause| cause == name),
+            "the page has the cause {name}, which is none"
+        );
+    }
+}

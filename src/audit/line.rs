@@ -31,6 +31,8 @@ pub struct Audit {
 pub struct Outcome<'a> {
     /// The name of the PAM result code.
     pub code: &'a str,
+    /// What ended it, in one word that stays the same; `None` for success.
+    pub cause: Option<&'static str>,
     /// Why, for an administrator; `None` for success.
     pub reason: Option<String>,
     /// How severe it is.
@@ -161,6 +163,7 @@ impl Audit {
         let milliseconds = self.begun.elapsed().as_millis().to_string();
         append(&mut line, "ms", Some(&milliseconds));
         append(&mut line, "request_id", self.request_id.as_deref());
+        append(&mut line, "cause", outcome.cause);
         append(&mut line, "reason", outcome.reason.as_deref());
         let severity = match outcome.severity {
             Severity::Info => SyslogSeverity::LOG_INFO,
