@@ -88,6 +88,21 @@ impl HttpsTransport {
         Self::new(config, context, credentials, deadline, trace)
     }
 
+    /// Prepares the requests of a login with an outpost's token that is wrong on
+    /// purpose, to see that authentik refuses it.
+    ///
+    /// # Errors
+    /// As [`HttpsTransport::for_login`].
+    pub fn with_forged_outpost(
+        config: &Config,
+        context: &LoginContext,
+        deadline: Deadline,
+        trace: Trace,
+    ) -> Result<Self, ConfigError> {
+        let credentials = Credentials::new_session(Some(Outpost::forged()));
+        Self::new(config, context, credentials, deadline, trace)
+    }
+
     /// Prepares requests in the name of the service account whose token is in
     /// `token_file`, without any session.
     ///

@@ -40,6 +40,15 @@ impl Outpost {
         })
     }
 
+    /// A token that no outpost has, beside an address: what becomes of a login whose
+    /// token was revoked.
+    pub(super) fn forged() -> Self {
+        Self {
+            token: HeaderValue::from_static("wrong-on-purpose"),
+            address: HeaderValue::from_static("192.0.2.1"),
+        }
+    }
+
     /// Adds the headers to a request of the person's session, whatever it asks for.
     /// Without them authentik takes the host's address for the person's: the
     /// policies of an application judge the host, and a session that is bound to

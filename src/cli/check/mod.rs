@@ -1,6 +1,7 @@
 //! `check`: why logins fail, or would.
 
 mod certificate;
+mod flows;
 mod leftovers;
 mod network;
 mod people;
@@ -123,7 +124,20 @@ fn reach(report: &mut Report, setup: &Setup, config: &Config) {
     {
         return;
     }
-    server::flow(report, config, &context, &mut transport);
+    let is_good = server::flow(report, config, &context, &mut transport);
+    if is_good {
+        flows::version(report, config, &context, &mut transport);
+    }
+    if is_good && config.outpost_token.is_some() {
+        let (deadline, trace) = (deadline.clone(), trace.clone());
+        match HttpsTransport::with_forged_outpost(config, &context, deadline, trace) {
+            Ok(mut forged) => flows::outpost(report, config, &context, &mut forged),
+            Err(error) => {
+                let (found, remedy) = explain(&error);
+                report.wrong("files", found, remedy);
+            }
+        }
+    }
     server::users_me(report, &mut transport);
     server::application(report, config, &mut transport);
     people::look(report, setup, config, || {
@@ -136,7 +150,8 @@ fn reach(report: &mut Report, setup: &Setup, config: &Config) {
             trace,
         ))
     });
-    server::what_cannot_be_told(report, config);
+    flows::others(report, config, &mut transport);
+    server::what_cannot_be_told(report);
 }
 
 /// What is wrong with the configuration, and what to do: its own words hold

@@ -139,13 +139,13 @@ fn clock(report: &mut Report, transport: &HttpsTransport, here: SystemTime) {
     }
 }
 
-/// The first challenge, by the module's own code.
+/// The first challenge, by the module's own code; says whether a login can begin so.
 pub(super) fn flow(
     report: &mut Report,
     config: &Config,
     context: &LoginContext,
     transport: &mut HttpsTransport,
-) {
+) -> bool {
     let slug = config.flow.as_str();
     let mut audit = Audit::trial(&context.service, "check");
     let mut nobody = Nobody;
@@ -175,7 +175,7 @@ pub(super) fn flow(
                     "flows that log people in begin with an identification stage: is this the flow you mean?",
                 );
             }
-            return;
+            return true;
         }
         Ok(_) => {
             report.wrong(
@@ -183,7 +183,7 @@ pub(super) fn flow(
                 format!("{slug} ends at once and asks for nothing, so nobody is logged in"),
                 "bind stages to it: identification, password, user login",
             );
-            return;
+            return false;
         }
         Err(error) => error,
     };
@@ -199,6 +199,9 @@ pub(super) fn flow(
         }
         LoginError::Unsupported { .. } => {
             "name a flow without that stage in `flow`: one of its own for terminals, which requires an outpost"
+        }
+        LoginError::DeniedWithContinue => {
+            "look at the flow's policies: they refuse everybody who is not logged in yet; set its denied action to Message"
         }
         LoginError::Denied { .. } if config.outpost_token.is_some() => {
             "look at the flow's Authentication and policies; where it requires an outpost, the token of [outpost] is not one's"
@@ -221,6 +224,7 @@ pub(super) fn flow(
         false => format!("{slug}: {error}"),
     };
     report.wrong("flow", found, remedy);
+    false
 }
 
 /// Lets the module's stage answer the first challenge, with nobody to ask, and
@@ -345,17 +349,7 @@ pub(super) fn application(report: &mut Report, config: &Config, transport: &mut 
 }
 
 /// What can only be found out in other ways.
-pub(super) fn what_cannot_be_told(report: &mut Report, config: &Config) {
-    if config.outpost_token.is_some() {
-        report.unknown(
-            "outpost",
-            "authentik silently ignores a token that is no outpost's",
-            Some(
-                "set the flow's Authentication to Require outpost: a wrong token then shows above, as a denial"
-                    .into(),
-            ),
-        );
-    }
+pub(super) fn what_cannot_be_told(report: &mut Report) {
     report.unknown(
         "stages",
         "those behind the first show only in a login",

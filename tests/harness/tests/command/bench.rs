@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use authentik_double::{Double, DoubleBuilder};
+use authentik_double::{Double, DoubleBuilder, Version};
 use pam_harness::accounts::{self, Account};
 use pam_harness::command_host::Host;
 
@@ -19,6 +19,11 @@ pub(crate) const COMMON_AUTH: &str = "auth [success=1 default=ignore] pam_unix.s
 pub(crate) const COMMON_ACCOUNT: &str = "account [success=1 new_authtok_reqd=done default=ignore] pam_unix.so\naccount requisite pam_deny.so\naccount required pam_permit.so\n";
 /// The two lines of the README, in front of Debian's.
 pub(crate) const README_STACK: &str = "auth [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin\nauth [success=done default=die ignore=ignore] {module} config={config}\n@include common-auth\naccount required pam_nologin.so\n@include common-account\n";
+
+/// A double of the newest authentik, of which `check` has no holes to tell.
+pub(crate) fn newest() -> DoubleBuilder {
+    Double::builder().version(Version::V2026_8)
+}
 
 /// A host and the double that it asks.
 pub(crate) struct Bench {
@@ -36,7 +41,7 @@ pub(crate) struct Run {
 impl Bench {
     /// A configuration that is right, and no stack that names the module.
     pub(crate) fn new() -> Self {
-        Self::with(Double::builder().without_pause())
+        Self::with(newest().without_pause())
     }
 
     pub(crate) fn with(builder: DoubleBuilder) -> Self {
@@ -45,7 +50,7 @@ impl Bench {
 
     /// As many hosts are installed: nobody has root's password.
     pub(crate) fn with_locked_root() -> Self {
-        Self::on_a_host(Double::builder().without_pause(), false)
+        Self::on_a_host(newest().without_pause(), false)
     }
 
     fn on_a_host(builder: DoubleBuilder, root_has_password: bool) -> Self {

@@ -5,10 +5,10 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use authentik_double::{
-    Authentication, Certificate, Double, Fault, Flow, KeyKind, Match, TlsOffer, TlsVersion,
+    Authentication, Certificate, Double, Fault, Flow, KeyKind, Match, TlsOffer, TlsVersion, Version,
 };
 
-use crate::bench::{Bench, Run, hold_against_transcript};
+use crate::bench::{Bench, Run, hold_against_transcript, newest};
 
 /// Checks, wants this exit code and these parts, and the transcript.
 #[track_caller]
@@ -133,7 +133,7 @@ fn json_says_the_same() {
 #[test]
 fn certificates() {
     require_host!();
-    let with = |kind| Bench::with(Double::builder().certificate(kind));
+    let with = |kind| Bench::with(newest().certificate(kind));
     check(
         &with(Certificate::OtherCa),
         "wrong-ca",
@@ -237,7 +237,7 @@ fn the_way_to_the_server() {
         &["Connection refused", "start authentik"],
     );
 
-    let mute = Bench::with(Double::builder().mute());
+    let mute = Bench::with(newest().mute());
     mute.config(
         &format!("connect_timeout = \"1s\"\nrequest_timeout = \"1s\"\n{FLOW}"),
         GROUPS,
@@ -254,7 +254,7 @@ fn the_way_to_the_server() {
 #[test]
 fn what_answers_is_not_authentik_or_not_well() {
     require_host!();
-    let bench = Bench::with(Double::builder().path_prefix("/sso"));
+    let bench = Bench::with(newest().path_prefix("/sso"));
     bench.config(
         &format!(
             "url = \"https://localhost:{}\"\n{FLOW}",
@@ -408,6 +408,68 @@ fn flows() {
         &bench,
         "outpost-token-wrong",
         1,
-        &["silently ignores", "is not one's"],
+        &["authentik denied access", "is not one's"],
     );
+    bench.write("outpost.token", "outpost-token", 0o600);
+    check(
+        &bench,
+        "outpost-token-good",
+        0,
+        &["outposts-only refuses a token that is no outpost's"],
+    );
+}
+
+/// authentik ignores a token that it does not accept, and judges the host's address.
+#[test]
+fn a_flow_that_takes_any_token_is_wrong() {
+    require_host!();
+    let bench = Bench::new();
+    for token in ["outpost-token", "revoked"] {
+        bench.write("outpost.token", token, 0o600);
+        let outpost = "[outpost]\ntoken_file = \"{dir}/outpost.token\"";
+        bench.config(FLOW, GROUPS, outpost);
+        check(
+            &bench,
+            "outpost-not-required",
+            1,
+            &["takes a token that is no outpost's", "Require outpost"],
+        );
+    }
+}
+
+/// A login is good without them, so nothing else tells of a slug that is wrong.
+#[test]
+fn flows_that_run_besides_the_login_are_looked_for() {
+    require_host!();
+    let bench = Bench::new();
+    bench.config(
+        "flow = \"linux-login\"\ninvalidation_flow = \"nope\"",
+        GROUPS,
+        "[password]\nflow = \"nope-either\"",
+    );
+    check(
+        &bench,
+        "other-flows-missing",
+        1,
+        &[
+            "no flow with the slug \"nope\": each login leaves a session",
+            "no flow with the slug \"nope-either\": nobody can change a password",
+        ],
+    );
+    let post = bench.double.requests();
+    assert!(post.iter().all(|request| request.method == "GET"));
+}
+
+#[test]
+fn versions_with_known_holes_are_named() {
+    require_host!();
+    for (version, name) in [
+        (Version::V2025_10, "version-2025.10"),
+        (Version::V2025_12, "version-2025.12"),
+        (Version::V2026_2, "version-2026.2"),
+    ] {
+        let bench = Bench::with(Double::builder().version(version));
+        bench.config(FLOW, GROUPS, "");
+        check(&bench, name, 0, &["2026.2.7, 2026.5.7 or 2026.8.2"]);
+    }
 }

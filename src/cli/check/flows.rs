@@ -1,0 +1,141 @@
+//! What one anonymous request for a flow tells of it, and of the server.
+
+use pam_authentik_flow::config::{Config, Slug};
+use pam_authentik_flow::flow;
+use pam_authentik_flow::http::{HttpsTransport, Transport};
+use pam_authentik_flow::login_context::LoginContext;
+use serde::Deserialize;
+
+use crate::cli::report::Report;
+
+/// The least versions with the fixes that docs/security/advisories.md names.
+const LEAST: &str = "2026.2.7, 2026.5.7 or 2026.8.2";
+
+/// Whether the flows exist that run besides that of the login. A login is good without
+/// them, and so nothing else tells.
+pub(super) fn others(report: &mut Report, config: &Config, transport: &mut HttpsTransport) {
+    if let Some(slug) = &config.password_flow {
+        exists(
+            report,
+            "password flow",
+            slug,
+            ("[password] flow", "nobody can change a password"),
+            transport,
+        );
+    }
+    if config.end_session {
+        exists(
+            report,
+            "logout flow",
+            &config.invalidation_flow,
+            (
+                "invalidation_flow",
+                "each login leaves a session in authentik until it expires",
+            ),
+            transport,
+        );
+    }
+}
+
+/// `key` is what names the flow, and what becomes of a login where it is missing.
+fn exists(
+    report: &mut Report,
+    id: &'static str,
+    slug: &Slug,
+    key: (&str, &str),
+    transport: &mut HttpsTransport,
+) {
+    let (key, without) = key;
+    let slug_text = slug.as_str();
+    match transport.get(&flow::path(slug, "")) {
+        Ok(answer) if answer.status == 404 => report.wrong(
+            id,
+            format!("authentik has no flow with the slug {slug_text:?}: {without}"),
+            format!(
+                "correct {key}: the slug stands in authentik's admin interface, Flows and Stages, Flows"
+            ),
+        ),
+        Ok(answer) if matches!(answer.status, 200..=399) => {
+            report.ok(id, format!("authentik has the flow {slug_text}"));
+        }
+        Ok(answer) => report.unknown(id, format!("{slug_text}: HTTP {}", answer.status), None),
+        Err(error) => report.unknown(id, format!("{slug_text}: {}", error.fault()), None),
+    }
+}
+
+/// Of a challenge, what tells about the flow and the version.
+#[derive(Deserialize)]
+struct Challenge {
+    component: String,
+    #[serde(default, deserialize_with = "pam_authentik_flow::json::is_present")]
+    passkey_challenge: bool,
+    #[serde(default, deserialize_with = "pam_authentik_flow::json::is_present")]
+    pending_user_identifier: bool,
+}
+
+fn first_challenge(
+    config: &Config,
+    context: &LoginContext,
+    transport: &mut HttpsTransport,
+) -> Option<Challenge> {
+    let answer = transport.get(&flow::path(&config.flow, &context.query()));
+    serde_json::from_slice(&answer.ok()?.body).ok()
+}
+
+/// Which version answers, as far as its first challenge shows: authentik tells its
+/// number to administrators alone.
+pub(super) fn version(
+    report: &mut Report,
+    config: &Config,
+    context: &LoginContext,
+    transport: &mut HttpsTransport,
+) {
+    let Some(challenge) = first_challenge(config, context, transport) else {
+        return;
+    };
+    if challenge.component != "ak-stage-identification" {
+        return;
+    }
+    let advice = format!("run at least {LEAST}: older ones have holes that concern hosts");
+    match (
+        challenge.passkey_challenge,
+        challenge.pending_user_identifier,
+    ) {
+        (true, true) => report.unknown(
+            "version",
+            "authentik is 2026.2 or newer; it tells its number to administrators alone",
+            Some(advice),
+        ),
+        (true, false) => report.warn("version", "authentik is 2025.12", advice),
+        (false, _) => report.warn("version", "authentik is 2025.10 or older", advice),
+    }
+}
+
+/// Whether the flow refuses a token that is no outpost's. authentik ignores such a one
+/// without a word, so that a token which was revoked makes a person's address the
+/// host's; `forged` sends one that is wrong on purpose.
+pub(super) fn outpost(
+    report: &mut Report,
+    config: &Config,
+    context: &LoginContext,
+    forged: &mut HttpsTransport,
+) {
+    let slug = config.flow.as_str();
+    match first_challenge(config, context, forged) {
+        Some(challenge) if challenge.component == "ak-stage-access-denied" => {
+            report.ok("outpost", format!("{slug} refuses a token that is no outpost's"));
+        }
+        Some(_) => report.wrong(
+            "outpost",
+            format!(
+                "{slug} takes a token that is no outpost's: with one that was revoked or has expired, authentik judges the host's address and not the person's"
+            ),
+            "set the flow's Authentication to Require outpost",
+        ),
+        None => report.unknown(
+            "outpost",
+            "authentik gave no answer to a token that is wrong on purpose",
+            None,
+        ),
+    }
+}
