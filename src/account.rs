@@ -196,7 +196,7 @@ struct Person {
 
 /// A group in a list of a person's, or asked for by its UUID.
 ///
-/// 2025.10 gives each at most one `parent`, in both places; 2026.8 several
+/// 2025.10 gives each at most one `parent`, in both places; 2025.12 and later several
 /// `parents`, and only to who asks for the group itself.
 #[derive(Deserialize)]
 struct GroupEntry {

@@ -1,4 +1,4 @@
-//! `ak-stage-endpoint-agent` (2026.8): authentik asks for its own agent's word
+//! `ak-stage-endpoint-agent` (since 2025.12): authentik asks for its own agent's word
 //! on this device. There is none here, which is said; whether that will do is
 //! the stage's to decide.
 
