@@ -15,18 +15,18 @@ use crate::login_context::LoginContext;
 use crate::pam::Transaction;
 use crate::refusal::{self, Wording};
 
-/// One call of an entry point, from its first line to the one that it leaves in the log.
+/// One call of an entry point, from its start to its line in the log.
 pub struct Call {
     /// The service, by which libpam chose the stack.
     pub service: String,
-    /// What the log says of the call.
+    /// What the log says about the call.
     pub audit: Audit,
     is_quiet: bool,
     wording: Wording,
 }
 
 impl Call {
-    /// Begins a call of `entry` (`auth`, `account`, `password`).
+    /// Starts a call of `entry` (`auth`, `account`, `password`).
     #[must_use]
     pub fn begin(transaction: &mut Transaction<'_>, entry: &'static str) -> Self {
         let service = transaction.service();
@@ -50,12 +50,13 @@ impl Call {
         Ok(config)
     }
 
-    /// Leaves no line in the log if `is_quiet`.
+    /// Writes no line to the log if `is_quiet`.
     pub fn quiet(&mut self, is_quiet: bool) {
         self.is_quiet = is_quiet;
     }
 
-    /// What authentik is told of this call. `user` is a name that an account has.
+    /// What authentik is told about this call. `user` is the name of an existing
+    /// account.
     #[must_use]
     pub fn context(&self, transaction: &Transaction<'_>, user: Option<String>) -> LoginContext {
         LoginContext {
@@ -83,7 +84,7 @@ impl Call {
         });
     }
 
-    /// Tells the person why it failed, where there is something to say.
+    /// Tells the person why it failed, if there is something to say.
     pub fn explain(&self, transaction: &mut Transaction<'_>, error: &LoginError) {
         if let Some(text) = refusal::message(error, &self.wording) {
             transaction.tell_error(&text);

@@ -1,11 +1,11 @@
 //! What goes wrong between this host and the server.
 //!
-//! A fault says what happened and no more. Whether authentik is *unavailable* is
-//! another question, which [`crate::http::Unavailable`] alone answers.
+//! A fault only says what happened. Whether authentik is *unavailable* is another
+//! question, which only [`crate::http::Unavailable`] answers.
 
 use crate::config::ConfigError;
 
-/// How the server, or the way to it, failed.
+/// How the server, or the connection to it, failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ServerFault {
     /// The server's name did not resolve.
@@ -45,10 +45,10 @@ pub enum ServerFault {
     /// `login_timeout` passed, for whatever reason.
     #[error("the login took longer than login_timeout")]
     LoginTimeout,
-    /// A status that the executor does not give.
+    /// A status that the executor never sends.
     #[error("the authentik server answered with HTTP status {0}")]
     Status(u16),
-    /// An answer that is not what the executor says.
+    /// An answer that does not follow the executor's protocol.
     #[error("the authentik server's answer makes no sense: {0}")]
     Nonsense(String),
     /// `ak-stage-flow-error`: a stage that crashed, a refused request, or throttling.
@@ -60,7 +60,7 @@ pub enum ServerFault {
     /// The proxy refused to connect.
     #[error("the proxy refused to connect to authentik: {0}")]
     ProxyRefused(String),
-    /// The server is starting, as it says itself.
+    /// The server says that it is starting.
     #[error("authentik is starting")]
     NotReady,
 }

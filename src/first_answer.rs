@@ -1,9 +1,9 @@
 //! The first answer of a login, which may come late.
 //!
-//! Greeters and screen lockers ask as soon as they start, and somebody answers
-//! minutes or days later. That time is not the server's, and it is not a failure. The
-//! server may have forgotten the flow by then. So a late answer begins a new flow,
-//! and if that asks the same question, the module gives it the answer.
+//! Greeters and screen lockers ask as soon as they start, and a person answers minutes
+//! or days later. The server does not cause that wait, and it is not a failure. But the
+//! server may have forgotten the flow. So a late answer starts a new flow, and if that
+//! asks the same question, the module gives it the answer.
 
 use std::time::Duration;
 
@@ -17,20 +17,20 @@ pub struct FirstAnswer {
     deadline: Deadline,
     /// Who logs in: on this host, and in authentik.
     person: (String, String),
-    /// Whether the flow has sent somebody a message already.
+    /// Whether the flow has already sent the person a message.
     has_sent: bool,
-    /// Whether the answer was late, so that a new flow takes it up.
+    /// Whether the answer was late, so that a new flow uses it.
     came_late: bool,
     /// The answer that came late, until the new flow asks.
     late: Option<(Question, Secret)>,
 }
 
-/// What somebody was asked. A late answer is given to the same question alone.
+/// What the person was asked. A late answer is given only to the same question.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Question {
     /// The component of the stage that asks.
     pub component: String,
-    /// All that is to be read, the prompt in the end.
+    /// The whole text, with the prompt at the end.
     pub text: String,
     /// What is asked for, such as `password`.
     pub what: &'static str,
@@ -39,15 +39,15 @@ pub struct Question {
 }
 
 impl Question {
-    /// Whether its answer means the same in another flow: a password and a code do.
-    /// The link of a mail and the fields of a form belong to their flow.
+    /// Whether its answer means the same in another flow. A password and a code do; the
+    /// link of a mail and the fields of a form belong to their flow.
     fn may_be_carried_over(&self) -> bool {
         self.is_hidden && matches!(self.what, "password" | "code")
     }
 }
 
 impl FirstAnswer {
-    /// Of a login in which nobody has answered yet.
+    /// For a login in which nobody has answered yet.
     #[must_use]
     pub fn awaited() -> Self {
         Self {
@@ -59,7 +59,7 @@ impl FirstAnswer {
         }
     }
 
-    /// Of a login whose time is up at `deadline`, whenever somebody answers.
+    /// For a login that ends at `deadline`, whenever the person answers.
     #[must_use]
     pub fn within(deadline: Deadline) -> Self {
         deadline.note_answer();
@@ -75,8 +75,8 @@ impl FirstAnswer {
         !self.deadline.is_answered()
     }
 
-    /// The time begins in which a flow may take `limit`: now, or with the first
-    /// answer where that was given before.
+    /// Starts the time of a flow, which may take `limit`: from now, or from the first
+    /// answer if there was one.
     pub fn start_clock(&mut self, limit: Duration) -> Deadline {
         if self.is_awaited() {
             self.deadline = Deadline::after(limit);
@@ -92,8 +92,8 @@ impl FirstAnswer {
         self.deadline.clone()
     }
 
-    /// A flow begins for `user`, known to authentik as `name`. An answer that
-    /// somebody else gave is dropped.
+    /// A flow starts for `user`, whose name in authentik is `name`. An answer from
+    /// another user is dropped.
     pub fn begin_flow(&mut self, user: &str, name: &str) {
         let person = (user.to_owned(), name.to_owned());
         if self.person != person {
@@ -108,29 +108,29 @@ impl FirstAnswer {
         self.came_late
     }
 
-    /// Whether a password came late and waits for its question.
+    /// Whether a password came late and waits for its question in the new flow.
     pub(crate) fn has_late_password(&self) -> bool {
         let answered = self.late.as_ref().map(|(question, _)| question.what);
         answered == Some("password")
     }
 
-    /// The flow sends a message, by SMS, mail or push. Such a flow is not begun
-    /// again: the person would get another message, and answer the first.
+    /// The flow sends a message, by SMS, mail or push. Such a flow is not started
+    /// again: the person would get a second message, and answer the first.
     pub(crate) fn message_sent(&mut self) {
         self.has_sent = true;
     }
 
-    /// The late answer, where `question` is what it answers. Any other question
-    /// is asked, and the answer is gone.
+    /// The late answer, if it answers `question`. Any other question is asked, and the
+    /// late answer is dropped.
     pub(crate) fn take_late(&mut self, question: &Question) -> Option<Secret> {
         let (answered, typed) = self.late.take()?;
         (answered == *question).then_some(typed)
     }
 
-    /// Notes what was `typed`, and gives it back where the flow goes on with it.
+    /// Notes what was `typed`, and returns it if the flow can use it.
     ///
     /// # Errors
-    /// [`LoginError::LateAnswer`] where it is the first answer and late.
+    /// [`LoginError::LateAnswer`] if it is the first answer and late.
     pub(crate) fn note(&mut self, question: Question, typed: Secret) -> Result<Secret, LoginError> {
         let is_late = self.deadline.note_answer();
         if !is_late || self.has_sent {
@@ -144,7 +144,7 @@ impl FirstAnswer {
     }
 }
 
-/// Makes an attempt at a login, and a second one where its first answer came late.
+/// Runs a login, and runs it again if the first answer came late.
 ///
 /// # Errors
 /// As the last attempt.
@@ -171,7 +171,7 @@ mod tests {
         }
     }
 
-    /// Somebody who answers this question when the time is over.
+    /// A person who answers this question when the time is over.
     fn late(asked: Question) -> FirstAnswer {
         let mut first = FirstAnswer::awaited();
         let _ = first.start_clock(Duration::ZERO);

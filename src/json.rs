@@ -1,4 +1,4 @@
-//! JSON that decides something is taken at its word, and no further.
+//! Strict reading of JSON that decides something.
 
 use std::marker::PhantomData;
 
@@ -7,8 +7,8 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 /// A `T` that was written as an object.
 ///
-/// serde takes an array for a structure, too, its fields in order: what nobody
-/// meant to say must not be read out of one.
+/// serde also accepts an array for a structure, with its fields in order. An answer
+/// must not get a meaning that way that nobody intended.
 #[derive(Debug)]
 pub struct Object<T>(pub T);
 
@@ -28,11 +28,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// `true` for a field that is there, whatever it holds, null included; with
-/// `#[serde(default)]`, `false` for one that is not.
+/// `true` for a field that is present, with any value, null included; with
+/// `#[serde(default)]`, `false` for a missing one.
 ///
 /// # Errors
-/// Those of the deserializer alone.
+/// Only those of the deserializer.
 pub fn is_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(deserializer).map(|IgnoredAny| true)
 }

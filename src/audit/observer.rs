@@ -9,17 +9,16 @@ use super::line::quoted;
 use super::syslog::Log;
 use crate::fault::ServerFault;
 
-/// Hears of a login's steps while they happen: the command shows them to who
-/// tries a login in a terminal.
+/// Gets the steps of a login while they happen: the command shows them in the terminal.
 pub trait Observer {
-    /// A stage was met; `rejected` times before it had refused an answer.
+    /// A stage was reached; it has refused an answer `rejected` times before.
     fn stage(&self, component: &str, rejected: usize);
 
-    /// A request for `path`, its query left out, was answered, or not, after this time.
+    /// A request for `path` (without its query) was answered or failed after this time.
     fn request(&self, path: &str, took: Duration);
 }
 
-/// Writes the lines that only `debug` asks for, and tells the observer.
+/// Writes the lines for `debug`, and calls the observer.
 #[derive(Clone)]
 pub struct Trace {
     pub(super) log: Option<Log>,

@@ -16,10 +16,10 @@ const LOG_SOCKET: &str = "/dev/log";
 /// Syslog daemons cut lines at 1 or 8 KiB; this stays below the smaller one.
 const MAX_LINE: usize = 960;
 
-/// How long the calls on one handle wait for the log in all: any local user can
-/// keep the socket full, and a log that hangs must not hold logins up.
+/// How long the calls on one handle wait for the log in total: any local user can keep
+/// the socket full, and a log that hangs must not block logins.
 const BUDGET: Duration = Duration::from_secs(2);
-/// How long the line waits that says how many were lost.
+/// How long the line with the count of lost lines waits.
 const FOR_REPORTING: Duration = Duration::from_millis(100);
 
 /// The log, as one call of the module writes to it.
@@ -37,14 +37,14 @@ struct Channel {
     logger: Option<Logger<LoggerBackend, Rfc3164>>,
 }
 
-/// How long the lines of one login have waited for the log. A login is several
-/// calls of the module on one handle, which keeps this from one to the next.
+/// How long the lines of one login have waited for the log. A login consists of several
+/// calls of the module on one handle, and the handle keeps this value between them.
 #[derive(Debug, Clone, Default)]
 pub struct LogWait(Arc<Mutex<Duration>>);
 
 impl Log {
-    /// For lines of a call of `entry` by `service`, which wait no longer than
-    /// earlier calls of the same login have left.
+    /// For the lines of a call of `entry` by `service`. They wait only for the time
+    /// that earlier calls of the same login have left.
     pub(super) fn of(service: &str, entry: &'static str, wait: LogWait) -> Self {
         Self {
             service: one_line(service, 32).replace(' ', "_"),
@@ -54,10 +54,10 @@ impl Log {
         }
     }
 
-    /// Writes a line, and counts it where it cannot be written. Neither is a
-    /// reason to fail: a log that is full or gone is not the user's fault.
+    /// Writes a line, or counts it if it cannot be written. Neither is a reason to
+    /// fail: a log that is full or missing is not the user's fault.
     ///
-    /// A line for `debug` waits for nothing and is not counted.
+    /// A line for `debug` does not wait and is not counted.
     pub(super) fn write(&self, severity: SyslogSeverity, text: &str) {
         let Ok(mut channel) = self.channel.lock() else {
             return;
@@ -83,7 +83,7 @@ impl Log {
         *waited = waited.saturating_add(begun.elapsed());
     }
 
-    /// Sends a line, and waits for `patience` at most where the log is full.
+    /// Sends a line, and waits for at most `patience` if the log is full.
     fn send(
         &self,
         channel: &mut Channel,
@@ -109,14 +109,14 @@ impl Log {
             };
             match emit(logger, severity, line.clone(), deadline.remaining()) {
                 Ok(()) => return true,
-                // A signal of the application's, and there is time left.
+                // A signal for the application, and there is time left.
                 Err(ErrorKind::Interrupted) if !deadline.remaining().is_zero() => {}
                 Err(ErrorKind::Interrupted | ErrorKind::WouldBlock) => return false,
                 Err(_) if is_new => {
                     channel.logger = None;
                     return false;
                 }
-                // The daemon was restarted since the last line.
+                // The daemon was restarted after the last line.
                 Err(_) => channel.logger = None,
             }
         }
@@ -143,7 +143,7 @@ fn emit(
     let LoggerBackend::Unix(socket) = &logger.backend else {
         return Err(ErrorKind::Unsupported);
     };
-    // SO_SNDTIMEO takes microseconds, and zero would mean to wait without end.
+    // SO_SNDTIMEO is in microseconds, and zero means to wait for ever.
     let may_wait = patience >= Duration::from_millis(1);
     socket
         .set_nonblocking(!may_wait)
@@ -165,7 +165,7 @@ fn emit(
     })
 }
 
-/// A line as a local syslog daemon takes it (RFC 3164), without a host.
+/// A line in the form that a local syslog daemon accepts (RFC 3164), without a host.
 ///
 /// The crate's own reads a description of the date's form again for each line,
 /// which is 30 kB of code, and writes the days before the tenth as no daemon does.
@@ -181,8 +181,8 @@ impl LogFormat<String> for Rfc3164 {
         severity: SyslogSeverity,
         message: String,
     ) -> syslog::Result<()> {
-        // The zone would be read from TZ, which belongs to the caller. journald and
-        // rsyslog note the time themselves; where a daemon shows this one, it is UTC.
+        // A local time would need TZ, which belongs to the caller. journald and rsyslog
+        // record the time themselves; a daemon that shows this one shows UTC.
         let now = OffsetDateTime::now_utc();
         write!(
             socket,

@@ -1,23 +1,23 @@
-//! Who may log in, and how those are judged whom another way in has let by.
+//! Who may log in, and how users who logged in with a key are checked.
 
 use super::keys::{AccessKeys, AccountKeys, family};
 use super::values::{AbsolutePath, Fallback, Slug};
 
-/// Who may log in, of those that authentik knows.
+/// Who may log in, of the users that authentik knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccessRules {
     /// Members of any of these groups, names or UUIDs; never empty.
     Groups(Vec<String>),
-    /// Those to whom this application is open.
+    /// Users to whom this application is open.
     Application(Slug),
-    /// Members of any of these groups to whom this application is open, too.
+    /// Members of any of these groups to whom this application is also open.
     GroupsAndApplication(Vec<String>, Slug),
-    /// Everybody who can log in to authentik.
+    /// Everyone who can log in to authentik.
     AnyUser,
 }
 
 impl AccessRules {
-    /// The groups of which one is required, if any.
+    /// The groups, if any, of which a user must be in one.
     #[must_use]
     pub fn groups(&self) -> Option<&[String]> {
         match self {
@@ -36,23 +36,22 @@ impl AccessRules {
     }
 }
 
-/// How somebody is looked up who came by another way than this module, such as
-/// with an SSH key.
+/// How a user is looked up who logged in without this module, such as with an SSH key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountRules {
-    /// The token of a service account that may look users up.
+    /// The token of a service account that has permission to look users up.
     pub token_file: AbsolutePath,
-    /// What becomes of them while authentik cannot be reached.
+    /// What to do with them while authentik cannot be reached.
     pub on_unavailable: Fallback,
-    /// What becomes of somebody whom authentik does not know.
+    /// What to do with a user whom authentik does not know.
     pub unknown: Fallback,
 }
 
-/// Which services ask for an account where `[account] services` is not written:
-/// sudo asks with NOPASSWD, too, and so do cron and systemd's user sessions.
+/// The services that look users up if `[account] services` is not set. sudo would also
+/// ask with NOPASSWD, and so would cron and systemd's user sessions.
 const DEFAULT_SERVICES: [&str; 1] = ["sshd"];
 
-/// The rules for `service`; `None` where nobody is looked up for it.
+/// The rules for `service`; `None` if it looks nobody up.
 pub(super) fn account_rules(
     keys: AccountKeys,
     service: &str,

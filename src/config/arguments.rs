@@ -1,4 +1,4 @@
-//! What stands behind the module's name in a PAM stack.
+//! The arguments after the module's name in a PAM stack.
 
 use std::ffi::CStr;
 
@@ -6,7 +6,7 @@ use super::error::{ConfigError, Place};
 use super::url::ServerUrl;
 use super::values::{AbsolutePath, Slug};
 
-/// The file that is read where no argument names another.
+/// The file that is read if no argument names another.
 const DEFAULT_FILE: &str = "/etc/security/pam_authentik_flow.toml";
 
 /// The module's arguments.
@@ -14,15 +14,15 @@ const DEFAULT_FILE: &str = "/etc/security/pam_authentik_flow.toml";
 pub struct Arguments {
     /// `config=PATH`: the configuration file.
     pub config: AbsolutePath,
-    /// `url=`, over the file's.
+    /// `url=`, instead of the file's.
     pub url: Option<ServerUrl>,
-    /// `flow=`, over the file's.
+    /// `flow=`, instead of the file's.
     pub flow: Option<Slug>,
-    /// `ca_file=`, over the file's.
+    /// `ca_file=`, instead of the file's.
     pub ca_file: Option<AbsolutePath>,
     /// Where the password comes from.
     pub first_pass: FirstPass,
-    /// `use_authtok`: a new password comes from an earlier module of the stack alone.
+    /// `use_authtok`: a new password comes only from an earlier module of the stack.
     pub use_authtok: bool,
     /// `nodelay`: libpam is not asked to wait after a failure.
     pub nodelay: bool,
@@ -35,10 +35,10 @@ pub struct Arguments {
 pub enum FirstPass {
     /// The person is asked.
     Ask,
-    /// `try_first_pass`: the stack's password once; when it is refused, or there is none,
+    /// `try_first_pass`: the stack's password once; if it is refused, or there is none,
     /// the person is asked.
     Try,
-    /// `use_first_pass`: the stack's password alone; the person is never asked for one.
+    /// `use_first_pass`: only the stack's password; the person is never asked for one.
     Use,
 }
 
@@ -46,8 +46,8 @@ impl Arguments {
     /// Reads the arguments of one line of a PAM stack.
     ///
     /// # Errors
-    /// An argument that is unknown, given twice, or without its value. One that
-    /// was ignored could be one that its author relied on.
+    /// An argument that is unknown, given twice, or without its value. An administrator
+    /// could rely on an argument that was silently ignored.
     pub fn parse(arguments: &[&CStr]) -> Result<Self, ConfigError> {
         let mut seen = Vec::new();
         let mut parsed = Self {

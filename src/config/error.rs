@@ -7,11 +7,11 @@ use crate::host::FileFault;
 /// A configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Where it stands.
+    /// Where it is.
     pub place: Place,
     /// What is wrong and what to write instead, in one line.
     pub problem: String,
-    /// Whether the configuration may be right, and the host could not read it.
+    /// Whether the configuration may be correct, but the host could not read it.
     pub host_failed: bool,
 }
 
@@ -49,16 +49,16 @@ impl ConfigError {
     }
 }
 
-/// Where a wrong value stands.
+/// Where a wrong value is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// The configuration file as a whole, or a file that it names.
     File(PathBuf),
     /// A line of the configuration file, counted from one.
     Line(PathBuf, usize),
-    /// A key of the configuration, wherever it was written.
+    /// A key of the configuration, in whichever file.
     Key(&'static str),
-    /// An argument behind the module's name in the PAM stack.
+    /// An argument after the module's name in the PAM stack.
     Argument,
 }
 

@@ -1,16 +1,15 @@
-//! Where authentik is, and the proxy on the way there.
+//! The address of authentik, and of the proxy.
 //!
-//! An address is read by [`Uri`], which the HTTP client reads every request's address
-//! with: both see the same host and port in it. `Uri` takes more than is wanted here. It
-//! drops a fragment and a port that is no number without a word, and it judges neither
-//! names nor paths: those checks are this file's own.
+//! [`Uri`] reads an address here, and in the HTTP client, so both see the same host and
+//! port. `Uri` accepts more than this file allows. It silently drops a fragment and a
+//! port that is not a number, and it does not check names or paths: this file does.
 
 use serde::de::{Deserialize, Deserializer, Error};
 use ureq::http::Uri;
 use ureq::http::uri::Authority;
 
-/// The address of the authentik server: https, a host, a port, and a path
-/// prefix where authentik lives below one.
+/// The address of the authentik server: https, a host, a port, and a path prefix if
+/// authentik is below one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerUrl {
     host: String,
@@ -25,7 +24,7 @@ impl ServerUrl {
     /// Reads an address as an administrator writes it.
     ///
     /// # Errors
-    /// What is wrong with it and what to write instead. Only https is taken, on
+    /// What is wrong with it and what to write instead. Only https is allowed, on
     /// loopback too: any local user can bind a port whose server is down.
     pub fn parse(text: &str) -> Result<Self, String> {
         let uri = read(text, "https", EXAMPLE)?;
@@ -54,13 +53,13 @@ impl ServerUrl {
         &self.host
     }
 
-    /// The port; 443 where none was written.
+    /// The port; 443 by default.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The path in front of `/api`: empty, or a slash and more, without a slash at the end.
+    /// The path before `/api`: empty, or a slash and more, without a slash at the end.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
@@ -97,7 +96,7 @@ fn read(text: &str, scheme: &str, example: &str) -> Result<Uri, String> {
         .map_err(|error| format!("is no address ({error}); {example}"))
 }
 
-/// The host in lower case, and the port where one is written.
+/// The host in lower case, and the port if there is one.
 fn host_and_port(uri: &Uri, example: &str) -> Result<(String, Option<u16>), String> {
     let authority = uri.authority().map_or("", Authority::as_str);
     if authority.contains('@') {
@@ -109,7 +108,7 @@ fn host_and_port(uri: &Uri, example: &str) -> Result<(String, Option<u16>), Stri
         Some("") => None,
         Some(rest) => {
             let port = rest.strip_prefix(':').unwrap_or(rest);
-            // The standard library would take "+443", too.
+            // The standard library would also accept "+443".
             let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
             match port.parse::<u16>() {
                 Ok(number) if is_number && number > 0 => Some(number),
@@ -149,8 +148,8 @@ fn check_host(host: &str, example: &str) -> Result<(), String> {
     }
 }
 
-/// A proxy in front of the way to authentik, asked with CONNECT, so that it
-/// sees the host's name and nothing of what travels.
+/// A proxy between the host and authentik. It is asked with CONNECT, so it sees the
+/// server's name and nothing of the content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyUrl {
     host: String,
@@ -305,7 +304,7 @@ mod tests {
         }
     }
 
-    /// What the client reads in a request's address is what was read here.
+    /// The client reads the same from a request's address as this file.
     #[test]
     fn the_client_reads_the_same_host_and_port() {
         for text in [

@@ -1,5 +1,5 @@
-//! The values that the configuration file holds, each refused at its own line
-//! with what to write instead.
+//! The values in the configuration file. A wrong one is refused with its line and with
+//! what to write instead.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde::Deserialize as Derive;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-/// authentik allows flows 50 characters, and applications as many as they like.
+/// authentik allows 50 characters for flows, and any number for applications.
 const MAX_SLUG: usize = 200;
 
 /// The slug of a flow or an application, as authentik allows it: letters, digits, `-` and `_`.
 ///
-/// It becomes a part of the path that is asked for, so nothing else may be in it.
+/// It becomes part of a URL's path, so nothing else may be in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slug(String);
 
@@ -44,13 +44,13 @@ impl<'de> Deserialize<'de> for Slug {
     }
 }
 
-/// A path from the root.
+/// An absolute path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AbsolutePath(PathBuf);
 
 impl AbsolutePath {
-    /// Reads a path: a relative one would depend on the working directory of
-    /// whoever called sudo.
+    /// Reads a path. A relative one would depend on the working directory of sudo's
+    /// caller.
     ///
     /// # Errors
     /// What is wrong with it and what to write instead.
@@ -130,7 +130,7 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
-/// A limit that must be more than nothing.
+/// A limit that must be more than zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limit(pub(super) Duration);
 
@@ -146,7 +146,7 @@ impl<'de> Deserialize<'de> for Limit {
     }
 }
 
-/// What is done where authentik has no answer.
+/// What to do with users if authentik has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Derive)]
 #[serde(rename_all = "lowercase")]
 pub enum Fallback {
