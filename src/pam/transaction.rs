@@ -223,16 +223,28 @@ impl<'h> Transaction<'h> {
         &self,
         style: PamMessageStyle,
         message: &str,
-    ) -> Result<Option<pam::secret::SecretBytes>, LoginError> {
-        let conversation = self.handle.get_item::<Conv<'_>>();
-        let Ok(Some(conversation)) = conversation else {
-            return Err(LoginError::Conversation);
+    ) -> Result<Option<pam::secret::SecretBytes>, PamResultCode> {
+        let conversation = self.handle.get_item::<Conv<'_>>()?;
+        let Some(conversation) = conversation else {
+            return Err(PamResultCode::PAM_BAD_ITEM);
         };
         // The application's code may start a program that its caller chose.
         let _set_back = self.limits.restored();
-        conversation
-            .send(style, message)
-            .map_err(|_| LoginError::Conversation)
+        conversation.send(style, message)
+    }
+
+    /// Shows what has no answer.
+    ///
+    /// A conversation that succeeds need not give an array of responses for a text:
+    /// MariaDB's gives none, and Linux-PAM's `pam_vprompt` takes that. pam-bindings
+    /// reports it as `PAM_CONV_ERR`, which may also be the application's own word for
+    /// a failure. The two look alike here, so neither ends the login: where nobody is
+    /// there any more, the next question fails.
+    fn show(&self, style: PamMessageStyle, message: &str) -> Result<(), LoginError> {
+        match self.converse(style, message) {
+            Ok(_) | Err(PamResultCode::PAM_CONV_ERR) => Ok(()),
+            Err(_) => Err(LoginError::Conversation),
+        }
     }
 
     fn question(
@@ -244,7 +256,7 @@ impl<'h> Transaction<'h> {
         // One for the blank, one for the NUL.
         let mut prompt = text::for_person(prompt, text::MAX_MESSAGE_BYTES.saturating_sub(2));
         prompt.push(' ');
-        let Some(answer) = self.converse(style, &prompt)? else {
+        let Ok(Some(answer)) = self.converse(style, &prompt) else {
             return Err(LoginError::Conversation);
         };
         if answer.len() > Secret::MAX_BYTES {
@@ -276,7 +288,7 @@ impl Conversation for Transaction<'_> {
     /// flag.
     fn tell(&mut self, message: &str) -> Result<(), LoginError> {
         for part in text::messages(message) {
-            self.converse(PAM_TEXT_INFO, &part)?;
+            self.show(PAM_TEXT_INFO, &part)?;
         }
         Ok(())
     }
@@ -287,7 +299,7 @@ impl Conversation for Transaction<'_> {
         }
         let message = text::for_person(message, text::MAX_MESSAGE_BYTES.saturating_sub(1));
         if !message.is_empty() {
-            let _ = self.converse(PAM_ERROR_MSG, &message);
+            let _ = self.show(PAM_ERROR_MSG, &message);
         }
     }
 

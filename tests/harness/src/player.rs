@@ -31,6 +31,7 @@ pub struct Player {
     /// The limit of the address space that is lifted while the application's own
     /// code runs.
     address_space: Option<u64>,
+    no_array_for_texts: bool,
 }
 
 impl Player {
@@ -50,6 +51,7 @@ impl Player {
             before: host_state::inheritable(),
             inheritable: BTreeSet::new(),
             address_space: None,
+            no_array_for_texts: script.process.no_array_for_texts,
         }
     }
 
@@ -204,6 +206,10 @@ impl Converse for Player {
         }
         self.batch += 1;
         Ok(replies)
+    }
+
+    fn gives_array_for_texts(&self) -> bool {
+        !self.no_array_for_texts
     }
 
     fn runs(&mut self, begins: bool) {

@@ -137,6 +137,10 @@ pub struct ProcessOptions {
     /// is interrupted.
     #[serde(default)]
     pub signal_storm: bool,
+    /// A text is answered with `PAM_SUCCESS` and without an array of responses, as
+    /// MariaDB's conversation does.
+    #[serde(default)]
+    pub no_array_for_texts: bool,
     /// The working directory is one that is gone.
     #[serde(default)]
     pub cwd_removed: bool,

@@ -38,6 +38,12 @@ impl Pam {
         self
     }
 
+    /// The application gives no array of responses for a text, as MariaDB does.
+    pub fn no_array_for_texts(mut self) -> Pam {
+        self.process.no_array_for_texts = true;
+        self
+    }
+
     /// A signal interrupts the process every millisecond.
     pub fn signal_storm(mut self) -> Pam {
         self.process.signal_storm = true;

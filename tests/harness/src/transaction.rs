@@ -32,6 +32,11 @@ pub trait Converse {
     /// with which the conversation fails, `PAM_CONV_ERR` mostly.
     fn converse(&mut self, messages: &[Message]) -> Result<Vec<Reply>, Code>;
 
+    /// Whether messages without a prompt get an array of responses, empty ones.
+    fn gives_array_for_texts(&self) -> bool {
+        true
+    }
+
     /// Told before and after each conversation, while the application's code runs.
     fn runs(&mut self, begins: bool) {
         let _ = begins;
@@ -278,6 +283,10 @@ fn converse<C: Converse>(
         Ok(Err(code)) if code != Code::PAM_SUCCESS => return code.0,
         _ => return Code::PAM_CONV_ERR.0,
     };
+    let is_text = batch.iter().all(|message| !message.style.is_prompt());
+    if is_text && !application.gives_array_for_texts() {
+        return Code::PAM_SUCCESS.0;
+    }
     // SAFETY: calloc may be called with any numbers; null is checked below.
     let array: *mut ffi::PamResponse =
         unsafe { libc::calloc(length, size_of::<ffi::PamResponse>()) }.cast();

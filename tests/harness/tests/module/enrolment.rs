@@ -86,6 +86,22 @@ fn an_app_is_set_up_with_a_qr_code_and_the_secret() {
     );
 }
 
+/// MariaDB answers a text with success and no array of responses. Linux-PAM's own
+/// modules take that, and the person has read the text.
+#[test]
+fn a_text_that_gets_no_array_of_responses_was_shown() {
+    pam_harness::require_isolation!();
+    let bench = bench(&[Enrolment::Totp]);
+    let pam = bench.pam("enrol", "alice").no_array_for_texts();
+    let outcome = totp(&bench, pam.answer_secret(PASSWORD));
+    expect(&outcome, "PAM_SUCCESS", &["authenticator-totp"]);
+    assert!(!outcome.shown().is_empty(), "there was a text: {outcome}");
+    // A prompt without a response is no answer.
+    let pam = bench.pam("linux-login", "alice").no_array_for_texts();
+    let outcome = pam.answer_null().authenticate().run();
+    expect(&outcome, "PAM_CONV_ERR", &[]);
+}
+
 #[test]
 fn a_qr_code_is_drawn_as_configured() {
     pam_harness::require_isolation!();
