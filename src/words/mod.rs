@@ -6,18 +6,22 @@
 include!(concat!(env!("OUT_DIR"), "/words.rs"));
 
 impl Words {
-    /// The words for a language's tag, such as `de` or `de-CH`; English where
-    /// there are none in that language.
+    /// The words for a language's tag, such as `de` or `de-CH`: in that language, or in
+    /// the way in which another country writes it; English where there are none.
     #[must_use]
     pub fn of(tag: &str) -> &'static Self {
-        let language = tag.split('-').next().unwrap_or_default();
-        let find = |name: &str| {
+        let language = |tag: &str| tag.split('-').next().unwrap_or_default().to_owned();
+        let wanted = language(tag);
+        let find = |is_it: &dyn Fn(&str) -> bool| {
             LANGUAGES
                 .iter()
-                .find(|(known, _)| known.eq_ignore_ascii_case(name))
+                .find(|(known, _)| is_it(known))
                 .map(|(_, words)| *words)
         };
-        find(tag).or_else(|| find(language)).unwrap_or(&EN)
+        find(&|known| known.eq_ignore_ascii_case(tag))
+            .or_else(|| find(&|known| known.eq_ignore_ascii_case(&wanted)))
+            .or_else(|| find(&|known| language(known).eq_ignore_ascii_case(&wanted)))
+            .unwrap_or(&EN)
     }
 }
 
@@ -36,8 +40,33 @@ mod tests {
         assert_eq!(Words::of("de").password, "Passwort:");
         assert_eq!(Words::of("DE-at").password, "Passwort:");
         assert_eq!(Words::of("fr-CA").password, "Mot de passe :");
+        assert_eq!(Words::of("es-MX").password, "Contrase\u{f1}a:");
+        assert_eq!(Words::of("it").password, "Password:");
+        assert_eq!(Words::of("nl-BE").password, "Wachtwoord:");
+        assert_eq!(Words::of("pl").password, "Has\u{142}o:");
+        for tag in ["pt-BR", "pt-br", "pt", "pt-PT"] {
+            assert_eq!(Words::of(tag).password, "Senha:", "{tag}");
+        }
         for tag in ["en", "ja", "", "-", "d"] {
             assert_eq!(Words::of(tag).password, "Password:", "{tag}");
+        }
+    }
+
+    /// A prompt is one line of a terminal, and a QR code has no line to spare.
+    #[test]
+    fn what_stands_around_a_qr_code_is_one_line_in_every_language() {
+        for (name, words) in LANGUAGES {
+            for line in [
+                words.totp_scan,
+                words.totp_first_code,
+                words.totp_first_code_or_draw,
+                words.duo_done,
+            ] {
+                let columns = line.chars().count();
+                assert!(columns < 80, "{name}, {columns} columns: {line}");
+            }
+            let secret = fill(words.totp_secret, "secret", &"A".repeat(32));
+            assert!(secret.chars().count() < 80, "{name}: {secret}");
         }
     }
 

@@ -17,6 +17,11 @@ fn the_words_and_the_header_follow_the_configuration() {
             "Mot de passe : ",
             "Ce mot de passe n'a pas été accepté.",
         ),
+        ("es", "Contraseña: ", "La contraseña no se ha aceptado."),
+        ("it", "Password: ", "La password non è stata accettata."),
+        ("pt-BR", "Senha: ", "A senha não foi aceita."),
+        ("nl", "Wachtwoord: ", "Het wachtwoord is niet geaccepteerd."),
+        ("pl", "Hasło: ", "Hasło nie zostało przyjęte."),
         ("en", "Password: ", "That password was not accepted."),
         // A language without a file: the server may have it all the same.
         ("ja", "Password: ", "That password was not accepted."),
