@@ -207,23 +207,38 @@ impl<'a> Stages<'a> {
         let Some((password, code)) = typed.expose().rsplit_once(separator.as_str()) else {
             return typed;
         };
-        if !looks_like_a_code(code) {
+        let Some(code) = code_in(code) else {
             return typed;
-        }
-        self.typed_code = Some(Secret::new(code.to_owned()));
+        };
+        self.typed_code = Some(code);
         let password = Secret::new(password.to_owned());
         self.password_as_typed = Some(typed);
         password
     }
 }
 
-/// Six to eight digits, as apps give them, or twelve letters and digits, as
-/// authentik's recovery codes are: a password's end that looks otherwise is a
-/// part of the password.
-fn looks_like_a_code(text: &str) -> bool {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let both = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    (digits && (6..=8).contains(&text.len())) || (both && text.len() == 12)
+/// The code in what stands behind a password: six to eight digits, as apps give them,
+/// in two groups of the same length or in one, or twelve letters and digits, as
+/// authentik's recovery codes are. Blanks around it do not matter. A password's end
+/// that looks otherwise is a part of the password.
+fn code_in(text: &str) -> Option<Secret> {
+    let text = text.trim();
+    let (left, right) = text.split_once(' ').unwrap_or((text, ""));
+    if !right.is_empty() && left.len() != right.len() {
+        return None;
+    }
+    // Of its full length from the start, so that it is never moved.
+    let mut code = String::with_capacity(text.len());
+    code.push_str(left);
+    code.push_str(right);
+    let code = Secret::new(code);
+    let all = |is: fn(&u8) -> bool| code.expose().as_bytes().iter().all(is);
+    let is_code = match code.expose().len() {
+        6..=8 => all(u8::is_ascii_digit),
+        12 => right.is_empty() && all(u8::is_ascii_alphanumeric),
+        _ => false,
+    };
+    is_code.then_some(code)
 }
 
 impl Answerer for Stages<'_> {

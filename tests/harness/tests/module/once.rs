@@ -24,6 +24,20 @@ fn password_and_code_are_taken_from_one_answer() {
     expect(&outcome, "PAM_SUCCESS", &[]);
 }
 
+/// Apps show a code in two groups, and what is pasted may end in a blank.
+#[test]
+fn blanks_around_and_within_a_code_are_no_part_of_it() {
+    pam_harness::require_isolation!();
+    for (before, between, behind) in [("", " ", ""), (" ", "", ""), ("", "", " "), ("", "", "\n")] {
+        let bench = Bench::new().section(SEPARATOR);
+        let code = bench.double.totp_unused("bob");
+        let (left, right) = code.split_at(3);
+        let typed = format!("{PASSWORD};{before}{left}{between}{right}{behind}");
+        let outcome = bench.log_in("linux-mfa", "bob", &[&typed]);
+        expect(&outcome, "PAM_SUCCESS", &[]);
+    }
+}
+
 #[test]
 fn a_code_straight_from_one_answer_passes_the_menu() {
     pam_harness::require_isolation!();
@@ -60,6 +74,9 @@ fn a_password_keeps_its_separators() {
         "a;12345",
         "a;123456789",
         "a;12345x",
+        "a;12 34 56",
+        "a; 12345",
+        "a;carol 000003",
         "a;123456;",
         "a;12345678901",
         ";",
