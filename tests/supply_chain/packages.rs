@@ -77,6 +77,24 @@ fn no_package_goes_while_a_stack_names_the_module() {
     }
 }
 
+/// Where the deb stays, every stack is as before: it looks before it takes the
+/// profile out.
+#[test]
+fn the_deb_changes_nothing_where_it_refuses() {
+    for line in [
+        "auth required pam_authentik_flow.so",
+        // A guard without the module, whose jump leads elsewhere.
+        "auth [success=1 default=ignore] pam_localuser.so file=/dev/null",
+    ] {
+        let (goes, said) = Host::new(line).lets_go(&read("deb/prerm"), "remove");
+        assert!(
+            !goes && said.contains("Nothing is changed."),
+            "{line}: {said}"
+        );
+        assert!(!said.contains("--remove"), "{line}: {said}");
+    }
+}
+
 /// The profile leaves the stacks before the file goes.
 #[test]
 fn the_deb_takes_its_profile_out_first() {
