@@ -8,6 +8,7 @@ mod files;
 mod init;
 mod judge;
 mod local;
+mod locale;
 mod login;
 mod login_shells;
 mod programs;

@@ -147,10 +147,7 @@ impl Conversation for Terminal {
     }
 
     fn shows_unicode(&self) -> bool {
-        locale_of(|name| std::env::var(name).ok()).is_none_or(|locale| {
-            let locale = locale.to_ascii_lowercase();
-            locale.contains("utf-8") || locale.contains("utf8")
-        })
+        crate::cli::locale::shows_unicode()
     }
 
     fn stack_authtok(&mut self) -> Option<Secret> {
@@ -158,13 +155,6 @@ impl Conversation for Terminal {
     }
 
     fn leave_authtok(&mut self, _password: &Secret) {}
-}
-
-/// The locale that the variables name, by the order of `setlocale(3)`.
-fn locale_of(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
-    ["LC_ALL", "LC_CTYPE", "LANG"]
-        .into_iter()
-        .find_map(|name| variable(name).filter(|value| !value.is_empty()))
 }
 
 fn usable(line: &[u8], what: &'static str) -> Result<Secret, LoginError> {

@@ -28,7 +28,11 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// Looks at everything, in the order in which a login meets it.
 pub(crate) fn run(options: &Check) -> Result<Exit, Refusal> {
     let setup = Setup::of(&options.service)?;
-    let mut report = Report::new(&setup.service, setup.path().display().to_string());
+    let mut report = Report::new(
+        &setup.service,
+        setup.path().display().to_string(),
+        options.json,
+    );
     match setup.config() {
         Ok(config) => {
             configuration(&mut report, &setup, &config);
@@ -45,11 +49,9 @@ pub(crate) fn run(options: &Check) -> Result<Exit, Refusal> {
         }
     }
     stacks::look(&mut report, options, &setup)?;
-    printed(match options.json {
-        true => report.print_json(),
-        false => report.print(),
-    })?;
-    Ok(match report.is_well() {
+    let is_well = report.is_well();
+    printed(report.finish())?;
+    Ok(match is_well {
         true => Exit::Well,
         false => Exit::Wrong,
     })

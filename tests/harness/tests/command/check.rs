@@ -473,3 +473,47 @@ fn versions_with_known_holes_are_named() {
         check(&bench, name, 0, &["2026.2.7, 2026.5.7 or 2026.8.2"]);
     }
 }
+
+/// B20: what is found is shown at once, and not when a mute server has been waited for.
+#[test]
+fn results_come_as_they_are_found() {
+    use std::io::{BufRead, BufReader};
+    require_host!();
+    let bench = Bench::with(Double::builder().mute());
+    bench.config(
+        &format!("connect_timeout = \"20s\"\nrequest_timeout = \"20s\"\n{FLOW}"),
+        GROUPS,
+        "",
+    );
+    let mut child = bench
+        .command(&["check", "--config", "{config}"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let found = lines
+        .map_while(Result::ok)
+        .find(|line| line.contains("configuration") && line.contains("the module can use it"));
+    assert!(found.is_some());
+    assert!(
+        child.try_wait().unwrap().is_none(),
+        "it waits for the server"
+    );
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// B20: no sign that a terminal without UTF-8 cannot show.
+#[test]
+fn marks_are_ascii_where_the_locale_is() {
+    require_host!();
+    let bench = Bench::new();
+    bench.stack("sshd", crate::bench::README_STACK);
+    for (locale, ascii) in [("C", true), ("C.UTF-8", false), ("de_DE.utf8", false)] {
+        let mut command = bench.command(&["check", "--config", "{config}"]);
+        let output = command.env("LANG", locale).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("PAM stacks"), "{text}");
+        assert_eq!(text.is_ascii(), ascii, "{locale}: {text}");
+    }
+}
