@@ -49,11 +49,13 @@ pub(crate) enum Behaviour {
     KeepsMessagesBack,
     /// The session of an account that was deactivated is answered with 400.
     RefusesInactiveSessions,
+    /// The API's JSON comes without a charset.
+    SendsNoCharset,
 }
 
 use Behaviour::{
     CountsByReputation, KeepsMessagesBack, RefusesInactiveSessions, RestartsOverUnknownLinks,
-    TellsOfTheGateway,
+    SendsNoCharset, TellsOfTheGateway,
 };
 use Change::{Does, Gone, New};
 
@@ -104,6 +106,7 @@ const CHANGES: [(Version, &[Change]); 6] = [
             Does(RestartsOverUnknownLinks),
             Does(KeepsMessagesBack),
             Does(RefusesInactiveSessions),
+            Does(SendsNoCharset),
         ],
     ),
 ];

@@ -11,6 +11,7 @@ use crate::exchange::{Call, Outcome, Reply};
 use crate::executor;
 use crate::session::{self, SESSION};
 use crate::state::{State, client_ip};
+use crate::version::Behaviour;
 
 /// Answers any request.
 pub(crate) fn route(state: &mut State, call: &Call) -> Outcome {
@@ -96,7 +97,14 @@ fn api(state: &mut State, call: &Call, segments: &[&str]) -> Reply {
         ["core", "tokens", ""] => "GET, POST, HEAD, OPTIONS",
         _ => "GET, HEAD, OPTIONS",
     };
-    let reply = respond(state, call, segments).with("allow", allow);
+    let mut reply = respond(state, call, segments).with("allow", allow);
+    if state.version.does(Behaviour::SendsNoCharset) {
+        for (_, value) in &mut reply.headers {
+            if value == "application/json; charset=utf-8" {
+                *value = "application/json".to_owned();
+            }
+        }
+    }
     let stale = call.cookie(SESSION).is_some() && state.sessions.id_of(call, state.now()).is_none();
     reply.cookies(stale.then(session::removed_session_cookie))
 }

@@ -47,6 +47,13 @@ fn headers(recorded: &Value, answer: &Answer, found: &mut Vec<String>) {
             }
             "retry-after" => actual.is_some_and(|seconds| seconds.parse::<u32>().is_ok()),
             "content-language" if answer.status >= 405 => true,
+            // a set, in whatever order
+            "vary" => {
+                let names = |text: &str| -> BTreeSet<String> {
+                    text.split(", ").map(str::to_owned).collect()
+                };
+                actual.is_some_and(|actual| names(actual) == names(expected))
+            }
             _ => actual == Some(expected),
         };
         if !same {
@@ -92,6 +99,8 @@ fn cookie_form(cookie: &str, http: bool) -> String {
         .strip_prefix('<')
         .and_then(|rest| rest.strip_suffix(" chars>"))
     {
+        // the two quotes of a value that is taken away
+        Some("2") => "0".to_owned(),
         Some(length) => length.to_owned(),
         None => value.trim_matches('"').len().to_string(),
     };
@@ -128,6 +137,9 @@ fn values(at: &str, recorded: &Value, actual: &Value, setup: &Setup, found: &mut
         (Value::Object(recorded), Value::Object(actual)) => {
             let keys: BTreeSet<&String> = recorded.keys().chain(actual.keys()).collect();
             for key in keys {
+                if setup.ignore.contains(key) {
+                    continue;
+                }
                 let at = format!("{at}.{key}");
                 match (recorded.get(key), actual.get(key)) {
                     (Some(recorded), Some(actual)) => values(&at, recorded, actual, setup, found),
@@ -165,6 +177,10 @@ fn same_text(key: &str, recorded: &str, actual: &str) -> bool {
     match key {
         "pending_user_avatar" | "avatar" if recorded.starts_with("data:") => {
             actual.starts_with("data:image/svg+xml;base64,")
+        }
+        // a picture's address that was cut when it was recorded
+        "pending_user_avatar" if recorded.ends_with('…') => {
+            actual.starts_with(recorded.trim_end_matches('…'))
         }
         "request_id" | "token" | "codes" | "challenge" => same_length,
         "config_url" => match (secret_of(recorded), secret_of(actual)) {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use authentik_double::Version;
 use serde_json::Value;
 
 /// The whole file.
@@ -12,6 +11,10 @@ pub(crate) struct Sidecar {
     setups: BTreeMap<String, Setup>,
     /// Recordings with nothing to be said about them.
     plain: Vec<String>,
+    /// Flows that the double's world lacks, each with its stages in a few words.
+    pub(crate) flows: BTreeMap<String, Vec<String>>,
+    /// People whom it lacks.
+    pub(crate) users: Vec<String>,
     /// Recordings that cannot be replayed, and why.
     pub(crate) not_replayed: BTreeMap<String, String>,
 }
@@ -19,8 +22,6 @@ pub(crate) struct Sidecar {
 /// What one recording needs.
 #[derive(Debug, Default)]
 pub(crate) struct Setup {
-    /// Of which authentik it was recorded.
-    pub(crate) version: Version,
     /// Who is logged in at the start.
     pub(crate) login: Option<String>,
     /// Recorded without TLS: cookies have other attributes then.
@@ -78,16 +79,24 @@ impl Sidecar {
         let value: Value = toml::from_str(&text).expect("replay.toml is TOML");
         let mut sidecar = Sidecar {
             plain: list(&value["plain"]),
+            flows: entries(&value["flows"])
+                .map(|(slug, stages)| (slug.clone(), list(stages)))
+                .collect(),
+            users: list(&value["users"]),
             not_replayed: texts(&value["not-replayed"]),
             ..Sidecar::default()
         };
         for (name, table) in value["recording"].as_object().into_iter().flatten() {
             sidecar.setups.insert(name.clone(), setup(table));
         }
+        let everywhere = list(&value["ignore"]);
         for name in &sidecar.plain {
             if !sidecar.setups.contains_key(name) {
                 sidecar.setups.insert(name.clone(), Setup::default());
             }
+        }
+        for setup in sidecar.setups.values_mut() {
+            setup.ignore.extend(everywhere.iter().cloned());
         }
         sidecar
     }
@@ -135,7 +144,6 @@ fn setup(table: &Value) -> Setup {
     );
     let number = |value: &Value| u32::try_from(value.as_u64().unwrap_or_default()).ok();
     Setup {
-        version: Version::default(),
         login: table["login"].as_str().map(str::to_owned),
         http: table["http"].as_bool().unwrap_or_default(),
         headers: texts(&table["headers"]),
