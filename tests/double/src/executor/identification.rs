@@ -5,10 +5,10 @@ use serde_json::{Map, Value, json};
 use super::plan::{Pending, Plan};
 use super::run::Run;
 use super::step::{Challenge, Errors, NON_FIELD, Step, Text};
-use super::{invalid, login, simple};
+use super::{invalid, login, simple, webauthn};
 use crate::flow::Identification;
 
-pub(super) fn show(run: &Run<'_>, options: &Identification) -> Step {
+pub(super) fn show(run: &Run<'_>, plan: &mut Plan, options: &Identification) -> Step {
     let captcha = options.captcha.then(|| {
         let mut fields = simple::captcha().fields;
         fields.insert("pending_user".to_owned(), json!(""));
@@ -18,6 +18,10 @@ pub(super) fn show(run: &Run<'_>, options: &Identification) -> Step {
         );
         Value::Object(fields)
     });
+    let passkey = match options.passkey {
+        true => webauthn::request(run, plan, json!([]), "preferred"),
+        false => Value::Null,
+    };
     let challenge = Challenge::new("ak-stage-identification")
         .with("user_fields", options.user_fields.clone())
         .with("pending_user_identifier", Value::Null)
@@ -29,7 +33,7 @@ pub(super) fn show(run: &Run<'_>, options: &Identification) -> Step {
         .with("sources", options.sources.clone())
         .with("show_source_labels", false)
         .with("enable_remember_me", false)
-        .with("passkey_challenge", Value::Null);
+        .with("passkey_challenge", passkey);
     Step::Show(challenge)
 }
 
@@ -39,6 +43,18 @@ pub(super) fn answer(
     options: &Identification,
     answer: &Map<String, Value>,
 ) -> Step {
+    if let (Some(assertion), true) = (answer.get("passkey"), options.passkey) {
+        return match webauthn::verified(run, plan, assertion, None, false) {
+            Ok(name) => {
+                plan.pending = Some(Pending {
+                    shown: name.clone(),
+                    username: Some(name),
+                });
+                Step::Done
+            }
+            Err(complaint) => invalid("passkey", complaint),
+        };
+    }
     let mut errors = Errors::default();
     let uid = errors.collect("uid_field", Text::default().check(answer, "uid_field"));
     let lenient = Text {

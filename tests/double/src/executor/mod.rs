@@ -10,6 +10,7 @@ mod run;
 mod simple;
 mod step;
 mod validate;
+mod webauthn;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};

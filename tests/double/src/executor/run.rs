@@ -90,7 +90,7 @@ impl Run<'_> {
     /// What the stage shows.
     pub(super) fn get(&mut self, plan: &mut Plan, stage: &Stage) -> Step {
         match stage {
-            Stage::Identification(options) => identification::show(self, options),
+            Stage::Identification(options) => identification::show(self, plan, options),
             Stage::Password { .. } => {
                 let name = plan.pending.as_ref().map(|pending| pending.shown.as_str());
                 let so_far = name.and_then(|name| self.memory.wrong_passwords.get(name));

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::plan::Plan;
+use super::plan::{Pending, Plan};
 use super::run::Run;
 use super::step::{Challenge, Complaint, Errors, NON_FIELD, Step, Text};
-use super::{code, invalid};
+use super::{code, invalid, webauthn};
 use crate::flow::{Binding, ConfigurationStage, InvalidResponseAction, NotConfigured, Validate};
 use crate::random;
 use crate::session::{self, MFA};
@@ -95,7 +95,7 @@ fn device_challenges(run: &Run<'_>, plan: &mut Plan, options: &Validate) -> Vec<
     let allowed = |class: &str| options.device_classes.iter().any(|c| c == class);
     let nobody = plan.pending.is_none() && run.session.user.is_none();
     if nobody && allowed("webauthn") {
-        let challenge = webauthn_request(plan, json!([]));
+        let challenge = webauthn::request(run, plan, json!([]), &options.user_verification);
         return vec![json!({
             "device_class": "webauthn",
             "device_uid": "-1",
@@ -117,35 +117,37 @@ fn device_challenges(run: &Run<'_>, plan: &mut Plan, options: &Validate) -> Vec<
         challenges.push(json!({
             "device_class": device.class(),
             "device_uid": device.pk.to_string(),
-            "challenge": device_challenge(plan, device),
+            "challenge": device_challenge(run, plan, device, &devices, options),
             "last_used": device.last_used.map(timestamp),
         }));
     }
     challenges
 }
 
-fn device_challenge(plan: &mut Plan, device: &Device) -> Value {
+fn device_challenge(
+    run: &Run<'_>,
+    plan: &mut Plan,
+    device: &Device,
+    all: &[Device],
+    options: &Validate,
+) -> Value {
     match &device.kind {
         DeviceKind::Email { address, .. } => json!({"email": code::mask(address)}),
-        DeviceKind::Webauthn { credential } => {
-            webauthn_request(plan, json!([{"id": credential, "type": "public-key"}]))
+        DeviceKind::Webauthn { .. } => {
+            // One challenge for all of the person's keys.
+            let credentials: Vec<Value> = all
+                .iter()
+                .filter_map(|device| match &device.kind {
+                    DeviceKind::Webauthn { credential, .. } => {
+                        Some(json!({"id": credential, "type": "public-key"}))
+                    }
+                    _ => None,
+                })
+                .collect();
+            webauthn::request(run, plan, credentials.into(), &options.user_verification)
         }
         _ => json!({}),
     }
-}
-
-fn webauthn_request(plan: &mut Plan, credentials: Value) -> Value {
-    let challenge = plan
-        .scratch
-        .webauthn_challenge
-        .get_or_insert_with(|| random::text(86));
-    json!({
-        "challenge": challenge,
-        "timeout": 60000,
-        "rpId": "authentik.test",
-        "allowCredentials": credentials,
-        "userVerification": "preferred",
-    })
 }
 
 fn timestamp(at: SystemTime) -> String {
@@ -206,13 +208,24 @@ pub(super) fn answer(
         }
         return push(run, plan, options, pk);
     }
-    if answer.contains_key("webauthn") {
-        let complaint = if has("webauthn") {
-            "Invalid device"
-        } else {
-            NOT_ALLOWED
+    if let Some(assertion) = answer.get("webauthn") {
+        if !has("webauthn") {
+            return invalid("webauthn", NOT_ALLOWED);
+        }
+        let owner = run.pending_name(plan);
+        let required = options.user_verification == "required";
+        return match webauthn::verified(run, plan, assertion, owner.as_deref(), required) {
+            Ok(name) => {
+                if owner.is_none() {
+                    plan.pending = Some(Pending {
+                        shown: name.clone(),
+                        username: Some(name),
+                    });
+                }
+                succeed(run, plan, options)
+            }
+            Err(complaint) => invalid("webauthn", complaint),
         };
-        return invalid("webauthn", complaint);
     }
     invalid(NON_FIELD, "Empty response")
 }

@@ -98,6 +98,8 @@ pub struct Identification {
     pub password: bool,
     /// Whether it carries a captcha, which nothing solves.
     pub captcha: bool,
+    /// Whether a passkey may stand in the place of a name, since 2025.12.
+    pub passkey: bool,
     /// Whether an unknown name is treated as a known one until the password fails.
     pub pretend_user_exists: bool,
     /// Ways to log in at other places, as the API lists them.
@@ -111,6 +113,7 @@ impl Identification {
             user_fields: vec!["username".to_owned()],
             password: false,
             captcha: false,
+            passkey: false,
             pretend_user_exists: true,
             sources: Vec::new(),
         }
@@ -119,6 +122,12 @@ impl Identification {
     /// What people may type.
     pub fn user_fields(mut self, fields: &[&str]) -> Identification {
         self.user_fields = fields.iter().map(|f| (*f).to_owned()).collect();
+        self
+    }
+
+    /// Takes a passkey in the place of a name.
+    pub fn with_passkey(mut self) -> Identification {
+        self.passkey = true;
         self
     }
 

@@ -26,6 +26,9 @@ pub struct Validate {
     pub configuration_stages: Vec<ConfigurationStage>,
     /// Nobody is asked again so soon after a success; the `authentik_mfa` cookie tells.
     pub last_auth_threshold: Option<Duration>,
+    /// Whether security keys must verify the person: `required`, `preferred` or
+    /// `discouraged`.
+    pub user_verification: String,
 }
 
 /// A stage that the validate stage offers to people without a device.
@@ -92,6 +95,7 @@ impl Validate {
             not_configured: NotConfigured::Deny,
             configuration_stages: Vec::new(),
             last_auth_threshold: None,
+            user_verification: "preferred".to_owned(),
         }
     }
 
@@ -116,6 +120,12 @@ impl Validate {
             .iter()
             .map(|kind| ConfigurationStage::recorded(*kind))
             .collect();
+        self
+    }
+
+    /// Security keys must have verified the person.
+    pub fn user_verification_required(mut self) -> Validate {
+        self.user_verification = "required".to_owned();
         self
     }
 

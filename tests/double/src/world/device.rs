@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use data_encoding::BASE64URL_NOPAD;
+
 use crate::totp;
 
 /// One second factor of a user.
@@ -48,10 +50,15 @@ pub enum DeviceKind {
     },
     /// A push to the user's [`Phone`](super::Phone).
     Duo,
-    /// A security key, which the double never accepts.
+    /// A security key.
     Webauthn {
         /// The credential's id, base64url.
         credential: String,
+        /// Its public key, as a point of P-256 in uncompressed form; without one
+        /// nothing that it signs is accepted.
+        public_key: Option<Vec<u8>>,
+        /// How often it has signed, as it said last.
+        count: u32,
     },
 }
 
@@ -106,6 +113,18 @@ impl Device {
     pub fn webauthn(credential: &str) -> Device {
         Device::new(DeviceKind::Webauthn {
             credential: credential.to_owned(),
+            public_key: None,
+            count: 0,
+        })
+    }
+
+    /// A security key: the ID of its credential, and its public key as a point of
+    /// P-256 in uncompressed form.
+    pub fn security_key(id: &[u8], public_key: &[u8]) -> Device {
+        Device::new(DeviceKind::Webauthn {
+            credential: BASE64URL_NOPAD.encode(id),
+            public_key: Some(public_key.to_owned()),
+            count: 0,
         })
     }
 
