@@ -20,6 +20,8 @@ impl LoginError {
             Self::CodesUsedUp { .. } => "codes-used-up",
             Self::PushRefused { .. } => "push-refused",
             Self::PushUnanswered => "push-unanswered",
+            Self::SecurityKey(fault) if fault.is_about_tries() => "key-pin",
+            Self::SecurityKey(_) => "key-not-signed",
             Self::Declined(_) => "declined",
             Self::AnswersUsedUp { .. } => "answers-used-up",
             Self::RestartedTooOften(_) => "restarted-too-often",
@@ -93,6 +95,9 @@ impl Obstacle {
     fn cause(&self) -> &'static str {
         match self {
             Self::Browser | Self::SetUpInBrowser | Self::SecurityKey => "needs-browser",
+            Self::KeyNotHere(_) => "key-not-here",
+            Self::ForeignRelyingParty(_) => "key-of-another-address",
+            Self::Passkey => "needs-passkey",
             Self::RedirectStage => "redirect-stage",
             Self::Source => "needs-source",
             Self::OtherFlow => "other-flow",

@@ -8,6 +8,7 @@
 use crate::config::ConfigError;
 use crate::fault::ServerFault;
 use crate::http::{RequestError, Unavailable};
+use crate::security_key::{KeyFault, NotHere};
 use crate::sys::is_setuid;
 
 /// Why somebody is not logged in.
@@ -74,6 +75,9 @@ pub enum LoginError {
     /// The phone had not answered when `push_timeout` passed.
     #[error("nobody answered the push within push_timeout")]
     PushUnanswered,
+    /// No security key has signed.
+    #[error("{0}")]
+    SecurityKey(KeyFault),
     /// The person said no to what a consent stage asks.
     #[error("the person declined what {0} asks")]
     Declined(&'static str),
@@ -307,9 +311,22 @@ pub enum Obstacle {
     /// What only a browser can do.
     #[error("it needs a web browser")]
     Browser,
-    /// A security key is the only second factor, or the one to be set up.
+    /// A security key is the only second factor, or the one to be set up, and
+    /// `[security_key]` switches those of this host off.
     #[error("a security key needs a web browser")]
     SecurityKey,
+    /// A security key is the only second factor, and it is not proved that the person
+    /// sits at this host.
+    #[error("a security key of this host is for whoever sits at it, and {0}")]
+    KeyNotHere(NotHere),
+    /// The credentials are for another relying party than the configuration says.
+    #[error(
+        "the security key is asked for the relying party {0:?}, which is not [security_key] rp_id"
+    )]
+    ForeignRelyingParty(String),
+    /// Any passkey may answer, and the configuration does not say that one may.
+    #[error("it asks for a passkey, and [security_key] passkey = true is not set")]
+    Passkey,
     /// All that can be set up needs a browser.
     #[error("the second factors that can be set up need a web browser")]
     SetUpInBrowser,
@@ -409,6 +426,8 @@ impl LoginError {
             // In a set-uid program the proof costs no wait, and the next try may find
             // that the server is back.
             Self::Unavailable(_) => !is_setuid(),
+            // sudo asks three times: the tries of a key would be gone by then.
+            Self::SecurityKey(fault) => fault.is_about_tries(),
             // Whoever left the code away may type it the next time.
             Self::Unsupported { reason, .. } => *reason != Obstacle::SecondPrompt,
             // What was reached and answered wrongly may answer rightly next.

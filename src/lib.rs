@@ -43,6 +43,7 @@ pub mod pam;
 pub mod password;
 pub mod refusal;
 pub mod secret;
+pub mod security_key;
 pub mod session;
 pub mod stages;
 #[allow(

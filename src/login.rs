@@ -198,7 +198,7 @@ pub fn prove(
     } = login;
     let name = account_status::name_in_authentik(user, &config.user)?;
     first.begin_flow(user, &name);
-    let mut stages = Stages::new(conversation, config, &name, first);
+    let mut stages = Stages::new(conversation, config, &name, first).with_keys(context);
     let end = flow::run(
         transport,
         &config.flow,

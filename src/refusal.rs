@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::error::{LoginError, Obstacle};
 use crate::fault::ServerFault;
+use crate::security_key::KeyFault;
 use crate::words::{Words, fill};
 
 /// In which language the person is addressed, and where authentik is.
@@ -73,6 +74,7 @@ pub fn message(error: &LoginError, wording: &Wording) -> Option<String> {
         }
         LoginError::PushRefused { .. } => words.push_refused.into(),
         LoginError::PushUnanswered => words.push_unanswered.into(),
+        LoginError::SecurityKey(fault) => of_key(fault, words),
         LoginError::Declined(_) => words.declined.into(),
         LoginError::LateAnswer => words.too_slow.into(),
         LoginError::TooManyAttempts { words: theirs, .. } => theirs
@@ -124,6 +126,29 @@ pub fn message(error: &LoginError, wording: &Wording) -> Option<String> {
     Some(text)
 }
 
+/// What a person reads of a security key that has not signed.
+#[must_use]
+pub fn of_key(fault: &KeyFault, words: &Words) -> String {
+    let count = |text: &str, left: u32| fill(text, "left", &left.to_string());
+    match fault {
+        KeyFault::NoKey => words.key_none.into(),
+        KeyFault::NotOpened(..) => words.key_not_opened.into(),
+        KeyFault::NoCredential => words.key_without_credential.into(),
+        KeyFault::NoPin => words.key_without_pin.into(),
+        KeyFault::WrongPin { left: Some(1) } => words.key_pin_wrong_one_left.into(),
+        KeyFault::WrongPin { left: Some(left) } => count(words.key_pin_wrong_left, *left),
+        KeyFault::WrongPin { left: None } => words.key_pin_wrong.into(),
+        KeyFault::PinBlocked => words.key_pin_blocked.into(),
+        KeyFault::PinPaused => words.key_pin_paused.into(),
+        KeyFault::PinReserve { left } => count(words.key_pin_reserve, *left),
+        KeyFault::PinChange => words.key_pin_change.into(),
+        KeyFault::NotTouched => words.key_not_touched.into(),
+        KeyFault::Declined => words.key_declined.into(),
+        KeyFault::Removed => words.key_removed.into(),
+        KeyFault::Failed(_) | KeyFault::Status(_) => words.key_failed.into(),
+    }
+}
+
 /// authentik's denial with its address below it. What somebody must do about the
 /// denial, such as change a password that has expired, they can do only there.
 fn with_address(denial: &str, wording: &Wording) -> String {
@@ -149,6 +174,7 @@ fn refused(what: &str, words: &Words) -> String {
     let what = match what {
         "password" => return words.password_refused.into(),
         "code" => words.what_code,
+        "security key" => words.what_key,
         "push" => words.what_push,
         "user name" => words.what_user_name,
         _ => words.what_answer,
@@ -159,7 +185,9 @@ fn refused(what: &str, words: &Words) -> String {
 fn obstacle(obstacle: &Obstacle, words: &Words) -> String {
     match obstacle {
         Obstacle::Browser => words.needs_a_browser.into(),
-        Obstacle::SecurityKey => words.needs_a_browser_for_key.into(),
+        Obstacle::SecurityKey | Obstacle::Passkey => words.needs_a_browser_for_key.into(),
+        Obstacle::KeyNotHere(_) => words.key_works_at_the_host.into(),
+        Obstacle::ForeignRelyingParty(_) => words.key_of_another_address.into(),
         Obstacle::SetUpInBrowser => words.needs_a_browser_for_set_up.into(),
         Obstacle::RedirectStage | Obstacle::OtherFlow => words.redirects.into(),
         Obstacle::Source => words.needs_a_browser.into(),

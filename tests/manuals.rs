@@ -29,7 +29,9 @@ fn fields(text: &str, of: &str) -> Vec<String> {
     let found: Vec<String> = body
         .lines()
         .filter_map(|line| line.trim().split_once(": Option<"))
-        .map(|(name, _)| name.trim_start_matches("pub(super) ").to_owned())
+        .map(|(name, _)| name.trim_start_matches("pub(super) "))
+        // A word of Rust's own.
+        .map(|name| name.trim_start_matches("r#").to_owned())
         .collect();
     assert!(!found.is_empty(), "{of} has no keys");
     found
@@ -63,6 +65,7 @@ fn items(section: &str) -> Vec<(Vec<&str>, &str)> {
 fn every_key_has_its_place_and_its_default() {
     let keys = source("src/config/keys.rs");
     let prompt = source("src/config/prompt.rs");
+    let security_key = source("src/config/security_key.rs");
     let page = page("pam_authentik_flow.toml.5");
     for (text, of, heading) in [
         (&keys, "Keys", "AT THE TOP"),
@@ -72,6 +75,7 @@ fn every_key_has_its_place_and_its_default() {
         (&keys, "OutpostKeys", "[outpost]"),
         (&keys, "PasswordKeys", "[password]"),
         (&prompt, "PromptKeys", "[prompt]"),
+        (&security_key, "SecurityKeyKeys", "[security_key]"),
     ] {
         let items = items(section(&page, heading));
         let fields = fields(text, of);
@@ -95,7 +99,7 @@ fn every_key_has_its_place_and_its_default() {
     // A table of keys that is new needs a section that is new.
     let is_table = |line: &&str| line.ends_with("Keys,") && !line.ends_with(": Keys,");
     let tables = keys.lines().filter(is_table).count();
-    assert_eq!(tables, 6, "the tables of Keys have sections in the page");
+    assert_eq!(tables, 7, "the tables of Keys have sections in the page");
     assert!(page.contains(".Sh [services.NAME]\n"));
 }
 

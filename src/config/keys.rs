@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue, Deserializer, Error};
 
 use super::prompt::PromptKeys;
+use super::security_key::SecurityKeyKeys;
 use super::url::{ProxyUrl, ServerUrl};
 use super::user::{AccountDomain, AccountKind, NameTemplate};
 use super::values::{AbsolutePath, Fallback, Limit, Slug, Span};
@@ -37,6 +38,7 @@ pub(super) struct Keys {
     pub(super) outpost: OutpostKeys,
     pub(super) password: PasswordKeys,
     pub(super) prompt: PromptKeys,
+    pub(super) security_key: SecurityKeyKeys,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -278,6 +280,7 @@ impl Keys {
                 flow: self.password.flow.or(below.password.flow),
             },
             prompt: self.prompt.over(below.prompt),
+            security_key: self.security_key.over(below.security_key),
         }
     }
 }

@@ -6,6 +6,7 @@ mod arguments;
 mod error;
 mod keys;
 mod prompt;
+mod security_key;
 mod sources;
 mod url;
 mod user;
@@ -19,7 +20,9 @@ use std::time::Duration;
 pub use access::{AccessRules, AccountRules};
 pub use arguments::{Arguments, FirstPass};
 pub use error::{ConfigError, Place};
+
 pub use prompt::{FactorClass, LanguageTag, Prompts, QrStyle};
+pub use security_key::{KeyPlace, KeyRules};
 pub use sources::{Source, drop_in_directory, is_drop_in, read_sources};
 pub use url::{ProxyUrl, ServerUrl};
 pub use user::{AccountDomain, AccountKind, NameTemplate};
@@ -73,6 +76,8 @@ pub struct Config {
     pub password_flow: Option<Slug>,
     /// What people are asked.
     pub prompt: Prompts,
+    /// How security keys that are plugged in here are used.
+    pub security_key: KeyRules,
     /// Where the password comes from.
     pub first_pass: FirstPass,
     /// Whether a new password comes from an earlier module of the stack alone.
@@ -207,10 +212,13 @@ impl Config {
                     .into(),
             );
         }
-        Ok(Self {
-            url: arguments.url.clone().or(keys.url).ok_or(
+        let url =
+            arguments.url.clone().or(keys.url).ok_or(
                 "url is missing; write url = \"https://authentik.example.com\" at the top",
-            )?,
+            )?;
+        Ok(Self {
+            security_key: keys.security_key.rules(&url)?,
+            url,
             flow: arguments.flow.clone().or(keys.flow).ok_or(
                 "flow is missing; write the flow's slug, such as flow = \"linux-login\", at the top",
             )?,

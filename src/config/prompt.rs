@@ -46,6 +46,8 @@ pub enum FactorClass {
     Email,
     /// A push to a phone.
     Duo,
+    /// A security key that is plugged into this host.
+    Webauthn,
 }
 
 impl FactorClass {
@@ -58,6 +60,7 @@ impl FactorClass {
             "sms" => Self::Sms,
             "email" => Self::Email,
             "duo" => Self::Duo,
+            "webauthn" => Self::Webauthn,
             _ => return None,
         })
     }

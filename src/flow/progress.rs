@@ -205,7 +205,7 @@ fn judge(
     let went_back = passed.iter().any(|identity| next.is_same_stage(identity));
     match proof {
         _ if !stays && !went_back => Ok(Verdict::Accepted),
-        Proof::SecondFactor => Ok(Verdict::CodeSentBack),
+        Proof::SecondFactor | Proof::SecurityKey => Ok(Verdict::CodeSentBack),
         // A flow that restarts over a wrong one shows its first stage on the way, even
         // if that skips itself: only the next stage comes at once.
         Proof::Password if stays && redirects == 1 && !passed.is_empty() => Ok(Verdict::AskedAgain),

@@ -48,6 +48,8 @@ pub enum Proof {
     Password,
     /// A code, or another answer to `ak-stage-authenticator-validate`.
     SecondFactor,
+    /// What a security key has signed.
+    SecurityKey,
 }
 
 impl Proof {
@@ -57,6 +59,7 @@ impl Proof {
         match self {
             Self::Password => "password",
             Self::SecondFactor => "code",
+            Self::SecurityKey => "security key",
         }
     }
 }

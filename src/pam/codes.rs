@@ -48,6 +48,8 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::NameOfAnotherAccount
         | LoginError::ShortName(_) => P::PAM_PERM_DENIED,
         LoginError::Deactivated => P::PAM_ACCT_EXPIRED,
+        LoginError::SecurityKey(fault) if fault.is_about_tries() => P::PAM_MAXTRIES,
+        LoginError::SecurityKey(_) => P::PAM_AUTH_ERR,
         LoginError::TooManyAttempts { .. }
         | LoginError::CodesUsedUp { .. }
         | LoginError::AnswersUsedUp { .. }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::keys::{self, ChallengeOptions, PublicKeyCredential};
 use super::{Stages, nonsense};
 use crate::error::{LoginError, Obstacle};
 use crate::flow::{Challenge, Proof, Response};
@@ -15,6 +16,9 @@ struct Details {
     password_fields: bool,
     #[serde(default)]
     captcha_stage: Option<serde::de::IgnoredAny>,
+    /// Since 2025.12: what a passkey is asked for, in the place of a name.
+    #[serde(default)]
+    passkey_challenge: Option<ChallengeOptions>,
 }
 
 #[derive(Serialize)]
@@ -23,6 +27,12 @@ struct Answer<'a> {
     uid_field: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Passkey {
+    component: &'static str,
+    passkey: PublicKeyCredential,
 }
 
 pub(super) fn answer(
@@ -36,6 +46,25 @@ pub(super) fn answer(
             component: COMPONENT.into(),
             reason: Obstacle::Browser,
         });
+    }
+    // A passkey that was refused was no wrong name and no wrong password.
+    let rejected = match keys::passkey_was_sent(stages) {
+        true => 0,
+        false => rejected,
+    };
+    if let Some(options) = &details.passkey_challenge {
+        if let Some(assertion) = keys::passkey(stages, options)? {
+            // A key that has not verified the person shows that somebody has the key.
+            let proof = assertion.user_verified.then_some(Proof::SecurityKey);
+            let answer = Passkey {
+                component: COMPONENT,
+                passkey: assertion.into(),
+            };
+            return match proof {
+                Some(proof) => Response::proving(&answer, proof),
+                None => Response::with_secret(&answer),
+            };
+        }
     }
     let user = stages.user;
     if details.password_fields {

@@ -9,6 +9,7 @@ mod email;
 mod endpoint_agent;
 mod enrol;
 mod identification;
+mod keys;
 mod password;
 mod prompt;
 mod redirect;
@@ -24,6 +25,7 @@ use crate::error::LoginError;
 use crate::fault::ServerFault;
 use crate::first_answer::FirstAnswer;
 use crate::flow::{Answerer, AskedAgain, Challenge, Response};
+use crate::login_context::LoginContext;
 use crate::secret::Secret;
 use dialogue::Dialogue;
 
@@ -48,6 +50,8 @@ pub struct Stages<'a> {
     typed_code: Option<Secret>,
     codes: authenticator_validate::Codes,
     form: prompt::Form,
+    /// Security keys that are plugged in here.
+    keys: keys::Keys<'a>,
     /// Whether the flow's title was shown.
     titled: bool,
     /// How many e-mails with a link were asked for again.
@@ -78,9 +82,18 @@ impl<'a> Stages<'a> {
             typed_code: None,
             codes: authenticator_validate::Codes::default(),
             form: prompt::Form::default(),
+            keys: keys::Keys::new(&config.security_key),
             titled: false,
             mails: 0,
         }
+    }
+
+    /// Lets somebody who sits at this host use a security key that is plugged in here:
+    /// `context` tells where they are.
+    #[must_use]
+    pub fn with_keys(mut self, context: &'a LoginContext) -> Self {
+        self.keys.context = Some(context);
+        self
     }
 
     /// The password in the form that was sent last, if it holds one.
@@ -187,6 +200,12 @@ impl<'a> Stages<'a> {
             }
             None => {
                 let typed = self.dialogue.ask_secret("", &self.prompts.password, WHAT)?;
+                if self.keys.is_pin(&typed) {
+                    return Err(LoginError::Unsendable {
+                        what: WHAT,
+                        reason: "it is the PIN of the security key",
+                    });
+                }
                 let password = self.without_code(typed);
                 if password.is_empty() {
                     return Err(LoginError::Empty { what: WHAT });

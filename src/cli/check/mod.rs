@@ -2,6 +2,7 @@
 
 mod certificate;
 mod flows;
+mod keys;
 mod leftovers;
 mod network;
 mod people;
@@ -102,6 +103,7 @@ fn reach(report: &mut Report, setup: &Setup, config: &Config) {
         host: host::host_name(),
         ..LoginContext::default()
     };
+    keys::look(report, config, &context);
     let trace = Audit::trial(&setup.service, "check").trace(false);
     let deadline = Deadline::after(LONGEST);
     let mut transport =

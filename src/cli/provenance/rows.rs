@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pam_authentik_flow::config::{
     AbsolutePath, AccessRules, AccountDomain, AccountRules, ClientFiles, Config, FactorClass,
-    Fallback, FirstPass, LanguageTag, Prompts, QrStyle, Slug, UserRules,
+    Fallback, FirstPass, KeyPlace, KeyRules, LanguageTag, Prompts, QrStyle, Slug, UserRules,
 };
 
 /// One value.
@@ -42,6 +42,7 @@ pub(super) fn rows(config: Config) -> Vec<Row> {
         outpost_token,
         password_flow,
         prompt,
+        security_key,
         first_pass,
         use_authtok,
         debug,
@@ -81,6 +82,7 @@ pub(super) fn rows(config: Config) -> Vec<Row> {
         password_flow.as_ref().map(Slug::as_str),
     );
     rows.prompt(prompt);
+    rows.security_key(security_key);
     let first_pass = match first_pass {
         FirstPass::Ask => "the person is asked",
         FirstPass::Try => "try_first_pass",
@@ -165,6 +167,29 @@ impl Rows {
         self.add_if(&["account", "unknown"], unknown);
     }
 
+    fn security_key(&mut self, rules: KeyRules) {
+        let KeyRules {
+            enabled,
+            place,
+            timeout,
+            pin_reserve,
+            passkey,
+            origin,
+            rp_id,
+        } = rules;
+        let place = match place {
+            KeyPlace::Local => "local",
+            KeyPlace::Any => "any",
+        };
+        self.add(&["security_key", "enabled"], enabled);
+        self.add(&["security_key", "where"], place);
+        self.add(&["security_key", "timeout"], span(timeout));
+        self.add(&["security_key", "pin_reserve"], pin_reserve);
+        self.add(&["security_key", "passkey"], passkey);
+        self.add(&["security_key", "origin"], origin);
+        self.add(&["security_key", "rp_id"], rp_id);
+    }
+
     fn prompt(&mut self, prompts: Prompts) {
         let Prompts {
             password,
@@ -239,5 +264,6 @@ fn factor(class: FactorClass) -> &'static str {
         FactorClass::Sms => "sms",
         FactorClass::Email => "email",
         FactorClass::Duo => "duo",
+        FactorClass::Webauthn => "webauthn",
     }
 }

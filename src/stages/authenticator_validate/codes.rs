@@ -14,6 +14,8 @@ pub(super) enum Sent {
     /// The choice of a device, upon which the server sends a message.
     Selection,
     Push,
+    /// What a security key has signed.
+    Key,
     /// The choice of what to set up.
     SetUp,
 }

@@ -7,6 +7,8 @@ use super::{COMPONENT, Details};
 use crate::config::{FactorClass, Prompts};
 use crate::error::{LoginError, Obstacle};
 use crate::fault::ServerFault;
+use crate::security_key::Request;
+use crate::stages::keys::{ChallengeOptions, Keys};
 use crate::stages::nonsense;
 use crate::text;
 use crate::words::{Words, fill};
@@ -22,6 +24,8 @@ pub(super) struct Device<'a> {
     pub(super) entry: &'a RawValue,
     /// Where a message goes to, masked by the server; cleaned.
     pub(super) address: Option<String>,
+    /// What a security key is asked for.
+    pub(super) request: Option<Request>,
     last_used: Option<String>,
 }
 
@@ -35,6 +39,7 @@ impl Device<'_> {
             (FactorClass::Email, Some(address)) => fill(words.factor_email_to, "address", address),
             (FactorClass::Email, None) => words.factor_email.into(),
             (FactorClass::Duo, _) => words.factor_duo.into(),
+            (FactorClass::Webauthn, _) => words.factor_webauthn.into(),
         }
     }
 
@@ -50,16 +55,9 @@ struct Entry {
     #[serde(default)]
     device_uid: String,
     #[serde(default)]
-    challenge: EntryChallenge,
+    challenge: ChallengeOptions,
     #[serde(default)]
     last_used: Option<String>,
-}
-
-/// Of what a device's challenge holds, the one thing to show.
-#[derive(Default, Deserialize)]
-struct EntryChallenge {
-    #[serde(default)]
-    email: Option<String>,
 }
 
 /// The devices that can be used here, the one to offer first in front; empty
@@ -70,26 +68,38 @@ struct EntryChallenge {
 pub(super) fn usable<'a>(
     details: &Details<'a>,
     prompts: &Prompts,
+    keys: &Keys<'_>,
 ) -> Result<Vec<Device<'a>>, LoginError> {
     let mut devices: Vec<Device<'a>> = Vec::new();
-    let mut has_key = false;
+    // Why the person's security key cannot be used here, if so.
+    let mut without_key = None;
     for entry in details.device_challenges.iter().take(MAX_DEVICES) {
         let read: Entry = serde_json::from_str(entry.get()).map_err(|_| {
             nonsense(ServerFault::Nonsense(
                 "a device of the second factor has no class".into(),
             ))
         })?;
-        has_key |= read.device_class == "webauthn";
         let Some(class) = FactorClass::named(&read.device_class) else {
             continue;
         };
         if devices.iter().any(|device| device.class == class) {
             continue;
         }
+        let request = match class {
+            FactorClass::Webauthn => match keys.request(&read.challenge) {
+                Ok(request) => Some(request),
+                Err(obstacle) => {
+                    without_key = Some(obstacle);
+                    continue;
+                }
+            },
+            _ => None,
+        };
         devices.push(Device {
             class,
             uid: read.device_uid,
             entry,
+            request,
             address: read
                 .challenge
                 .email
@@ -103,11 +113,7 @@ pub(super) fn usable<'a>(
         reason,
     };
     if devices.is_empty() && !details.device_challenges.is_empty() {
-        return Err(refuse(if has_key {
-            Obstacle::SecurityKey
-        } else {
-            Obstacle::NoFactor
-        }));
+        return Err(refuse(without_key.unwrap_or(Obstacle::NoFactor)));
     }
     match &prompts.second_factor {
         Some(allowed) => {

@@ -16,6 +16,7 @@ use codes::Sent;
 use devices::Device;
 
 use super::dialogue::{join, numbered, option, range};
+use super::keys::{self, PublicKeyCredential, Try};
 use super::{Stages, enrol, nonsense};
 use crate::config::FactorClass;
 use crate::error::LoginError;
@@ -23,6 +24,7 @@ use crate::fault::ServerFault;
 use crate::flow::{Challenge, Proof, Response};
 use crate::refusal;
 use crate::secret::Secret;
+use crate::security_key::{Assertion, Request};
 use crate::words::fill;
 
 pub(super) const COMPONENT: &str = "ak-stage-authenticator-validate";
@@ -48,6 +50,12 @@ struct Code<'a> {
 struct Selection<'a> {
     component: &'static str,
     selected_challenge: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct Signed {
+    component: &'static str,
+    webauthn: PublicKeyCredential,
 }
 
 #[derive(Serialize)]
@@ -96,6 +104,7 @@ pub(super) fn answer(
                 words: challenge.error_words(),
             });
         }
+        Sent::Key => keys::refused_by_server(stages, challenge.error_words())?,
         Sent::SetUp => {
             stages.codes.count_wrong(stages.prompts.attempts)?;
             challenge.error_words().unwrap_or_default()
@@ -107,11 +116,23 @@ pub(super) fn answer(
             join(&theirs, stages.prompts.words.code_works_once)
         }
     };
-    let devices = devices::usable(&details, stages.prompts)?;
+    let mut devices = devices::usable(&details, stages.prompts, &stages.keys)?;
+    if devices.len() > 1 {
+        without_absent_key(stages, &mut devices);
+    }
     match devices.as_slice() {
         [] => set_up(stages, &details.configuration_stages, &lead),
         all if all.iter().all(Device::is_at_hand) => code_at_hand(stages, &lead, None),
         [only] if only.class == FactorClass::Duo => push_alone(stages, only, lead),
+        [
+            Device {
+                request: Some(request),
+                ..
+            },
+        ] => {
+            let assertion = keys::sign(stages, request, lead)?;
+            signed(stages, request, assertion)
+        }
         [only] => message_alone(stages, only, &lead),
         several => from_menu(stages, several, lead),
     }
@@ -234,6 +255,16 @@ fn from_menu(
                 FactorClass::Totp => return code_at_hand(stages, "", Some(words.code_of_app)),
                 FactorClass::Static => return code_at_hand(stages, "", Some(words.code_of_list)),
                 FactorClass::Duo => return push(stages, device),
+                FactorClass::Webauthn => {
+                    let Some(request) = &device.request else {
+                        return Err(LoginError::Bug("a key without a request".into()));
+                    };
+                    match keys::sign_once(stages, request)? {
+                        Try::Signed(assertion) => return signed(stages, request, assertion),
+                        Try::Failed(words) => lead = words,
+                    }
+                    continue;
+                }
                 FactorClass::Sms | FactorClass::Email if stages.codes.messages < MAX_MESSAGES => {
                     return select(stages, device);
                 }
@@ -252,6 +283,36 @@ fn from_menu(
             }
             Typed::Password(words) => lead = words,
         }
+    }
+}
+
+/// Leaves a security key out where others can be used and none is plugged in that
+/// could answer: the person reads what they have read before.
+fn without_absent_key(stages: &Stages<'_>, devices: &mut Vec<Device<'_>>) {
+    devices.retain(|device| {
+        device.request.as_ref().is_none_or(|request| {
+            let wanted = stages.keys.wanted(request, false, &stages.deadline);
+            wanted.is_ok()
+        })
+    });
+}
+
+/// The answer that a security key has signed. One to a request that names nobody is a
+/// passkey's: it proves who somebody is where the key has verified them.
+fn signed(
+    stages: &mut Stages<'_>,
+    request: &Request,
+    assertion: Assertion,
+) -> Result<Response, LoginError> {
+    stages.codes.sent = Sent::Key;
+    let proves = !request.allow.is_empty() || assertion.user_verified;
+    let answer = Signed {
+        component: COMPONENT,
+        webauthn: assertion.into(),
+    };
+    match proves {
+        true => Response::proving(&answer, Proof::SecurityKey),
+        false => Response::with_secret(&answer),
     }
 }
 
@@ -315,7 +376,7 @@ fn ask(stages: &mut Stages<'_>, lead: &str, prompt: &str) -> Result<Secret, Logi
 enum Typed {
     Nothing,
     Code(Secret),
-    /// The password, which was counted; with the words to say next.
+    /// The password or a key's PIN, which was counted; with the words to say next.
     Password(String),
 }
 
@@ -332,6 +393,10 @@ fn judge(stages: &mut Stages<'_>, typed: Secret) -> Result<Typed, LoginError> {
         return Ok(Typed::Password(
             stages.prompts.words.password_is_no_code.into(),
         ));
+    }
+    if stages.keys.is_pin(&typed) {
+        stages.codes.count_wrong(stages.prompts.attempts)?;
+        return Ok(Typed::Password(stages.prompts.words.pin_is_no_code.into()));
     }
     Ok(Typed::Code(code))
 }

@@ -56,6 +56,8 @@ impl Host {
             })
             .collect();
         let plan = IsolationPlan {
+            keys: Vec::new(),
+            session: None,
             scratch: scratch.clone(),
             files,
             dev_log: None,

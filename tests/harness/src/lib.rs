@@ -46,6 +46,7 @@ mod strain;
 pub mod syslog;
 pub mod terminal;
 pub mod transaction;
+pub mod virtual_key;
 
 pub use builder::Pam;
 pub use codes::{Call, Code, Style};

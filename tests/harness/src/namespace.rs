@@ -24,6 +24,9 @@ pub fn enter(plan: &IsolationPlan) -> Result<(), String> {
     private_mounts()?;
     if Uid::effective().is_root() {
         cover_run(&plan.scratch)?;
+        if let Some(session) = &plan.session {
+            join_session(session)?;
+        }
     }
     for directory in ["/run/nscd", "/var/run/nscd", "/run/systemd/userdb"] {
         hide_directory(Path::new(directory), &plan.scratch)?;
@@ -173,12 +176,64 @@ pub(crate) fn private_dev(plan: &IsolationPlan) -> Result<(), String> {
         let link = dev.join(name);
         make(symlink(to, &link), &link)?;
     }
+    plug_in(plan, &dev)?;
     if let Some(socket) = &plan.dev_log {
         let target = dev.join("log");
         make(fs::File::create(&target), &target)?;
         bind(socket, &target)?;
     }
     bind(&dev, Path::new("/dev"))
+}
+
+/// The number of the first key's node: not one of those that a machine has.
+const FIRST_KEY: usize = 7;
+/// How the report descriptor of a key begins: usage page F1D0, usage 1, a collection.
+const KEY_DESCRIPTOR: [u8; 9] = [0x06, 0xd0, 0xf1, 0x09, 0x01, 0xa1, 0x01, 0x09, 0x20];
+
+/// Binds the virtual keys into this `/dev`, and makes up what sysfs says of them. The
+/// machine's own keys are no part of a test.
+fn plug_in(plan: &IsolationPlan, dev: &Path) -> Result<(), String> {
+    let listed = Path::new("/sys/class/hidraw");
+    if !listed.is_dir() {
+        return match plan.keys.is_empty() {
+            true => Ok(()),
+            false => Err(String::from("this kernel has no hidraw")),
+        };
+    }
+    let sysfs = plan.scratch.join("hidraw");
+    make(fs::create_dir_all(&sysfs), &sysfs)?;
+    for (number, key) in (FIRST_KEY..).zip(&plan.keys) {
+        let name = format!("hidraw{number}");
+        let entry = sysfs.join(&name);
+        make(fs::create_dir_all(entry.join("device")), &entry)?;
+        let device = format!(
+            "{}:{}\n",
+            nix::sys::stat::major(key.device),
+            nix::sys::stat::minor(key.device)
+        );
+        make(fs::write(entry.join("dev"), device), &entry)?;
+        let descriptor = entry.join("device/report_descriptor");
+        make(fs::write(&descriptor, KEY_DESCRIPTOR), &descriptor)?;
+        let target = dev.join(&name);
+        make(fs::File::create(&target), &target)?;
+        bind(&key.node, &target)?;
+    }
+    bind(&sysfs, listed)
+}
+
+/// Makes this process one of a session, and writes down what logind would say of it;
+/// `{id}` stands for the session's number.
+pub(crate) fn join_session(text: &str) -> Result<(), String> {
+    let number = || fs::read_to_string("/proc/self/sessionid").unwrap_or_default();
+    if number() == u32::MAX.to_string() {
+        // The kernel gives each login a number of its own.
+        write("/proc/self/loginuid", "1000")?;
+    }
+    let id = number();
+    let directory = Path::new("/run/systemd/sessions");
+    make(fs::create_dir_all(directory), directory)?;
+    let file = directory.join(&id);
+    make(fs::write(&file, text.replace("{id}", &id)), &file)
 }
 
 pub(crate) fn make<T>(result: io::Result<T>, path: &Path) -> Result<(), String> {
@@ -195,6 +250,8 @@ pub fn probe(scratch: PathBuf) -> Result<(), String> {
     enter(&IsolationPlan {
         files: vec![(passwd, PathBuf::from("/etc/passwd"))],
         dev_log: None,
+        keys: Vec::new(),
+        session: None,
         scratch,
     })?;
     match fs::read_to_string("/etc/passwd") {

@@ -108,6 +108,21 @@ pub struct IsolationPlan {
     pub files: Vec<(PathBuf, PathBuf)>,
     /// The socket that becomes `/dev/log`; without one there is none.
     pub dev_log: Option<PathBuf>,
+    /// The security keys that are plugged in.
+    #[serde(default)]
+    pub keys: Vec<PluggedKey>,
+    /// What logind says of the session that the process belongs to.
+    #[serde(default)]
+    pub session: Option<String>,
+}
+
+/// A virtual security key, as a namespace sees it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PluggedKey {
+    /// The pseudo-terminal that is bound over the node.
+    pub node: PathBuf,
+    /// The device number that sysfs tells.
+    pub device: u64,
 }
 
 /// What the process that calls libpam is like.

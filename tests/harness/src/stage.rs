@@ -218,5 +218,7 @@ fn isolation_plan(pam: &Pam, dir: &Path, has_log: bool) -> Result<IsolationPlan,
         scratch,
         files,
         dev_log: has_log.then(|| dir.join("log")),
+        keys: pam.keys.clone(),
+        session: pam.session.clone(),
     })
 }

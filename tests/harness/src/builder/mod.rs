@@ -8,8 +8,9 @@ use crate::later::Later;
 use crate::module::Module;
 use crate::outcome::Outcome;
 use crate::runner::HarnessError;
-use crate::script::{Limit, ProcessOptions, ScriptedAnswer, Step};
+use crate::script::{Limit, PluggedKey, ProcessOptions, ScriptedAnswer, Step};
 use crate::stage;
+use crate::virtual_key::VirtualKey;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub struct Pam {
     pub(crate) process: ProcessOptions,
     pub(crate) log: Log,
     pub(crate) isolated: bool,
+    pub(crate) keys: Vec<PluggedKey>,
+    pub(crate) session: Option<String>,
     pub(crate) uid: Option<u32>,
     pub(crate) preset_authtok: Option<String>,
     pub(crate) capture_authtok: bool,
@@ -89,6 +92,8 @@ impl Pam {
             process: ProcessOptions::default(),
             log: Log::Captured,
             isolated: true,
+            keys: Vec::new(),
+            session: None,
             uid: None,
             preset_authtok: None,
             capture_authtok: false,
@@ -280,6 +285,19 @@ impl Pam {
     /// `/dev/log` is full and nobody reads it.
     pub fn log_stuck(mut self) -> Pam {
         self.log = Log::Stuck;
+        self
+    }
+
+    /// This security key is plugged in.
+    pub fn security_key(mut self, key: &VirtualKey) -> Pam {
+        self.keys.push(key.plugged());
+        self
+    }
+
+    /// The process belongs to a session, of which logind says this; `{id}` stands for
+    /// its number. For root alone.
+    pub fn session(mut self, text: &str) -> Pam {
+        self.session = Some(text.to_owned());
         self
     }
 

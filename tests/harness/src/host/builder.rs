@@ -5,7 +5,9 @@ use super::{CA, CONFIG, RealHost, programs, stacks};
 use crate::accounts::{self, Account};
 use crate::module::Module;
 use crate::runner;
+use crate::script::PluggedKey;
 use crate::syslog::LogSocket;
+use crate::virtual_key::VirtualKey;
 use authentik_double::Double;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -24,6 +26,7 @@ pub struct RealHostBuilder {
     files: Vec<(String, String, u32)>,
     packages: Option<PathBuf>,
     sshd: Option<String>,
+    keys: Vec<PluggedKey>,
 }
 
 /// Who may use sudo: everybody, for all, by their own password.
@@ -66,6 +69,7 @@ impl RealHostBuilder {
             files: Vec::new(),
             packages: None,
             sshd: None,
+            keys: Vec::new(),
         }
     }
 
@@ -150,6 +154,12 @@ impl RealHostBuilder {
         self
     }
 
+    /// This security key is plugged in.
+    pub fn security_key(mut self, key: &VirtualKey) -> RealHostBuilder {
+        self.keys.push(key.plugged());
+        self
+    }
+
     /// Starts it.
     ///
     /// # Panics
@@ -187,6 +197,7 @@ impl RealHostBuilder {
             dev_log,
             modules: programs::module_directory()?,
             packages: self.packages.clone(),
+            keys: self.keys.clone(),
         };
         let module = match &self.module {
             Some(module) => module.clone(),
@@ -218,6 +229,7 @@ impl RealHostBuilder {
             taken: 0.into(),
             sshd: None.into(),
             sshd_settings: self.sshd.clone(),
+            session: None.into(),
             directory,
         };
         let bytes = fs::read(module.path()).map_err(text)?;

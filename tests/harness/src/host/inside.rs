@@ -2,6 +2,7 @@
 
 use super::mounts;
 use crate::codes::Call;
+use crate::script::PluggedKey;
 use crate::terminal;
 use crate::transaction::Transaction;
 use nix::sched::{CloneFlags, setns, unshare};
@@ -27,6 +28,9 @@ pub struct Plan {
     pub modules: PathBuf,
     /// What packages would have installed: laid over the machine's own files.
     pub packages: Option<PathBuf>,
+    /// The security keys that are plugged in.
+    #[serde(default)]
+    pub keys: Vec<PluggedKey>,
 }
 
 /// What is to be done inside.
@@ -42,6 +46,9 @@ pub enum Job {
         environment: Vec<(String, String)>,
         /// Its name and its arguments.
         command: Vec<String>,
+        /// What logind says of the session that it belongs to.
+        #[serde(default)]
+        session: Option<String>,
     },
     /// Writes standard input to a file, whose directories are made.
     Put {
@@ -156,7 +163,11 @@ pub fn do_job(job: &str) -> Result<u8, String> {
             user: (uid, gid),
             environment,
             command,
+            session,
         } => {
+            if let Some(session) = session {
+                crate::namespace::join_session(&session)?;
+            }
             setsid().map_err(failed("a session of its own"))?;
             if let Some(path) = terminal {
                 // To a session's first process without a terminal the first one

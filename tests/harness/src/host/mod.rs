@@ -66,6 +66,8 @@ pub struct RealHost {
     sshd: Mutex<Option<ssh::Daemon>>,
     /// In place of the usual settings.
     sshd_settings: Option<String>,
+    /// Of what session the next programs are.
+    session: Mutex<Option<String>>,
     directory: TempDir,
 }
 
@@ -153,6 +155,13 @@ impl RealHost {
             .stdin(Stdio::null())
             .output();
         result.unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}"))
+    }
+
+    /// The programs that are started from now on belong to a session, of which logind
+    /// says this; `{id}` stands for its number.
+    pub fn session(&self, text: &str) {
+        let mut session = self.session.lock().unwrap_or_else(|e| e.into_inner());
+        *session = Some(text.to_owned());
     }
 
     // Files.
@@ -331,6 +340,11 @@ impl RealHost {
             user: (uid, uid),
             environment: variables.iter().map(owned).collect(),
             command: command.iter().map(|word| (*word).to_owned()).collect(),
+            session: self
+                .session
+                .lock()
+                .unwrap_or_else(|e| e.into_inner())
+                .clone(),
         }
     }
 

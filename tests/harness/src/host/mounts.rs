@@ -33,6 +33,8 @@ pub(crate) fn arrange(plan: &Plan, program: &Path) -> Result<(), String> {
         scratch: scratch.clone(),
         files: Vec::new(),
         dev_log: Some(plan.dev_log.clone()),
+        keys: plan.keys.clone(),
+        session: None,
     })?;
     let below = |name: &str| plan.packages.as_ref().map(|packages| packages.join(name));
     overlay(Path::new("/etc"), &scratch.join("etc"), below("etc"))?;

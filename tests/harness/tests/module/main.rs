@@ -27,6 +27,7 @@ mod progress;
 mod query;
 mod refusals;
 mod second_factor;
+mod security_keys;
 mod session;
 mod stacks;
 mod tricks;

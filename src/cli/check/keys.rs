@@ -1,0 +1,44 @@
+//! `check`: the security keys that are plugged in here.
+
+use pam_authentik_flow::config::Config;
+use pam_authentik_flow::login_context::LoginContext;
+use pam_authentik_flow::security_key::{AtThisHost, plugged_in};
+
+use super::super::report::Report;
+
+/// Says which keys there are, and who may use them. Nothing is sent to a key.
+pub(super) fn look(report: &mut Report, config: &Config, context: &LoginContext) {
+    let rules = &config.security_key;
+    if !rules.enabled {
+        report.ok("security keys", "switched off by [security_key] enabled");
+        return;
+    }
+    let here = match AtThisHost::prove(context, rules.place) {
+        Ok(here) => here,
+        Err(why) => {
+            report.ok(
+                "security keys",
+                format!("not used for whoever runs this: {why}"),
+            );
+            return;
+        }
+    };
+    let found = plugged_in(&here);
+    let names: Vec<String> = found
+        .keys
+        .iter()
+        .map(|key| format!("hidraw{}", key.number()))
+        .collect();
+    match names.as_slice() {
+        [] if found.refused.is_empty() => report.ok("security keys", "none is plugged in"),
+        [] => {}
+        names => report.ok("security keys", format!("plugged in: {}", names.join(", "))),
+    }
+    for (number, why) in &found.refused {
+        report.warn(
+            "security keys",
+            format!("hidraw{number} is one, and this user may not use it: {why}"),
+            "programs without root, such as screen lockers, need udev's rule uaccess for it",
+        );
+    }
+}
