@@ -20,10 +20,15 @@ pub(super) enum Sent {
     SetUp,
 }
 
+/// How many answers in one login may name an option that does not exist.
+const MAX_UNKNOWN_OPTIONS: u32 = 10;
+
 /// What was tried so far in this login.
 #[derive(Default)]
 pub(in crate::stages) struct Codes {
     wrong: u32,
+    /// How many answers named an option that does not exist.
+    unknown_options: u32,
     /// How many of those the server has seen, for its throttling.
     refused_by_server: u32,
     /// Until when the server refuses even a right code.
@@ -54,6 +59,22 @@ impl Codes {
         Err(LoginError::CodesUsedUp {
             wrong: self.wrong,
             repeated: self.repeated,
+        })
+    }
+
+    /// Counts an answer that names an option that does not exist. It is no code, and
+    /// takes none of the attempts.
+    ///
+    /// # Errors
+    /// [`LoginError::AnswersUsedUp`] for the last that is put up with in a login.
+    pub(super) fn count_unknown_option(&mut self, component: &str) -> Result<(), LoginError> {
+        self.unknown_options = self.unknown_options.saturating_add(1);
+        if self.unknown_options < MAX_UNKNOWN_OPTIONS {
+            return Ok(());
+        }
+        Err(LoginError::AnswersUsedUp {
+            question: component.to_owned(),
+            tries: MAX_UNKNOWN_OPTIONS,
         })
     }
 

@@ -275,6 +275,11 @@ fn from_menu(
                 }
             }
         }
+        if is_number_of_an_option(typed.expose().trim()) {
+            stages.codes.count_unknown_option(COMPONENT)?;
+            lead = fill(words.option_unknown, "range", &range(devices.len()));
+            continue;
+        }
         match judge(stages, typed)? {
             Typed::Code(code) => return code_response(stages, &code),
             Typed::Nothing => {
@@ -314,6 +319,11 @@ fn signed(
         true => Response::proving(&answer, Proof::SecurityKey),
         false => Response::with_secret(&answer),
     }
+}
+
+/// One or two digits are meant as an option: no code of authentik's is so short.
+fn is_number_of_an_option(typed: &str) -> bool {
+    matches!(typed.len(), 1 | 2) && typed.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// No device at all: one is set up, where the flow allows it.

@@ -282,12 +282,41 @@ fn a_security_key_is_passed_over_where_there_is_something_else() {
     assert_eq!(outcome.prompts()[1], "Authentication code: ");
 }
 
-/// The class that was chosen is no reason to let anything else pass.
+/// One or two digits are no code: authentik is not asked, and no attempt is lost.
 #[test]
-fn numbers_that_are_no_option_are_codes() {
+fn an_option_that_does_not_exist_is_told_and_not_sent() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
-    let outcome = bench.log_in("linux-mfa", "zoe", &[PASSWORD, "6", "0", "-1"]);
+    let pam = ["6", "0", "42", "01"]
+        .into_iter()
+        .fold(
+            bench.pam("linux-mfa", "zoe").answer_secret(PASSWORD),
+            |pam, typed| pam.answer_secret(typed),
+        )
+        .answer_secret_to(
+            "Please type one of the numbers 1-5.\nSecond factor:\n",
+            &bench.double.totp_unused("zoe"),
+        );
+    expect(&pam.authenticate().run(), "PAM_SUCCESS", &[]);
+    assert_eq!(sent(&bench, "\"code\""), 1);
+}
+
+#[test]
+fn ten_options_that_do_not_exist_end_the_login() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let answers: Vec<&str> = [PASSWORD].into_iter().chain(["9"; 10]).collect();
+    let outcome = bench.log_in("linux-mfa", "zoe", &answers);
+    expect(&outcome, "PAM_MAXTRIES", &[]);
+    assert_eq!(sent(&bench, "\"code\""), 0);
+}
+
+/// Anything else is taken for a code.
+#[test]
+fn what_is_no_option_is_a_code() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let outcome = bench.log_in("linux-mfa", "zoe", &[PASSWORD, "123", "-1", "x"]);
     expect(&outcome, "PAM_MAXTRIES", &[]);
     assert_eq!(sent(&bench, "\"code\""), 3);
 }
