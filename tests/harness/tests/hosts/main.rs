@@ -14,6 +14,7 @@ mod locker;
 mod log;
 mod login;
 mod machine;
+mod mariadb;
 mod matrix;
 mod passwd;
 mod polkit;
