@@ -177,7 +177,7 @@ fn judge_session(text: &str, id: Option<u32>) -> Result<(), NotHere> {
     }
     // Who sits at the seat sees the session in its foreground. One that goes on in the
     // background, or outlives its logout, may be shown elsewhere (tmux).
-    if value("ACTIVE").is_some_and(|active| active != "1") || value("STATE") == Some("closing") {
+    if value("ACTIVE") != Some("1") || value("STATE") != Some("active") {
         return Err(NotHere::Background);
     }
     Ok(())
@@ -297,6 +297,9 @@ mod tests {
             ("CLASS=user", "CLASS=background", NotHere::OtherClass),
             ("CLASS=user\n", "", NotHere::OtherClass),
             ("ACTIVE=1", "ACTIVE=0", NotHere::Background),
+            ("ACTIVE=1\n", "", NotHere::Background),
+            ("STATE=active\n", "", NotHere::Background),
+            ("STATE=active", "STATE=online", NotHere::Background),
             ("STATE=active", "STATE=closing", NotHere::Background),
             ("AUDIT=3", "AUDIT=4", NotHere::NoSession),
         ] {
