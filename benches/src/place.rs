@@ -88,6 +88,8 @@ impl Place {
             scratch: self.directory("scratch")?,
             files: Vec::new(),
             dev_log: Some(self.path("log")),
+            keys: Vec::new(),
+            session: None,
         };
         for (name, text, bits) in [
             ("passwd", PASSWD, 0o644),

@@ -18,10 +18,8 @@ fn row(text: &str, key: &str) -> String {
 fn a_value_of_a_drop_in_says_which_one() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
-    let shell = format!(
-        "url = \"{{url}}\"\nflow = \"top\"\nca_file = \"{{dir}}/ca.pem\"\n[access]\napplication = \"app\"\n[services.sudo]\nflow = \"of-sudo\"\n"
-    );
-    bench.write("config.toml", &shell, 0o644);
+    let shell = "url = \"{url}\"\nflow = \"top\"\nca_file = \"{dir}/ca.pem\"\n[access]\napplication = \"app\"\n[services.sudo]\nflow = \"of-sudo\"\n";
+    bench.write("config.toml", shell, 0o644);
     std::fs::create_dir(bench.path("config.d")).expect("a directory");
     bench.write(
         "config.d/10-site.toml",

@@ -50,7 +50,8 @@ fn a_drop_in_that_cannot_be_used_refuses_the_login() {
                 .file_with_mode(name, text, 0o644)
         }
     };
-    let cases: [(&str, Box<dyn Fn(Pam) -> Pam>); 9] = [
+    type Change = Box<dyn Fn(Pam) -> Pam>;
+    let cases: [(&str, Change); 9] = [
         (
             "config.d: can be written by others (mode 0775)",
             Box::new(|pam| refusing(pam, 0o775, 0o644)),

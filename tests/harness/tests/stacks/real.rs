@@ -147,8 +147,11 @@ pub(crate) fn expect(service: &Service) -> Option<Answers> {
     })
 }
 
+/// The entries of a stack, and what each that was called gave.
+pub(crate) type Way<'a> = (&'a [Entry], Vec<(usize, Code)>);
+
 /// The ways of the plays, for counting.
-pub(crate) fn ways(service: &Service) -> Vec<(&[Entry], Vec<(usize, Code)>)> {
+pub(crate) fn ways(service: &Service) -> Vec<Way<'_>> {
     let calls = [
         (Kind::Auth, "auth"),
         (Kind::Auth, "cred"),
