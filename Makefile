@@ -19,6 +19,8 @@
 # make soak:   what takes too long for that: thousands of logins, and valgrind.
 # make break-rules: breaks each rule of SECURITY.md on purpose, and checks that tests go
 #              red; WORDS="2- trust" takes the breaks with these in their names.
+# make mutants: changes the files that decide in one place at a time, and checks that a
+#              test notices; OPTIONS="--file src/access.rs" takes one file.
 # make fuzz:   each fuzzer for SECONDS (600), see fuzz/README.md.
 # make deny:   licences, advisories, bans and sources of all crates.
 # make help:   this list.
@@ -28,7 +30,7 @@ CARGO ?= cargo
 
 SECONDS ?= 600
 
-.PHONY: all help module command demo quick test soak break-rules fuzz deny bench deb rpm tarball \
+.PHONY: all help module command demo quick test soak break-rules mutants fuzz deny bench deb rpm tarball \
 	test-distros test-distros-build check-packages clean
 
 all: module
@@ -72,6 +74,10 @@ soak:
 break-rules:
 	@scripts/require toolchain build test </dev/null
 	@scripts/break-rules $(WORDS) </dev/null
+
+mutants:
+	@scripts/require toolchain build test </dev/null
+	@scripts/mutants $(OPTIONS) </dev/null
 
 fuzz:
 	@scripts/require toolchain build </dev/null

@@ -170,7 +170,10 @@ fn ask_application(transport: &mut dyn Transport, slug: &Slug) -> Result<(), Log
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::http::{Answer, RequestError};
 
     const ONE: &str = "7cb3ed34-07b9-4aa3-afb1-d1ec626fa8e4";
     const TWO: &str = "a4374138-053d-4efc-aabe-a4a313c08193";
@@ -218,5 +221,34 @@ mod tests {
             Membership::Member
         );
         assert_eq!(member(&both, &["A"]), Membership::None);
+    }
+
+    /// A server with one answer to every request.
+    struct Server {
+        is_json: bool,
+    }
+
+    impl Transport for Server {
+        fn get(&mut self, _: &str) -> Result<Answer, RequestError> {
+            Ok(Answer {
+                status: 200,
+                is_json: self.is_json,
+                body: br#"{"passing":true,"messages":[]}"#.to_vec().into(),
+                ..Answer::default()
+            })
+        }
+
+        fn post(&mut self, _: &str, _: &[u8], _: Option<Duration>) -> Result<Answer, RequestError> {
+            Err(ServerFault::Nonsense("nothing is sent".into()).into())
+        }
+    }
+
+    #[test]
+    fn only_json_says_that_an_application_is_open() {
+        let slug = Slug::parse("linux").unwrap();
+        assert!(ask_application(&mut Server { is_json: true }, &slug).is_ok());
+        let refused = ask_application(&mut Server { is_json: false }, &slug);
+        let refused = refused.err().unwrap().to_string();
+        assert!(refused.contains("Content-Type"), "{refused}");
     }
 }

@@ -138,3 +138,23 @@ fn read(answer: &Answer) -> Result<Me, LoginError> {
         _ => Err(answer.fault_of_status().into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_says_whose_session_it_is() {
+        let body =
+            r#"{"user":{"username":"alice","is_active":true,"type":"internal","groups":[]}}"#;
+        let answer = |is_json| Answer {
+            status: 200,
+            is_json,
+            body: body.as_bytes().to_vec().into(),
+            ..Answer::default()
+        };
+        assert!(read(&answer(true)).is_ok());
+        let refused = read(&answer(false)).err().unwrap().to_string();
+        assert!(refused.contains("Content-Type"), "{refused}");
+    }
+}

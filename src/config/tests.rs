@@ -273,6 +273,17 @@ fn accounts_are_looked_up_for_the_listed_services() {
     ] {
         assert_eq!(account(more, service).is_some(), asked, "{more} {service}");
     }
+    // Each of them alone says that somebody wanted accounts to be looked up.
+    for key in [
+        "services = [\"sshd\"]",
+        "on_unavailable = \"ignore\"",
+        "unknown = \"ignore\"",
+    ] {
+        let error = load(&format!("{LEAST}[account]\n{key}\n"), "sshd")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("no token_file"), "{key}: {error}");
+    }
 }
 
 fn load_files(files: &[(&str, &str)], service: &str) -> Result<Config, String> {
