@@ -16,7 +16,7 @@ mkdir -p /tmp/db /run/mysqld
 chmod 4755 /usr/lib/mysql/plugin/auth_pam_tool_dir/auth_pam_tool
 mariadb-install-db --no-defaults --user=root --datadir=/tmp/db --auth-root-authentication-method=normal \
   --skip-test-db >/tmp/install.log 2>&1 || { cat /tmp/install.log; exit 1; }
-exec mariadbd --no-defaults --user=root --datadir=/tmp/db --socket=/tmp/db/sock --skip-networking \
+exec mariadbd --no-defaults --user=root --datadir=/tmp/db --socket=/tmp/db/sock --skip-networking --connect-timeout=120 \
   --plugin-dir=/usr/lib/mysql/plugin --plugin-load-add=auth_pam
 ";
 
@@ -108,7 +108,10 @@ fn mariadb_asks_the_client_for_password_and_code() {
 
     let mut terminal = host.terminal("carol", &client("carol", &who));
     terminal.answer("Password:", PASSWORD);
-    terminal.answer("Authentication code:", "carol0000000");
+    // With the server's own connect_timeout, ten seconds, it would have hung up by now.
+    terminal.expect("Authentication code:");
+    std::thread::sleep(Duration::from_secs(12));
+    terminal.send_secret("carol0000000");
     let ended = terminal.finish();
     assert_eq!(ended.status, 0, "{}", ended.transcript);
     assert!(ended.transcript.contains("carol@%"), "{}", ended.transcript);
