@@ -10,6 +10,11 @@
 //! [`login`] shows a login from start to end. Unsafe code is only in [`pam`] and
 //! [`sys`].
 
+// FreeBSD's OpenPAM gives the result codes other numbers, so a refusal could be read there
+// as something else.
+#[cfg(not(target_os = "linux"))]
+compile_error!("this module is for Linux-PAM, and builds on Linux alone");
+
 use std::ffi::CStr;
 
 use ::pam::constants::{PamFlag, PamResultCode};
