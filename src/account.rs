@@ -330,7 +330,13 @@ fn ask<T: for<'a> Deserialize<'a>>(
     path: &str,
     permission: &'static str,
 ) -> Result<T, LoginError> {
-    let answer: Answer = transport.get(path)?;
+    read(&transport.get(path)?, permission)
+}
+
+fn read<T: for<'a> Deserialize<'a>>(
+    answer: &Answer,
+    permission: &'static str,
+) -> Result<T, LoginError> {
     match answer.status {
         _ if answer.is_starting => Err(ServerFault::NotReady.into()),
         200 if answer.is_json => serde_json::from_slice(&answer.body)
@@ -345,4 +351,23 @@ fn ask<T: for<'a> Deserialize<'a>>(
 
 fn nonsense(problem: &str) -> LoginError {
     ServerFault::Nonsense(problem.into()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_says_who_is_known() {
+        let answer = |is_json| Answer {
+            status: 200,
+            is_json,
+            body: br#"{"results":[]}"#.to_vec().into(),
+            ..Answer::default()
+        };
+        let read = |is_json| read::<serde_json::Value>(&answer(is_json), VIEW_USER);
+        assert!(read(true).is_ok());
+        let refused = read(false).unwrap_err().to_string();
+        assert!(refused.contains("Content-Type"), "{refused}");
+    }
 }
