@@ -7,7 +7,7 @@ use authentik_double::{Fault, Match};
 use super::bodies::RIGHT;
 use super::table::Cell;
 use super::{DOUBT, Moment, PROOF, REFUSED, Trouble, bench, cell};
-use crate::bench::PASSWORD;
+use crate::bench::{Bench, PASSWORD};
 
 fn trouble(
     name: &'static str,
@@ -163,7 +163,8 @@ pub(super) fn rows() -> Vec<Trouble> {
         status(203, DOUBT, "HTTP status 203"),
         status(206, DOUBT, "HTTP status 206"),
         status(300, DOUBT, "HTTP status 300"),
-        status(400, theirs, "HTTP status 400"),
+        // At users/me the log says more of it.
+        status(400, theirs, "HTTP "),
         status(401, theirs, ""),
         status(403, theirs, ""),
         status(404, missing, "HTTP"),
@@ -230,6 +231,7 @@ pub(super) fn without_end() -> Vec<Run> {
     }
     for moment in [Moment::FirstGet, Moment::AfterName, Moment::AfterPassword] {
         runs.push(Box::new(move || stages_without_end(moment)));
+        runs.push(Box::new(move || a_stage_that_stays(moment)));
     }
     runs
 }
@@ -271,18 +273,60 @@ fn redirects_without_end(moment: Moment) -> Cell {
     )
 }
 
+/// Each stage is another one.
 fn stages_without_end(moment: Moment) -> Cell {
-    let bench = bench();
-    let stage = |when: Match| {
-        let dummy = serde_json::json!({"component": "ak-stage-dummy", "name": "again"});
-        Fault::on(when).json(200, &dummy)
-    };
-    let (requests, nth) = moment.request();
-    bench.double.inject(stage(requests.from(nth)));
-    let posts = Match::post("executor/linux-login");
-    bench.double.inject(stage(posts.from(moment.posts() + 1)));
     let line = "has not ended after 100 challenges";
-    cell("stages without end", moment.name(), REFUSED, line, || {
+    stages(
+        "stages without end",
+        moment,
+        REFUSED,
+        line,
+        |bench, first| {
+            for number in 0..=100 {
+                let dummy = dummy(&format!("stage {number}"));
+                let post = Match::post("executor/linux-login").nth(first + number);
+                bench.double.inject(Fault::on(post).json(200, &dummy));
+            }
+        },
+    )
+}
+
+/// One stage that is there again whenever it is answered.
+fn a_stage_that_stays(moment: Moment) -> Cell {
+    let line = "it stays where it is when it is answered";
+    stages(
+        "a stage that stays",
+        moment,
+        "PAM_SERVICE_ERR",
+        line,
+        |bench, first| {
+            let post = Match::post("executor/linux-login").from(first);
+            bench
+                .double
+                .inject(Fault::on(post).json(200, &dummy("again")));
+        },
+    )
+}
+
+fn dummy(name: &str) -> serde_json::Value {
+    serde_json::json!({"component": "ak-stage-dummy", "name": name})
+}
+
+/// A stage at `moment`, and what `inject` puts in the place of all answers from
+/// this POST on.
+fn stages(
+    name: &str,
+    moment: Moment,
+    code: &'static str,
+    line: &str,
+    inject: impl FnOnce(&Bench, usize),
+) -> Cell {
+    let bench = bench();
+    let (requests, nth) = moment.request();
+    let first = Fault::on(requests.from(nth)).json(200, &dummy("again"));
+    bench.double.inject(first);
+    inject(&bench, moment.posts() + 1);
+    cell(name, moment.name(), code, line, || {
         let pam = bench.pam("linux-login", "alice");
         pam.answer_every_secret(PASSWORD).authenticate().try_run()
     })
