@@ -84,9 +84,8 @@ pub(super) fn keys_of(sources: &[(&Path, &[u8])], service: &str) -> Result<Keys,
                 "override = true has a meaning in drop-ins alone; remove it",
             ));
         }
-        if let Some(key) = layer.conflict_with(&all)
-            && !layer.is_override
-        {
+        let conflict = layer.conflict_with(&all).filter(|_| !layer.is_override);
+        if let Some(key) = conflict {
             return Err(ConfigError::in_file(
                 path,
                 format!(

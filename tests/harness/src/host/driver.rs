@@ -66,12 +66,12 @@ fn do_run(index: usize, run: &Run) -> io::Result<Finished> {
         let _ = input.write_all(run.input.as_bytes());
     }
     let (output, errors) = (child.stdout.take(), child.stderr.take());
-    if let Some((after, length)) = run.stop
-        && !ends_within(&child, after)?
-    {
-        send(pid, Signal::SIGSTOP)?;
-        std::thread::sleep(length);
-        send(pid, Signal::SIGCONT)?;
+    if let Some((after, length)) = run.stop {
+        if !ends_within(&child, after)? {
+            send(pid, Signal::SIGSTOP)?;
+            std::thread::sleep(length);
+            send(pid, Signal::SIGCONT)?;
+        }
     }
     let timed_out = !ends_within(&child, run.patience)?;
     if timed_out {
