@@ -1,4 +1,4 @@
-//! What the head and the body of an answer say beside their content.
+//! What the head and the body of a response say about the server and its caches.
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use crate::fault::ServerFault;
 use crate::json::Object;
 use crate::text;
 
-/// Why an answer cannot be one to the request that was sent `elapsed` ago: a cache
-/// has kept it for longer. A cache that has just passed it on says `Age: 0`.
+/// Why a response cannot belong to the request that was sent `elapsed` ago: its `Age`
+/// is higher, so a cache stored it earlier. A cache that has just fetched it says
+/// `Age: 0`.
 pub(super) fn fault_of_age(answer: &Answer, elapsed: Duration) -> Option<ServerFault> {
     match answer.age? {
         Age::Seconds(age) if age <= elapsed.as_secs() => None,
@@ -22,8 +23,8 @@ pub(super) fn fault_of_age(answer: &Answer, elapsed: Duration) -> Option<ServerF
     }
 }
 
-/// Whether the body holds authentik's own words while its server starts: its front
-/// answers so for as long as the part behind it does not run.
+/// Whether the body is the message that authentik sends while it starts. Its router
+/// sends it until the application server behind it runs.
 pub(super) fn says_it_is_starting(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Starting<'a> {
@@ -34,8 +35,8 @@ pub(super) fn says_it_is_starting(body: &[u8]) -> bool {
             .is_ok_and(|Object(starting)| starting.error == "authentik starting")
 }
 
-/// Whether `location`, to which the server at `url` points, is `path`, the place
-/// that was asked, whatever its query.
+/// Whether `location`, a redirect of the server at `url`, is the same origin and the
+/// same `path` as the request. The query may differ.
 #[must_use]
 pub fn judge_redirect(url: &ServerUrl, path: &str, location: &str) -> Redirect {
     let asked = format!("{}{path}", url.prefix());
@@ -47,7 +48,7 @@ pub fn judge_redirect(url: &ServerUrl, path: &str, location: &str) -> Redirect {
     {
         Redirect::SamePlace
     } else {
-        // The query may hold what is nobody's business in a log.
+        // The query may hold something that does not belong in a log.
         Redirect::Elsewhere(text::one_line(&pathname(location), 120))
     }
 }

@@ -1,9 +1,9 @@
-//! A bound on every wait, whatever counts its own time.
+//! A bound on every wait for the network.
 //!
-//! ureq measures each of its phases, but asks a proxy for its answer to CONNECT
-//! with the whole limit again for every byte: one byte now and then would hold
-//! a login for ever. Here every wait of a connection ends at the deadline of
-//! the request that is under way.
+//! ureq has a limit for each phase of a request. But while it reads a proxy's answer to
+//! CONNECT, it starts this limit again with every byte, so a proxy that sends a byte now
+//! and then could hold a login for ever. Here every wait on a connection ends at the
+//! deadline of the current request.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use ureq::Timeout;
 use ureq::unversioned::transport::time::Duration as WaitDuration;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
-/// When the request that is under way must have ended.
+/// The deadline of the current request.
 #[derive(Debug, Clone)]
 pub(super) struct RequestDeadline(Arc<Mutex<Instant>>);
 
@@ -22,7 +22,7 @@ impl RequestDeadline {
         Self(Arc::new(Mutex::new(Instant::now())))
     }
 
-    /// A request begins that may take `limit`.
+    /// Starts the time of a request that may take `limit`.
     pub(super) fn begin(&self, limit: Duration) {
         let now = Instant::now();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -42,7 +42,7 @@ impl RequestDeadline {
     }
 }
 
-/// Puts a [`BoundedTransport`] around the connection that was made before it in the chain.
+/// Wraps the connection of the connector before it in a [`BoundedTransport`].
 #[derive(Debug)]
 pub(super) struct BoundedConnector(pub(super) RequestDeadline);
 
@@ -61,7 +61,7 @@ impl<In: Transport> Connector<In> for BoundedConnector {
     }
 }
 
-/// A connection whose waits end at the request's deadline.
+/// A connection on which every wait ends at the request's deadline.
 #[derive(Debug)]
 pub(super) struct BoundedTransport<T> {
     inner: T,

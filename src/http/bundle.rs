@@ -1,13 +1,13 @@
-//! A bundle of trusted certificates of which only those are decoded that a server
-//! needs.
+//! A bundle of trusted certificates. Only the certificates that a server needs are
+//! decoded.
 //!
-//! A distribution's bundle holds a hundred and forty certificates, and a server
-//! needs one of them. Of each certificate only the beginning is decoded, up to its
-//! subject. Those whose subject is the issuer of a certificate that the server has
-//! sent are its candidates: webpki compares the same bytes, and looks at no other
-//! root. So a chain that webpki accepts with the candidates is one that it accepts
-//! with all of them. Whether that holds in a particular case, [`super::verifier`]
-//! does not rely on: where webpki refuses, it asks again with the whole bundle.
+//! A distribution's bundle holds about 140 certificates, and a server needs one of
+//! them. Each certificate is decoded only up to its subject. A certificate is a
+//! candidate if its subject is the issuer of a certificate that the server has sent.
+//! webpki compares the same bytes and uses no other root, so it accepts a chain with
+//! the candidates if it accepts the chain with the whole bundle. [`super::verifier`]
+//! does not rely on this: if webpki refuses the chain, it asks again with the whole
+//! bundle.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -24,28 +24,28 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 const BEGIN_CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 const END_CERTIFICATE: &[u8] = b"-----END CERTIFICATE-----";
 
-/// A file with as many certificates is decoded as a whole when it is read.
+/// A file with at most this many certificates is decoded as a whole when it is read.
 const FEW: usize = 4;
 
-/// So many bytes of a certificate are decoded at first. In Debian's bundle the
-/// subject ends at 257 bytes in the middle, and at 489 at most.
+/// How many bytes of a certificate are decoded at first. In Debian's bundle the subject
+/// ends at byte 257 in the median, and at byte 489 at most.
 const BEGINNING: usize = 288;
-/// A certificate whose subject ends later than this is always a candidate.
+/// A certificate whose subject ends after this many bytes is always a candidate.
 const LONGEST_BEGINNING: usize = 4 * BEGINNING;
 
 /// The text of a bundle, and where its certificates are.
 #[derive(Debug)]
 pub(super) struct Bundle {
     path: PathBuf,
-    /// Public, so it is in no buffer that is wiped by itself.
+    /// Certificates are public, so this buffer is not a wiping one.
     pem: Vec<u8>,
     certificates: Vec<Range<usize>>,
 }
 
 impl Bundle {
-    /// Takes a file in, if it holds many certificates, one of them can be used, and
-    /// there is nothing else in it but text between them. Any other file is for
-    /// [`parse_roots`] to judge, and is given back.
+    /// Accepts a file that holds many certificates, at least one of them usable, and
+    /// nothing else but text between them. Any other file is returned, for
+    /// [`parse_roots`] to judge.
     pub(super) fn new(path: &Path, pem: Vec<u8>) -> Result<Self, Vec<u8>> {
         let certificates = match outline(&pem) {
             Some(certificates) if certificates.len() > FEW => certificates,
@@ -64,9 +64,9 @@ impl Bundle {
         }
     }
 
-    /// The roots whose subject is the issuer of one of the certificates that a server
-    /// has sent, in the bundle's order, with those whose subject cannot be told.
-    /// Those that cannot be decoded or used are left out.
+    /// The roots whose subject is the issuer of a certificate that the server has sent,
+    /// and the roots whose subject is unknown, in the order of the bundle. Roots that
+    /// cannot be decoded or used are left out.
     pub(super) fn candidates<'a>(
         &self,
         sent: impl Iterator<Item = &'a CertificateDer<'a>>,
@@ -99,13 +99,13 @@ impl Bundle {
     }
 }
 
-/// Adds the certificate of one section of PEM; whether it can be used.
+/// Adds the certificate of one PEM section. Returns whether it can be used.
 fn add(roots: &mut RootCertStore, section: &[u8]) -> bool {
     CertificateDer::from_pem_slice(section).is_ok_and(|certificate| roots.add(certificate).is_ok())
 }
 
-/// Whether the subject of the certificate in this section is one of `wanted`, or
-/// cannot be told. The beginning of the certificate is decoded into `buffer`.
+/// Whether the subject of the certificate in this section is one of `wanted`, or is
+/// unknown. The beginning of the certificate is decoded into `buffer`.
 fn may_be_of(section: &[u8], wanted: &[&[u8]], buffer: &mut [u8; LONGEST_BEGINNING]) -> bool {
     let mut beginning = Beginning {
         text: section.get(BEGIN_CERTIFICATE.len()..).unwrap_or_default(),
@@ -122,14 +122,14 @@ fn may_be_of(section: &[u8], wanted: &[&[u8]], buffer: &mut [u8; LONGEST_BEGINNI
     true
 }
 
-/// Where the certificates of a PEM file are, from each `-----BEGIN` to the end of
-/// `-----END CERTIFICATE-----`; nothing where the file has any other section, or one
-/// that does not end. A line ends with CR, LF or both, as for rustls-pki-types.
+/// Where the certificates of a PEM file are, each from `-----BEGIN` to the end of
+/// `-----END CERTIFICATE-----`. `None` if the file has a section of another kind, or one
+/// without an end. A line ends with CR, LF or both, as in rustls-pki-types.
 fn outline(pem: &[u8]) -> Option<Vec<Range<usize>>> {
     let mut certificates = Vec::with_capacity(pem.len() / 1024);
     let mut begun = None;
     let mut at = 0;
-    // Neither base64 nor most of the text between certificates has a dash.
+    // Base64 has no dash, and the text between certificates seldom has one.
     while let Some(found) = memchr::memchr(b'-', pem.get(at..)?) {
         let start = at.saturating_add(found);
         let from_dash = pem.get(start..)?;
@@ -153,18 +153,18 @@ fn outline(pem: &[u8]) -> Option<Vec<Range<usize>>> {
     begun.is_none().then_some(certificates)
 }
 
-/// The beginning of what base64 text stands for.
+/// Decodes the beginning of a base64 text.
 struct Beginning<'a> {
-    /// What is still to be decoded.
+    /// The text that is not yet decoded.
     text: &'a [u8],
     buffer: &'a mut [u8; LONGEST_BEGINNING],
-    /// How much of the buffer is decoded.
+    /// How many bytes of the buffer are decoded.
     length: usize,
 }
 
 impl Beginning<'_> {
-    /// Decodes on until there are `length` bytes, a multiple of three, or until a
-    /// character that is no part of base64: padding, the line behind the last, or damage.
+    /// Decodes until there are `length` bytes (a multiple of three), or until a character
+    /// that is not base64: padding, the line after the last one, or damage.
     fn decoded_to(&mut self, length: usize) -> &[u8] {
         let room = self.buffer.get_mut(self.length..length);
         for three in room.unwrap_or_default().chunks_exact_mut(3) {
@@ -183,7 +183,7 @@ impl Beginning<'_> {
 fn next_group(text: &mut &[u8]) -> Option<u32> {
     let value =
         |a, b, c, d| u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
-    // Without a loop, which is unrolled only where speed counts more than size.
+    // No loop: the compiler unrolls one only if it optimises for speed, not for size.
     if let Some(([a, b, c, d], rest)) = text.split_first_chunk() {
         let (a, b, c, d) = (digit(*a), digit(*b), digit(*c), digit(*d));
         if a | b | c | d < DIGIT_END {
@@ -191,7 +191,7 @@ fn next_group(text: &mut &[u8]) -> Option<u32> {
             return Some(value(a, b, c, d));
         }
     }
-    // The end of a line, as a rule.
+    // Usually this is the end of a line.
     let mut next = || loop {
         let (first, rest) = text.split_first()?;
         *text = rest;
@@ -209,11 +209,12 @@ fn digit(character: u8) -> u8 {
     found.copied().unwrap_or(OTHER)
 }
 
-/// All digits are below it, and bits of other values are not.
+/// Every digit is below this value. It is a single bit, which no digit has and both
+/// values below have, so one comparison tests four digits that were combined by OR.
 const DIGIT_END: u8 = 64;
-/// White space between the digits, which base64 in PEM passes over.
+/// White space between the digits. PEM allows it, and it is skipped.
 const SPACE: u8 = 0xfe;
-/// A character that is no digit.
+/// A character that is not a digit.
 const OTHER: u8 = 0xff;
 
 /// The value of each digit of base64 (RFC 4648, section 4).

@@ -19,14 +19,14 @@ enum Attempt {
     Connected,
     /// The host, or a firewall in front of it, refused the connection (ECONNREFUSED).
     Refused,
-    /// The address cannot be reached (ENETUNREACH, EHOSTUNREACH): the kernel or a
-    /// router says so, or nobody answered the address resolution.
+    /// The address cannot be reached (ENETUNREACH, EHOSTUNREACH). The kernel or a
+    /// router says so, or ARP or neighbour discovery got no answer.
     Unreachable,
     /// ENETUNREACH for an IPv6 address: most hosts have no IPv6 at all.
     NoIpv6Network,
     /// No answer within the address's share of the time.
     Silent,
-    /// Anything else, above all a failure of this host.
+    /// Anything else, usually a failure of this host.
     Failed,
 }
 
@@ -50,7 +50,7 @@ impl Attempts {
         self.all(|attempt| matches!(attempt, Attempt::Refused | Attempt::Unreachable))
     }
 
-    /// The same, but addresses may also have stayed silent.
+    /// The same, but an address may also have given no answer.
     pub(super) fn all_refused_unreachable_or_silent(&self) -> bool {
         self.all(|attempt| {
             matches!(
@@ -70,12 +70,12 @@ impl Attempts {
     }
 }
 
-/// The attempts of the current request, for the transport to read.
+/// The attempts of the current request, shared with the transport.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AttemptLog(Arc<Mutex<Attempts>>);
 
 impl AttemptLog {
-    /// A request starts.
+    /// Forgets the attempts of the previous request.
     pub(super) fn clear(&self) {
         self.begin(0);
     }
@@ -101,7 +101,7 @@ impl AttemptLog {
     }
 }
 
-/// Has ureq connect to one address after the other, and notes what became of each.
+/// Connects to one address after the other and records the result of each attempt.
 #[derive(Debug, Default)]
 pub(super) struct RecordingTcpConnector {
     pub(super) log: AttemptLog,
@@ -186,7 +186,7 @@ fn for_one_address<'a>(
     }
 }
 
-/// Until when a connection must be made.
+/// When a connection must have been made.
 fn deadline(details: &ConnectionDetails<'_>) -> Instant {
     let begun = match details.now {
         WaitInstant::Exact(begun) => begun,
@@ -194,7 +194,7 @@ fn deadline(details: &ConnectionDetails<'_>) -> Instant {
     };
     let limit = match details.timeout.after {
         WaitDuration::Exact(limit) => limit,
-        // There is always a limit, from the configuration.
+        // The configuration always sets a limit.
         WaitDuration::NotHappening => Duration::ZERO,
     };
     begun.checked_add(limit).unwrap_or(begun)

@@ -1,13 +1,13 @@
 //! The cookies of one login at one server.
 //!
-//! A jar for one origin and the life of one login needs the name, the value and
-//! whether it is taken back; a general one would bring 0.3 MB of address
-//! parsing into every sshd, and its values would not be wiped.
+//! This jar serves one origin for the time of one login. It needs only the name, the
+//! value and whether the server deletes the cookie. A general cookie library would add
+//! 0.3 MB of address parsing to every sshd, and would not wipe the values.
 
 use ureq::http::HeaderValue;
 use zeroize::Zeroizing;
 
-/// What the server has set, wiped when dropped.
+/// The cookies that the server has set. They are wiped when dropped.
 #[derive(Default)]
 pub struct Cookies {
     jar: Vec<Cookie>,
@@ -18,14 +18,15 @@ struct Cookie {
     value: Zeroizing<String>,
 }
 
-/// authentik sets four; a proxy in front may add its own, such as for sticky sessions.
+/// authentik sets four cookies. A proxy in front of it may add its own, for example for
+/// sticky sessions.
 const MAX_COOKIES: usize = 20;
-/// Browsers take 4096 bytes for a name and its value.
+/// Browsers accept 4096 bytes for a name and its value.
 const MAX_COOKIE_BYTES: usize = 4096;
 
 impl Cookies {
-    /// Takes in the value of one `Set-Cookie` header. What no browser would
-    /// take is left out.
+    /// Stores the cookie of one `Set-Cookie` header. A cookie that no browser would
+    /// accept is ignored.
     pub fn set(&mut self, header: &[u8]) {
         let Ok(header) = std::str::from_utf8(header) else {
             return;
@@ -87,7 +88,7 @@ impl Cookies {
         Some(header)
     }
 
-    /// The value of one cookie, as a header of its own, as for CSRF.
+    /// The value of one cookie, to be sent in a header of its own, as CSRF needs.
     pub(super) fn value(&self, name: &str) -> Option<HeaderValue> {
         let cookie = self.jar.iter().find(|cookie| cookie.name == name)?;
         let mut header = HeaderValue::from_str(&cookie.value).ok()?;

@@ -1,4 +1,4 @@
-//! In whose name a request is made.
+//! The credentials of a request.
 
 use ureq::RequestBuilder;
 use ureq::http::{HeaderMap, HeaderValue, header};
@@ -6,22 +6,23 @@ use ureq::http::{HeaderMap, HeaderValue, header};
 use super::cookies::Cookies;
 use super::token::Outpost;
 
-/// The cookie of authentik's protection against forged requests.
+/// The cookie of authentik's CSRF protection.
 const CSRF_COOKIE: &str = "authentik_csrf";
 
-/// Who speaks. A session and a bearer's token never meet in one request: where
-/// both are sent, authentik takes the bearer's user for the session's.
+/// Who makes a request. A session and a bearer token are never sent in one request: if
+/// authentik gets both, it takes the token's user for the user of the session.
 pub(super) enum Credentials {
-    /// The person, by the session's cookies, with an outpost's word for where they are.
+    /// The person, by the session's cookies, with the client address that the outpost's
+    /// token vouches for.
     Session {
         cookies: Cookies,
         outpost: Option<Outpost>,
     },
-    /// A service account, by the value of `Authorization`. No cookie is taken or sent.
+    /// A service account, by the value of `Authorization`. No cookie is stored or sent.
     Bearer(HeaderValue),
 }
 
-/// The session of a login, without a connection, for a later call of the same
+/// The session of a login, without a connection, kept for a later call on the same PAM
 /// handle. Its cookies are wiped when it is dropped.
 pub struct Session(Cookies);
 
@@ -33,7 +34,7 @@ impl Credentials {
         }
     }
 
-    /// Adds what proves who speaks to a request to the origin of `url`.
+    /// Adds the credentials to a request to the origin of `url`.
     pub(super) fn add_headers<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
         match self {
             Self::Bearer(token) => request.header(header::AUTHORIZATION, token.clone()),
@@ -50,7 +51,7 @@ impl Credentials {
         }
     }
 
-    /// What an answer of a session that is logged in needs besides.
+    /// The headers that a request in a logged-in session needs in addition.
     pub(super) fn csrf_token(&self) -> Option<HeaderValue> {
         match self {
             Self::Session { cookies, .. } => cookies.value(CSRF_COOKIE),
@@ -58,7 +59,7 @@ impl Credentials {
         }
     }
 
-    /// Takes in the cookies that a response sets.
+    /// Stores the cookies that a response sets.
     pub(super) fn store_cookies(&mut self, headers: &HeaderMap) {
         if let Self::Session { cookies, .. } = self {
             for cookie in headers.get_all(header::SET_COOKIE) {
@@ -74,7 +75,7 @@ impl Credentials {
         }
     }
 
-    /// Goes on with the cookies of `session`.
+    /// Continues with the cookies of `session`.
     pub(super) fn resume(&mut self, session: Session) {
         if let Self::Session { cookies, .. } = self {
             *cookies = session.0;

@@ -1,4 +1,4 @@
-//! From ureq's errors to what an administrator can act on.
+//! Turns ureq's errors into messages that an administrator can act on.
 
 use rustls::{AlertDescription, OtherError};
 use ureq::{Error, Timeout};
@@ -9,11 +9,11 @@ use crate::fault::ServerFault;
 use crate::host::is_host_failure;
 use crate::text;
 
-/// How long a fault's text may become.
+/// The longest text of a fault, in bytes.
 const MAX_TEXT: usize = 200;
 
-/// Says what failed. `login_is_over` tells whether the login's own deadline,
-/// and not that of the request, has passed.
+/// Says what failed. `login_is_over` says whether the deadline of the whole login has
+/// passed, not only that of the request.
 pub(super) fn server_fault(error: &Error, login_is_over: bool) -> ServerFault {
     match error {
         Error::Timeout(_) if login_is_over => ServerFault::LoginTimeout,
@@ -51,13 +51,13 @@ pub(super) fn server_fault(error: &Error, login_is_over: bool) -> ServerFault {
     }
 }
 
-/// Trouble of this host that no error code of the system stands for.
+/// A failure of this host that has no errno.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct HostTrouble(String);
 
 impl HostTrouble {
-    /// As ureq hands it on.
+    /// The error as ureq passes it on.
     pub(super) fn error(problem: String) -> Error {
         Error::Io(std::io::Error::other(Self(problem)))
     }
@@ -69,8 +69,8 @@ impl HostTrouble {
     }
 }
 
-/// Whether the look-up of the server's name gave no address, for want of one or
-/// of an answer; never where this host failed.
+/// Whether the look-up of the server's name gave no address, because there is none or
+/// because no name server answered. Never true if this host itself failed.
 pub(super) fn is_about_the_name(error: &Error) -> bool {
     matches!(
         error,
@@ -93,13 +93,13 @@ fn is_closed(error: &std::io::Error) -> bool {
     )
 }
 
-/// rustls' errors come wrapped in those of the socket.
+/// An error of rustls arrives wrapped in an I/O error.
 fn tls_inside(error: &std::io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref::<rustls::Error>()
 }
 
 fn tls(error: &rustls::Error) -> ServerFault {
-    // What the verifier says where it cannot read the bundle: no verdict on the server.
+    // The verifier says this if it cannot read the bundle. It is no verdict on the server.
     if let rustls::Error::Other(OtherError(error)) = error {
         if let Some(error) = error.downcast_ref::<ConfigError>() {
             return ServerFault::TrustedRoots(error.clone());
@@ -128,8 +128,8 @@ fn tls(error: &rustls::Error) -> ServerFault {
     }
 }
 
-/// Whether a handshake may have failed because the server offers no version, suite,
-/// key exchange or signature that the module has.
+/// Whether the handshake may have failed because the server and the module have no
+/// version, cipher suite, key exchange or signature algorithm in common.
 fn has_nothing_in_common(error: &rustls::Error) -> bool {
     use rustls::CertificateError as C;
     match error {
@@ -149,8 +149,8 @@ fn has_nothing_in_common(error: &rustls::Error) -> bool {
     }
 }
 
-/// Why a certificate is not acceptable, where it was read and judged. What could
-/// not be read may have been damaged on the way.
+/// Why a certificate is not acceptable, if it was read and judged. One that could not be
+/// read may have been damaged on the way.
 fn why_not_acceptable(reason: &rustls::CertificateError) -> Option<&'static str> {
     use rustls::CertificateError as C;
     Some(match reason {
@@ -171,7 +171,7 @@ fn why_not_acceptable(reason: &rustls::CertificateError) -> Option<&'static str>
             "its signature is not that of the CA which is trusted here; was the CA made again? name the new one's certificate with `ca_file`"
         }
         C::InvalidPurpose | C::InvalidPurposeContext { .. } => "it is not for servers",
-        // What webpki says of a CA's certificate that a server shows as its own.
+        // webpki says this if a server shows a CA certificate as its own.
         C::Other(inner) if format!("{inner:?}").contains("CaUsedAsEndEntity") => {
             "the server shows a self-signed certificate of a CA as its own; give the server a certificate that a CA has issued, and name that CA with `ca_file`"
         }

@@ -1,5 +1,4 @@
-//! The client of one authentik server: whom it trusts, by which way it goes, and its
-//! limits.
+//! The HTTPS client of one authentik server: trust, proxy, credentials and limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,23 +23,23 @@ use crate::deadline::Deadline;
 use crate::login_context::LoginContext;
 use crate::text;
 
-/// A connection that has idled this long is not used again.
+/// A connection that was idle this long is not used again.
 ///
-/// Servers and proxies close idle connections, some after two seconds, and a
-/// person takes longer than that to type. A POST that met a closed connection
-/// could not be sent again: nobody would know whether the first had arrived.
+/// Servers and proxies close idle connections, some after two seconds, and a person
+/// takes longer than that to type. A POST on a connection that turns out to be closed
+/// cannot be sent again, because nobody knows whether the first one arrived.
 const MAX_IDLE: Duration = Duration::from_secs(1);
 
-/// What is left at least for a request after all others, such as the end of the
-/// session of a login that took too long.
+/// The least time that the last request of a login gets, for example to end the session
+/// of a login that took too long.
 const LEAST: Duration = Duration::from_secs(1);
 
-/// What a TCP connection keeps for reading. An answer's head that a proxy gives
-/// before TLS must fit. ureq's own 128 KiB, four times over, cost more to fill and to
-/// wipe than all of HTTP.
+/// The read buffer of a TCP connection, in bytes. The head of a proxy's answer to CONNECT
+/// must fit. ureq's default of 128 KiB, four times in a login, costs more to fill and to
+/// wipe than the rest of HTTP together.
 const TCP_BUFFER_BYTES: usize = 8 * 1024;
 
-/// Requests to one authentik server, for one login or one look-up.
+/// Sends requests to one authentik server, for one login or one look-up.
 pub struct HttpsTransport {
     pub(super) agent: Agent,
     pub(super) url: ServerUrl,
@@ -49,13 +48,13 @@ pub struct HttpsTransport {
     pub(super) user_agent: HeaderValue,
     pub(super) language: Option<HeaderValue>,
     pub(super) credentials: Credentials,
-    /// Whether an answer was sent, so that the session may be somebody's.
+    /// Whether a challenge was answered, so that the session may be logged in.
     pub(super) has_answered: bool,
-    /// The `Date` of the last answer.
+    /// The `Date` header of the last response.
     pub(super) server_date: Option<String>,
-    /// Whether no request was made yet. Only then may a failure prove that the
-    /// server is unavailable, and only if the deadline has seen no answer: from the
-    /// moment something was typed nothing proves it.
+    /// Whether no request was made yet. Only then can a failure prove that the server is
+    /// unavailable, and only if the person has typed nothing so far, which the deadline
+    /// records.
     pub(super) may_prove: bool,
     pub(super) peer: Arc<Peer>,
     pub(super) has_proxy: bool,
@@ -68,14 +67,14 @@ pub struct HttpsTransport {
 }
 
 impl HttpsTransport {
-    /// Prepares the requests of a person's login; nothing is sent yet.
+    /// Prepares the requests of a person's login. Nothing is sent yet.
     ///
-    /// The service and the host of `context` go into the `User-Agent`, which
-    /// authentik shows beside the session, and its address goes with each request,
-    /// where `[outpost]` has a token for it.
+    /// The service and the host name of `context` go into the `User-Agent`, which
+    /// authentik shows beside the session. If `[outpost]` has a token, each request
+    /// carries the client's address.
     ///
     /// # Errors
-    /// Where the certificates to trust, or a token, cannot be read.
+    /// If the trusted certificates or a token cannot be read.
     pub fn for_login(
         config: &Config,
         context: &LoginContext,
@@ -88,8 +87,8 @@ impl HttpsTransport {
         Self::new(config, context, credentials, deadline, trace)
     }
 
-    /// Prepares the requests of a login with an outpost's token that is wrong on
-    /// purpose, to see that authentik refuses it.
+    /// Prepares the requests of a login with a wrong outpost token, to check that
+    /// authentik refuses it.
     ///
     /// # Errors
     /// As [`HttpsTransport::for_login`].
@@ -103,8 +102,8 @@ impl HttpsTransport {
         Self::new(config, context, credentials, deadline, trace)
     }
 
-    /// Prepares requests in the name of the service account whose token is in
-    /// `token_file`, without any session.
+    /// Prepares requests of the service account whose token is in `token_file`. They
+    /// have no session.
     ///
     /// # Errors
     /// As [`HttpsTransport::for_login`].
@@ -138,7 +137,7 @@ impl HttpsTransport {
         })?;
         let agent_config = AgentConfig::builder()
             .https_only(true)
-            // Without this ureq takes a proxy from the caller's variables.
+            // Without this, ureq takes a proxy from the caller's environment.
             .proxy(proxy(config)?)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -197,26 +196,26 @@ impl HttpsTransport {
         })
     }
 
-    /// Whether the session may be somebody's by now: an answer was sent in it.
+    /// Whether the session may be logged in by now: a challenge was answered in it.
     #[must_use]
     pub fn has_answered(&self) -> bool {
         self.has_answered
     }
 
-    /// What time it is by the last answer, in the server's own words.
+    /// The server's time: the `Date` header of the last response.
     #[must_use]
     pub fn server_date(&self) -> Option<&str> {
         self.server_date.as_deref()
     }
 
-    /// Hangs up and keeps the session, where there may be one: between two calls
-    /// of libpam no descriptor stays open.
+    /// Closes the connection and keeps the session, if there may be one. No descriptor
+    /// stays open between two calls of libpam.
     #[must_use]
     pub fn into_session(self) -> Option<Session> {
         self.credentials.into_session()
     }
 
-    /// Goes on with a session of an earlier call.
+    /// Continues the session of an earlier call.
     ///
     /// # Errors
     /// As [`HttpsTransport::for_login`].
@@ -234,8 +233,8 @@ impl HttpsTransport {
         Ok(transport)
     }
 
-    /// Asks for `path` as [`Transport::get`] does, and waits no longer than `limit`
-    /// and than what is left of the login; a second where nothing is left.
+    /// Asks for `path` as [`Transport::get`] does. It waits at most `limit`, and at most
+    /// as long as the login may still take, but a second in any case.
     ///
     /// # Errors
     /// As [`Transport::get`].
@@ -246,7 +245,7 @@ impl HttpsTransport {
     }
 }
 
-/// The proxy of the configuration, and of nothing else.
+/// The proxy from the configuration, the only source of one.
 fn proxy(config: &Config) -> Result<Option<Proxy>, ConfigError> {
     let Some(proxy) = &config.proxy else {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! HTTPS to one server: trust, limits, cookies, and redirects that are judged
-//! and never followed here.
+//! HTTPS to one server: trust, limits, cookies, and redirects, which are reported and
+//! never followed here.
 
 mod answer;
 mod bounded;

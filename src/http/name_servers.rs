@@ -1,8 +1,8 @@
 //! Whether the name servers of this host answer at all.
 //!
-//! `getaddrinfo(3)` gives one and the same error where a name server is dead and
-//! where this host has no port left to ask from. So each name server is asked once
-//! more, by a socket of our own: what fails on this side proves nothing.
+//! `getaddrinfo(3)` gives the same error for a dead name server and for a host that has no
+//! free port to ask from. So the module asks each name server once more through a socket of
+//! its own, where it can tell the two apart. A failure on this side proves nothing.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -12,15 +12,15 @@ use std::time::Duration;
 use crate::host::{FileKind, read_trusted_file};
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
-/// As many as glibc uses (resolv.conf(5)).
+/// How many name servers glibc uses (resolv.conf(5), `MAXNS`).
 const MAX_SERVERS: usize = 3;
 const SERVFAIL: u8 = 2;
 const REFUSED: u8 = 5;
 
-/// Whether it is seen that no name server answers a question for the A record of
-/// `host`: each is asked, and is silent for its share of `limit`, refuses, or fails.
+/// Whether no name server answers a question for the A record of `host`. Each one is asked,
+/// and each is silent for its share of `limit`, refuses, or reports a failure.
 pub(super) fn are_all_dead(host: &str, limit: Duration) -> bool {
-    // A link is what systemd-resolved and others make of it; root's file it must be.
+    // systemd-resolved and others make it a link. The file behind it must be root's.
     let Ok(text) = read_trusted_file(Path::new(RESOLV_CONF), FileKind::Certificates) else {
         return false;
     };
@@ -37,7 +37,7 @@ pub(super) fn are_all_dead(host: &str, limit: Duration) -> bool {
         .all(|server| is_dead(*server, &question, share).unwrap_or(false))
 }
 
-/// The name servers of a text such as `/etc/resolv.conf`; this host where it has none.
+/// The name servers in a text such as `/etc/resolv.conf`, or this host if it names none.
 fn servers_in(text: &str) -> Vec<IpAddr> {
     let mut servers: Vec<IpAddr> = text
         .lines()
@@ -56,7 +56,7 @@ fn servers_in(text: &str) -> Vec<IpAddr> {
 
 /// A question for the A record of `host` (RFC 1035).
 fn question(host: &str) -> Option<Vec<u8>> {
-    // An identity, recursion wanted, one question.
+    // The message's id, "recursion desired", one question.
     let mut message = vec![0x61, 0x6b, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     for label in host.trim_end_matches('.').split('.') {
         let length = u8::try_from(label.len())
@@ -71,13 +71,13 @@ fn question(host: &str) -> Option<Vec<u8>> {
 }
 
 /// # Errors
-/// Trouble on this side: then nothing is known of the server.
+/// A failure of this host. Then nothing is known about the server.
 fn is_dead(server: IpAddr, question: &[u8], wait: Duration) -> std::io::Result<bool> {
     let any: IpAddr = match server {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
-    // Where all ports are taken, this fails.
+    // This fails if all ports are taken.
     let socket = UdpSocket::bind(SocketAddr::new(any, 0))?;
     socket.set_read_timeout(Some(wait))?;
     let mut answer = [0_u8; 512];

@@ -1,8 +1,8 @@
-//! The names in a certificate: whose it is, and who issued it.
+//! Subject and issuer of a certificate.
 //!
-//! This reads as little of a certificate as these two names take, and judges
-//! nothing. It serves to find the roots that webpki needs; what a certificate is
-//! worth, webpki alone decides. Where anything is unusual, there is no name.
+//! This reads only as much of a certificate as these two names need, and it judges
+//! nothing: it finds the roots that webpki needs, and webpki alone decides whether a
+//! certificate is good. If the encoding is unusual in any way, it returns no name.
 
 const INTEGER: u8 = 0x02;
 const SEQUENCE: u8 = 0x30;
@@ -12,18 +12,17 @@ const VERSION: u8 = 0xa0;
 /// section 4.1.2.4), without tag and length: what webpki compares.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Names<'a> {
-    /// Who issued the certificate.
+    /// The issuer.
     pub(super) issuer: &'a [u8],
-    /// Whose certificate it is.
+    /// The subject.
     pub(super) subject: &'a [u8],
 }
 
-/// Reads the names from `der`, a certificate or the beginning of one, as long as
-/// both names are in it.
+/// Reads the names from `der`, a certificate or the beginning of one that holds both.
 pub(super) fn names(der: &[u8]) -> Option<Names<'_>> {
-    // Certificate, and tbsCertificate in it: their ends may lie behind the beginning.
+    // Certificate and tbsCertificate. Both may be longer than the part in `der`.
     let mut rest = opened(opened(der)?)?;
-    // Version 1 has no field for it.
+    // A certificate of version 1 has no version field.
     if rest.first() == Some(&VERSION) {
         take(&mut rest, VERSION)?;
     }
@@ -35,12 +34,12 @@ pub(super) fn names(der: &[u8]) -> Option<Names<'_>> {
     Some(Names { issuer, subject })
 }
 
-/// What follows the tag and the length of a `SEQUENCE`.
+/// The bytes after the tag and the length of a `SEQUENCE`.
 fn opened(der: &[u8]) -> Option<&[u8]> {
     header(der, SEQUENCE).map(|(_, contents)| contents)
 }
 
-/// Takes one element with this tag, and gives its contents.
+/// Takes one element with this tag from `rest` and returns its contents.
 fn take<'a>(rest: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
     let (length, contents) = header(rest, tag)?;
     let (element, behind) = contents.split_at_checked(length)?;
@@ -48,7 +47,7 @@ fn take<'a>(rest: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
     Some(element)
 }
 
-/// The length of an element, and what follows it.
+/// The length of an element, and the bytes after it.
 fn header(der: &[u8], tag: u8) -> Option<(usize, &[u8])> {
     let (first, rest) = der.split_first()?;
     if *first != tag {
@@ -60,7 +59,7 @@ fn header(der: &[u8], tag: u8) -> Option<(usize, &[u8])> {
         [0x82, high, low, contents @ ..] => {
             Some((usize::from(u16::from_be_bytes([*high, *low])), contents))
         }
-        // More than 64 KiB: nothing that webpki takes for a certificate.
+        // More than 64 KiB: webpki accepts no such certificate.
         _ => None,
     }
 }

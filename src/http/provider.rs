@@ -1,9 +1,10 @@
-//! The cryptography of TLS: ring's, and no more of it than a login needs.
+//! The cryptography of TLS: the part of ring that a login needs.
 //!
-//! rustls' own list for ring has ChaCha20 and Ed25519 as well. Servers offer them
-//! beside AES-GCM and ECDSA or RSA; no public CA issues a certificate for an Ed25519
-//! key. The linker leaves out what is not named here. P-384 and AES-256-GCM stay, in
-//! TLS 1.2 and 1.3: widely copied pages on hardening leave a server nothing else.
+//! rustls' own list for ring also has ChaCha20 and Ed25519. A server that offers them
+//! offers AES-GCM and ECDSA or RSA, too, and no public CA issues a certificate for an
+//! Ed25519 key. The linker leaves out what this list does not name. P-384 and AES-256-GCM
+//! stay, in TLS 1.2 and 1.3: a server that follows widely copied hardening pages offers
+//! nothing else.
 
 use std::sync::Arc;
 
@@ -17,10 +18,10 @@ use rustls::sign::SigningKey;
 use rustls::{SignatureScheme, SupportedCipherSuite};
 use webpki::ring as algorithm;
 
-/// What a server must offer, for who configures it.
+/// What a server must offer, in words for its administrator.
 pub(super) const NEEDED: &str = "TLS 1.2 or 1.3, AES-128-GCM or AES-256-GCM, ECDHE with X25519, P-256 or P-384, and a certificate with an RSA, P-256 or P-384 key";
 
-/// Those with SHA-256 come first: the handshake is a twentieth cheaper with it.
+/// The suites with SHA-256 come first: they make the handshake 5 % cheaper.
 const SUITES: [SupportedCipherSuite; 6] = [
     suite::TLS13_AES_128_GCM_SHA256,
     suite::TLS13_AES_256_GCM_SHA384,
@@ -30,7 +31,7 @@ const SUITES: [SupportedCipherSuite; 6] = [
     suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 ];
 
-/// rustls' own for ring, without Ed25519; in TLS 1.2 a scheme does not name the curve.
+/// rustls' list for ring without Ed25519. In TLS 1.2 a scheme does not name the curve.
 static SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     all: &[
         algorithm::ECDSA_P256_SHA256,
@@ -95,7 +96,7 @@ pub fn provider() -> Arc<CryptoProvider> {
     })
 }
 
-/// Random numbers and private keys by ring, as in rustls' own provider.
+/// Random numbers and private keys from ring, as in rustls' own provider.
 #[derive(Debug)]
 struct Ring;
 

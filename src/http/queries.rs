@@ -64,16 +64,16 @@ impl Queries {
         let all_tried = |found: &[SocketAddr]| found.iter().all(|at| tried.contains(&at.ip()));
         match (&self.a, &self.aaaa) {
             (Ok(a), Ok(aaaa)) => all_tried(a) && all_tried(aaaa),
-            // A file such as /etc/hosts has the one address, and the name servers
-            // have never heard of the name.
+            // A file such as /etc/hosts has one address, and the name servers do not
+            // know the name.
             (Ok(a), Err(LookupError::NoAddress | LookupError::NoSuchName)) => all_tried(a),
-            // A name that does not exist has no IPv6 address: somebody lies.
+            // A name that does not exist has no IPv6 address, so one answer is false.
             (Err(LookupError::NoAddress), Ok(aaaa)) => all_tried(aaaa),
             _ => false,
         }
     }
 
-    /// Whether both say that there is nothing, or neither is answered, for the name
+    /// Whether both say that there is no address, or neither is answered and the name
     /// servers `are_dead`.
     pub(super) fn found_nothing(&self, are_dead: impl FnOnce() -> bool) -> bool {
         use LookupError as L;
@@ -165,7 +165,7 @@ mod tests {
         ] {
             let queries = queries(&[a], &[aaaa]);
             assert_eq!(queries.found_nothing(|| true), expected, "{a}, {aaaa}");
-            // Trouble of this host looks like silence.
+            // A failure of this host looks like silence.
             let said = a != "no answer" && expected;
             assert_eq!(queries.found_nothing(|| false), said, "{a}, {aaaa}");
         }

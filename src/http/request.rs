@@ -1,4 +1,4 @@
-//! One request, and what its answer or its failure says of the server.
+//! One request, and what its response or failure says about the server.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::fault::ServerFault;
 use crate::sys::StopWatch;
 use crate::text;
 
-/// The header of authentik's protection against forged requests.
+/// The header of authentik's CSRF protection.
 const CSRF_HEADER: &str = "x-authentik-csrf";
 
 impl HttpsTransport {
@@ -80,7 +80,7 @@ impl HttpsTransport {
         answer
     }
 
-    /// Makes of ureq's result what is known of the server.
+    /// Turns ureq's result into a response, or into the reason why there is none.
     fn judge(
         &self,
         result: Result<Answer, ureq::Error>,
@@ -119,7 +119,7 @@ impl HttpsTransport {
         };
         match (proof, result) {
             (Some(Ok(proof)), _) => Err(RequestError::Unavailable(proof)),
-            // An answer that comes near to a proof is a failure all the same.
+            // A response that nearly proves it is still a failure.
             (Some(Err(doubt)), _) => Err(RequestError::Failed {
                 fault,
                 doubt: Some(doubt),

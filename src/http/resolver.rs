@@ -1,8 +1,8 @@
-//! Names to addresses: once a login, on the calling thread.
+//! Looks up the server's addresses, once for each login, on the calling thread.
 //!
-//! ureq's own resolver starts a thread for every request as soon as any timeout
-//! is set; a dead name server leaves such a thread behind in sshd, and a
-//! process limit turns it into a panic.
+//! ureq's own resolver starts a thread for each request if any timeout is set. A dead
+//! name server leaves this thread behind in sshd, and a process limit turns its start
+//! into a panic.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -18,26 +18,26 @@ use super::fault::HostTrouble;
 use crate::host::is_host_failure;
 use crate::sys::{Family, LookupError, look_up};
 
-/// How many addresses are tried, at most: as many as ureq has room for.
+/// How many addresses are tried at most: as many as ureq can hold.
 const MAX_ADDRESSES: usize = 16;
 
-/// Who is connected to.
+/// The other end of the connection.
 #[derive(Debug)]
 pub(super) enum Peer {
-    /// Addresses of the configuration; no resolver has a part in it.
+    /// Addresses from the configuration. No resolver is involved.
     Addresses(Vec<SocketAddr>),
-    /// A name, which is looked up once.
+    /// A name that is looked up once.
     Name {
         host: String,
         port: u16,
-        /// What was found, once it was looked up.
+        /// The addresses that were found, once the name was looked up.
         found: OnceLock<Vec<SocketAddr>>,
     },
 }
 
 impl Peer {
-    /// The server or the proxy that is connected to: by the addresses that are
-    /// `pinned`, by `host` where that is an address, or by its name.
+    /// The server or the proxy: at the `pinned` addresses if there are any, at `host` if
+    /// that is an address, else by name.
     pub(super) fn new(host: &str, port: u16, pinned: &[IpAddr]) -> Self {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let at = |ip: &IpAddr| SocketAddr::new(*ip, port);
@@ -63,7 +63,7 @@ pub(super) struct OnceResolver {
 }
 
 impl OnceResolver {
-    /// A look-up may take `limit`.
+    /// Sets how long a look-up may take.
     pub(super) fn new(peer: Arc<Peer>, limit: Duration) -> Self {
         Self { peer, limit }
     }
@@ -93,8 +93,8 @@ fn look_up_name(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr
         Err(LookupError::NoAnswer(_)) if begun.elapsed() >= limit => {
             Err(Error::Timeout(Timeout::Resolve))
         }
-        // getaddrinfo tells a host without descriptors from a name server that
-        // does not answer only now and then: a socket of our own tells the rest.
+        // getaddrinfo does not always tell a host without free descriptors from a name
+        // server that does not answer. A socket of our own tells them apart.
         Err(_) => match std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)) {
             Err(error) if is_host_failure(&error) => Err(Error::Io(error)),
             _ => Err(Error::HostNotFound),
@@ -103,8 +103,8 @@ fn look_up_name(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr
 }
 
 impl Resolver for OnceResolver {
-    /// Only ever asked for the one place that connections of this agent go to:
-    /// redirects are not followed, and with a proxy it is the proxy.
+    /// ureq asks only for the one host that this agent connects to: the server, or the
+    /// proxy if there is one. Redirects are not followed.
     fn resolve(
         &self,
         _uri: &Uri,

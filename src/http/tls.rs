@@ -1,10 +1,10 @@
 //! TLS of one login.
 //!
-//! ureq's own connector reads the trusted certificates anew for every
-//! connection of a request that has settings of its own, as ours have, and
-//! forgets the session's tickets with them. Here both last as long as the
-//! login: a person who types longer than a connection idles comes back without
-//! a second proof of the server's certificate. Nothing outlives the login.
+//! ureq's own connector reads the trusted certificates again for each connection of a
+//! request with its own settings, as ours are, and loses the session tickets with them.
+//! Here both last as long as the login: if the connection was closed while the person
+//! typed, the next one resumes the session and does not verify the certificate again.
+//! Nothing outlives the login.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -24,14 +24,15 @@ use super::provider::provider;
 use super::trust::TrustedRoots;
 use super::verifier::ServerVerifier;
 
-/// How many servers tickets are kept of.
+/// For how many servers tickets are kept.
 const SERVERS: usize = 1;
 
-/// The largest head of an answer that is read.
+/// The largest head of a response that is read, in bytes.
 pub(super) const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// What TLS keeps for reading: a head must fit, and one that is too large be seen to be.
+/// The read buffer of TLS, in bytes. The largest head must fit, with room to notice one
+/// that is larger.
 const INPUT_BUFFER_BYTES: usize = MAX_HEAD_BYTES + 1024;
-/// The same for writing: a request's head must fit, with all its cookies.
+/// The write buffer of TLS, in bytes. A request's head must fit, with all its cookies.
 const OUTPUT_BUFFER_BYTES: usize = 16 * 1024;
 
 /// A certificate with its issuers, and its key.
@@ -50,16 +51,16 @@ impl std::fmt::Debug for TlsConnector {
 }
 
 impl TlsConnector {
-    /// For the server `host`, whose certificate `roots` must vouch for.
+    /// Connects to the server `host`, whose certificate must lead to one of `roots`.
     ///
     /// # Errors
-    /// Where the client's certificate and key do not fit.
+    /// If the client's certificate and key do not belong together.
     pub(super) fn new(
         host: &str,
         roots: TrustedRoots,
         identity: Option<Identity>,
     ) -> Result<Self, rustls::Error> {
-        // rustls calls any verifier but its own dangerous.
+        // rustls calls every verifier except its own "dangerous".
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .dangerous()
@@ -88,7 +89,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let Some(inner) = chained else {
             return Ok(None);
         };
-        // The way to a proxy; the server itself is never spoken to without TLS.
+        // The connection to a proxy. The connection to the server itself always has TLS.
         if !details.needs_tls() {
             return Ok(Some(Either::A(inner)));
         }
@@ -106,7 +107,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
     }
 }
 
-/// Of the time for the connection, after what TCP and the proxy took of it.
+/// The time that is left for the handshake, after TCP and the proxy took their part.
 fn what_is_left(details: &ConnectionDetails<'_>) -> NextTimeout {
     let mut timeout = details.timeout;
     if let (WaitInstant::Exact(begun), WaitDuration::Exact(limit)) = (details.now, timeout.after) {

@@ -11,26 +11,26 @@ use zeroize::Zeroizing;
 use crate::config::{AbsolutePath, ConfigError, Place};
 use crate::host::{FileFault, FileKind, read_trusted_file, runs_as_root};
 
-/// authentik's own have 60 characters; JSON web tokens are longer.
+/// The longest token, in bytes. authentik's own have 60 characters, JSON web tokens more.
 const MAX_TOKEN: usize = 4096;
 
-/// An outpost's token and what it vouches for: the client's address.
+/// An outpost's token, and the client address that it vouches for.
 pub(super) struct Outpost {
     token: HeaderValue,
     address: HeaderValue,
 }
 
 impl Outpost {
-    /// Reads the token; `address` is the client's, where there is one.
+    /// Reads the token. `address` is the client's, if there is a client.
     ///
     /// # Errors
-    /// A file that others could have read or written, that cannot be read, or
-    /// that holds no token.
+    /// If the file cannot be read, if others could have read or written it, or if it
+    /// holds no token.
     pub(super) fn read(file: &AbsolutePath, address: Option<IpAddr>) -> Result<Self, ConfigError> {
         const ADVICE: &str = "; this program does not run as root: give it a flow that needs no outpost, and write enabled = false below [services.NAME.outpost], NAME being its file in /etc/pam.d";
-        // authentik takes a token for an outpost's only beside an address, and
-        // keeps the sender's own where that is empty: somebody at the console
-        // is where the host is.
+        // authentik accepts an outpost's token only together with an address, and uses
+        // the sender's address if that one is empty. A person at the console is where
+        // the host is, so this is right.
         let address = address
             .map(|address| address.to_string())
             .unwrap_or_default();
@@ -40,8 +40,8 @@ impl Outpost {
         })
     }
 
-    /// A token that no outpost has, beside an address: what becomes of a login whose
-    /// token was revoked.
+    /// A token that no outpost has, with an address: it shows how a login with a revoked
+    /// token would end.
     pub(super) fn forged() -> Self {
         Self {
             token: HeaderValue::from_static("wrong-on-purpose"),
@@ -49,10 +49,10 @@ impl Outpost {
         }
     }
 
-    /// Adds the headers to a request of the person's session, whatever it asks for.
-    /// Without them authentik takes the host's address for the person's: the
-    /// policies of an application judge the host, and a session that is bound to
-    /// the person's network ends.
+    /// Adds the headers to a request of the person's session. Every such request needs
+    /// them: without them, authentik takes the host's address for the person's. Then an
+    /// application's policies judge the host, and a session that is bound to the
+    /// person's network ends.
     pub(super) fn sign<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
         request
             .header("x-authentik-remote-ip", self.address.clone())

@@ -15,11 +15,11 @@ pub trait Transport {
     /// Sends a GET for `path`, which begins with `/api/`.
     ///
     /// # Errors
-    /// How the server or the connection failed. A status is not a failure here.
+    /// If there is no usable response. An HTTP status is not an error here.
     fn get(&mut self, path: &str) -> Result<Answer, RequestError>;
 
-    /// Sends `body`, JSON, as a POST to `path`. It is never sent twice. `limit`
-    /// takes the place of the limit for any other request, where it is given.
+    /// Sends `body` (JSON) as a POST to `path`. It is never sent twice. `limit`, if
+    /// given, replaces the usual limit for a request.
     ///
     /// # Errors
     /// As [`Transport::get`].
@@ -31,16 +31,16 @@ pub trait Transport {
     ) -> Result<Answer, RequestError>;
 }
 
-/// Why a request has no answer.
+/// Why a request has no usable response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestError {
     /// authentik is proved to be unavailable. Only the HTTP layer can say so.
     Unavailable(Unavailable),
-    /// Something failed, and that is all that is known.
+    /// Something failed. This proves nothing about authentik.
     Failed {
         /// What failed.
         fault: ServerFault,
-        /// Why this does not prove that authentik is unavailable, if it nearly does.
+        /// Why this does not prove that authentik is unavailable, if it looks like it.
         doubt: Option<&'static str>,
         /// The id of the request in authentik's log, where there was an answer with one.
         request_id: Option<String>,
@@ -82,7 +82,7 @@ impl From<ServerFault> for RequestError {
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// Where a 3xx points, as far as it matters.
+    /// Where a 3xx response points.
     pub redirect: Option<Redirect>,
     /// authentik's `X-authentik-id`, by which its own log names the request; cleaned.
     pub request_id: Option<String>,
@@ -92,14 +92,14 @@ pub struct Answer {
     pub asks_to_wait: bool,
     /// Whether authentik itself says that it is starting.
     pub is_starting: bool,
-    /// How long a cache has kept it, if a cache says so.
+    /// How long a cache has stored the response, if a cache says so.
     pub age: Option<Age>,
     /// The body, at most [`Answer::MAX_BODY_BYTES`].
     pub body: Zeroizing<Vec<u8>>,
 }
 
 impl Answer {
-    /// What a status says that the caller does not know what to do with.
+    /// Describes a status that the caller did not expect.
     #[must_use]
     pub fn fault_of_status(&self) -> ServerFault {
         match self.status {
@@ -110,25 +110,25 @@ impl Answer {
         }
     }
 
-    /// The longest body that is read. Challenges are below 2 KiB; `users/me` of
-    /// somebody in a thousand groups is about 100 KiB.
+    /// The longest body that is read, in bytes. A challenge usually has less than 2 KiB,
+    /// `users/me` of a person in a thousand groups about 100 KiB.
     pub const MAX_BODY_BYTES: u64 = 1024 * 1024;
 }
 
-/// The header `Age`. Of several, the largest counts.
+/// The `Age` header. If there are several, the largest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Age {
-    /// So many seconds.
+    /// The age in seconds.
     Seconds(u64),
-    /// Not a number of seconds.
+    /// The value is not a number of seconds.
     Unknown,
 }
 
 /// Where a redirect points.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redirect {
-    /// To exactly the same origin and path: authentik means "ask again".
+    /// To the same origin and path. With this, authentik asks for the next request.
     SamePlace,
-    /// To anywhere else, cleaned for the log. It is never followed.
+    /// To any other place, cleaned for the log. It is never followed.
     Elsewhere(String),
 }

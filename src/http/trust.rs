@@ -1,6 +1,6 @@
-//! Whose certificates are trusted: what the configuration names, or else the
-//! distribution's bundle at one of its fixed places. Never the environment:
-//! `SSL_CERT_FILE` belongs to whoever called sudo.
+//! Which certificates are trusted: the file that the configuration names, or else the
+//! distribution's bundle at one of its fixed places. The environment is never asked:
+//! `SSL_CERT_FILE` belongs to the caller of sudo.
 
 use std::path::Path;
 
@@ -16,8 +16,8 @@ use crate::config::{AbsolutePath, ClientFiles, Config, ConfigError, Place};
 use crate::host::{FileKind, read_public_file, read_trusted_file};
 use crate::text;
 
-/// Where the distributions keep their bundles: Debian, Alpine and Arch; Fedora
-/// and RHEL; openSUSE; older RHEL.
+/// Where the distributions keep their bundles: Debian, Alpine and Arch; Fedora and RHEL;
+/// openSUSE; older RHEL.
 const BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -25,34 +25,34 @@ const BUNDLES: [&str; 4] = [
     "/etc/pki/tls/certs/ca-bundle.crt",
 ];
 
-/// The certificates that a server's is checked against.
+/// The root certificates that a server's certificate must lead to.
 #[derive(Debug)]
 pub struct TrustedRoots(pub(super) Roots);
 
-/// How they are kept.
+/// How the roots are stored.
 #[derive(Debug)]
 pub(super) enum Roots {
-    /// All of them, parsed.
+    /// All roots, parsed.
     Parsed(RootCertStore),
-    /// Those of a bundle, of which each is parsed when a server needs it.
+    /// A bundle, of which a root is parsed when a server needs it.
     Bundle(Bundle),
 }
 
 impl TrustedRoots {
-    /// Reads the certificates of the configuration's `ca_file`, or else those of the
+    /// Reads the certificates from the configuration's `ca_file`, or else from the
     /// distribution's bundle.
     ///
     /// # Errors
-    /// A file that others could have written, or that holds no certificate.
+    /// If others could have written the file, or it holds no certificate.
     pub fn read(ca_file: Option<&AbsolutePath>) -> Result<Self, ConfigError> {
         let path = roots_file(ca_file)?;
         Self::from_pem(path, read_public(path)?)
     }
 
-    /// Takes the certificates from what was read from the file at `path`.
+    /// Takes the certificates from the contents of the file at `path`.
     ///
     /// # Errors
-    /// A file that is not PEM, or of which no certificate can be used.
+    /// If the file is not PEM, or no certificate in it can be used.
     pub fn from_pem(path: &Path, pem: Vec<u8>) -> Result<Self, ConfigError> {
         match Bundle::new(path, pem) {
             Ok(bundle) => Ok(Self(Roots::Bundle(bundle))),
@@ -73,20 +73,19 @@ fn roots_file(ca_file: Option<&AbsolutePath>) -> Result<&Path, ConfigError> {
     ))
 }
 
-/// Parses all certificates to trust, whether a server needs them or not: for
-/// `authentik-flow check`.
+/// Parses all trusted certificates, needed or not, for `authentik-flow check`.
 ///
 /// # Errors
-/// As [`TrustedRoots::read`], and where one certificate of a bundle is damaged.
+/// As [`TrustedRoots::read`], and if a certificate in a bundle is damaged.
 pub fn trusted_roots(config: &Config) -> Result<RootCertStore, ConfigError> {
     let path = roots_file(config.ca_file.as_ref())?;
     parse_roots(path, &read_public(path)?)
 }
 
-/// The certificate and key to show to a proxy in front of authentik.
+/// The client certificate and key, for a proxy in front of authentik that asks for one.
 ///
 /// # Errors
-/// As [`trusted_certificates`]; a key that others can read, or that is a link.
+/// As [`trusted_certificates`], and if others can read the key, or it is a link.
 pub(super) fn client_certificate(files: &ClientFiles) -> Result<Identity, ConfigError> {
     let path = files.certificate.as_path();
     let mut chain = Vec::new();
@@ -102,7 +101,7 @@ pub(super) fn client_certificate(files: &ClientFiles) -> Result<Identity, Config
         .map_err(|_| wrong("holds no private key in PEM form without a passphrase"))?;
     let der = PrivateKeyDer::try_from(key.der())
         .map_err(|_| wrong("holds a private key of an unknown form"))?;
-    // A renewal that is half done: the file is to be named.
+    // This happens while a renewal is half done, so the message names the file.
     CertifiedKey::from_der(chain.clone(), der.clone_key(), &provider()).map_err(|error| {
         let reason = text::one_line(&error.to_string(), 120);
         wrong(&format!(
@@ -116,18 +115,18 @@ fn read_public(path: &Path) -> Result<Vec<u8>, ConfigError> {
     read_public_file(path).map_err(|fault| ConfigError::file(path, &fault))
 }
 
-/// Parses each certificate of `pem`, which was read from `path`.
+/// Parses each certificate in `pem`, the contents of `path`.
 ///
 /// # Errors
-/// Text that is not PEM, or of which no certificate can be used.
+/// If the text is not PEM, or no certificate in it can be used.
 pub(super) fn parse_roots(path: &Path, pem: &[u8]) -> Result<RootCertStore, ConfigError> {
     let mut roots = RootCertStore::empty();
-    // A bundle may hold what webpki cannot use beside what it can.
+    // Some certificates of a bundle may be of a kind that webpki cannot use.
     parse_certificates(path, pem, |certificate| roots.add(certificate).is_ok())?;
     Ok(roots)
 }
 
-/// Hands each certificate of `pem` to `take`, which tells whether it can be used.
+/// Gives each certificate in `pem` to `take`, which returns whether it can be used.
 ///
 /// # Errors
 /// As [`parse_roots`].

@@ -1,13 +1,13 @@
-//! Paths that were never asked for before.
+//! Request paths that no cache can know.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// `path` with a query that no earlier request had. A cache in front of authentik
-/// that goes by the URL alone, and ignores cookies, cannot have an answer for it:
-/// it would be somebody else's.
+/// `path` with a query that no earlier request had. A cache in front of authentik that
+/// compares only the URL and ignores cookies would otherwise return another person's
+/// response.
 #[must_use]
 pub fn uncached(path: &str) -> String {
-    // Each state has keys of its own, the first ones from the kernel's random numbers.
+    // Each `RandomState` has its own keys, seeded by the kernel's random numbers.
     let number = RandomState::new().build_hasher().finish();
     let separator = if path.contains('?') { '&' } else { '?' };
     format!("{path}{separator}nocache={number:016x}")

@@ -1,5 +1,5 @@
-//! Whether the server's certificate is acceptable. webpki decides that alone; this
-//! tells it which roots there are.
+//! Whether the server's certificate is acceptable. webpki alone decides; this module
+//! gives it the roots.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::provider::provider;
 use super::trust::{Roots, TrustedRoots};
 
-/// Judges servers' certificates by the roots of one file.
+/// Verifies a server's certificate against the roots of one file.
 #[derive(Debug)]
 pub struct ServerVerifier {
     roots: TrustedRoots,
@@ -20,7 +20,7 @@ pub struct ServerVerifier {
 }
 
 impl ServerVerifier {
-    /// Trusts these roots, and the algorithms of the module's own [`provider`].
+    /// Trusts these roots, and accepts the algorithms of the module's own [`provider`].
     #[must_use]
     pub fn new(roots: TrustedRoots) -> Self {
         Self {
@@ -31,10 +31,10 @@ impl ServerVerifier {
 }
 
 impl ServerCertVerifier for ServerVerifier {
-    /// With a bundle webpki is first given the roots that the server's certificates
-    /// name. If there are none, or it refuses, it is given all of them, and this
-    /// verdict alone counts: nothing that goes wrong in the choice of roots can
-    /// become a refused certificate, which may be proof that authentik is unavailable.
+    /// With a bundle, webpki first gets the roots that the server's certificates name.
+    /// If there are none, or webpki refuses, it gets the whole bundle, and only this
+    /// verdict counts. So a mistake in the choice of roots never becomes a refused
+    /// certificate, which can be a proof that authentik is unavailable.
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
