@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use super::Refusal;
+use super::CommandError;
 
 /// Whether a file that is there may be written over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(crate) fn write(
     mode: u32,
     owner: Option<(u32, u32)>,
     existing: Existing,
-) -> Result<(), Refusal> {
+) -> Result<(), CommandError> {
     let failed = failed(path);
     let dir = path.parent().unwrap_or(Path::new("/"));
     // No program asks for a service whose name begins with a dot.
@@ -55,7 +55,7 @@ pub(crate) fn write(
 }
 
 /// What went wrong with a path, and what to do.
-pub(crate) fn failed(path: &Path) -> impl Fn(std::io::Error) -> Refusal {
+pub(crate) fn failed(path: &Path) -> impl Fn(std::io::Error) -> CommandError {
     let path: PathBuf = path.into();
     move |error| {
         let shown = path.display();

@@ -9,7 +9,7 @@ use super::arguments::Init;
 use super::files::{self, Existing};
 use super::setup::Setup;
 use super::stack::Stacks;
-use super::{Exit, Refusal, printed};
+use super::{CommandError, Exit, printed};
 
 /// The example, with every key and its default.
 const EXAMPLE: &str = include_str!("../../conf/pam_authentik_flow.toml");
@@ -18,7 +18,7 @@ const EXAMPLE: &str = include_str!("../../conf/pam_authentik_flow.toml");
 const MODE: u32 = 0o644;
 
 /// Writes the file, and reads it back as the module would.
-pub(crate) fn run(options: &Init) -> Result<Exit, Refusal> {
+pub(crate) fn run(options: &Init) -> Result<Exit, CommandError> {
     let url = ServerUrl::parse(&options.url).map_err(|problem| format!("--url: {problem}"))?;
     let flow = Slug::parse(&options.flow).map_err(|problem| format!("--flow: {problem}"))?;
     let ca_file = match &options.ca_file {
@@ -58,7 +58,7 @@ pub(crate) fn run(options: &Init) -> Result<Exit, Refusal> {
         "{shown} is written. In authentik, the people who may log in belong to the group {groups}.\n\n\
          Next:\n  1. authentik-flow check{config}\n  2. authentik-flow login{config} --user SOMEBODY",
     ))?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
 /// The example with these values in place of its own.

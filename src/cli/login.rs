@@ -21,10 +21,10 @@ use super::arguments::Login;
 use super::codes::meaning;
 use super::setup::Setup;
 use super::terminal::Terminal;
-use super::{Exit, Refusal, printed};
+use super::{CommandError, Exit, printed};
 
 /// Logs somebody in and shows how that went.
-pub(crate) fn run(options: &Login) -> Result<Exit, Refusal> {
+pub(crate) fn run(options: &Login) -> Result<Exit, CommandError> {
     let setup = Setup::of(&options.service)?;
     let mut terminal = Terminal::new();
     let steps = Rc::new(Steps::default());
@@ -37,9 +37,9 @@ pub(crate) fn run(options: &Login) -> Result<Exit, Refusal> {
         .and_then(|_| log_in(options, &setup, &mut terminal, &steps));
     printed(show(&result, &steps, &wording))?;
     Ok(match result {
-        Ok(_) => Exit::Well,
+        Ok(_) => Exit::Success,
         Err(_) if terminal.was_interrupted() => Exit::Interrupted,
-        Err(_) => Exit::Wrong,
+        Err(_) => Exit::Failure,
     })
 }
 

@@ -29,35 +29,35 @@ use clap::{CommandFactory, Parser};
 
 use arguments::{Arguments, Command};
 
-/// What the command comes to, for who called it.
+/// How the command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Exit {
     /// All is well; the login is proved.
-    Well,
+    Success,
     /// Something is wrong, or was refused.
-    Wrong,
-    /// Ctrl-C, as shells have it.
+    Failure,
+    /// Ctrl-C, as shells report it.
     Interrupted,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         match exit {
-            Exit::Well => Self::SUCCESS,
+            Exit::Success => Self::SUCCESS,
             // 2 is clap's, for a usage that is wrong.
-            Exit::Wrong => Self::from(1),
+            Exit::Failure => Self::from(1),
             Exit::Interrupted => Self::from(130),
         }
     }
 }
 
-/// Why a command did not do its work: what, and what to do.
-type Refusal = String;
+/// Why a command did not do its work: what is wrong, and what to do.
+type CommandError = String;
 
 /// Runs the command.
 pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let done = match arguments.command {
+    let result = match arguments.command {
         Command::Check(options) => check::run(&options),
         Command::Login(options) => login::run(&options),
         Command::Config(options) => provenance::run(&options),
@@ -71,22 +71,22 @@ pub(crate) fn main() -> ExitCode {
                 "authentik-flow",
                 &mut std::io::stdout(),
             );
-            Ok(Exit::Well)
+            Ok(Exit::Success)
         }
     };
-    match done {
+    match result {
         Ok(exit) => exit.into(),
-        Err(refusal) => {
+        Err(error) => {
             let red = AnsiColor::Red.on_default().bold();
-            // Where standard error is closed, nobody is there to read it.
-            let _ = writeln!(anstream::stderr(), "{red}authentik-flow:{red:#} {refusal}");
-            Exit::Wrong.into()
+            // If standard error is closed, nobody reads it.
+            let _ = writeln!(anstream::stderr(), "{red}authentik-flow:{red:#} {error}");
+            Exit::Failure.into()
         }
     }
 }
 
-/// What became of writing to standard output: who has closed it wants no more.
-fn printed(result: std::io::Result<()>) -> Result<(), Refusal> {
+/// The result of writing to standard output. A reader that has closed it wants no more.
+fn printed(result: std::io::Result<()>) -> Result<(), CommandError> {
     match result {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(format!("standard output: {error}"))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use pam_authentik_flow::config::{Arguments, Config, ConfigError};
 
-use super::Refusal;
+use super::CommandError;
 use super::arguments::{Folders, Service};
 use super::stack::{Entry, Kind, MODULE, Stacks};
 
@@ -24,7 +24,7 @@ impl Setup {
     ///
     /// # Errors
     /// A path that is not UTF-8, which no argument of a module can be.
-    pub(crate) fn of(options: &Service) -> Result<Self, Refusal> {
+    pub(crate) fn of(options: &Service) -> Result<Self, CommandError> {
         let stacks = Stacks::at(&options.folders.pam_dir);
         Self::for_service(&options.service, options.config.as_deref(), &stacks)
     }
@@ -37,7 +37,7 @@ impl Setup {
         service: &str,
         config: Option<&Path>,
         stacks: &Stacks,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, CommandError> {
         let mut setup = Self {
             service: service.into(),
             arguments: Vec::new(),

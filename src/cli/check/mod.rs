@@ -21,13 +21,13 @@ use pam_authentik_flow::login_context::LoginContext;
 use super::arguments::Check;
 use super::report::Report;
 use super::setup::Setup;
-use super::{Exit, Refusal, printed};
+use super::{CommandError, Exit, printed};
 
 /// How long all requests may take together.
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// Looks at everything, in the order in which a login meets it.
-pub(crate) fn run(options: &Check) -> Result<Exit, Refusal> {
+pub(crate) fn run(options: &Check) -> Result<Exit, CommandError> {
     let setup = Setup::of(&options.service)?;
     let mut report = Report::new(
         &setup.service,
@@ -53,8 +53,8 @@ pub(crate) fn run(options: &Check) -> Result<Exit, Refusal> {
     let is_well = report.is_well();
     printed(report.finish())?;
     Ok(match is_well {
-        true => Exit::Well,
-        false => Exit::Wrong,
+        true => Exit::Success,
+        false => Exit::Failure,
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::leftovers;
-use crate::cli::Refusal;
+use crate::cli::CommandError;
 use crate::cli::arguments::Check;
 use crate::cli::fallback;
 use crate::cli::judge::{Finding, LeftAlone, guarded, judge};
@@ -53,7 +53,11 @@ struct Look<'a> {
 }
 
 /// Looks through all stacks.
-pub(super) fn look(report: &mut Report, options: &Check, setup: &Setup) -> Result<(), Refusal> {
+pub(super) fn look(
+    report: &mut Report,
+    options: &Check,
+    setup: &Setup,
+) -> Result<(), CommandError> {
     let folders = &options.service.folders;
     let stacks = Stacks::at(&folders.pam_dir);
     let mut look = Look {
@@ -87,7 +91,7 @@ pub(super) fn look(report: &mut Report, options: &Check, setup: &Setup) -> Resul
 }
 
 impl Look<'_> {
-    fn service(&mut self, report: &mut Report, service: &str) -> Result<(), Refusal> {
+    fn service(&mut self, report: &mut Report, service: &str) -> Result<(), CommandError> {
         let (auth, account) = match read(self.stacks, service) {
             Ok(stack) => stack,
             Err(problem) => {
@@ -150,7 +154,7 @@ impl Look<'_> {
         service: &str,
         auth: &[Entry],
         account: &[Entry],
-    ) -> Result<LeftAlone, Refusal> {
+    ) -> Result<LeftAlone, CommandError> {
         let is_asked_for = self.options.service.service == service;
         let config = match is_asked_for {
             true => self.setup.config(),

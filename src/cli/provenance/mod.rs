@@ -10,12 +10,12 @@ use pam_authentik_flow::config::read_sources;
 
 use super::arguments;
 use super::setup::Setup;
-use super::{Exit, Refusal, printed};
+use super::{CommandError, Exit, printed};
 use origin::{Origin, Origins};
 use rows::rows;
 
 /// Shows the configuration of a service.
-pub(crate) fn run(options: &arguments::Config) -> Result<Exit, Refusal> {
+pub(crate) fn run(options: &arguments::Config) -> Result<Exit, CommandError> {
     let setup = Setup::of(&options.service)?;
     let config = setup.config().map_err(|error| error.to_string())?;
     let arguments = setup.arguments().map_err(|error| error.to_string())?;
@@ -68,5 +68,5 @@ pub(crate) fn run(options: &arguments::Config) -> Result<Exit, Refusal> {
             origin.words(&setup.service)
         ))?;
     }
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }

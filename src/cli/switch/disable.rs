@@ -8,7 +8,7 @@ use super::store::{Copies, PamFile};
 use super::{say, show};
 use crate::cli::arguments::Disable;
 use crate::cli::stack::{Entry, Kind, Stacks};
-use crate::cli::{Exit, Refusal};
+use crate::cli::{CommandError, Exit};
 
 /// What becomes of one service.
 enum Verdict {
@@ -22,7 +22,7 @@ enum Verdict {
 
 /// Takes the module out of stacks into which `enable` has put it, one service after
 /// the other: one that cannot be changed keeps no other from it.
-pub(crate) fn disable(options: &Disable) -> Result<Exit, Refusal> {
+pub(crate) fn disable(options: &Disable) -> Result<Exit, CommandError> {
     let stacks = Stacks::at(&options.folders.pam_dir);
     let copies = Copies::at(&options.state.state_dir);
     let services = match options.all {
@@ -69,8 +69,8 @@ pub(crate) fn disable(options: &Disable) -> Result<Exit, Refusal> {
         say("This was a dry run: nothing is written.")?;
     }
     Ok(match refused {
-        true => Exit::Wrong,
-        false => Exit::Well,
+        true => Exit::Failure,
+        false => Exit::Success,
     })
 }
 
@@ -89,7 +89,7 @@ fn consider(
     copies: &Copies,
     service: &str,
     path: &Path,
-) -> Result<Verdict, Refusal> {
+) -> Result<Verdict, CommandError> {
     let file = PamFile::read(path)?;
     let found = match block::find(&file.text) {
         Ok(found) => found,
@@ -137,7 +137,7 @@ pub(super) fn half_a_block(path: &Path, line: usize) -> String {
 }
 
 /// Why a stack that names the module is not for `disable`.
-fn by_hand(stacks: &Stacks, service: &str) -> Option<Refusal> {
+fn by_hand(stacks: &Stacks, service: &str) -> Option<CommandError> {
     let read = stacks.load(service);
     let places: Vec<String> = Kind::ALL
         .iter()

@@ -19,7 +19,7 @@ use super::login_shells::{self, LoginShell};
 use super::setup::{Setup, find_ours};
 use super::sshd::{Missing, Settings};
 use super::stack::{Entry, Kind, Stacks};
-use super::{Exit, Refusal, printed};
+use super::{CommandError, Exit, printed};
 pub(crate) use disable::disable;
 use names::Proof;
 use plan::{Plan, Wish};
@@ -48,7 +48,7 @@ struct Change {
 
 /// Puts the module into stacks. Nothing is written before all of it is known to
 /// be right.
-pub(crate) fn enable(options: &Enable) -> Result<Exit, Refusal> {
+pub(crate) fn enable(options: &Enable) -> Result<Exit, CommandError> {
     let mut stacks = Stacks::at(&options.folders.pam_dir);
     let copies = Copies::at(&options.state.state_dir);
     is_installed(options)?;
@@ -78,7 +78,7 @@ pub(crate) fn enable(options: &Enable) -> Result<Exit, Refusal> {
     }
     if options.dry_run {
         say("This was a dry run: nothing is written.")?;
-        return Ok(Exit::Well);
+        return Ok(Exit::Success);
     }
     for change in &changes {
         let Change { service, file, .. } = change;
@@ -95,10 +95,10 @@ pub(crate) fn enable(options: &Enable) -> Result<Exit, Refusal> {
             change.service
         ))?;
     }
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
-fn is_installed(options: &Enable) -> Result<(), Refusal> {
+fn is_installed(options: &Enable) -> Result<(), CommandError> {
     let Err(places) = find_ours(&options.folders) else {
         return Ok(());
     };
@@ -129,7 +129,11 @@ fn names_of(options: &Enable, already: &[String]) -> Vec<String> {
 }
 
 /// The change for one service; `None` where it is made already.
-fn consider(options: &Enable, stacks: &Stacks, service: &str) -> Result<Option<Change>, Refusal> {
+fn consider(
+    options: &Enable,
+    stacks: &Stacks,
+    service: &str,
+) -> Result<Option<Change>, CommandError> {
     let path = stacks.path(service);
     services::hold(service, path.exists())?;
     let file = PamFile::read(&path)?;
@@ -199,7 +203,7 @@ fn consider(options: &Enable, stacks: &Stacks, service: &str) -> Result<Option<C
 }
 
 /// Whom the change concerns.
-fn say_what_changes(change: &Change) -> Result<(), Refusal> {
+fn say_what_changes(change: &Change) -> Result<(), CommandError> {
     let Change {
         service,
         plan,
@@ -246,7 +250,7 @@ fn say_what_a_fallback_needs(
     options: &Enable,
     stacks: &Stacks,
     service: &str,
-) -> Result<(), Refusal> {
+) -> Result<(), CommandError> {
     let config = Setup::for_service(service, options.config.as_deref(), stacks)?.config();
     if config.is_ok_and(|config| fallback::is_without_effect(service, &config)) {
         say(&format!(
@@ -257,7 +261,11 @@ fn say_what_a_fallback_needs(
 }
 
 /// Names the login shell that goes on without the module, and how to take it along.
-fn say_what_is_left_out(options: &Enable, stacks: &Stacks, service: &str) -> Result<(), Refusal> {
+fn say_what_is_left_out(
+    options: &Enable,
+    stacks: &Stacks,
+    service: &str,
+) -> Result<(), CommandError> {
     let Some(shell) = login_shells::left_out(stacks, service) else {
         return Ok(());
     };
@@ -274,12 +282,12 @@ fn say_what_is_left_out(options: &Enable, stacks: &Stacks, service: &str) -> Res
     ))
 }
 
-fn say(text: &str) -> Result<(), Refusal> {
+fn say(text: &str) -> Result<(), CommandError> {
     printed(writeln!(anstream::stdout(), "{text}"))
 }
 
 /// A unified diff.
-fn show(path: &Path, before: &str, after: &str) -> Result<(), Refusal> {
+fn show(path: &Path, before: &str, after: &str) -> Result<(), CommandError> {
     let mut out = anstream::stdout().lock();
     let diff = TextDiff::from_lines(before, after);
     let mut text = format!("--- {0}\n+++ {0}\n", path.display());

@@ -2,7 +2,7 @@
 
 use crate::cli::arguments::SshdConfig;
 use crate::cli::sshd::Settings;
-use crate::cli::{Refusal, local, programs};
+use crate::cli::{CommandError, local, programs};
 
 /// What was found out about the accounts.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub(super) fn hold(
     names: &[String],
     service: &str,
     sshd: Option<&SshdConfig>,
-) -> Result<Proof, Refusal> {
+) -> Result<Proof, CommandError> {
     for name in names.iter().filter(|name| !is_root(name)) {
         if can_log_in(name) {
             continue;
@@ -60,7 +60,11 @@ pub(super) fn hold(
 }
 
 /// sshd's own rules.
-fn by_sshd(names: &[String], sshd: Option<&SshdConfig>, proof: &mut Proof) -> Result<(), Refusal> {
+fn by_sshd(
+    names: &[String],
+    sshd: Option<&SshdConfig>,
+    proof: &mut Proof,
+) -> Result<(), CommandError> {
     let others = names.iter().any(|name| !is_root(name) && can_log_in(name));
     if !others {
         proof.doubts.push("sshd: mind that sshd refuses root's password unless PermitRootLogin is yes: name a local account with --local, too, or only root's key gets in while authentik is down".into());
@@ -90,7 +94,7 @@ fn by_sshd(names: &[String], sshd: Option<&SshdConfig>, proof: &mut Proof) -> Re
 }
 
 /// At least one of them must be able to become root.
-fn becomes_root(names: &[String], proof: &mut Proof) -> Result<(), Refusal> {
+fn becomes_root(names: &[String], proof: &mut Proof) -> Result<(), CommandError> {
     if names.iter().any(|name| is_root(name) && can_log_in(name)) {
         proof.root.push("root, with root's password".into());
     }

@@ -2,7 +2,7 @@
 //! in or is kept out by the change.
 
 use super::block::{Block, Way, insert, repeat};
-use crate::cli::Refusal;
+use crate::cli::CommandError;
 use crate::cli::stack::compare::{Change, Harm};
 use crate::cli::stack::results::{asks_for_secret, mentioned};
 use crate::cli::stack::{Action, Code, Entry, Kind, Person, Role, Service, Stacks, readable};
@@ -47,7 +47,7 @@ impl Wish<'_> {
     /// # Errors
     /// A stack that asks for no secret or that libpam cannot read, and what every
     /// block would make worse, with the line.
-    pub(super) fn plan(&self) -> Result<Plan, Refusal> {
+    pub(super) fn plan(&self) -> Result<Plan, CommandError> {
         let before = self.stacks.with(self.service, self.text).load(self.service);
         readable(&before).map_err(|problem| format!("{problem}; correct that line first"))?;
         let auth = before.own(Kind::Auth);
@@ -154,7 +154,7 @@ impl Wish<'_> {
         }
     }
 
-    fn words(&self, auth: &[Entry], harm: Harm) -> Refusal {
+    fn words(&self, auth: &[Entry], harm: Harm) -> CommandError {
         let place = |at: Option<usize>| at.and_then(|at| auth.get(at)).map(shown);
         match harm {
             Harm::Laxer { who, entry } => match place(entry) {

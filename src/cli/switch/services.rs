@@ -1,6 +1,6 @@
 //! Which services the module may be put into.
 
-use crate::cli::Refusal;
+use crate::cli::CommandError;
 
 /// Services whose lines many others go by, or that are no login of a person.
 const REFUSED: [(&str, &str); 16] = [
@@ -57,7 +57,7 @@ pub(crate) fn is_shared(name: &str) -> bool {
 ///
 /// # Errors
 /// Why, and what to do instead.
-pub(super) fn hold(service: &str, has_file: bool) -> Result<(), Refusal> {
+pub(super) fn hold(service: &str, has_file: bool) -> Result<(), CommandError> {
     if is_shared(service) {
         return Err(format!(
             "{service} is included by other services, cron and polkit among them; name those that are meant, such as: authentik-flow enable sshd sudo"

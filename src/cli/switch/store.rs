@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use pam_authentik_flow::host::{FileKind, read_trusted_file};
 
-use crate::cli::Refusal;
+use crate::cli::CommandError;
 use crate::cli::files::{self, Existing, failed};
 
 /// A service's file as it is.
@@ -26,7 +26,7 @@ impl PamFile {
     ///
     /// # Errors
     /// A file that is missing, a link, not UTF-8, or could be others' work.
-    pub(super) fn read(path: &Path) -> Result<Self, Refusal> {
+    pub(super) fn read(path: &Path) -> Result<Self, CommandError> {
         let shown = path.display();
         let metadata = path.symlink_metadata().map_err(|error| {
             let why = failed(path)(error);
@@ -60,7 +60,7 @@ impl PamFile {
     ///
     /// # Errors
     /// Where the folder cannot be written to, or the file was changed meanwhile.
-    pub(super) fn replace(&self, text: &str) -> Result<(), Refusal> {
+    pub(super) fn replace(&self, text: &str) -> Result<(), CommandError> {
         if Self::read(&self.path)?.text != self.text {
             return Err(format!(
                 "{} was changed in this very moment, and stays as it is",
@@ -96,7 +96,12 @@ impl Copies {
     ///
     /// # Errors
     /// Where the folder cannot be written to.
-    pub(super) fn keep(&self, service: &str, before: &str, block: &str) -> Result<(), Refusal> {
+    pub(super) fn keep(
+        &self,
+        service: &str,
+        before: &str,
+        block: &str,
+    ) -> Result<(), CommandError> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -111,7 +116,7 @@ impl Copies {
     ///
     /// # Errors
     /// A copy that others could have written, and a folder that cannot be read.
-    pub(super) fn find(&self, service: &str) -> Result<Option<String>, Refusal> {
+    pub(super) fn find(&self, service: &str) -> Result<Option<String>, CommandError> {
         let path = self.block(service);
         match path.symlink_metadata() {
             Ok(_) => Ok(Some(PamFile::read(&path)?.text)),
@@ -129,7 +134,7 @@ impl Copies {
     ///
     /// # Errors
     /// Where the folder cannot be written to.
-    pub(super) fn forget(&self, service: &str) -> Result<(), Refusal> {
+    pub(super) fn forget(&self, service: &str) -> Result<(), CommandError> {
         // The last one is version 0.1.0's.
         let after = self.dir.join(format!("{service}.after"));
         for path in [self.before(service), self.block(service), after] {
