@@ -11,6 +11,10 @@
 # make deb:    the package for Debian and Ubuntu, in target/packages.
 # make rpm:    the package for Fedora and its relatives.
 # make tarball: what is built with its pages, SHA256SUMS and an SBOM.
+# make repository: a signed apt repository of the packages in target/packages, in
+#              target/repository; KEY=FINGERPRINT is the key that signs it.
+# make test-repository: fresh Debian systems install and update from such a one, and
+#              refuse it where it is damaged (root, debootstrap, network).
 # make test-distros: the deb, and the first login of README.md and docs/, in fresh
 #              Debian systems (root, debootstrap, network).
 # make test-distros-build: the deb built in Debian 13 by its own rustc, and tried.
@@ -31,7 +35,7 @@ CARGO ?= cargo
 SECONDS ?= 600
 
 .PHONY: all help module command demo quick test soak break-rules mutants fuzz deny bench deb rpm tarball \
-	test-distros test-distros-build check-packages clean
+	repository test-repository test-distros test-distros-build check-packages clean
 
 all: module
 
@@ -104,6 +108,15 @@ rpm:
 
 tarball: packaged
 	@packaging/tarball </dev/null
+
+# Takes what `make deb` has made, here or elsewhere.
+repository:
+	@scripts/require repository </dev/null
+	@scripts/repository "$(KEY)" </dev/null
+
+test-repository: deb
+	@scripts/require repository distros </dev/null
+	@scripts/test-repository </dev/null
 
 test-distros: deb
 	@scripts/require distros </dev/null
