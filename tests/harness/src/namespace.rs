@@ -2,12 +2,14 @@
 //! `/dev/log`, while the machine's `/etc` and `/dev` stay as they are.
 
 use crate::script::IsolationPlan;
-use nix::mount::{MsFlags, mount};
+use crate::virtual_key::VirtualKey;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::{Gid, Uid};
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, symlink};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 /// What `/dev` needs: enough for libc, the modules of a stack, and a terminal.
@@ -38,6 +40,38 @@ pub fn enter(plan: &IsolationPlan) -> Result<(), String> {
         }
     }
     private_dev(plan)
+}
+
+/// Gives this process mounts of its own, for [`plug_in_here`].
+///
+/// Call it before there is a second thread.
+///
+/// # Errors
+///
+/// What the kernel refused.
+pub fn separate() -> Result<(), String> {
+    new_namespace()?;
+    private_mounts()
+}
+
+/// Plugs a key in, in this process's own mounts. `scratch` is an empty directory, which
+/// stays as long as the key.
+///
+/// # Errors
+///
+/// Which step was refused.
+pub fn plug_in_here(key: &VirtualKey, scratch: &Path) -> Result<(), String> {
+    let log = PathBuf::from("/dev/log");
+    private_dev(&IsolationPlan {
+        files: Vec::new(),
+        dev_log: log.exists().then_some(log),
+        keys: vec![key.plugged()],
+        session: None,
+        scratch: scratch.to_owned(),
+    })?;
+    // It stays at /dev.
+    let dev = scratch.join("dev");
+    umount2(&dev, MntFlags::MNT_DETACH).map_err(|e| format!("{}: {e}", dev.display()))
 }
 
 /// As root a mount namespace is enough. Others need a user namespace too, in
@@ -171,11 +205,11 @@ pub(crate) fn private_dev(plan: &IsolationPlan) -> Result<(), String> {
         ("stdin", "/proc/self/fd/0"),
         ("stdout", "/proc/self/fd/1"),
         ("stderr", "/proc/self/fd/2"),
-        ("ptmx", "pts/ptmx"),
     ] {
         let link = dev.join(name);
         make(symlink(to, &link), &link)?;
     }
+    multiplexer(&dev)?;
     plug_in(plan, &dev)?;
     if let Some(socket) = &plan.dev_log {
         let target = dev.join("log");
@@ -183,6 +217,20 @@ pub(crate) fn private_dev(plan: &IsolationPlan) -> Result<(), String> {
         bind(socket, &target)?;
     }
     bind(&dev, Path::new("/dev"))
+}
+
+/// Where programs get pseudo-terminals from. Often only root may use the node that is
+/// among them, so there is one of our own where we may make it.
+fn multiplexer(dev: &Path) -> Result<(), String> {
+    let node = dev.join("ptmx");
+    let everybody = Mode::from_bits_truncate(0o666);
+    match mknod(&node, SFlag::S_IFCHR, everybody, makedev(5, 2)) {
+        Ok(()) => make(
+            fs::set_permissions(&node, PermissionsExt::from_mode(0o666)),
+            &node,
+        ),
+        Err(_) => make(symlink("pts/ptmx", &node), &node),
+    }
 }
 
 /// The number of the first key's node: not one of those that a machine has.

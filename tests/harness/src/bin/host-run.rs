@@ -5,7 +5,7 @@
 //! job in those of the process PID; `host-run first PLAN` and `host-run job JOB`
 //! are how it calls itself inside. `host-run batch` does many runs of programs,
 //! which it reads from standard input, in the host where it is. `host-run login-as
-//! SERVICE USER` is an application of PAM like a screen locker. `host-run flood
+//! SERVICE USER [TTY]` is an application of PAM like a screen locker. `host-run flood
 //! SECONDS` writes to the log without a pause.
 
 use pam_harness::host::{driver, inside};
@@ -20,7 +20,8 @@ fn main() -> ExitCode {
         ["enter", pid, job] => inside::enter(pid, job),
         ["job", job] => inside::do_job(job),
         ["batch"] => driver::do_batch(),
-        ["login-as", service, user] => inside::login_as(service, user),
+        ["login-as", service, user] => inside::login_as(service, user, None),
+        ["login-as", service, user, tty] => inside::login_as(service, user, Some(tty)),
         ["flood", seconds] => inside::flood(seconds),
         _ => Err(format!("host-run does not know {words:?}")),
     };

@@ -1,7 +1,7 @@
 //! What happens inside a host: its first process, and the jobs that enter it.
 
 use super::mounts;
-use crate::codes::Call;
+use crate::codes::{Call, Item};
 use crate::script::PluggedKey;
 use crate::terminal;
 use crate::transaction::Transaction;
@@ -213,15 +213,20 @@ fn put(path: &Path, mode: u32, owner: u32) -> Result<(), String> {
 }
 
 /// An application without any right of its own, like a screen locker: asks for
-/// the secrets of `user` at standard input, and tells the code.
+/// the secrets of `user` at standard input, and tells the code. It may name a terminal
+/// of its choice (`PAM_TTY`).
 ///
 /// # Errors
 ///
 /// When there is no transaction.
-pub fn login_as(service: &str, user: &str) -> Result<u8, String> {
+pub fn login_as(service: &str, user: &str, tty: Option<&str>) -> Result<u8, String> {
     let conversation = terminal::Terminal::new(|| {});
     let mut pam = Transaction::start(service, Some(user), Path::new("/etc/pam.d"), conversation)
         .map_err(|code| format!("pam_start: {code}"))?;
+    if let Some(tty) = tty {
+        pam.set_item(Item::Tty, tty)
+            .map_err(|code| format!("PAM_TTY: {code}"))?;
+    }
     let mut code = pam.call(Call::Authenticate, 0);
     if code == "PAM_SUCCESS" {
         code = pam.call(Call::AcctMgmt, 0);

@@ -131,6 +131,14 @@ impl RealHost {
         self.terminal(user, &["sh", "-c", &script])
     }
 
+    /// An application of PAM of `user`'s that asks for the secrets of `account` by `service`,
+    /// and names `terminal` as its own (`PAM_TTY`).
+    #[track_caller]
+    pub fn pretender(&self, user: &str, service: &str, account: &str, terminal: &str) -> Terminal {
+        let words = [inside::PROGRAM, "login-as", service, account, terminal];
+        self.terminal(user, &words)
+    }
+
     /// A program in a terminal, run by `user`, with nothing of theirs but an
     /// environment as a login gives it.
     ///

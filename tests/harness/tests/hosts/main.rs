@@ -21,6 +21,7 @@ mod polkit;
 mod profile;
 mod qr;
 mod resolvers;
+mod security_keys;
 mod ssh;
 mod stacks;
 mod su;
