@@ -3,13 +3,15 @@
 use serde_json::json;
 
 use crate::flow::{
-    Enrolment, Field, Flow, NotConfigured, Policy, Prompt, Stage, UserLogin, Validate,
+    Enrolment, Field, Flow, Identification, NotConfigured, Policy, Prompt, Stage, UserLogin,
+    Validate,
 };
 
 const ANYBODY: &[&str] = &["alice", "bob", "frank"];
 const WITH_DEVICES: &[&str] = &[
     "bob", "carol", "erin", "gina", "ivan", "duke", "hank", "zoe",
 ];
+const WITH_KEYS: &[&str] = &["hank", "zoe"];
 
 fn asks(slug: &str) -> Flow {
     Flow::new(slug).identification().password()
@@ -35,6 +37,20 @@ pub(super) fn flows() -> Vec<Flow> {
                 "a second factor for those who have one",
                 &["alice", "bob", "zoe"],
             ),
+        asks("linux-key")
+            .bind(Validate::classes(&["webauthn"]))
+            .user_login()
+            .describe("a security key after the password", WITH_KEYS),
+        Flow::new("linux-passkey")
+            .bind(Identification::new().with_passkey())
+            .password()
+            .only_if(Policy::check(|request| {
+                // An expression in authentik would look at `auth_method`.
+                let mut devices = request.user.iter().flat_map(|user| &user.devices);
+                !devices.any(|device| device.class() == "webauthn" && device.last_used.is_some())
+            }))
+            .user_login()
+            .describe("a passkey, or else a password", WITH_KEYS),
         asks("linux-everything")
             .validate()
             .bind(Prompt::new(prompt_fields()))

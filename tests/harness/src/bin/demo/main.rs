@@ -2,10 +2,15 @@
 //! the real libpam, against a double of authentik on loopback. Needs no root
 //! and touches nothing in `/etc`.
 //!
+//! In the flows with a security key a virtual one is plugged in: see `key.rs`.
+//!
 //! The variables `FLOW` and `LOGIN` choose a flow and a user; `FLOW=list` shows
 //! which there are.
 
-use authentik_double::{DeviceKind, Double, Phone, User, list_flows};
+mod key;
+
+use authentik_double::{DeviceKind, Double, Phone, User, Version, list_flows};
+use key::Key;
 use pam_harness::codes::Item;
 use pam_harness::terminal::Terminal;
 use pam_harness::transaction::Transaction;
@@ -38,7 +43,11 @@ fn demo() -> Result<Code, String> {
         return Ok(Code::PAM_SUCCESS);
     }
     let module = Module::find()?;
-    let double = Double::start();
+    let has_key = key::is_for(&flow);
+    if has_key {
+        key::prepare()?;
+    }
+    let double = Double::builder().version(Version::V2026_8).start();
     let flows = double.world(|world| list_flows(world));
     let Some(listed) = flows.iter().find(|listed| listed.slug == flow) else {
         return Err(format!("there is no flow {flow}; see make demo FLOW=list"));
@@ -51,14 +60,25 @@ fn demo() -> Result<Code, String> {
     write_stack(directory.path(), &module, &double, &flow)
         .map_err(|e| format!("{}: {e}", directory.path().display()))?;
     introduce(&double, &login, &flow, &listed.description);
+    let plugged_in = match has_key {
+        true => Some(Key::plug_in(&double, &login, &flow)?),
+        false => None,
+    };
+    if has_key {
+        println!("{}", key::introduction(&flow));
+    }
 
     let mut notes = notes(&double, &login);
     notes();
     println!();
-    let person = Terminal::new(notes);
+    let person = Terminal::new(|| {
+        plugged_in.iter().for_each(Key::tell);
+        notes();
+    });
     let mut pam = Transaction::start(SERVICE, Some(&login), directory.path(), person)
         .map_err(|code| format!("libpam does not start: {code}"))?;
     let code = pam.call(Call::Authenticate, 0);
+    plugged_in.iter().for_each(Key::tell);
     println!();
     println!("{code}: {}", pam.meaning(code));
     if code == Code::PAM_SUCCESS {
@@ -88,10 +108,15 @@ fn of_the_session(number: usize) -> String {
 }
 
 /// What somebody may want to see after this.
-const NEXT: [(&str, &str); 6] = [
+const NEXT: [(&str, &str); 8] = [
     ("FLOW=linux-mfa LOGIN=bob", "a code of an authenticator app"),
     ("FLOW=linux-mfa LOGIN=zoe", "a menu of second factors"),
     ("FLOW=linux-mfa LOGIN=duke", "a push to a phone"),
+    ("FLOW=linux-key", "a security key, plugged into this host"),
+    (
+        "FLOW=linux-passkey",
+        "a passkey in the place of the password",
+    ),
     ("FLOW=linux-enrol", "set up an authenticator app"),
     ("FLOW=linux-deny", "authentik refuses after the password"),
     ("FLOW=list", "all flows and users"),
@@ -208,13 +233,16 @@ fn write_stack(dir: &Path, module: &Module, double: &Double, flow: &str) -> io::
     let ca = dir.join("ca.pem");
     let config = dir.join("pam_authentik_flow.toml");
     write(&ca, double.ca_pem())?;
-    let text = format!(
+    let mut text = format!(
         "url = {}\nflow = {}\nca_file = {}\nfail_delay = \"0s\"\n\n\
          [user]\nrequire_account = false\n\n[access]\nallow_any_user = true\n",
         quoted(&double.url()),
         quoted(flow),
         quoted(&ca.display().to_string()),
     );
+    if key::is_for(flow) {
+        text.push_str(&key::configuration(flow));
+    }
     write(&config, &text)?;
     // A path with a blank in it would be two words in a stack.
     let installed = dir.join("pam_authentik_flow.so");
