@@ -9,6 +9,7 @@ use crate::account_status;
 use crate::audit::{Audit, Outcome, Severity};
 use crate::config::Config;
 use crate::conversation::Conversation as _;
+use crate::display::Display;
 use crate::error::LoginError;
 use crate::host;
 use crate::login_context::LoginContext;
@@ -22,6 +23,7 @@ pub struct Call {
     /// What the log says about the call.
     pub audit: Audit,
     is_quiet: bool,
+    ends_in_ascii: bool,
     wording: Wording,
 }
 
@@ -33,6 +35,8 @@ impl Call {
         let mut audit = Audit::begin(&service, entry, transaction.log_wait());
         audit.set_origin(transaction.rhost().as_deref(), transaction.tty().as_deref());
         Self {
+            // What a look-up of the account says is shown as it is.
+            ends_in_ascii: entry == "auth" && Display::of(&service).escapes_refusals,
             service,
             audit,
             is_quiet: false,
@@ -86,7 +90,11 @@ impl Call {
 
     /// Tells the person why it failed, if there is something to say.
     pub fn explain(&self, transaction: &mut Transaction<'_>, error: &LoginError) {
-        if let Some(text) = refusal::message(error, &self.wording) {
+        let wording = Wording {
+            ascii_only: self.ends_in_ascii,
+            ..self.wording.clone()
+        };
+        if let Some(text) = refusal::message(error, &wording) {
             transaction.tell_error(&text);
         }
     }

@@ -29,6 +29,7 @@ mod cause;
 pub mod config;
 pub mod conversation;
 pub mod deadline;
+pub mod display;
 pub mod error;
 pub mod fault;
 pub mod first_answer;

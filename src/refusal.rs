@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::error::{LoginError, Obstacle};
 use crate::fault::ServerFault;
 use crate::security_key::KeyFault;
+use crate::text::ascii;
 use crate::words::{Words, fill};
 
 /// In which language the person is addressed, and where authentik is.
@@ -13,6 +14,8 @@ pub struct Wording {
     pub words: &'static Words,
     /// The address of authentik, if it is known.
     pub server: Option<String>,
+    /// Whether the message must be ASCII.
+    pub ascii_only: bool,
 }
 
 impl Wording {
@@ -22,6 +25,7 @@ impl Wording {
         Self {
             words: Words::of("en"),
             server: None,
+            ascii_only: false,
         }
     }
 
@@ -31,6 +35,7 @@ impl Wording {
         Self {
             words: config.prompt.words,
             server: Some(config.url.to_string()),
+            ascii_only: false,
         }
     }
 }
@@ -38,8 +43,36 @@ impl Wording {
 /// What the person should read, if anything.
 ///
 /// A wrong password gets the same sentence for every name; an ignored user gets none.
+///
+/// Where it must be ASCII, the module's own sentence stands for words of the server that
+/// nobody could read then.
 #[must_use]
 pub fn message(error: &LoginError, wording: &Wording) -> Option<String> {
+    if !wording.ascii_only {
+        return compose(error, wording);
+    }
+    let mut error = error.clone();
+    if let Some(theirs) = server_words(&mut error) {
+        *theirs = theirs.take().filter(|words| ascii::can_show(words));
+    }
+    compose(&error, wording).map(|text| ascii::of(&text).into_owned())
+}
+
+/// Where an error keeps the server's words, if it is of a kind that has some.
+fn server_words(error: &mut LoginError) -> Option<&mut Option<String>> {
+    match error {
+        LoginError::Rejected { words, .. }
+        | LoginError::MessageNotSent { words }
+        | LoginError::PushRefused { words }
+        | LoginError::TooManyAttempts { words, .. }
+        | LoginError::Denied { words }
+        | LoginError::ApplicationDenied { words, .. }
+        | LoginError::NewPasswordRefused { words } => Some(words),
+        _ => None,
+    }
+}
+
+fn compose(error: &LoginError, wording: &Wording) -> Option<String> {
     let words = wording.words;
     let text = match error {
         LoginError::Conversation | LoginError::Skipped(_) | LoginError::LookupSkipped(_) => {

@@ -5,6 +5,8 @@
 //! can rewrite the screen, bidirectional overrides can turn a sentence round,
 //! and a newline can forge a log line.
 
+pub mod ascii;
+
 use crate::html;
 
 /// The longest message that a PAM conversation takes, its NUL included

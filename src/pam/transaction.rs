@@ -297,9 +297,13 @@ impl Conversation for Transaction<'_> {
         if self.silent {
             return;
         }
-        let message = text::for_person(message, text::MAX_MESSAGE_BYTES.saturating_sub(1));
-        if !message.is_empty() {
-            let _ = self.show(PAM_ERROR_MSG, &message);
+        let mut shown = text::for_person(message, text::MAX_MESSAGE_BYTES.saturating_sub(1));
+        if message.is_ascii() {
+            // The sign that it was cut.
+            shown = text::ascii::of(&shown).into_owned();
+        }
+        if !shown.is_empty() {
+            let _ = self.show(PAM_ERROR_MSG, &shown);
         }
     }
 

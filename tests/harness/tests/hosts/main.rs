@@ -23,6 +23,7 @@ mod qr;
 mod resolvers;
 mod security_keys;
 mod ssh;
+mod ssh_texts;
 mod stacks;
 mod su;
 mod sudo;

@@ -1,0 +1,113 @@
+//! What OpenSSH's client prints of letters outside ASCII. It escapes them in the text
+//! that ends a keyboard-interactive login, and shows them everywhere else.
+
+use crate::case::PASSWORD;
+use authentik_double::{Double, Flow};
+use pam_harness::host::{RealHost, configuration};
+
+fn host(double: &Double, flow: &str, language: &str, more: &str) -> RealHost {
+    let config = format!(
+        "{}{more}\n[prompt]\nlanguage = \"{language}\"\n",
+        configuration(double, flow)
+    );
+    RealHost::new(double)
+        .config(&config)
+        .file("/etc/security/lookup.token", "view-user-token\n", 0o600)
+        .start()
+}
+
+/// What a login by keyboard-interactive shows: the prompt with `words`, and its end.
+fn refused(host: &RealHost, user: &str, answers: &[(&str, &str)]) -> String {
+    let mut ssh = host
+        .ssh(user)
+        .option("PreferredAuthentications=keyboard-interactive")
+        .option("NumberOfPasswordPrompts=1")
+        .run(&["id"]);
+    for (words, answer) in answers {
+        ssh.answer(words, answer);
+    }
+    let ended = ssh.finish();
+    assert_eq!(ended.status, 255, "{}", ended.transcript);
+    ended.transcript
+}
+
+#[test]
+fn the_text_that_ends_a_login_over_ssh_is_ascii() {
+    pam_harness::require_real_host!("sshd", "ssh");
+    let double = Double::builder().without_pause().start();
+    let denied = |slug: &str, words: &str| {
+        let flow = Flow::new(slug).identification().password().deny(words);
+        double.world(|world| world.add_flow(flow));
+    };
+    denied("denied", "Zugriff nur für Büro „Süd“ – größer…");
+    denied("denied-in-japanese", "アクセスが拒否されました");
+    for (flow, language, prompt, password, said) in [
+        (
+            "linux-login",
+            "fr",
+            "Mot de passe :",
+            "wrong",
+            "Ce mot de passe n'a pas ete accepte.",
+        ),
+        (
+            "linux-login",
+            "es",
+            "Contraseña:",
+            "wrong",
+            "La contrasena no se ha aceptado.",
+        ),
+        (
+            "denied",
+            "de",
+            "Passwort:",
+            PASSWORD,
+            "Zugang verweigert: Zugriff nur fuer Buero \"Sued\" - groesser...",
+        ),
+        (
+            "denied-in-japanese",
+            "de",
+            "Passwort:",
+            PASSWORD,
+            "Der Anmeldedienst verweigert den Zugang.",
+        ),
+    ] {
+        let host = host(&double, flow, language, "");
+        let seen = refused(&host, "alice", &[(prompt, password)]);
+        assert!(seen.contains(&format!("{said}\n")), "{seen}");
+        let refusal = seen.split_once("[hidden]").map(|(_, refusal)| refusal);
+        assert!(refusal.is_some_and(str::is_ascii), "{seen}");
+        assert!(!seen.contains("\\3"), "{seen}");
+    }
+}
+
+/// OpenSSH's client shows these in the character set of its locale.
+#[test]
+fn prompts_and_what_is_said_of_an_account_keep_their_letters_over_ssh() {
+    pam_harness::require_real_host!("sshd", "ssh");
+    let double = Double::builder().without_pause().start();
+    let menu = host(&double, "linux-mfa", "de", "");
+    let answers = [
+        ("Passwort:", PASSWORD),
+        ("Auswahl", ""),
+        ("Auswahl", ""),
+        ("Auswahl", ""),
+    ];
+    let seen = refused(&menu, "zoe", &answers);
+    assert!(seen.contains("dort bestätigen\n"), "{seen}");
+
+    let account = "\n[account]\ntoken_file = \"/etc/security/lookup.token\"\n";
+    let with_key = host(&double, "linux-login", "fr", account);
+    double.world(|world| world.user_mut("alice").active = false);
+    let ended = with_key
+        .ssh("alice")
+        .with_key()
+        .option("PreferredAuthentications=publickey")
+        .run(&["id"])
+        .finish();
+    assert_eq!(ended.status, 255, "{}", ended.transcript);
+    assert!(
+        ended.transcript.contains("connecter à cette machine"),
+        "{}",
+        ended.transcript
+    );
+}
