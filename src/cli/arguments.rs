@@ -138,8 +138,16 @@ pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) service: Service,
 
-    /// Print JSON, for programs
+    /// Ask nothing over the network: look at the configuration and the PAM stacks alone
     #[arg(long)]
+    pub(crate) offline: bool,
+
+    /// Print only what is wrong, and nothing if all is well
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+
+    /// Print JSON, for programs: the schema is check.schema.json beside the documentation
+    #[arg(long, conflicts_with = "quiet")]
     pub(crate) json: bool,
 
     #[command(flatten)]

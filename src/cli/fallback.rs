@@ -45,6 +45,7 @@ pub(crate) fn findings(
     places
         .into_iter()
         .map(|place| Finding {
+            id: "stack.fallback-without-addresses",
             status: Status::Warning,
             what: format!(
                 "{place}: this exception for an authentik that is down is never made in {service}: its caller can disturb the resolver, so it needs `addresses`, or an IP address in `url`, and no `proxy`"

@@ -5,7 +5,8 @@
     reason = "the command may start processes; the module may not"
 )]
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Seek};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,9 @@ const DIRS: [&str; 6] = [
 ];
 /// How long one may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How much of what it prints is read, in bytes.
+const MOST: u64 = 64 * 1024 * 1024;
 
 /// What a program has said.
 pub(crate) struct Said {
@@ -40,20 +44,20 @@ pub(crate) fn ask(name: &str, arguments: &[&str]) -> Result<Said, String> {
         .find(|path| path.is_file())
         .ok_or_else(|| format!("{name} is not installed"))?;
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    // A pipe holds 64 KiB, and a log is longer.
+    let mut out = tempfile::tempfile().map_err(failed)?;
+    let mut complaints = tempfile::tempfile().map_err(failed)?;
     let mut child = Command::new(&path)
         .args(arguments)
         .env_clear()
         .env("PATH", DIRS.join(":"))
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(out.try_clone().map_err(failed)?)
+        .stderr(complaints.try_clone().map_err(failed)?)
         .spawn()
         .map_err(failed)?;
-    let mut text = String::new();
-    let mut complaints = String::new();
     let began = Instant::now();
-    // What they print fits into a pipe.
     let status = loop {
         if let Some(status) = child.try_wait().map_err(failed)? {
             break status;
@@ -65,16 +69,19 @@ pub(crate) fn ask(name: &str, arguments: &[&str]) -> Result<Said, String> {
         }
         std::thread::sleep(Duration::from_millis(5));
     };
-    if let Some(mut out) = child.stdout.take() {
-        out.read_to_string(&mut text).map_err(failed)?;
-    }
-    if let Some(mut out) = child.stderr.take() {
-        out.read_to_string(&mut complaints).map_err(failed)?;
-    }
+    let text = written(&mut out).map_err(failed)?;
+    let complaints = written(&mut complaints).map_err(failed)?;
     let complaint = complaints.lines().last().unwrap_or_default().to_owned();
     Ok(Said {
         succeeded: status.success(),
         text,
         complaint,
     })
+}
+
+fn written(file: &mut File) -> std::io::Result<String> {
+    file.rewind()?;
+    let mut bytes = Vec::new();
+    file.take(MOST).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

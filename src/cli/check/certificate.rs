@@ -43,7 +43,8 @@ pub(super) fn look(
         },
         Ok(_) => None,
     };
-    match refused {
+    let days_left = seen.as_ref().map(|seen| seen.days_left);
+    let is_good = match refused {
         Some(words) => {
             let (found, remedy) = match words.split_once("; ") {
                 Some((found, remedy)) => (found.to_owned(), remedy.to_owned()),
@@ -55,23 +56,31 @@ pub(super) fn look(
                     ),
                 ),
             };
-            report.wrong("certificate", format!("{found}: {described}"), remedy);
+            report.wrong(
+                "certificate.refused",
+                format!("{found}: {described}"),
+                remedy,
+            );
             false
         }
         // What else goes wrong is for the next step to say.
         _ => {
             match seen {
                 Some(seen) if seen.days_left < SOON => report.warn(
-                    "certificate",
+                    "certificate.expires-soon",
                     described,
                     "renew it: nobody logs in once it has expired",
                 ),
-                Some(_) => report.ok("certificate", described),
+                Some(_) => report.ok("certificate.good", described),
                 None => {}
             }
             true
         }
+    };
+    if let Some(days) = days_left {
+        report.value("left_days", days);
     }
+    is_good
 }
 
 /// What a certificate says of itself.

@@ -13,20 +13,26 @@ const LEAST: &str = "2026.2.7, 2026.5.7 or 2026.8.2";
 
 /// Whether the flows exist that run besides that of the login. A login is good without
 /// them, and so nothing else tells.
-pub(super) fn others(report: &mut Report, config: &Config, transport: &mut HttpsTransport) {
-    if let Some(slug) = &config.password_flow {
+pub(super) fn others(
+    report: &mut Report,
+    config: &Config,
+    transport: &mut HttpsTransport,
+    mut is_new: impl FnMut(&str) -> bool,
+) {
+    let password = config.password_flow.as_ref();
+    if let Some(slug) = password.filter(|slug| is_new(slug.as_str())) {
         exists(
             report,
-            "password flow",
+            PASSWORD,
             slug,
             ("[password] flow", "nobody can change a password"),
             transport,
         );
     }
-    if config.end_session {
+    if config.end_session && is_new(config.invalidation_flow.as_str()) {
         exists(
             report,
-            "logout flow",
+            LOGOUT,
             &config.invalidation_flow,
             (
                 "invalidation_flow",
@@ -37,10 +43,22 @@ pub(super) fn others(report: &mut Report, config: &Config, transport: &mut Https
     }
 }
 
+/// The ids of a flow that is there, missing, or not found out.
+const PASSWORD: [&str; 3] = [
+    "password-flow.good",
+    "password-flow.missing",
+    "password-flow.unknown",
+];
+const LOGOUT: [&str; 3] = [
+    "logout-flow.good",
+    "logout-flow.missing",
+    "logout-flow.unknown",
+];
+
 /// `key` is what names the flow, and what becomes of a login where it is missing.
 fn exists(
     report: &mut Report,
-    id: &'static str,
+    [good, missing, unknown]: [&'static str; 3],
     slug: &Slug,
     key: (&str, &str),
     transport: &mut HttpsTransport,
@@ -49,17 +67,17 @@ fn exists(
     let slug_text = slug.as_str();
     match transport.get(&flow::path(slug, "")) {
         Ok(answer) if answer.status == 404 => report.wrong(
-            id,
+            missing,
             format!("authentik has no flow with the slug {slug_text:?}: {without}"),
             format!(
                 "correct {key}: the slug stands in authentik's admin interface, Flows and Stages, Flows"
             ),
         ),
         Ok(answer) if matches!(answer.status, 200..=399) => {
-            report.ok(id, format!("authentik has the flow {slug_text}"));
+            report.ok(good, format!("authentik has the flow {slug_text}"));
         }
-        Ok(answer) => report.unknown(id, format!("{slug_text}: HTTP {}", answer.status), None),
-        Err(error) => report.unknown(id, format!("{slug_text}: {}", error.fault()), None),
+        Ok(answer) => report.unknown(unknown, format!("{slug_text}: HTTP {}", answer.status), None),
+        Err(error) => report.unknown(unknown, format!("{slug_text}: {}", error.fault()), None),
     }
 }
 
@@ -102,12 +120,12 @@ pub(super) fn version(
         challenge.pending_user_identifier,
     ) {
         (true, true) => report.unknown(
-            "version",
+            "version.current",
             "authentik is 2026.2 or newer; it tells its number to administrators alone",
             Some(advice),
         ),
-        (true, false) => report.warn("version", "authentik is 2025.12", advice),
-        (false, _) => report.warn("version", "authentik is 2025.10 or older", advice),
+        (true, false) => report.warn("version.old", "authentik is 2025.12", advice),
+        (false, _) => report.warn("version.old", "authentik is 2025.10 or older", advice),
     }
 }
 
@@ -123,17 +141,17 @@ pub(super) fn outpost(
     let slug = config.flow.as_str();
     match first_challenge(config, context, forged) {
         Some(challenge) if challenge.component == "ak-stage-access-denied" => {
-            report.ok("outpost", format!("{slug} refuses a token that is no outpost's"));
+            report.ok("outpost.required", format!("{slug} refuses a token that is no outpost's"));
         }
         Some(_) => report.wrong(
-            "outpost",
+            "outpost.not-required",
             format!(
                 "{slug} takes a token that is no outpost's: with one that was revoked or has expired, authentik judges the host's address and not the person's"
             ),
             "set the flow's Authentication to Require outpost",
         ),
         None => report.unknown(
-            "outpost",
+            "outpost.unknown",
             "authentik gave no answer to a token that is wrong on purpose",
             None,
         ),

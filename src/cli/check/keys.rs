@@ -23,13 +23,16 @@ pub(super) fn look(report: &mut Report, config: &Config, context: &LoginContext)
         .map(|key| format!("hidraw{}", key.number()))
         .collect();
     match names.as_slice() {
-        [] if found.refused.is_empty() => report.ok("security keys", "none is plugged in"),
+        [] if found.refused.is_empty() => report.ok("security-keys.none", "none is plugged in"),
         [] => {}
-        names => report.ok("security keys", format!("plugged in: {}", names.join(", "))),
+        names => report.ok(
+            "security-keys.plugged-in",
+            format!("plugged in: {}", names.join(", ")),
+        ),
     }
     for (number, why) in &found.refused {
         report.warn(
-            "security keys",
+            "security-keys.not-allowed",
             format!("hidraw{number} is one, and this user may not use it: {why}"),
             "programs without root, such as screen lockers, need udev's rule uaccess for it",
         );

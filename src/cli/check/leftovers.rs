@@ -1,6 +1,6 @@
 //! What is left of a change that was taken back by half, and names that lead nowhere.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pam_authentik_flow::config::read_sources;
 
@@ -12,8 +12,9 @@ use crate::cli::stack::{Action, Code, CodeSet, Detail, Entry, Kind, Person, Stac
 use crate::cli::suggest::nearest;
 use crate::cli::switch::kept;
 
-fn finding(status: Status, what: String, remedy: String) -> Finding {
+fn finding(id: &'static str, status: Status, what: String, remedy: String) -> Finding {
     Finding {
+        id,
         status,
         what,
         remedy,
@@ -66,6 +67,7 @@ pub(super) fn of_service(
             }
         };
         findings.push(finding(
+            "stack.orphaned-guards",
             Status::Wrong,
             format!(
                 "{}: these lines belong to the module, which is gone: {harm}",
@@ -75,6 +77,7 @@ pub(super) fn of_service(
         ));
     } else if kept(state, service) {
         findings.push(finding(
+            "stack.block-gone",
             Status::Warning,
             format!(
                 "enable has put the module into {}, and its lines are not there any more: another program has written the file anew, or somebody has taken them out",
@@ -97,37 +100,47 @@ pub(super) fn of_names(setup: &Setup, services: &[String]) -> Vec<(String, Findi
         findings.push((
             setup.service.clone(),
             finding(
+                "stack.no-such-service",
                 Status::Wrong,
                 "there is no stack of that name".into(),
                 hint("authentik-flow check --service", &setup.service, services),
             ),
         ));
     }
-    for source in read_sources(&setup.path()).unwrap_or_default() {
-        let Ok(table) = std::str::from_utf8(&source.bytes)
-            .map_err(drop)
-            .and_then(|text| text.parse::<toml::Table>().map_err(drop))
-        else {
-            continue;
-        };
-        let named = table.get("services").and_then(toml::Value::as_table);
-        for name in named.into_iter().flat_map(toml::Table::keys) {
-            if !known(name) && !services.is_empty() {
-                findings.push((
-                    name.clone(),
-                    finding(
-                        Status::Warning,
-                        format!(
-                            "[services.{name}] of {} is for no service of this host",
-                            source.path.display()
-                        ),
-                        hint("correct it to", name, services),
+    for (name, path) in sections(setup) {
+        if !known(&name) && !services.is_empty() {
+            findings.push((
+                name.clone(),
+                finding(
+                    "stack.section-without-service",
+                    Status::Warning,
+                    format!(
+                        "[services.{name}] of {} is for no service of this host",
+                        path.display()
                     ),
-                ));
-            }
+                    hint("correct it to", &name, services),
+                ),
+            ));
         }
     }
     findings
+}
+
+/// The names of `[services.NAME]`, each with the file that has it.
+pub(super) fn sections(setup: &Setup) -> Vec<(String, PathBuf)> {
+    let mut found = Vec::new();
+    for source in read_sources(&setup.path()).unwrap_or_default() {
+        let table = std::str::from_utf8(&source.bytes)
+            .ok()
+            .and_then(|text| text.parse::<toml::Table>().ok());
+        let named = table
+            .as_ref()
+            .and_then(|table| table.get("services"))
+            .and_then(toml::Value::as_table);
+        let names = named.into_iter().flat_map(toml::Table::keys);
+        found.extend(names.map(|name| (name.clone(), source.path.clone())));
+    }
+    found
 }
 
 fn hint(what: &str, name: &str, services: &[String]) -> String {

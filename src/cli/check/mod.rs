@@ -5,21 +5,23 @@ mod flows;
 mod keys;
 mod leftovers;
 mod network;
+mod others;
 mod people;
 mod server;
 mod stacks;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pam_authentik_flow::audit::Audit;
-use pam_authentik_flow::config::{Config, ConfigError, Place};
+use pam_authentik_flow::audit::{Audit, Trace};
+use pam_authentik_flow::config::{AbsolutePath, Config, ConfigError, Place};
 use pam_authentik_flow::deadline::Deadline;
 use pam_authentik_flow::host;
 use pam_authentik_flow::http::{HttpsTransport, trusted_roots};
 use pam_authentik_flow::login_context::LoginContext;
 
 use super::arguments::Check;
-use super::report::Report;
+use super::report::{Head, Output, Report};
 use super::setup::Setup;
 use super::{CommandError, Exit, printed};
 
@@ -29,26 +31,35 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// Looks at everything, in the order in which a login meets it.
 pub(crate) fn run(options: &Check) -> Result<Exit, CommandError> {
     let setup = Setup::of(&options.service)?;
-    let mut report = Report::new(
-        &setup.service,
-        setup.path().display().to_string(),
-        options.json,
-    );
+    let head = Head {
+        service: setup.service.clone(),
+        config: setup.path().display().to_string(),
+        offline: options.offline,
+    };
+    let output = match (options.json, options.quiet) {
+        (true, _) => Output::Json,
+        (false, true) => Output::Quiet,
+        (false, false) => Output::Text,
+    };
+    let mut report = Report::new(head, output);
     match setup.config() {
         Ok(config) => {
             configuration(&mut report, &setup, &config);
-            reach(&mut report, &setup, &config);
+            let mut asked = Asked::default();
+            reach(&mut report, options, &setup, &config, &mut asked);
+            others::look(&mut report, options, &setup, &config, &mut asked)?;
         }
         Err(error) => {
             let (found, remedy) = explain(&error);
-            report.wrong("configuration", found, remedy);
+            report.wrong("configuration.wrong", found, remedy);
             report.unknown(
-                "authentik",
+                "authentik.not-asked",
                 "nothing is asked of it as long as the configuration is wrong",
                 None,
             );
         }
     }
+    report.waits_for("playing through the PAM stacks");
     stacks::look(&mut report, options, &setup)?;
     let is_well = report.is_well();
     printed(report.finish())?;
@@ -63,17 +74,20 @@ fn configuration(report: &mut Report, setup: &Setup, config: &Config) {
         Some(place) => format!("with the arguments of {place}"),
         None => "no stack of this service names the module yet".into(),
     };
-    report.ok("configuration", format!("the module can use it; {whose}"));
+    report.ok(
+        "configuration.good",
+        format!("the module can use it; {whose}"),
+    );
     if !host::runs_as_root() {
         report.unknown(
-            "files",
+            "files.not-root",
             "this is not root: what root alone can read looks wrong here, or is not seen",
             Some("run it again as root".into()),
         );
     }
     if config.debug {
         report.warn(
-            "configuration",
+            "configuration.debug",
             "the argument debug is set: every request is logged",
             "take it out of the stack when you have seen enough",
         );
@@ -87,7 +101,7 @@ fn password_prompt(report: &mut Report, config: &Config) {
     let prompt = &config.prompt.password;
     if !prompt.contains("assword") {
         report.warn(
-            "password prompt",
+            "password-prompt.word-missing",
             format!(
                 "it is {prompt:?}: programs that wait for the word \"assword\" hang, such as sshpass, asyncssh and expect scripts"
             ),
@@ -96,66 +110,168 @@ fn password_prompt(report: &mut Report, config: &Config) {
     }
 }
 
-/// Everything that needs the network, as far as it goes.
-fn reach(report: &mut Report, setup: &Setup, config: &Config) {
-    let context = LoginContext {
-        service: setup.service.clone(),
-        host: host::host_name(),
-        ..LoginContext::default()
-    };
-    keys::look(report, config, &context);
-    let trace = Audit::trial(&setup.service, "check").trace(false);
-    let deadline = Deadline::after(LONGEST);
-    let mut transport =
-        match HttpsTransport::for_login(config, &context, deadline.clone(), trace.clone()) {
-            Ok(transport) => transport,
-            Err(error) => {
-                let (found, remedy) = explain(&error);
-                report.wrong("files", found, remedy);
-                return;
-            }
-        };
-    // A login parses no more of a bundle than the server needs.
-    if let Err(error) = trusted_roots(config) {
-        let (found, remedy) = explain(&error);
-        report.wrong("files", found, remedy);
+/// What was asked already, of which server: other services have much in common.
+#[derive(Default)]
+struct Asked(BTreeSet<String>);
+
+impl Asked {
+    /// Whether this was not asked before; from now on it was.
+    fn is_new(&mut self, config: &Config, what: &str, name: &str) -> bool {
+        self.0
+            .insert(format!("{} {what} {name}", server_of(config)))
     }
+
+    fn has(&self, config: &Config, what: &str) -> bool {
+        self.0.contains(&format!("{} {what} ", server_of(config)))
+    }
+}
+
+/// The server and the way to it.
+fn server_of(config: &Config) -> String {
+    let Config {
+        url,
+        addresses,
+        proxy,
+        ca_file,
+        ..
+    } = config;
+    format!("{url} {addresses:?} {proxy:?} {ca_file:?}")
+}
+
+/// How a login asks, for the service of `setup`.
+struct Way<'a> {
+    setup: &'a Setup,
+    config: &'a Config,
+    context: LoginContext,
+    deadline: Deadline,
+    trace: Trace,
+    /// The token of `[account]`, of this service or of another.
+    token: Option<AbsolutePath>,
+}
+
+impl<'a> Way<'a> {
+    fn of(setup: &'a Setup, config: &'a Config) -> Self {
+        let token = config.account.as_ref();
+        Self {
+            setup,
+            config,
+            token: token.map(|rules| rules.token_file.clone()),
+            context: LoginContext {
+                service: setup.service.clone(),
+                host: host::host_name(),
+                ..LoginContext::default()
+            },
+            deadline: Deadline::after(LONGEST),
+            trace: Audit::trial(&setup.service, "check").trace(false),
+        }
+    }
+
+    fn transport(&self) -> Result<HttpsTransport, ConfigError> {
+        let (deadline, trace) = (self.deadline.clone(), self.trace.clone());
+        HttpsTransport::for_login(self.config, &self.context, deadline, trace)
+    }
+
+    /// A transport that shows the token of `[account]`.
+    fn lookup(&self) -> Option<Result<HttpsTransport, ConfigError>> {
+        let token = self.token.as_ref()?;
+        Some(HttpsTransport::for_lookup(
+            self.config,
+            token,
+            &self.context,
+            self.deadline.clone(),
+            self.trace.clone(),
+        ))
+    }
+}
+
+/// Everything that needs the network, as far as it goes.
+fn reach(report: &mut Report, options: &Check, setup: &Setup, config: &Config, asked: &mut Asked) {
+    let way = Way::of(setup, config);
+    keys::look(report, config, &way.context);
+    let Some(mut transport) = files(report, &way) else {
+        return;
+    };
+    if options.offline {
+        report.unknown("authentik.not-asked", "not asked, with --offline", None);
+        return;
+    }
+    asked.is_new(config, "server", "");
     let Some(connected) = network::reach(report, config) else {
         return;
     };
+    report.waits_for(&format!("asking {}", config.url));
     if !certificate::look(report, config, connected, &mut transport)
         || !server::answers(report, config, &mut transport)
     {
         return;
     }
-    let is_good = server::flow(report, config, &context, &mut transport);
-    if is_good {
-        flows::version(report, config, &context, &mut transport);
+    asked.is_new(config, "answers", "");
+    questions(report, &way, &mut transport, asked);
+    server::what_cannot_be_told(report);
+}
+
+/// The files that the configuration names.
+fn files(report: &mut Report, way: &Way<'_>) -> Option<HttpsTransport> {
+    let transport = match way.transport() {
+        Ok(transport) => Some(transport),
+        Err(error) => {
+            let (found, remedy) = explain(&error);
+            report.wrong("files.wrong", found, remedy);
+            None
+        }
+    }?;
+    // A login parses no more of a bundle than the server needs.
+    if let Err(error) = trusted_roots(way.config) {
+        let (found, remedy) = explain(&error);
+        report.wrong("files.wrong", found, remedy);
     }
-    if is_good && config.outpost_token.is_some() {
-        let (deadline, trace) = (deadline.clone(), trace.clone());
-        match HttpsTransport::with_forged_outpost(config, &context, deadline, trace) {
-            Ok(mut forged) => flows::outpost(report, config, &context, &mut forged),
-            Err(error) => {
-                let (found, remedy) = explain(&error);
-                report.wrong("files", found, remedy);
-            }
+    Some(transport)
+}
+
+/// What the configuration names in authentik, as far as it was not asked for before.
+fn questions(
+    report: &mut Report,
+    way: &Way<'_>,
+    transport: &mut HttpsTransport,
+    asked: &mut Asked,
+) {
+    let Way {
+        config, context, ..
+    } = way;
+    if asked.is_new(config, "flow", config.flow.as_str()) {
+        report.waits_for(&format!("asking for the flow {}", config.flow.as_str()));
+        let is_good = server::flow(report, config, context, transport);
+        if is_good && asked.is_new(config, "version", "") {
+            flows::version(report, config, context, transport);
+        }
+        if is_good && config.outpost_token.is_some() {
+            outpost(report, way);
         }
     }
-    server::users_me(report, &mut transport);
-    server::application(report, config, &mut transport);
-    people::look(report, setup, config, || {
-        let rules = config.account.as_ref()?;
-        Some(HttpsTransport::for_lookup(
-            config,
-            &rules.token_file,
-            &context,
-            deadline,
-            trace,
-        ))
+    if asked.is_new(config, "users/me", "") {
+        server::users_me(report, transport);
+    }
+    if let Some(slug) = config.access.application() {
+        if asked.is_new(config, "application", slug.as_str()) {
+            server::application(report, slug, transport);
+        }
+    }
+    report.waits_for("looking up groups and people");
+    people::look(report, way, |what, name| asked.is_new(config, what, name));
+    flows::others(report, config, transport, |slug| {
+        asked.is_new(config, "other flow", slug)
     });
-    flows::others(report, config, &mut transport);
-    server::what_cannot_be_told(report);
+}
+
+fn outpost(report: &mut Report, way: &Way<'_>) {
+    let (deadline, trace) = (way.deadline.clone(), way.trace.clone());
+    match HttpsTransport::with_forged_outpost(way.config, &way.context, deadline, trace) {
+        Ok(mut forged) => flows::outpost(report, way.config, &way.context, &mut forged),
+        Err(error) => {
+            let (found, remedy) = explain(&error);
+            report.wrong("files.wrong", found, remedy);
+        }
+    }
 }
 
 /// What is wrong with the configuration, and what to do: its own words hold

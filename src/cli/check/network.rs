@@ -22,12 +22,12 @@ pub(super) fn reach(report: &mut Report, config: &Config) -> Option<TcpStream> {
     }
     match ask_proxy(&stream, config) {
         Ok(()) => {
-            report.ok("proxy", "it connects this host to authentik");
+            report.ok("proxy.good", "it connects this host to authentik");
             Some(stream)
         }
         Err(problem) => {
             report.wrong(
-                "proxy",
+                "proxy.refuses",
                 format!("it does not connect this host to authentik: {problem}"),
                 format!(
                     "let it connect to {}:{}, or correct `proxy`",
@@ -53,13 +53,17 @@ fn look_up(report: &mut Report, config: &Config) -> Option<Vec<SocketAddr>> {
     let (host, port, key) = peer(config);
     if !config.addresses.is_empty() {
         let addresses = config.addresses.iter();
-        report.ok("DNS", "is not asked: the configuration has `addresses`");
+        report.ok(
+            "dns.not-asked",
+            "is not asked: the configuration has `addresses`",
+        );
         return Some(addresses.map(|ip| SocketAddr::new(*ip, port)).collect());
     }
     let name = host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(ip) = name.parse::<IpAddr>() {
         return Some(vec![SocketAddr::new(ip, port)]);
     }
+    report.waits_for(&format!("looking up {name}"));
     let begun = Instant::now();
     let found = sys::look_up(name, port, Family::Any, config.connect_timeout);
     let took = begun.elapsed();
@@ -67,20 +71,22 @@ fn look_up(report: &mut Report, config: &Config) -> Option<Vec<SocketAddr>> {
         Ok(addresses) => {
             let list: Vec<String> = addresses.iter().map(|a| a.ip().to_string()).collect();
             let found = format!("{name} is {}, {} ms", list.join(", "), took.as_millis());
+            let milliseconds = took.as_millis();
             if took.saturating_mul(2) > config.connect_timeout {
                 report.warn(
-                    "DNS",
+                    "dns.slow",
                     found,
                     "every login waits that long: fix the name servers in /etc/resolv.conf, or write `addresses`",
                 );
             } else {
-                report.ok("DNS", found);
+                report.ok("dns.good", found);
             }
+            report.value("took_milliseconds", milliseconds);
             Some(addresses)
         }
         Err(error) => {
             report.wrong(
-                "DNS",
+                "dns.fails",
                 format!("{name} does not resolve: {error}"),
                 format!(
                     "correct the host in `{key}`; try getent hosts {name}; or write the server's addresses into `addresses`"
@@ -95,6 +101,10 @@ fn connect(report: &mut Report, config: &Config, addresses: &[SocketAddr]) -> Op
     let mut connected = None;
     let mut failed = Vec::new();
     for address in addresses {
+        report.waits_for(&format!(
+            "connecting to {address}, for {} s at most",
+            config.connect_timeout.as_secs()
+        ));
         let begun = Instant::now();
         match TcpStream::connect_timeout(address, config.connect_timeout) {
             Ok(stream) if connected.is_none() => {
@@ -111,21 +121,23 @@ fn connect(report: &mut Report, config: &Config, addresses: &[SocketAddr]) -> Op
     match (connected, words.is_empty()) {
         (Some((stream, address, took)), all) => {
             let found = format!("{address} answers, {} ms", took.as_millis());
+            let milliseconds = took.as_millis();
             // A name such as localhost has an address that nobody serves.
             if all || addresses.iter().all(|address| address.ip().is_loopback()) {
-                report.ok("connection", found);
+                report.ok("connection.good", found);
             } else {
                 report.warn(
-                    "connection",
+                    "connection.partly",
                     format!("{found}; but not {}", words.join("; not ")),
                     "logins try one address after the other, and wait connect_timeout for each: take the dead ones out of DNS, or write `addresses`",
                 );
             }
+            report.value("took_milliseconds", milliseconds);
             Some(stream)
         }
         (None, _) => {
             report.wrong(
-                "connection",
+                "connection.fails",
                 words.join("; "),
                 "start authentik; correct host and port in `url`; look for a firewall, and for SELinux where only logins fail",
             );

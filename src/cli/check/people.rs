@@ -3,16 +3,15 @@
 
 use pam_authentik_flow::access::is_uuid;
 use pam_authentik_flow::account_status;
-use pam_authentik_flow::config::{Config, ConfigError};
+use pam_authentik_flow::config::Config;
 use pam_authentik_flow::error::LoginError;
 use pam_authentik_flow::http::{HttpsTransport, Transport};
 use pam_authentik_flow::login_context::percent_encoded;
 use pam_authentik_flow::text;
 use serde::Deserialize;
 
-use super::explain;
+use super::{Way, explain};
 use crate::cli::report::Report;
-use crate::cli::setup::Setup;
 
 /// How many people are looked up, at most: each is a request.
 const MAX_PEOPLE: usize = 200;
@@ -20,25 +19,27 @@ const MAX_PEOPLE: usize = 200;
 const NOBODY: u32 = 65534;
 
 /// Looks up groups and people, where there is a token for it.
-pub(super) fn look(
-    report: &mut Report,
-    setup: &Setup,
-    config: &Config,
-    transport: impl FnOnce() -> Option<Result<HttpsTransport, ConfigError>>,
-) {
-    let mut transport = match transport() {
+pub(super) fn look(report: &mut Report, way: &Way<'_>, mut is_new: impl FnMut(&str, &str) -> bool) {
+    let config = way.config;
+    let mut wanted = config.access.groups().unwrap_or_default().to_vec();
+    wanted.retain(|group| is_new("group", group));
+    let wants_people = is_new("people", "");
+    if wanted.is_empty() && !wants_people {
+        return;
+    }
+    let mut transport = match way.lookup() {
         Some(Ok(transport)) => transport,
         Some(Err(error)) => {
             let (found, remedy) = explain(&error);
-            report.wrong("token", found, remedy);
+            report.wrong("token.wrong", found, remedy);
             return;
         }
         None => {
             report.unknown(
-                "groups, people",
+                "people.no-token",
                 format!(
                     "no token for {}: groups and local users are not looked up",
-                    setup.service
+                    way.setup.service
                 ),
                 Some("with [account] token_file and services they are; see pam_authentik_flow.toml(5)".into()),
             );
@@ -48,8 +49,10 @@ pub(super) fn look(
     if sees_nobody(report, &mut transport) {
         return;
     }
-    groups(report, config, &mut transport);
-    people(report, config, &mut transport);
+    groups(report, &wanted, &mut transport);
+    if wants_people {
+        people(report, config, &mut transport);
+    }
 }
 
 #[derive(Deserialize)]
@@ -95,7 +98,7 @@ fn sees_nobody(report: &mut Report, transport: &mut HttpsTransport) -> bool {
     );
     if blind {
         report.wrong(
-            "token",
+            "token.sees-nobody",
             LoginError::LookupSeesNobody.to_string(),
             "put that account's token into the file: everybody who comes with an SSH key is refused with this one",
         );
@@ -103,10 +106,7 @@ fn sees_nobody(report: &mut Report, transport: &mut HttpsTransport) -> bool {
     blind
 }
 
-fn groups(report: &mut Report, config: &Config, transport: &mut HttpsTransport) {
-    let Some(wanted) = config.access.groups() else {
-        return;
-    };
+fn groups(report: &mut Report, wanted: &[String], transport: &mut HttpsTransport) {
     let mut known = Vec::new();
     for group in wanted {
         let path = match is_uuid(group) {
@@ -119,13 +119,13 @@ fn groups(report: &mut Report, config: &Config, transport: &mut HttpsTransport) 
         let shown = text::one_line(group, 80);
         match count(transport, &path) {
             Found::Count(0) => report.wrong(
-                "groups",
+                "groups.missing",
                 format!("authentik has no group {shown:?}: nobody gets in by it"),
                 "create it, or correct [access] groups: names are compared letter by letter",
             ),
             Found::Count(1) => known.push(shown),
             Found::Count(several) => report.wrong(
-                "groups",
+                "groups.ambiguous",
                 format!(
                     "authentik has {several} groups {shown:?}: who is in two of them is refused"
                 ),
@@ -133,7 +133,7 @@ fn groups(report: &mut Report, config: &Config, transport: &mut HttpsTransport) 
             ),
             Found::Forbidden(status) => {
                 report.unknown(
-                    "groups",
+                    "groups.forbidden",
                     format!("HTTP {status}: the token may not look groups up"),
                     Some(
                         "give its account's role the permission authentik_core.view_group, if this is to be checked"
@@ -143,13 +143,16 @@ fn groups(report: &mut Report, config: &Config, transport: &mut HttpsTransport) 
                 return;
             }
             Found::Failed(problem) => {
-                report.unknown("groups", problem, None);
+                report.unknown("groups.failed", problem, None);
                 return;
             }
         }
     }
     if !known.is_empty() {
-        report.ok("groups", format!("authentik knows {}", known.join(", ")));
+        report.ok(
+            "groups.good",
+            format!("authentik knows {}", known.join(", ")),
+        );
     }
 }
 
@@ -170,7 +173,7 @@ fn people(report: &mut Report, config: &Config, transport: &mut HttpsTransport) 
                 continue;
             }
             Err(error) => {
-                report.unknown("local users", error.to_string(), None);
+                report.unknown("local-users.failed", error.to_string(), None);
                 return;
             }
         };
@@ -184,14 +187,14 @@ fn people(report: &mut Report, config: &Config, transport: &mut HttpsTransport) 
                     permission: "authentik_core.view_user",
                 };
                 report.wrong(
-                    "local users",
+                    "local-users.forbidden",
                     error.to_string(),
                     "put a token of a service account into the file whose role has that permission: without it everybody who comes with an SSH key is refused",
                 );
                 return;
             }
             Found::Failed(problem) => {
-                report.unknown("local users", problem, None);
+                report.unknown("local-users.failed", problem, None);
                 return;
             }
         }
@@ -202,7 +205,7 @@ fn people(report: &mut Report, config: &Config, transport: &mut HttpsTransport) 
     };
     if unknown.is_empty() {
         report.ok(
-            "local users",
+            "local-users.good",
             format!(
                 "authentik knows all {} from uid {} up{more}",
                 locals.len(),
@@ -211,7 +214,7 @@ fn people(report: &mut Report, config: &Config, transport: &mut HttpsTransport) 
         );
     } else {
         report.warn(
-            "local users",
+            "local-users.unknown",
             format!("authentik does not know {}{more}", unknown.join(", ")),
             "create them there before anybody else takes the name; or name them in [user] ignore, if they are to log in locally",
         );

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use pam_authentik_flow::audit::Audit;
-use pam_authentik_flow::config::Config;
+use pam_authentik_flow::config::{Config, Slug};
 use pam_authentik_flow::conversation::Conversation;
 use pam_authentik_flow::deadline::Deadline;
 use pam_authentik_flow::error::{LoginError, Obstacle};
@@ -45,9 +45,10 @@ pub(super) fn answers(
     match answer {
         Ok(answer) if answer.status == 200 && answer.is_json && is_root(&answer.body) => {
             report.ok(
-                "authentik",
+                "authentik.good",
                 format!("{url} answers, {} ms", took.as_millis()),
             );
+            report.value("took_milliseconds", took.as_millis());
             clock(
                 report,
                 transport,
@@ -62,7 +63,7 @@ pub(super) fn answers(
         }
         Ok(answer) => {
             report.wrong(
-                "authentik",
+                "authentik.other-server",
                 format!(
                     "what answers at {url} is not authentik: HTTP {}",
                     answer.status
@@ -76,7 +77,7 @@ pub(super) fn answers(
                 fault @ (ServerFault::Status(_) | ServerFault::NotReady) => {
                     broken(report, config, fault);
                 }
-                fault => report.wrong("authentik", fault.to_string(), what_to_do(fault)),
+                fault => report.wrong("authentik.fails", fault.to_string(), what_to_do(fault)),
             }
             false
         }
@@ -89,7 +90,7 @@ fn broken(report: &mut Report, config: &Config, fault: &ServerFault) {
         fault => fault.to_string(),
     };
     report.wrong(
-        "authentik",
+        "authentik.broken",
         format!("{} is starting or broken: {found}", config.url),
         "wait a minute and try again; then look at authentik's own log, and at the proxy in front of it",
     );
@@ -113,7 +114,7 @@ fn clock(report: &mut Report, transport: &HttpsTransport, here: SystemTime) {
     let date = transport.server_date();
     let Some(there) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
         report.unknown(
-            "clock",
+            "clock.unknown",
             "the answer does not say what time it is there",
             None,
         );
@@ -124,19 +125,25 @@ fn clock(report: &mut Report, transport: &HttpsTransport, here: SystemTime) {
         Err(behind) => (behind.duration().as_secs(), "behind"),
     };
     let found = format!("authentik's is {seconds} s {direction} this host's");
+    let off = i64::try_from(seconds).unwrap_or(i64::MAX);
+    let off = match direction {
+        "behind" => off.saturating_neg(),
+        _ => off,
+    };
     match seconds {
-        0..SLIGHT => report.ok("clock", "this host's and authentik's agree"),
+        0..SLIGHT => report.ok("clock.good", "this host's and authentik's agree"),
         SLIGHT..CODE => report.warn(
-            "clock",
+            "clock.off",
             found,
             "set both by NTP: codes of authenticator apps hold for 30 s",
         ),
         _ => report.wrong(
-            "clock",
+            "clock.wrong",
             found,
             "set both by NTP (timedatectl): if it is authentik's that is wrong, codes of authenticator apps are refused; if it is this host's, certificates look expired",
         ),
     }
+    report.value("ahead_seconds", off);
 }
 
 /// The first challenge, by the module's own code; says whether a login can begin so.
@@ -167,10 +174,10 @@ pub(super) fn flow(
         Err(LoginError::Conversation) if first.fits => {
             let found = format!("{slug} begins with {seen}, which a terminal can do");
             if seen.starts_with("ak-stage-identification") {
-                report.ok("flow", found);
+                report.ok("flow.good", found);
             } else {
                 report.warn(
-                    "flow",
+                    "flow.no-identification",
                     found,
                     "flows that log people in begin with an identification stage: is this the flow you mean?",
                 );
@@ -179,7 +186,7 @@ pub(super) fn flow(
         }
         Ok(_) => {
             report.wrong(
-                "flow",
+                "flow.empty",
                 format!("{slug} ends at once and asks for nothing, so nobody is logged in"),
                 "bind stages to it: identification, password, user login",
             );
@@ -223,7 +230,7 @@ pub(super) fn flow(
         ),
         false => format!("{slug}: {error}"),
     };
-    report.wrong("flow", found, remedy);
+    report.wrong("flow.wrong", found, remedy);
     false
 }
 
@@ -290,58 +297,55 @@ pub(super) fn users_me(report: &mut Report, transport: &mut HttpsTransport) {
     const BLOCKED: &str = "the module asks it after every login: let /api/v3/core/users/me/ through, in the proxy in front of authentik, too";
     match transport.get("/api/v3/core/users/me/") {
         Ok(answer) if matches!(answer.status, 401 | 403) && answer.is_json => {
-            report.ok("users/me", "says rightly that nobody is logged in");
+            report.ok("users-me.good", "says rightly that nobody is logged in");
         }
         Ok(answer) => report.wrong(
-            "users/me",
+            "users-me.blocked",
             format!(
                 "HTTP {}, where 403 is due: nobody is logged in",
                 answer.status
             ),
             BLOCKED,
         ),
-        Err(error) => report.wrong("users/me", error.fault().to_string(), BLOCKED),
+        Err(error) => report.wrong("users-me.blocked", error.fault().to_string(), BLOCKED),
     }
 }
 
 /// Whether there is such an application, as far as somebody can tell who is not
 /// logged in.
-pub(super) fn application(report: &mut Report, config: &Config, transport: &mut HttpsTransport) {
+pub(super) fn application(report: &mut Report, slug: &Slug, transport: &mut HttpsTransport) {
     #[derive(Deserialize)]
     struct Verdict {
         passing: bool,
     }
-    let Some(slug) = config.access.application() else {
-        return;
-    };
     let slug = slug.as_str();
     let path = format!("/api/v3/core/applications/{slug}/check_access/");
     let answer = match transport.get(&path) {
         Ok(answer) => answer,
         Err(error) => {
             let fault = error.fault();
-            report.wrong("application", fault.to_string(), what_to_do(fault));
+            report.wrong("application.failed", fault.to_string(), what_to_do(fault));
             return;
         }
     };
     let verdict = serde_json::from_slice::<Verdict>(&answer.body);
     match (answer.status, verdict) {
         (404, _) => report.wrong(
-            "application",
+            "application.missing",
             format!("authentik has no application with the slug {slug:?}: everybody is refused"),
             "create it, or correct [access] application",
         ),
         (200, Ok(Verdict { passing: true })) => report.warn(
-            "application",
+            "application.open",
             format!("{slug} is open to anybody, logged in or not: does it have no bindings?"),
             "bind the groups or users to it that may log in here",
         ),
         (200, Ok(_)) => report.ok(
-            "application",
+            "application.good",
             format!("{slug} exists, and is closed to who is not logged in"),
         ),
         (status, _) => report.unknown(
-            "application",
+            "application.unknown",
             format!("{slug}: HTTP {status}"),
             Some("authentik-flow login tells".into()),
         ),
@@ -351,7 +355,7 @@ pub(super) fn application(report: &mut Report, config: &Config, transport: &mut 
 /// What can only be found out in other ways.
 pub(super) fn what_cannot_be_told(report: &mut Report) {
     report.unknown(
-        "stages",
+        "stages.unknown",
         "those behind the first show only in a login",
         Some("authentik-flow login --user SOMEBODY".into()),
     );

@@ -7,16 +7,14 @@ use super::leftovers;
 use crate::cli::CommandError;
 use crate::cli::arguments::Check;
 use crate::cli::fallback;
-use crate::cli::judge::{Finding, LeftAlone, guarded, judge};
+use crate::cli::judge::{Finding, LeftAlone, guarded, judge, password};
 use crate::cli::login_shells::{self, LoginShell};
-use crate::cli::report::{Report, Status};
+use crate::cli::report::{Report, Status, Step};
 use crate::cli::setup::{Setup, find_module};
 use crate::cli::sshd::{Missing, Settings};
 use crate::cli::stack::{Entry, Kind, MODULE, Stacks};
 use crate::cli::switch::services::is_shared;
 use pam_authentik_flow::config::Config;
-
-const NAME: &str = "PAM stacks";
 
 /// Services that are no login of a person at this host, and what becomes of
 /// them when the module is in their stack.
@@ -92,13 +90,13 @@ pub(super) fn look(
 
 impl Look<'_> {
     fn service(&mut self, report: &mut Report, service: &str) -> Result<(), CommandError> {
-        let (auth, account) = match read(self.stacks, service) {
+        let (auth, account, password) = match read(self.stacks, service) {
             Ok(stack) => stack,
             Err(problem) => {
                 if mentions_module(self.stacks, service) {
                     self.unreadable = true;
                     report.wrong(
-                        NAME,
+                        "stack.unreadable",
                         format!("{service}: libpam cannot read the stack: {problem}"),
                         "correct that line: until then nobody gets in by this service",
                     );
@@ -107,15 +105,19 @@ impl Look<'_> {
             }
         };
         let state = &self.options.state.state_dir;
-        let named = auth.iter().chain(&account).any(Entry::is_ours);
+        let lines = || auth.iter().chain(&account).chain(&password);
+        let named = lines().any(Entry::is_ours);
         for finding in leftovers::of_service(self.stacks, state, service, &auth, named) {
             note(&mut self.findings, service, finding);
         }
         if !named {
             return Ok(());
         }
-        self.modules(service, &auth, &account);
+        self.modules(service, lines(), &account);
         let left_alone = self.configuration(service, &auth, &account)?;
+        for finding in self.password(service, &password)? {
+            note(&mut self.findings, service, finding);
+        }
         for (kind, entries) in [(Kind::Auth, &auth), (Kind::Account, &account)] {
             for finding in judge(kind, service, entries, &account, &left_alone) {
                 note(&mut self.findings, service, finding);
@@ -134,9 +136,14 @@ impl Look<'_> {
     }
 
     /// Whether the files are there that the lines name.
-    fn modules(&mut self, service: &str, auth: &[Entry], account: &[Entry]) {
+    fn modules<'e>(
+        &mut self,
+        service: &str,
+        lines: impl Iterator<Item = &'e Entry>,
+        account: &[Entry],
+    ) {
         let only_account = ACCOUNT_ONLY.contains(&service);
-        for entry in auth.iter().chain(account).filter(|entry| entry.is_ours()) {
+        for entry in lines.filter(|entry| entry.is_ours()) {
             let counts = !only_account || account.iter().any(|a| a.place() == entry.place());
             let by = self.files.entry(entry.file.clone()).or_default();
             if counts && !by.iter().any(|known| known == service) {
@@ -146,6 +153,26 @@ impl Look<'_> {
                 note(&mut self.findings, service, missing(entry, &places));
             }
         }
+    }
+
+    /// What is to be said of lines that change passwords.
+    fn password(&self, service: &str, entries: &[Entry]) -> Result<Vec<Finding>, CommandError> {
+        let Some(ours) = entries.iter().find(|entry| entry.is_ours()) else {
+            return Ok(Vec::new());
+        };
+        let config = Setup::for_service(service, None, self.stacks)?.config();
+        if config.is_ok_and(|config| config.password_flow.is_none()) {
+            return Ok(vec![Finding {
+                id: "stack.password-without-flow",
+                status: Status::Warning,
+                what: format!(
+                    "{}: this line does nothing, because [password] names no flow: the local password is changed",
+                    ours.place()
+                ),
+                remedy: "write [password] and flow = \"SLUG\" into the configuration, or take the line out".into(),
+            }]);
+        }
+        Ok(password::judge(service, entries))
     }
 
     /// What the service's configuration has to do with its stack.
@@ -165,6 +192,7 @@ impl Look<'_> {
             Err(error) => {
                 if !is_asked_for {
                     let finding = Finding {
+                        id: "stack.configuration-wrong",
                         status: Status::Wrong,
                         what: format!("what the module is to read is wrong: {error}"),
                         remedy: format!("authentik-flow check --service {service}"),
@@ -177,6 +205,7 @@ impl Look<'_> {
         let mut found = fallback::findings(service, auth, account, &config);
         if config.account.is_some() && !account.iter().any(Entry::is_ours) {
             found.push(Finding {
+                id: "stack.account-line-missing",
                 status: Status::Wrong,
                 what: "[account] token_file is set for this service, and no account line of its stack names the module: whoever comes with an SSH key is let in without a question".into(),
                 remedy: format!(
@@ -209,6 +238,7 @@ fn sshd(options: &Check, config: &Config) -> Vec<Finding> {
             .missing(config.login_timeout.as_secs())
             .into_iter()
             .map(|Missing { is_wrong, what, line }| Finding {
+                id: "stack.sshd-setting",
                 status: match is_wrong {
                     true => Status::Wrong,
                     false => Status::Warning,
@@ -220,6 +250,7 @@ fn sshd(options: &Check, config: &Config) -> Vec<Finding> {
             })
             .collect(),
         Err(why) => vec![Finding {
+            id: "stack.sshd-unknown",
             status: Status::Unknown,
             what: format!("sshd's settings are not known: {why}"),
             remedy: "run sshd -T as root, and compare with the settings that the documentation names".into(),
@@ -227,10 +258,14 @@ fn sshd(options: &Check, config: &Config) -> Vec<Finding> {
     }
 }
 
-fn read(stacks: &Stacks, service: &str) -> Result<(Vec<Entry>, Vec<Entry>), String> {
+type Lines = (Vec<Entry>, Vec<Entry>, Vec<Entry>);
+
+/// The lines for logins, for accounts and for passwords.
+fn read(stacks: &Stacks, service: &str) -> Result<Lines, String> {
     Ok((
         stacks.entries(service, Kind::Auth)?,
         stacks.entries(service, Kind::Account)?,
+        stacks.entries(service, Kind::Password)?,
     ))
 }
 
@@ -250,6 +285,7 @@ fn note(findings: &mut BTreeMap<String, (Finding, Vec<String>)>, service: &str, 
 
 fn without_module(stacks: &Stacks, shell: LoginShell) -> Finding {
     Finding {
+        id: "stack.login-shell-left-out",
         status: Status::Warning,
         what: format!(
             "{} is a stack of its own without the module: `{}` asks authentik nothing",
@@ -269,6 +305,7 @@ fn missing(entry: &Entry, places: &[PathBuf]) -> Finding {
         .map(|place| place.display().to_string())
         .collect();
     Finding {
+        id: "stack.module-missing",
         status: Status::Wrong,
         what: format!(
             "{}: libpam does not find the module: {} is not there",
@@ -316,6 +353,7 @@ fn shared(file: &std::path::Path, by: &[String], own: bool) -> Option<Finding> {
         return None;
     };
     Some(Finding {
+        id: "stack.shared-file",
         status,
         what,
         remedy: remedy.into(),
@@ -329,15 +367,15 @@ fn show(
     setup: &Setup,
 ) {
     if services.is_empty() && findings.is_empty() {
-        report.add(
-            NAME,
+        report.add(Step::new(
+            "stack.none",
             Status::Ok,
             "none names the module yet",
             Some(format!(
                 "when the rest is well: authentik-flow enable {} --dry-run",
                 setup.service
             )),
-        );
+        ));
         return;
     }
     let mut findings: Vec<_> = findings.into_values().collect();
@@ -345,8 +383,9 @@ fn show(
     let mut touched = Vec::new();
     for (finding, by) in findings {
         let found = format!("{}: {}", by.join(", "), finding.what);
+        let step = Step::new(finding.id, finding.status, found, Some(finding.remedy));
+        report.add(step.of(&by));
         touched.extend(by);
-        report.add(NAME, finding.status, found, Some(finding.remedy));
     }
     // Those that are well, by who logs in there without authentik.
     let mut well: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -363,12 +402,11 @@ fn show(
             true => String::new(),
             false => format!("; without authentik log in: {guarded}"),
         };
-        report.ok(
-            NAME,
-            format!(
-                "{}: a refusal refuses, and a local way in is kept{who}",
-                services.join(", ")
-            ),
+        let found = format!(
+            "{}: a refusal refuses, and a local way in is kept{who}",
+            services.join(", ")
         );
+        let services: Vec<String> = services.iter().map(|name| (*name).to_owned()).collect();
+        report.add(Step::new("stack.good", Status::Ok, found, None).of(&services));
     }
 }

@@ -7,6 +7,7 @@
 
 mod answer;
 mod passed;
+pub(crate) mod password;
 
 use super::local;
 use super::report::Status;
@@ -18,23 +19,34 @@ use answer::{Answer, Stack};
 /// Something about a stack that an administrator should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
+    /// Its id in a report.
+    pub(crate) id: &'static str,
     pub(crate) status: Status,
     pub(crate) what: String,
     pub(crate) remedy: String,
 }
 
-pub(super) fn wrong(what: impl Into<String>, remedy: impl Into<String>) -> Finding {
+pub(super) fn wrong(
+    id: &'static str,
+    what: impl Into<String>,
+    remedy: impl Into<String>,
+) -> Finding {
     Finding {
+        id,
         status: Status::Wrong,
         what: what.into(),
         remedy: remedy.into(),
     }
 }
 
-pub(super) fn warning(what: impl Into<String>, remedy: impl Into<String>) -> Finding {
+pub(super) fn warning(
+    id: &'static str,
+    what: impl Into<String>,
+    remedy: impl Into<String>,
+) -> Finding {
     Finding {
         status: Status::Warning,
-        ..wrong(what, remedy)
+        ..wrong(id, what, remedy)
     }
 }
 
@@ -43,6 +55,7 @@ fn cannot_be_told(line: &str, what: &str) -> Finding {
     Finding {
         status: Status::Unknown,
         ..wrong(
+            "stack.cannot-be-told",
             format!(
                 "{line}: what this line returns cannot be told from here, and {what} hangs on it"
             ),
@@ -136,6 +149,7 @@ fn open_to_all(stack: &Stack<'_>) -> Option<Finding> {
     let place = stack.place();
     match worst(stack, &REFUSED, Secret::Wrong) {
         Answer::Yes => Some(wrong(
+            "stack.open-to-all",
             format!("{place}: everybody is let in, also with a wrong password"),
             "write [success=done default=die ignore=ignore] in front of pam_authentik_flow.so, and pam_deny.so at the end of the stack",
         )),
@@ -193,6 +207,7 @@ fn locked(stack: &Stack<'_>, left_alone: &LeftAlone) -> Option<Finding> {
     match normally {
         Answer::No => {
             return Some(wrong(
+                "stack.no-way-in",
                 format!(
                     "{}: no local way in is left: it locks out everybody who is not in authentik, root too",
                     stack.place()
@@ -213,6 +228,7 @@ fn locked(stack: &Stack<'_>, left_alone: &LeftAlone) -> Option<Finding> {
     let everybody = guarded.iter().chain(&spared).chain(&root);
     match everybody.map(in_broken).fold(Answer::No, Answer::or) {
         Answer::No => Some(wrong(
+            "stack.no-way-in-when-broken",
             format!(
                 "{}: it locks out everybody, root too, once the module's file or configuration is broken",
                 stack.place()
@@ -247,22 +263,26 @@ fn fails_open(stack: &Stack<'_>) -> Option<Finding> {
     const STRICT: &str = "write auth required pam_authentik_flow.so, and the guard line for local accounts in front of it";
     match (is_second, yes(refused), yes(down), yes(broken)) {
         (true, true, ..) => Some(wrong(
+            "stack.second-factor-optional",
             format!(
                 "{place}: the second factor is no more than offered: whom authentik refuses gets in with the local password alone"
             ),
             STRICT,
         )),
         (true, false, true, _) | (true, false, _, true) => Some(wrong(
+            "stack.second-factor-falls-away",
             format!(
                 "{place}: the second factor falls away when authentik cannot be reached: whoever can cut this host off needs only the local password"
             ),
             format!("{STRICT}; or live with it, knowing this"),
         )),
         (false, true, ..) => Some(warning(
+            "stack.refused-enter-locally",
             format!("{place}: whom authentik refuses may still get in with a local password"),
             "if that is not meant, write [success=done default=die ignore=ignore] in place of the control",
         )),
         (false, false, true, _) => Some(warning(
+            "stack.fallback-while-down",
             format!("{place}: while authentik cannot be reached, the local password is enough"),
             "that is the fallback of pam_authentik_flow(8); nothing to do if you want it",
         )),
@@ -275,6 +295,7 @@ fn nobody(stack: &Stack<'_>) -> Option<Finding> {
     let accepted = worst(stack, &[Code::SUCCESS], Secret::Local);
     (accepted == Answer::No).then(|| {
         wrong(
+            "stack.accepted-are-refused",
             format!(
                 "{}: whom authentik accepts does not get in by this stack",
                 stack.place()
@@ -294,6 +315,7 @@ fn denial_counts_for_nothing(stack: &Stack<'_>) -> Option<Finding> {
     ];
     match worst(stack, &denials, Secret::Local) {
         Answer::Yes => Some(wrong(
+            "stack.denial-ignored",
             format!(
                 "{}: authentik's denial counts for nothing here: an account that it denies is let by",
                 stack.place()

@@ -51,13 +51,14 @@ pub(super) fn by_success(stack: &Stack<'_>, account: &[Entry]) -> Vec<Finding> {
         let counts_tries = ["pam_faillock.so", "pam_tally2.so"].contains(&entry.name());
         findings.push(match is_unknown(entry) || counts_tries {
             true => warning(
+                "stack.line-skipped",
                 format!(
                     "{}: a login through authentik skips this line, which a local password does not",
                     shown(entry)
                 ),
                 format!("{remedy}, if it is to hold for everybody"),
             ),
-            false => wrong(what, remedy),
+            false => wrong("stack.requirement-skipped", what, remedy),
         });
     }
     findings

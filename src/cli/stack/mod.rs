@@ -115,6 +115,18 @@ impl Stacks {
         names
     }
 
+    /// The services whose stacks name the module, by themselves or by an include; not
+    /// those files that are only included.
+    pub(crate) fn naming_module(&self) -> Vec<String> {
+        let mut services = self.services();
+        services.retain(|service| {
+            let read = self.load(service);
+            let names = |kind: &Kind| read.stack(*kind).iter().any(Entry::is_ours);
+            !super::switch::services::is_shared(service) && Kind::ALL.iter().any(names)
+        });
+        services
+    }
+
     /// All stacks of a service.
     pub(crate) fn load(&self, service: &str) -> Service {
         self.files.load(service)

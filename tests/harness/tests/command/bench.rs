@@ -180,6 +180,9 @@ impl Bench {
             String::from_utf8_lossy(&stdout),
             String::from_utf8_lossy(&stderr)
         );
+        if arguments.contains(&"--json") && !stdout.is_empty() {
+            hold_against_schema(&stdout);
+        }
         Run {
             status: status.code().unwrap_or(-1),
             text: self.without_what_differs(&text),
@@ -212,6 +215,20 @@ impl Bench {
         }
         lines.join("\n") + "\n"
     }
+}
+
+/// Holds what `check --json` prints against the schema that is installed.
+#[track_caller]
+pub(crate) fn hold_against_schema(output: &[u8]) {
+    const SCHEMA: &str = include_str!("../../../../docs/check.schema.json");
+    let schema = serde_json::from_str(SCHEMA).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let output: serde_json::Value = serde_json::from_slice(output).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(&output)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}\nin {output:#}");
 }
 
 /// Holds `text` against `tests/transcripts/NAME.txt`, which

@@ -15,6 +15,8 @@ use crate::bench::{Bench, Run, hold_against_transcript, newest};
 pub(crate) fn check(bench: &Bench, name: &str, status: i32, parts: &[&str]) -> Run {
     let run = bench.run(&["check", "--config", "{config}"]);
     hold(&run, name, status, parts);
+    let json = bench.run(&["check", "--json", "--config", "{config}"]);
+    assert_eq!(json.status, status, "{name}: {}", json.text);
     run
 }
 
@@ -115,17 +117,21 @@ fn json_says_the_same() {
     assert_eq!(run.status, 1);
     let json: serde_json::Value = serde_json::from_str(&run.text).unwrap();
     assert_eq!(json["well"], false);
-    let flow = json["steps"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|step| step["name"] == "flow");
-    let flow = flow.unwrap();
+    let findings = json["findings"].as_array().unwrap();
+    let find = |id: &str| findings.iter().find(|finding| finding["id"] == id).unwrap();
+    let flow = find("flow.wrong");
     assert_eq!(flow["status"], "wrong");
+    assert!(
+        find("certificate.good")["values"]["left_days"]
+            .as_i64()
+            .unwrap()
+            > 20
+    );
+    assert!(find("authentik.good")["values"]["took_milliseconds"].is_u64());
     assert!(flow["found"].as_str().unwrap().contains("no-such-flow"));
     assert!(flow["remedy"].as_str().unwrap().contains("slug"));
     let text = bench.run(&["check", "--config", "{config}"]).text;
-    for step in json["steps"].as_array().unwrap() {
+    for step in findings {
         assert!(text.contains(step["name"].as_str().unwrap()), "{step}");
     }
 }

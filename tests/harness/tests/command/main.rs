@@ -4,6 +4,7 @@
 mod bench;
 mod check;
 mod config;
+mod extent;
 mod login;
 mod login_shells;
 mod pages;

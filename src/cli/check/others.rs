@@ -1,0 +1,74 @@
+//! What other services are configured for: their flow, application and groups.
+
+use pam_authentik_flow::config::Config;
+
+use super::leftovers::sections;
+use super::{Asked, Way, explain, files, questions, reach};
+use crate::cli::CommandError;
+use crate::cli::arguments::Check;
+use crate::cli::report::Report;
+use crate::cli::setup::Setup;
+use crate::cli::stack::Stacks;
+
+/// Looks at each service that names the module, and at each that has a section of its
+/// own in the configuration. What was asked for another service is not asked again.
+pub(super) fn look(
+    report: &mut Report,
+    options: &Check,
+    setup: &Setup,
+    config: &Config,
+    asked: &mut Asked,
+) -> Result<(), CommandError> {
+    let stacks = Stacks::at(&options.service.folders.pam_dir);
+    let naming = stacks.naming_module();
+    let mut services = naming.clone();
+    let known = stacks.services();
+    for (name, _) in sections(setup) {
+        if known.contains(&name) && !services.contains(&name) {
+            services.push(name);
+        }
+    }
+    services.retain(|service| *service != setup.service);
+    for service in services {
+        // Without lines of its own it reads what this service reads.
+        let path = setup.path();
+        let path = (!naming.contains(&service)).then_some(path.as_path());
+        let own = Setup::for_service(&service, path, &stacks)?;
+        report.is_about(Some(&service));
+        match own.config() {
+            Ok(own_config) => one(report, options, (&own, &own_config), config, asked),
+            // The stacks' part says it of those that name the module.
+            Err(error) if !naming.contains(&service) => {
+                let (found, remedy) = explain(&error);
+                report.wrong("configuration.wrong", found, remedy);
+            }
+            Err(_) => {}
+        }
+        report.is_about(None);
+    }
+    Ok(())
+}
+
+fn one(
+    report: &mut Report,
+    options: &Check,
+    (setup, config): (&Setup, &Config),
+    main: &Config,
+    asked: &mut Asked,
+) {
+    if !asked.has(config, "server") {
+        if !options.offline {
+            reach(report, options, setup, config, asked);
+        }
+        return;
+    }
+    if !asked.has(config, "answers") {
+        return;
+    }
+    let mut way = Way::of(setup, config);
+    let token = main.account.as_ref().map(|rules| rules.token_file.clone());
+    way.token = way.token.or(token);
+    if let Some(mut transport) = files(report, &way) {
+        questions(report, &way, &mut transport, asked);
+    }
+}

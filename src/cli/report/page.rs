@@ -1,0 +1,190 @@
+//! How findings are shown in a terminal: signs, names, and lines that fit.
+
+use std::io::{self, IsTerminal};
+
+use anstyle::{AnsiColor, Style};
+
+use super::{Status, Step};
+use crate::cli::locale;
+
+/// What fits on a line of the terminal, and which signs it shows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Page {
+    /// `None` if the output is no terminal: lines are as long as they are.
+    pub(crate) columns: Option<usize>,
+    pub(crate) unicode: bool,
+}
+
+/// The widest name.
+const NAME_WIDTH: usize = 14;
+/// On a narrower terminal the names get a line of their own.
+const NARROW: usize = 60;
+
+impl Status {
+    fn sign(self, unicode: bool) -> (&'static str, Style) {
+        let colour = |colour: AnsiColor| colour.on_default();
+        match self {
+            Self::Ok if unicode => ("✓", colour(AnsiColor::Green)),
+            Self::Ok => ("+", colour(AnsiColor::Green)),
+            Self::Warning => ("!", colour(AnsiColor::Yellow).bold()),
+            Self::Wrong if unicode => ("✗", colour(AnsiColor::Red).bold()),
+            Self::Wrong => ("x", colour(AnsiColor::Red).bold()),
+            Self::Unknown => ("?", colour(AnsiColor::Cyan)),
+        }
+    }
+}
+
+impl Page {
+    /// What standard output is.
+    pub(crate) fn of_stdout() -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let size = terminal_size::terminal_size_of(io::stdout());
+        Self {
+            columns: size
+                .filter(|_| is_terminal)
+                .map(|(width, _)| usize::from(width.0)),
+            unicode: locale::shows_unicode(),
+        }
+    }
+
+    fn is_narrow(self) -> bool {
+        self.columns.is_some_and(|columns| columns < NARROW)
+    }
+
+    fn arrow(self) -> &'static str {
+        match self.unicode {
+            true => "→",
+            false => "->",
+        }
+    }
+
+    /// A line for a step, and below it what to do.
+    pub(super) fn step(self, step: &Step) -> String {
+        let (sign, style) = step.status.sign(self.unicode);
+        let sign = format!("{style}{sign}{style:#} ");
+        let mut text = self.row(&sign, 2, step.name, &step.found);
+        if let Some(remedy) = &step.remedy {
+            let indent = self.indent(2);
+            text.push_str(&" ".repeat(indent));
+            text.push_str(&self.pointed(remedy, indent));
+        }
+        text
+    }
+
+    fn indent(self, lead: usize) -> usize {
+        match self.is_narrow() {
+            true => 2,
+            false => NAME_WIDTH.saturating_add(2).saturating_add(lead),
+        }
+    }
+
+    /// A name and a text beside it, or below it on a narrow terminal. `lead` stands in
+    /// front and is so many columns wide.
+    pub(crate) fn row(self, lead: &str, lead_width: usize, name: &str, text: &str) -> String {
+        let indent = self.indent(lead_width);
+        let head = match self.is_narrow() {
+            true => format!("{lead}{name}\n  "),
+            false => format!("{lead}{name:NAME_WIDTH$}  "),
+        };
+        format!("{head}{}\n", self.wrapped(text, indent))
+    }
+
+    /// A text behind an arrow: what to do.
+    pub(crate) fn pointed(self, text: &str, indent: usize) -> String {
+        let arrow = self.arrow();
+        let behind = indent
+            .saturating_add(arrow.chars().count())
+            .saturating_add(1);
+        format!("{arrow} {}\n", self.wrapped(text, behind))
+    }
+
+    /// `text` in lines that fit, each but the first behind `indent` blanks. A word that
+    /// is longer than a line stays whole, so that it can be copied.
+    pub(crate) fn wrapped(self, text: &str, indent: usize) -> String {
+        let Some(room) = self.columns.map(|columns| columns.saturating_sub(indent)) else {
+            return text.to_owned();
+        };
+        let mut out = String::new();
+        let mut used = 0_usize;
+        for word in text.split(' ') {
+            let width = word.chars().count();
+            if used > 0 && used.saturating_add(width).saturating_add(1) > room {
+                out.push('\n');
+                out.push_str(&" ".repeat(indent));
+                used = 0;
+            } else if used > 0 {
+                out.push(' ');
+                used = used.saturating_add(1);
+            }
+            out.push_str(word);
+            used = used.saturating_add(width);
+        }
+        out
+    }
+
+    /// What is being waited for, on a line that the next output replaces; nothing where
+    /// the output is no terminal.
+    pub(super) fn progress(self, text: &str) -> Option<(String, usize)> {
+        let columns = self.columns?;
+        let dots = match self.unicode {
+            true => "…",
+            false => "...",
+        };
+        let room = columns.saturating_sub(dots.len()).saturating_sub(1);
+        let mut text: String = text.chars().take(room).collect();
+        text.push_str(dots);
+        let width = text.chars().count();
+        let dim = AnsiColor::BrightBlack.on_default();
+        Some((format!("\r{dim}{text}{dim:#}"), width))
+    }
+}
+
+/// Takes away a progress line that is so wide, also where escapes are not wanted.
+pub(super) fn erased(width: usize) -> String {
+    match width {
+        0 => String::new(),
+        _ => format!("\r{:width$}\r", ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(columns: usize, unicode: bool) -> String {
+        let page = Page {
+            columns: Some(columns),
+            unicode,
+        };
+        let step = Step::new(
+            "stack.no-way-in",
+            Status::Wrong,
+            "sshd: a line that is longer than what fits into one line of a terminal",
+            Some("write another one, and look again at what this command says".into()),
+        );
+        format!(
+            "{}{}",
+            page.step(&step),
+            page.progress(
+                "connecting to a server with a name that fits on no line of any terminal here"
+            )
+            .unwrap()
+            .0
+            .trim_start_matches('\r')
+        )
+    }
+
+    #[test]
+    fn lines_fit_into_the_terminal() {
+        for columns in [40, 59, 60, 80, 120] {
+            for unicode in [true, false] {
+                let text = anstream::adapter::strip_str(&page(columns, unicode)).to_string();
+                for line in text.lines() {
+                    assert!(line.chars().count() <= columns, "{columns}: {text}");
+                }
+                assert_eq!(text.is_ascii(), !unicode, "{text}");
+                assert!(text.contains("another"), "{text}");
+            }
+        }
+    }
+}

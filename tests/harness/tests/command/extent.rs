@@ -1,0 +1,240 @@
+//! What `check` looks at, and how much of it it prints.
+
+use rexpect::session::spawn_command;
+
+use crate::bench::{Bench, README_STACK, Run};
+use crate::check::{FLOW, GROUPS, TOKEN, require_host, with_token};
+
+#[track_caller]
+fn has(run: &Run, parts: &[&str]) {
+    for part in parts {
+        assert!(run.text.contains(part), "no {part:?} in\n{}", run.text);
+    }
+}
+
+/// A stack of sshd that asks authentik about who comes with a key, too.
+fn sshd() -> String {
+    let account = "account [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin\naccount required {module} config={config}\n@include common-account";
+    README_STACK.replace("@include common-account", account)
+}
+
+fn check_of(bench: &Bench, more: &[&str]) -> Run {
+    let mut arguments = vec!["check", "--config", "{config}"];
+    arguments.extend(more);
+    bench.run(&arguments)
+}
+
+/// What another service alone is configured for is asked about, too.
+#[test]
+fn every_service_is_judged_by_its_own_configuration() {
+    require_host!();
+    for (section, part, id) in [
+        (
+            "[services.sudo]\nflow = \"linux-sodu\"",
+            "sudo: linux-sodu: HTTP 404",
+            "flow.wrong",
+        ),
+        (
+            "[services.sudo.access]\napplication = \"no-such-app\"",
+            "sudo: authentik has no application with the slug \"no-such-app\"",
+            "application.missing",
+        ),
+        (
+            "[services.sudo.access]\ngroups = [\"linux-admin\"]",
+            "sudo: authentik has no group \"linux-admin\"",
+            "groups.missing",
+        ),
+        (
+            "[services.sudo.password]\nflow = \"no-such-flow\"",
+            "sudo: authentik has no flow with the slug \"no-such-flow\"",
+            "password-flow.missing",
+        ),
+        (
+            "[services.sudo]\nurl = \"https://127.0.0.1:1\"",
+            "sudo: 127.0.0.1:1: Connection refused",
+            "connection.fails",
+        ),
+    ] {
+        // By a line in its stack, and by its section alone.
+        for stack in [README_STACK, "@include common-auth\n"] {
+            let bench = with_token(FLOW, GROUPS);
+            bench.config(FLOW, GROUPS, &format!("{TOKEN}\n{section}\n"));
+            bench.stack("sudo", stack);
+            let run = check_of(&bench, &[]);
+            has(&run, &[part]);
+            assert_eq!(run.status, 1, "{}", run.text);
+            let json = check_of(&bench, &["--json"]);
+            let json: serde_json::Value = serde_json::from_str(&json.text).unwrap();
+            let findings = json["findings"].as_array().unwrap();
+            let found = findings
+                .iter()
+                .find(|finding| finding["id"] == id && finding["status"] == "wrong")
+                .unwrap();
+            assert_eq!(found["services"], serde_json::json!(["sudo"]), "{found}");
+        }
+    }
+    // What two services have in common is asked once.
+    let bench = with_token(FLOW, GROUPS);
+    bench.stack("sshd", README_STACK);
+    bench.stack("sudo", README_STACK);
+    let run = check_of(&bench, &[]);
+    assert_eq!(run.text.matches("linux-login begins with").count(), 1);
+    assert_eq!(run.text.matches("authentik knows linux-admins").count(), 1);
+}
+
+#[test]
+fn offline_asks_nothing() {
+    require_host!();
+    let bench = with_token(FLOW, GROUPS);
+    bench.stack("sshd", &sshd());
+    bench.stack("sudo", README_STACK);
+    let run = check_of(&bench, &["--offline"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    has(&run, &["not asked, with --offline", "✓ PAM stacks"]);
+    assert!(bench.double.requests().is_empty());
+    check_of(&bench, &["--offline", "--json"]);
+    assert!(bench.double.requests().is_empty());
+    // What lies on this host is looked at.
+    bench.write("ca.pem", "no certificate", 0o644);
+    let run = check_of(&bench, &["--offline"]);
+    assert_eq!(run.status, 1, "{}", run.text);
+    has(&run, &["✗ files", "ca.pem"]);
+}
+
+#[test]
+fn quiet_prints_what_is_wrong_alone() {
+    require_host!();
+    let bench = with_token(FLOW, GROUPS);
+    bench.stack("sshd", &sshd());
+    let run = check_of(&bench, &["--quiet"]);
+    assert_eq!((run.status, run.text.trim()), (0, ""));
+    bench.config("flow = \"no-such-flow\"", GROUPS, TOKEN);
+    let run = check_of(&bench, &["--quiet"]);
+    assert_eq!(run.status, 1, "{}", run.text);
+    has(&run, &["✗ flow", "→ correct `flow`"]);
+    assert_eq!(run.text.matches("✗").count(), 1, "{}", run.text);
+    for other in ["✓", "Nothing", "thing is wrong", "service "] {
+        assert!(!run.text.contains(other), "{other} in {}", run.text);
+    }
+}
+
+/// The command at a terminal that is so many columns wide.
+pub(crate) fn at_a_terminal(bench: &Bench, columns: u16, arguments: &[&str]) -> String {
+    let command = bench.command(arguments);
+    let script = format!("stty cols {columns} rows 50; \"$@\"; echo \"exit $?\"");
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell
+        .args(["-c", &script, "sh"])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("TERM", "xterm")
+        .env("NO_COLOR", "1");
+    let mut session = spawn_command(shell, Some(60_000)).unwrap();
+    // Each byte has come as a sign of its own.
+    let bytes = session
+        .exp_eof()
+        .unwrap()
+        .chars()
+        .map(|c| c as u8)
+        .collect();
+    String::from_utf8(bytes).unwrap()
+}
+
+/// What stays on the screen: a line that was replaced is gone.
+pub(crate) fn on_screen(text: &str) -> Vec<String> {
+    text.replace("\r\n", "\n")
+        .lines()
+        .map(|line| line.rsplit('\r').next().unwrap_or_default())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Words that are longer than a line stay whole, so that they can be copied.
+#[track_caller]
+pub(crate) fn fits(lines: &[String], columns: usize) {
+    for line in lines {
+        let words = line.split_whitespace().count();
+        assert!(
+            line.chars().count() <= columns || words <= 2,
+            "wider than {columns}: {line:?}"
+        );
+    }
+}
+
+#[test]
+fn a_terminal_sees_what_is_waited_for_and_no_long_line() {
+    require_host!();
+    let bench = with_token("flow = \"no-such-flow\"", GROUPS);
+    bench.stack("sshd", README_STACK);
+    for columns in [40, 80] {
+        let text = at_a_terminal(&bench, columns, &["check", "--config", "{config}"]);
+        assert!(text.contains("\rconnecting to "), "{text:?}");
+        let lines = on_screen(&text);
+        assert!(lines.iter().any(|line| line.contains("✗ flow")), "{text}");
+        assert!(
+            !lines.iter().any(|line| line.contains("connecting to")),
+            "{lines:#?}"
+        );
+        fits(&lines, usize::from(columns));
+    }
+    // None of it goes into a file, or into what programs read.
+    for more in [&[][..], &["--json"], &["--quiet"]] {
+        let run = check_of(&bench, more);
+        assert!(!run.text.contains("connecting to"), "{}", run.text);
+    }
+}
+
+#[test]
+fn lines_that_change_passwords_are_judged() {
+    require_host!();
+    const PASSWD: &str = "@include common-auth\n@include common-account\n";
+    let with = |password: &str| {
+        let bench = Bench::new();
+        bench.config(
+            FLOW,
+            GROUPS,
+            "[password]\nflow = \"default-password-change\"\n",
+        );
+        bench.stack("sshd", README_STACK);
+        bench.stack("passwd", &format!("{PASSWD}{password}\n"));
+        check_of(&bench, &["--offline"])
+    };
+    const UNIX: &str = "password requisite pam_unix.so yescrypt\npassword required pam_permit.so";
+    let good = with(&format!(
+        "password [success=1 ignore=ignore default=die] {{module}} config={{config}}\n{UNIX}"
+    ));
+    assert_eq!(good.status, 0, "{}", good.text);
+    assert!(!good.text.contains("passwd: /"), "{}", good.text);
+    let run = with(&format!(
+        "password sufficient {{module}} config={{config}}\n{UNIX}"
+    ));
+    has(
+        &run,
+        &[
+            "! PAM stacks",
+            "where authentik refuses the new password, the local one is changed all the same",
+            "[success=done ignore=ignore default=die]",
+        ],
+    );
+    let run = with("password required {module} config={config}");
+    assert_eq!(run.status, 1, "{}", run.text);
+    has(
+        &run,
+        &["local accounts can no longer change their passwords"],
+    );
+    let run = with("password required {dir}/gone/pam_authentik_flow.so config={config}");
+    has(&run, &["libpam does not find the module"]);
+
+    let bench = Bench::new();
+    bench.stack(
+        "passwd",
+        &format!("{PASSWD}password sufficient {{module}} config={{config}}\n{UNIX}\n"),
+    );
+    let run = check_of(&bench, &["--offline"]);
+    has(
+        &run,
+        &["this line does nothing, because [password] names no flow"],
+    );
+}
