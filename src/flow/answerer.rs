@@ -1,38 +1,38 @@
-//! Who answers the challenges of a flow.
+//! The interface between the flow's protocol and the stages that answer challenges.
 
 use super::challenge::Challenge;
 use super::response::Response;
 use crate::error::LoginError;
 
-/// Answers challenges: the stages, with a person behind them.
+/// Answers challenges. The stages implement it, with a person to ask.
 pub trait Answerer {
-    /// Answers one challenge. `rejected` is how often this very stage has
-    /// refused an answer already: from one on, the challenge carries the errors.
+    /// Answers one challenge. `rejected` is how many answers this stage has refused so
+    /// far. If it is not zero, the challenge carries the errors of the last one.
     ///
     /// # Errors
-    /// Whatever ends the login here: an aborted conversation, a component that
-    /// cannot be answered, a refusal after which nothing more is to be tried.
+    /// Everything that ends the login here: an aborted conversation, a component that
+    /// the module cannot answer, a refusal after which nothing else can be tried.
     fn answer(&mut self, challenge: &Challenge, rejected: usize) -> Result<Response, LoginError>;
 
-    /// The flow went back to an earlier stage after a wrong code, and all that
-    /// had been accepted is void.
+    /// Notes that the flow went back to an earlier stage after a wrong code. Everything
+    /// that was accepted before no longer counts.
     ///
     /// # Errors
-    /// When this was one wrong code too many.
+    /// If this was one wrong code too many.
     fn code_sent_back(&mut self) -> Result<(), LoginError>;
 
-    /// The flow asks for something again, without saying why: whoever is asked next
-    /// should know.
+    /// Notes that the flow asks for something again without a reason of its own. The next
+    /// question tells the person.
     fn asked_again(&mut self, _why: AskedAgain) {}
 }
 
-/// Why a flow asks for something that was answered before.
+/// Why a flow asks again for something that was answered before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskedAgain {
-    /// A second password stage stands right behind the first.
+    /// A second password stage follows the first one.
     Password,
-    /// The server does not know the link that was pasted, or no longer.
+    /// The server does not know the pasted link, or it has expired.
     Link,
-    /// The flow began anew: its session was lost, or a stage restarts it.
+    /// The flow started again: its session was lost, or a stage restarted it.
     FromTheStart,
 }

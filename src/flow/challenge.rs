@@ -1,4 +1,4 @@
-//! What the executor sends.
+//! The challenges that the flow executor sends.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
@@ -11,8 +11,8 @@ use crate::fault::ServerFault;
 use crate::json::{Object, is_present};
 use crate::text;
 
-/// One challenge: the component's name, what was wrong with the last answer,
-/// and the body, which the component's stage reads for itself.
+/// One challenge: the component's name, the errors of the last answer, and the body, which
+/// the component's stage reads itself.
 pub struct Challenge {
     component: String,
     errors: Vec<FieldError>,
@@ -21,30 +21,30 @@ pub struct Challenge {
     body: Zeroizing<Vec<u8>>,
 }
 
-/// One thing that was wrong with an answer.
+/// One error of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     /// The field, or `non_field_errors`; cleaned.
     pub field: String,
-    /// The server's words, in its language; cleaned.
+    /// The server's message in its language; cleaned.
     pub words: String,
-    /// The error's code, which no language changes; cleaned.
+    /// The error's code, which is the same in every language; cleaned.
     pub code: String,
 }
 
 /// Whether the challenge ends the flow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// The flow goes on: the stage is to be answered.
+    /// The flow continues: the stage waits for an answer.
     None,
-    /// `xak-flow-redirect` as the flow's end. It proves nothing.
+    /// `xak-flow-redirect` at the end of the flow. It proves nothing.
     FinalRedirect,
-    /// `xak-flow-redirect` of a redirect stage in mid-flow.
+    /// `xak-flow-redirect` from a redirect stage within the flow.
     RedirectStage,
-    /// `xak-flow-redirect` of a flow whose policies refused, and which sends people
-    /// on instead of saying so: its *denied action* is *continue*.
+    /// `xak-flow-redirect` from a flow that was denied, but whose *denied action* is
+    /// *continue*, so that it redirects instead of saying so.
     DeniedWithContinue,
-    /// `ak-stage-access-denied`, with its words, cleaned.
+    /// `ak-stage-access-denied`, with its message, cleaned.
     AccessDenied(Option<String>),
     /// `ak-stage-flow-error`, with the request's id, cleaned.
     FlowError(Option<String>),
@@ -52,11 +52,11 @@ pub(super) enum Ending {
 
 /// The longest name of a component, in bytes.
 const MAX_NAME: usize = 64;
-/// How many errors of an answer are read.
+/// How many errors of one answer are read.
 const MAX_ERRORS: usize = 16;
-/// How much is remembered of what tells stages apart, in bytes, about.
+/// About how many bytes are kept to tell stages apart.
 const MAX_IDENTITY: usize = 4096;
-/// The longest text of the server that is kept, in bytes.
+/// The longest text from the server that is kept, in bytes.
 const MAX_WORDS: usize = 400;
 
 #[derive(Deserialize)]
@@ -71,10 +71,10 @@ struct Envelope {
     error_message: Option<String>,
     request_id: Option<String>,
     error: Option<String>,
-    /// What tells apart two stages of one component: a dummy's name, a prompt's
-    /// fields, the classes of devices, what a consent is for.
+    /// Tells apart two stages of one component: a dummy's name, a prompt's fields, the
+    /// device classes, the object of a consent.
     name: Option<String>,
-    /// Where a redirect leads.
+    /// The target of a redirect.
     to: Option<String>,
     fields: Option<Vec<FieldKey>>,
     device_challenges: Option<Vec<DeviceClass>>,
@@ -82,7 +82,7 @@ struct Envelope {
     permissions: Option<Vec<PermissionId>>,
 }
 
-/// What authentik says of a redirect since 2026.2.5 and 2026.5.5.
+/// The field that says whether a redirect is final, since 2026.2.5 and 2026.5.5.
 #[derive(Clone, Copy, Default)]
 enum FinalRedirect {
     #[default]
@@ -90,7 +90,7 @@ enum FinalRedirect {
     Value(bool),
 }
 
-/// Null is no word for "final".
+/// `null` does not mean "final".
 fn is_final<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FinalRedirect, D::Error> {
     let said = Option::<bool>::deserialize(deserializer)?;
     Ok(FinalRedirect::Value(said.unwrap_or(false)))
@@ -119,13 +119,13 @@ struct PermissionId {
 }
 
 impl Envelope {
-    /// Whether, and how, the flow ends with this challenge.
+    /// Whether and how the flow ends with this challenge.
     fn ending(&mut self, component: &str) -> Ending {
         match component {
             "xak-flow-redirect" => {
-                // Where it does not say so itself, a redirect stage's challenge
-                // carries flow_info, and the flow's end does not. A flow that was
-                // denied with *continue* is not final, and has no stage to inform of.
+                // Older versions do not have the field. There the challenge of a redirect
+                // stage carries flow_info, and the end of the flow does not. A flow that
+                // was denied with *continue* is not final and carries no flow_info.
                 match (self.final_redirect, self.flow_info) {
                     (FinalRedirect::Value(true), _) | (FinalRedirect::Missing, false) => {
                         Ending::FinalRedirect
@@ -150,7 +150,7 @@ impl Envelope {
         }
     }
 
-    /// What was wrong with the last answer.
+    /// The errors of the last answer.
     fn errors(&mut self) -> Vec<FieldError> {
         self.response_errors
             .take()
@@ -167,11 +167,11 @@ impl Envelope {
             .collect()
     }
 
-    /// By what this stage is known again when it refuses an answer.
+    /// What identifies this stage when it comes back with an error.
     fn identity(self, component: &str, ending: &Ending) -> String {
         let mut identity = component.to_owned();
         if *ending == Ending::RedirectStage {
-            // The flow's end has the same component, and is no way back.
+            // The end of the flow has the same component, and does not count as going back.
             identity.push_str("\nstage\n");
             identity.push_str(&text::one_line(
                 self.to.as_deref().unwrap_or_default(),
@@ -181,7 +181,7 @@ impl Envelope {
         let fields = self.fields.into_iter().flatten();
         let permissions = self.permissions.into_iter().flatten();
         let devices = self.device_challenges.into_iter().flatten();
-        // The one used last comes first, and that may change in between.
+        // The device that was used last comes first, so the order may change.
         let mut classes: Vec<String> = devices.map(|device| device.device_class).collect();
         classes.sort_unstable();
         let parts = self
@@ -203,11 +203,11 @@ impl Envelope {
 }
 
 impl Challenge {
-    /// Reads the body of an answer with status 200.
+    /// Reads the body of a response with status 200.
     ///
     /// # Errors
-    /// [`ServerFault::Nonsense`] for what is no challenge: other JSON, a wrong type,
-    /// a key given twice.
+    /// [`ServerFault::Nonsense`] if it is not a challenge: other JSON, a wrong type, a key
+    /// that occurs twice.
     pub fn read(body: Zeroizing<Vec<u8>>) -> Result<Self, ServerFault> {
         let Object(mut envelope) =
             serde_json::from_slice::<Object<Envelope>>(&body).map_err(|e| no_challenge(&e))?;
@@ -221,7 +221,7 @@ impl Challenge {
             });
         };
         if text::one_line(&component, MAX_NAME) != component {
-            // Cleaned it might be the name of another one.
+            // After cleaning, it could be the name of another component.
             let problem = "its component has no name that could be one";
             return Err(ServerFault::Nonsense(problem.into()));
         }
@@ -237,19 +237,19 @@ impl Challenge {
         })
     }
 
-    /// The component's name, which holds nothing to be cleaned.
+    /// The component's name. It holds no character that would have to be cleaned.
     #[must_use]
     pub fn component(&self) -> &str {
         &self.component
     }
 
-    /// What was wrong with the last answer to this stage.
+    /// The errors of the last answer to this stage.
     #[must_use]
     pub fn errors(&self) -> &[FieldError] {
         &self.errors
     }
 
-    /// The server's words on the last answer, in one text.
+    /// The server's messages about the last answer, as one text.
     #[must_use]
     pub fn error_words(&self) -> Option<String> {
         let words: Vec<&str> = self
@@ -277,10 +277,10 @@ impl Challenge {
         (!title.is_empty()).then_some(title)
     }
 
-    /// The challenge as its stage knows it.
+    /// The challenge in the type of its stage.
     ///
     /// # Errors
-    /// [`ServerFault::Nonsense`] when a field is missing or has the wrong type.
+    /// [`ServerFault::Nonsense`] if a field is missing or has the wrong type.
     pub fn details<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ServerFault> {
         serde_json::from_slice(&self.body).map_err(|error| no_challenge(&error))
     }
@@ -289,8 +289,7 @@ impl Challenge {
         &self.ending
     }
 
-    /// Whether this is the same stage of the flow as `other`, as far as a
-    /// client can tell.
+    /// Whether this is the same stage of the flow as `other`, as far as a client can see.
     pub(super) fn is_same_stage(&self, other: &str) -> bool {
         self.identity == other
     }
@@ -299,7 +298,7 @@ impl Challenge {
         &self.identity
     }
 
-    /// Tells two challenges apart that differ in anything at all.
+    /// A digest that differs if two challenges differ in anything.
     pub(super) fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         hasher.write(&self.body);
@@ -307,7 +306,7 @@ impl Challenge {
     }
 }
 
-/// serde's message quotes what it met; only its kind and place are told on.
+/// serde's message quotes the input. Only the kind and the place of the error are passed on.
 fn no_challenge(error: &serde_json::Error) -> ServerFault {
     let kind = match error.classify() {
         serde_json::error::Category::Data => "a field is missing, twice there, or of a wrong type",

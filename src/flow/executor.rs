@@ -1,4 +1,4 @@
-//! The loop: from the first GET to the flow's end.
+//! The loop from the first GET to the end of the flow.
 
 use super::answerer::Answerer;
 use super::challenge::{Challenge, Ending};
@@ -11,39 +11,39 @@ use crate::fault::ServerFault;
 use crate::http::{Answer, Redirect, RequestError, Transport};
 use crate::login_context::percent_encoded;
 
-/// How many challenges a flow may send. The longest that people build have a dozen stages.
+/// How many challenges a flow may send. Long flows have about a dozen stages.
 const MAX_CHALLENGES: usize = 100;
-/// How many redirects in a row: one for each stage that skips itself.
+/// How many redirects may follow each other. Each stage that skips itself causes one.
 const MAX_REDIRECTS: usize = 32;
 
-/// How many requests a flow may take: each challenge with its answer and one
-/// redirect, and room for stages that skip themselves.
+/// How many requests a flow may take: for each challenge a request, an answer and a
+/// redirect, and some more for stages that skip themselves.
 const MAX_REQUESTS: u32 = 300;
 
-/// A flow that came to its end without being denied.
+/// A flow that ended without a denial.
 ///
-/// It is **no login**: an empty flow, a flow that was denied with the action
-/// *continue*, and one without a user-login stage all end so. What it is worth
-/// is for [`crate::identity`] to find out.
+/// This is **not a login**: an empty flow, a flow that was denied with the action
+/// *continue*, and a flow without a user-login stage end in the same way.
+/// [`crate::identity`] finds out whether somebody is logged in.
 #[derive(Debug)]
 pub struct FlowEnd {
     proofs: Vec<Proof>,
 }
 
 impl FlowEnd {
-    /// Whether a secret that the person gave was accepted on the way.
+    /// Whether the server accepted a secret of the person in this flow.
     #[must_use]
     pub fn secret_was_accepted(&self) -> bool {
         !self.proofs.is_empty()
     }
 }
 
-/// Runs the flow `slug` to its end. `query` is a query string of its own, which
-/// policies of authentik can read; see [`crate::login_context::LoginContext::query`].
+/// Runs the flow `slug` to its end. `query` is a query string that authentik's policies can
+/// read; see [`crate::login_context::LoginContext::query`].
 ///
 /// # Errors
-/// Whatever kept it from ending in a final redirect; a denial outranks
-/// everything, whoever the session belongs to by then.
+/// Everything that keeps the flow from ending in a final redirect. A denial always counts,
+/// even if somebody is logged in by then.
 pub fn run(
     transport: &mut dyn Transport,
     slug: &Slug,
@@ -60,8 +60,8 @@ pub fn run(
     .drive(slug, answerer)
 }
 
-/// The path of the flow's executor. A query string within a query string is
-/// encoded as any other value is.
+/// The path of the flow's executor. The inner query string is percent-encoded like any
+/// other value.
 #[must_use]
 pub fn path(slug: &Slug, query: &str) -> String {
     let query = percent_encoded(query);
@@ -114,7 +114,7 @@ impl Run<'_> {
                     self.audit.request_id(request_id.clone());
                     return Err(ServerFault::FlowError.into());
                 }
-                // A redirect stage is a stage: what it is worth shows at the end.
+                // A redirect stage is a stage like others. The end of the flow decides.
                 Ending::None | Ending::RedirectStage => {}
             }
             self.audit.add_stage(challenge.component(), rejected);
@@ -139,7 +139,7 @@ impl Run<'_> {
     /// Counts a request.
     ///
     /// # Errors
-    /// When it is one too many: a flow that goes round in circles, whatever its stages.
+    /// If there were too many: the flow goes round in circles.
     fn count_request(&mut self) -> Result<(), LoginError> {
         self.requests = self.requests.saturating_add(1);
         if self.requests <= MAX_REQUESTS {

@@ -1,7 +1,8 @@
-//! The protocol of authentik's flow executor: ask, answer, until the flow ends.
+//! The protocol of authentik's flow executor: GET a challenge, POST an answer, until the
+//! flow ends.
 //!
-//! Nothing here knows PAM, HTTP libraries or what a stage wants; those come in
-//! through [`Transport`](crate::http::Transport) and [`Answerer`].
+//! This folder knows neither PAM nor an HTTP library nor any stage. They come in through
+//! [`Transport`](crate::http::Transport) and [`Answerer`].
 
 mod answerer;
 mod challenge;

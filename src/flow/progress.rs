@@ -1,5 +1,5 @@
-//! What becomes of the answers of a flow: which were accepted, and whether the flow
-//! goes on, stays where it is, or goes back.
+//! The progress of a flow: which answers were accepted, and whether the flow moves on,
+//! stays at its stage, or goes back.
 
 use super::answerer::{Answerer, AskedAgain};
 use super::challenge::{Challenge, Ending};
@@ -7,22 +7,22 @@ use super::response::{Proof, Response};
 use crate::audit::Audit;
 use crate::error::{LoginError, Obstacle};
 
-/// The stage that flows begin with.
+/// The stage that a flow begins with.
 const IDENTIFICATION: &str = "ak-stage-identification";
-/// How often a flow may begin anew over an answer that holds no secret.
+/// How often a flow may start again after an answer that holds no secret.
 const MAX_RESTARTS: u32 = 3;
-/// A challenge, and by how many redirects the server came to it.
+/// A challenge, and how many redirects led to it.
 pub(super) struct Step {
     pub(super) challenge: Challenge,
     pub(super) redirects: usize,
 }
 
-/// An answer that was sent, until the next challenge tells what became of it.
+/// An answer that was sent. The next challenge shows whether it was accepted.
 pub(super) struct Sent {
     identity: String,
     /// The digest of the challenge that it answers.
     digest: u64,
-    /// Whether nobody was asked for it.
+    /// Whether the module answered without asking the person.
     is_unasked: bool,
     is_link: bool,
     component: String,
@@ -33,7 +33,7 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// `response` to `challenge`, which has refused `rejected` answers before.
+    /// Records `response` to `challenge`, whose stage has refused `rejected` answers.
     pub(super) fn new(challenge: &Challenge, response: &Response, rejected: usize) -> Self {
         Self {
             identity: challenge.identity().to_owned(),
@@ -47,7 +47,7 @@ impl Sent {
         }
     }
 
-    /// Leaves a line in the log before anybody is asked again.
+    /// Writes the refusal to the log before the person is asked again.
     fn note_refusal(&self, audit: &Audit) {
         if let Some(what) = self.what {
             audit.log_refused_answer(what);
@@ -55,20 +55,20 @@ impl Sent {
     }
 }
 
-/// How far a flow has come.
+/// How far a flow has progressed.
 #[derive(Default)]
 pub(super) struct Progress {
     proofs: Vec<Proof>,
-    /// The stages that were left behind.
+    /// The stages that the flow has left.
     passed: Vec<String>,
     restarts: u32,
-    /// A secret that the flow took without saying so, until it goes on to another
-    /// stage: a login that fails before may have been a guess.
+    /// A secret that the flow has neither accepted nor refused. It counts as accepted when
+    /// the flow reaches another stage. A login that fails before may have been a guess.
     unsettled: Option<&'static str>,
 }
 
 impl Progress {
-    /// The secret of which nobody knows whether it was accepted.
+    /// The secret that may or may not have been accepted.
     pub(super) fn unsettled(&self) -> Option<&'static str> {
         self.unsettled
     }
@@ -78,11 +78,11 @@ impl Progress {
         self.proofs
     }
 
-    /// Says how often the stage of `step` has refused an answer, now that it came upon
-    /// what was sent.
+    /// Takes the challenge in `step`, which came after the answer that was sent, and
+    /// returns how many answers its stage has refused.
     ///
     /// # Errors
-    /// Where the flow does not go on.
+    /// If the flow cannot continue.
     pub(super) fn settle(
         &mut self,
         sent: Sent,
@@ -129,7 +129,7 @@ impl Progress {
             Verdict::CodeSentBack => {
                 answerer.code_sent_back()?;
                 self.proofs.clear();
-                // What is in front of that stage still is.
+                // The stages before that one still count as left.
                 let passed = &mut self.passed;
                 let back = passed
                     .iter()
@@ -141,27 +141,27 @@ impl Progress {
     }
 }
 
-/// What became of an answer.
+/// The result of an answer.
 enum Verdict {
-    /// The flow went on.
+    /// The flow moved on.
     Accepted,
-    /// The stage that asks for a password asks once more, and says nothing of the
-    /// last one: a second stage of the kind, as it seems. What was sent proves
-    /// nothing until the flow goes on.
+    /// A password stage asks once more and reports no error, so it is probably a second
+    /// stage of the same kind. The password that was sent proves nothing until the flow
+    /// moves on.
     AskedAgain,
-    /// The stage waits for its link still: the one that was pasted is another.
+    /// The stage still waits for its link: the pasted link was a different one.
     LinkUnknown,
-    /// The flow went back over a wrong code, which may be tried again.
+    /// The flow went back because of a wrong code. The person may try again.
     CodeSentBack,
-    /// The flow went back to its beginning over an answer that is no secret: its
-    /// binding says *restart*. What had been accepted is void.
+    /// The flow went back to its beginning after an answer that holds no secret, because
+    /// the stage's binding says *restart*. Everything that was accepted no longer counts.
     Restarted,
 }
 
-/// Judges an answer that was not refused in so many words.
+/// Judges an answer for which the challenge carries no error.
 ///
 /// # Errors
-/// Where the flow went back instead of on, or was closed over it.
+/// If the flow went back, or ended because of the answer.
 fn judge(
     sent: &Sent,
     next: &Challenge,
@@ -178,7 +178,7 @@ fn judge(
                 reason: Obstacle::Stuck,
             });
         }
-        // Dummies and consents may look alike; nobody is identified twice.
+        // Two dummy or consent stages may look alike, but nobody is identified twice.
         let began_anew = next.component() == IDENTIFICATION
             && passed.iter().any(|identity| next.is_same_stage(identity));
         return Ok(if began_anew {
@@ -189,13 +189,13 @@ fn judge(
     };
     let what = proof.what();
     if !next.errors().is_empty() && !passed.iter().any(|identity| next.is_same_stage(identity)) {
-        // Errors of an answer that was taken: a doubt, and so a refusal.
+        // Errors for an answer that was accepted: this is a doubt, so it is a refusal.
         let words = next.error_words();
         return Err(LoginError::Rejected { what, words });
     }
     if let (Ending::AccessDenied(words), 0) = (next.ending(), redirects) {
-        // An accepted answer is followed by a redirect wherever a stage is
-        // left; a denial in its place closes the stage after its last attempt.
+        // When the flow leaves a stage, it redirects. A denial without a redirect means
+        // that the stage's last attempt failed.
         return Err(LoginError::TooManyAttempts {
             what,
             words: words.clone(),
@@ -206,8 +206,8 @@ fn judge(
     match proof {
         _ if !stays && !went_back => Ok(Verdict::Accepted),
         Proof::SecondFactor | Proof::SecurityKey => Ok(Verdict::CodeSentBack),
-        // A flow that restarts over a wrong one shows its first stage on the way, even
-        // if that skips itself: only the next stage comes at once.
+        // A flow that restarts after a wrong answer shows its first stage on the way, even
+        // if that stage skips itself. Only a next stage comes at once.
         Proof::Password if stays && redirects == 1 && !passed.is_empty() => Ok(Verdict::AskedAgain),
         Proof::Password if stays => Err(refused(sent)),
         Proof::Password => Err(LoginError::Restarted {
@@ -217,7 +217,7 @@ fn judge(
     }
 }
 
-/// The refusal of a secret of which the server says nothing.
+/// The refusal of a secret, if the server gives no reason.
 fn refused(sent: &Sent) -> LoginError {
     LoginError::Rejected {
         what: sent.what.unwrap_or("answer"),
@@ -225,12 +225,12 @@ fn refused(sent: &Sent) -> LoginError {
     }
 }
 
-/// Whether the same challenge came back, though an answer was sent that the stage
-/// takes or refuses in words: it would come back for ever.
+/// Whether the same challenge came back after an answer that its stage would accept or
+/// refuse with an error. Such a challenge would come back for ever.
 ///
-/// An accepted answer is followed by a redirect. Without one the stage stays where it
-/// is; it may show its next step, in a challenge that differs. Two stages of one name
-/// may follow each other, but for redirect stages to the same address.
+/// The server redirects after an accepted answer. Without a redirect the flow is at the
+/// same stage. The stage may show its next step, but then the challenge differs. Two stages
+/// of one name may follow each other, except redirect stages to the same address.
 fn is_stuck(sent: &Sent, next: &Challenge, redirects: usize) -> bool {
     if !next.errors().is_empty() || !next.is_same_stage(&sent.identity) {
         return false;

@@ -1,4 +1,4 @@
-//! What goes back to the executor.
+//! The responses that go to the flow executor.
 
 use std::io::Write;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::error::LoginError;
 use crate::secret::Secret;
 
-/// A stage's answer, ready to be sent.
+/// The answer to a stage, ready to be sent.
 pub struct Response {
     body: Zeroizing<Vec<u8>>,
     proof: Option<Proof>,
@@ -18,13 +18,13 @@ pub struct Response {
     is_unasked: bool,
 }
 
-/// The `flow_token` of a link that authentik has mailed. It takes the place of
-/// an answer: the flow goes on with the request that carries it in its query.
+/// The `flow_token` of a link that authentik has mailed. It replaces an answer: the flow
+/// continues with a request that has the token in its query.
 pub struct FlowToken(Secret);
 
 impl FlowToken {
-    /// Takes `text` as a token: letters, digits, `-` and `_` alone, for it
-    /// becomes a part of a request's query.
+    /// Accepts `text` as a token. Only letters, digits, `-` and `_` are allowed, because
+    /// the token becomes part of a request's query.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -32,28 +32,28 @@ impl FlowToken {
         is_token.then(|| Self(Secret::new(text.to_owned())))
     }
 
-    /// What is put behind the executor's `?query=…`, which holds a query string
-    /// of its own in percent-encoding.
+    /// The token as a part of the executor's `query` parameter, whose value is a
+    /// percent-encoded query string.
     pub(super) fn appended_to(&self, path: &str) -> Zeroizing<String> {
         let separator = if path.ends_with('=') { "" } else { "%26" };
         Zeroizing::new(format!("{path}{separator}flow_token%3D{}", self.0.expose()))
     }
 }
 
-/// The kinds of secret whose acceptance by the server proves that somebody has
-/// shown who they are. Prompt fields, consent and certificates are not among them.
+/// The kinds of secret that count as a proof of identity when the server accepts them.
+/// Prompt fields, consent and certificates do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
-    /// A password, in a stage of its own or with the identification.
+    /// A password, in its own stage or together with the identification.
     Password,
-    /// A code, or another answer to `ak-stage-authenticator-validate`.
+    /// A code or another answer to `ak-stage-authenticator-validate`.
     SecondFactor,
-    /// What a security key has signed.
+    /// A signature of a security key.
     SecurityKey,
 }
 
 impl Proof {
-    /// The secret's name, as people know it.
+    /// The secret's name for messages.
     #[must_use]
     pub fn what(self) -> &'static str {
         match self {
@@ -64,7 +64,7 @@ impl Proof {
     }
 }
 
-/// Counts what is written, and keeps nothing of it.
+/// A writer that counts bytes and keeps none.
 struct Length(usize);
 
 impl Write for Length {
@@ -82,12 +82,12 @@ impl Response {
     /// An answer that holds no secret.
     ///
     /// # Errors
-    /// [`LoginError::Bug`] when `fields` cannot be written as JSON.
+    /// [`LoginError::Bug`] if `fields` cannot be written as JSON.
     pub fn new(fields: &impl Serialize) -> Result<Self, LoginError> {
         Self::build(fields, None)
     }
 
-    /// An answer that names its stage and holds nothing else.
+    /// An answer that holds only the stage's component.
     ///
     /// # Errors
     /// As [`Response::new`].
@@ -99,7 +99,7 @@ impl Response {
         Self::new(&Answer { component })
     }
 
-    /// The same, as the answer that the stage always gets: nobody was asked for it.
+    /// The same, for a stage that always gets this answer without asking the person.
     #[must_use]
     pub fn unasked(self) -> Self {
         Self {
@@ -108,8 +108,8 @@ impl Response {
         }
     }
 
-    /// An answer that holds a secret, perhaps twice, which proves nothing: a new
-    /// password, which nobody has known before.
+    /// An answer that holds a new password, perhaps twice. It proves nothing, because
+    /// nobody knew this password before.
     ///
     /// # Errors
     /// As [`Response::new`].
@@ -125,8 +125,8 @@ impl Response {
         Self::build(fields, Some(proof))
     }
 
-    /// An answer that authentik leaves without an answer of its own until
-    /// somebody's phone has answered a push, or `push_timeout` has passed.
+    /// An answer for which authentik responds only after the person has answered the push
+    /// on their phone, or after `push_timeout`.
     ///
     /// # Errors
     /// As [`Response::new`].
@@ -138,7 +138,7 @@ impl Response {
         })
     }
 
-    /// No answer, but a link that was mailed: the flow goes on behind it.
+    /// Continues the flow with the token of a mailed link instead of an answer.
     #[must_use]
     pub fn link(flow_token: FlowToken) -> Self {
         Self {
@@ -150,8 +150,8 @@ impl Response {
         }
     }
 
-    /// The buffer is as long as the text, which is written twice to find that out: a
-    /// buffer that grows is moved, and each move leaves a copy of the secret to be wiped.
+    /// The text is written twice, first to find its length, so that the buffer never grows.
+    /// A growing buffer moves, and each move leaves a copy of the secret.
     fn build(fields: &impl Serialize, proof: Option<Proof>) -> Result<Self, LoginError> {
         let write = |to: &mut dyn Write| {
             serde_json::to_writer(to, fields)
@@ -182,7 +182,7 @@ impl Response {
         self.proof
     }
 
-    /// The name of the secret that it holds, for the log; a push stands for one.
+    /// The name of the secret in it, for the log. A push counts as a secret.
     pub(super) fn what(&self) -> Option<&'static str> {
         match self.push_timeout {
             Some(_) => Some("push"),

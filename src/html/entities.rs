@@ -1,7 +1,7 @@
 //! The named characters of HTML 4.01 (section 24), and `&apos;` of XHTML.
 //!
-//! HTML 5 has two thousand more, most of them for mathematics: those stay as they
-//! are written.
+//! HTML 5 has two thousand more, most of them for mathematics. They are shown as they are
+//! written.
 
 /// The character that a name stands for: `amp`, `eacute`, `euro`. Upper and lower
 /// case are different names.

@@ -65,9 +65,9 @@ struct Page {
     lists: Vec<Option<u32>>,
     /// Whether a line of the input is a line of the text, as inside `<pre>`.
     keeps_lines: bool,
-    /// Some tag had a quote without an end: quotes are ignored from there on.
+    /// A tag had a quote without an end. From there on, quotes are ignored.
     ignores_quotes: bool,
-    /// No `>` comes any more: each `<` is a character like any other.
+    /// No `>` follows, so each `<` is an ordinary character.
     has_no_more_tags: bool,
 }
 
@@ -97,7 +97,7 @@ impl Page {
         let name = tag.split(|c| !is_name(c)).next().unwrap_or_default();
         let after_name = tag.strip_prefix(name)?;
         let ends = |c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>');
-        // `<alice@example.com>` and `<3` are no tags.
+        // `<alice@example.com>` and `<3` are not tags.
         if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !after_name.starts_with(ends) {
             return None;
         }
@@ -232,7 +232,7 @@ impl Page {
     }
 }
 
-/// How an element is set apart from what is around it.
+/// How an element is separated from the text around it.
 fn gap_around(name: &str) -> Gap {
     match name {
         "td" | "th" => Gap::Blank,
@@ -271,8 +271,8 @@ fn split_at_tag_end(tag: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// What follows the end of an element whose contents are not shown; nothing if it
-/// has no end.
+/// The input after the end of an element whose contents are not shown. Empty if the
+/// element has no end.
 fn after_element<'a>(contents: &'a str, name: &str) -> &'a str {
     let mut rest = contents;
     while let Some((_, tag)) = rest.split_once("</") {
@@ -319,8 +319,8 @@ fn attribute<'a>(attributes: &'a str, wanted: &str) -> Option<&'a str> {
     }
 }
 
-/// The address of a link as a person can use it. `None` for one that means nothing
-/// outside a browser: a place on the same page, a script, data.
+/// The address of a link, if a person can use it. `None` if it means nothing outside a
+/// browser: a place on the same page, a script, data.
 fn address(href: &str) -> Option<String> {
     let mut href = decoded(href);
     // Browsers ignore these in an address.
@@ -337,8 +337,8 @@ fn address(href: &str) -> Option<String> {
     }
 }
 
-/// `text` with the characters that references in it stand for. What is no
-/// reference stays as it is written.
+/// `text` with its character references replaced. Text that is not a reference stays as it
+/// is.
 fn decoded(text: &str) -> String {
     let mut decoded = String::with_capacity(text.len());
     let mut rest = text;
@@ -366,13 +366,14 @@ fn reference(after: &str) -> Option<(char, &str)> {
     Some((character, after.strip_prefix(';')?))
 }
 
-/// `8211` or `x2013`. Control characters are not referred to, but for white space.
+/// Reads `8211` or `x2013`. A reference to a control character other than white space does
+/// not count.
 fn numbered(number: &str) -> Option<char> {
     let (digits, radix) = match number.strip_prefix(['x', 'X']) {
         Some(digits) => (digits, 16),
         None => (number, 10),
     };
-    // A sign would be taken, too.
+    // `from_str_radix` would accept a sign, too.
     if !digits.chars().all(|c| c.is_digit(radix)) {
         return None;
     }

@@ -1,5 +1,5 @@
-//! The answers to the flow that changes a password: the new one where it asks for
-//! that, and whatever a login would answer elsewhere.
+//! The answers to the flow that changes a password: the new password if the flow asks for
+//! it, and for other stages the same answers as in a login.
 
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
@@ -14,19 +14,19 @@ use crate::stages::Stages;
 const PROMPT: &str = "ak-stage-prompt";
 const WHAT: &str = "new password";
 
-/// How many fields of a prompt may ask for the new password: it and its repetition,
-/// and some room.
+/// How many fields of a prompt may ask for the new password: usually the password and its
+/// repetition.
 const MAX_FIELDS: usize = 8;
 
 /// Answers the flow that changes the password.
 pub(super) struct ChangeAnswerer<'a> {
-    /// The new password that an earlier module of the stack has asked for.
+    /// The new password that an earlier module of the stack asked for.
     of_stack: Option<Secret>,
     stages: Stages<'a>,
     config: &'a Config,
-    /// The password that was sent last.
+    /// The new password that was sent last.
     password: Option<Secret>,
-    /// How many answers were refused, whatever the stage.
+    /// How many answers were refused in all stages together.
     refused: u32,
 }
 
@@ -81,7 +81,7 @@ impl Answerer for ChangeAnswerer<'_> {
         }
         let response = self.stages.answer(challenge, rejected)?;
         if let Some(password) = self.stages.password_of_form() {
-            // A form that asks for more than a password is filled in as any other.
+            // A form with other fields as well is filled in like any other form.
             self.password = Some(password.clone());
         }
         Ok(response)
@@ -97,7 +97,7 @@ impl Answerer for ChangeAnswerer<'_> {
 }
 
 impl<'a> ChangeAnswerer<'a> {
-    /// With the new password of the stack, which is taken as `config` says.
+    /// Takes the new password from the stack if `config` says so.
     pub(super) fn new(stages: Stages<'a>, config: &'a Config, of_stack: Option<Secret>) -> Self {
         Self {
             of_stack,
@@ -108,13 +108,13 @@ impl<'a> ChangeAnswerer<'a> {
         }
     }
 
-    /// The new password that was sent last, if any was.
+    /// The new password that was sent last, if one was sent.
     pub(super) fn into_password(self) -> Option<Secret> {
         self.password
     }
 
-    /// The new password, from the stack or twice from the person. An empty one
-    /// never leaves the host.
+    /// The new password, from the stack or typed twice by the person. An empty one is never
+    /// sent.
     fn new_password(
         &mut self,
         challenge: &Challenge,
@@ -136,8 +136,8 @@ impl<'a> ChangeAnswerer<'a> {
         if self.refused >= self.config.prompt.attempts {
             return refused(words);
         }
-        // What was wrong is said with the question: some applications show
-        // nothing else in time.
+        // The error is part of the question, because some applications show nothing else
+        // in time.
         let own = self.config.prompt.words;
         let mut lead = words.filter(|_| rejected > 0).unwrap_or_default();
         for _ in 0..self.config.prompt.attempts {
@@ -155,7 +155,7 @@ impl<'a> ChangeAnswerer<'a> {
     }
 }
 
-/// The fields of a prompt that asks for passwords and for nothing else.
+/// The fields of a prompt that asks only for passwords.
 fn password_fields(challenge: &Challenge) -> Result<Option<Vec<Object<Field>>>, LoginError> {
     if challenge.component() != PROMPT {
         return Ok(None);

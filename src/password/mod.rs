@@ -1,8 +1,8 @@
-//! passwd: a new password, through authentik's own flow for it.
+//! Changes a password through authentik's own flow for it, as passwd asks for.
 //!
-//! libpam calls twice. First, before any module changes anything, the person
-//! logs in through the flow of every login, with the old password. Then the
-//! flow that changes the password runs in that very session.
+//! libpam calls the module twice. In the first call, before any module changes anything,
+//! the person logs in through the usual flow with the old password. In the second call,
+//! the flow that changes the password runs in the same session.
 
 mod answerer;
 
@@ -30,7 +30,7 @@ use crate::stages::Stages;
 use crate::words::fill;
 use answerer::ChangeAnswerer;
 
-/// Answers `pam_sm_chauthtok`, both calls of it.
+/// Answers both calls of `pam_sm_chauthtok`.
 pub fn change(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResultCode {
     let phase = transaction.phase();
     let mut call = Call::begin(transaction, "password");
@@ -39,7 +39,7 @@ pub fn change(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResu
         once_more_if_late(|first| {
             let config = call.config(arguments)?;
             let result = attempt(transaction, &config, phase, first, &mut call);
-            // Nobody asked for anything, or the second call leaves the line.
+            // Nobody was asked for anything, or the second call writes the line.
             let is_quiet = match &result {
                 Ok(()) => phase == Phase::Preliminary,
                 Err(LoginError::Skipped(_)) => config.password_flow.is_none(),
@@ -52,7 +52,7 @@ pub fn change(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResu
     let error = result.as_ref().err();
     let code = pam_handle::password_code(error, phase);
     call.finish(&code, error);
-    // The application says itself that there is nobody of that name.
+    // The application itself says that the user does not exist.
     if let Some(error) = error.filter(|error| !error.is_about_the_name()) {
         call.explain(transaction, error);
     }
@@ -70,7 +70,7 @@ fn attempt(
         return Err(LoginError::Skipped("[password] names no flow"));
     };
     if transaction.wants_expired_changed_only() {
-        // What has expired is a password of another module's, which alone knows it.
+        // The expired password belongs to another module, and only that one knows it.
         return Err(LoginError::Skipped(
             "only what has expired is to be changed, and authentik's password has not",
         ));
@@ -109,19 +109,19 @@ fn attempt(
     }
 }
 
-/// One change of a password, of which libpam makes two calls.
+/// One change of a password, in one of its two calls.
 struct PasswordChange<'a> {
     config: &'a Config,
     /// The flow that changes passwords.
     flow: &'a Slug,
     context: LoginContext,
     user: &'a str,
-    /// For what the session of the first call is kept.
+    /// The name under which the session of the first call is kept.
     subject: String,
 }
 
 impl PasswordChange<'_> {
-    /// The first call: the old password, and whatever else a login asks for.
+    /// The first call: the old password, and everything else that a login asks for.
     fn log_in(
         &self,
         transaction: &mut Transaction<'_>,
@@ -164,8 +164,8 @@ impl PasswordChange<'_> {
     ) -> Result<(), LoginError> {
         let config = self.config;
         audit.set_flow(self.flow.as_str());
-        // Its time is that of the call, whoever answers when: the session in which
-        // the old password was accepted cannot be had again.
+        // The time runs from the start of the call, even if the person answers late: the
+        // session in which the old password was accepted cannot be created again.
         let deadline = Deadline::after(config.login_timeout);
         let mut first = FirstAnswer::within(deadline.clone());
         let kept = transaction.take_session(&self.subject);
@@ -188,12 +188,12 @@ impl PasswordChange<'_> {
     }
 }
 
-/// Runs the flow of `[password]` in the session of a login, with `of_stack`, the new password that an
-/// earlier module of the stack has asked for; gives the new password.
+/// Runs the flow of `[password]` in the session of a login and returns the new password.
+/// `of_stack` is the one that an earlier module of the stack asked for.
 ///
 /// # Errors
-/// Whatever kept the flow from its end; [`LoginError::NothingChanged`] where it ended
-/// without asking for a new password.
+/// Everything that keeps the flow from its end, and [`LoginError::NothingChanged`] if it
+/// ended without asking for a new password.
 pub fn run_flow(
     transport: &mut dyn Transport,
     conversation: &mut dyn Conversation,
@@ -206,25 +206,25 @@ pub fn run_flow(
         return Err(LoginError::NothingChanged);
     };
     let name = account_status::name_in_authentik(login.user, &config.user)?;
-    // Whatever other stages the flow has, their password is the old one.
+    // If other stages of the flow ask for a password, they mean the old one.
     let with_old = with_old_password(config, login.user);
     let stages = Stages::new(conversation, &with_old, &name, login.first);
     let mut answerer = ChangeAnswerer::new(stages, config, of_stack);
     let query = login.context.query();
     flow::run(transport, flow, &query, &mut answerer, audit)?;
-    // A flow that ends proves nothing: it may never have asked for a password.
+    // The end of the flow proves nothing: it may never have asked for a password.
     answerer.into_password().ok_or(LoginError::NothingChanged)
 }
 
-/// The configuration for stages that ask for the password that is to be changed.
+/// The configuration for stages that ask for the old password.
 fn with_old_password(config: &Config, user: &str) -> Config {
     let mut config = config.clone();
-    // It is what the stack has, if it has one; nobody is asked twice.
+    // If the stack has the old password, nobody is asked for it again.
     if config.first_pass == FirstPass::Ask {
         config.first_pass = FirstPass::Try;
     }
     config.prompt.password = if host::root_called() {
-        // Root may set a local password without the old one, and expects so here.
+        // Root can set a local password without the old one, and expects the same here.
         fill(config.prompt.words.current_password_root, "user", user)
     } else {
         config.prompt.words.current_password.into()
