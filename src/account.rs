@@ -1,7 +1,7 @@
-//! May a person use this host whom this module has not logged in?
+//! May a person use this host without a login through this module?
 //!
 //! sshd also asks about the account of people who log in with a key: they may have been
-//! deactivated in authentik. A user whom this module has logged in, in the same
+//! deactivated in authentik. A user that this module has logged in, in the same
 //! transaction, has already been checked.
 
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ const VIEW_GROUP: &str = "authentik_core.view_group";
 
 /// Answers `pam_sm_acct_mgmt`.
 ///
-/// It never answers `PAM_SUCCESS` for a user of whom nothing is known. If nobody is to
+/// It never answers `PAM_SUCCESS` for a user about whom nothing is known. If nobody is to
 /// be looked up, the other modules of the stack decide.
 pub fn manage(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResultCode {
     let mut call = Call::begin(transaction, "account");

@@ -16,7 +16,7 @@ use crate::text;
 
 const USERS_ME: &str = "/api/v3/core/users/me/";
 
-/// A user whom the server has confirmed as the owner of the session: with exactly the
+/// A user that the server has confirmed as the owner of the session: with exactly the
 /// expected name, active, of an allowed type, not impersonated, and after a secret was
 /// accepted.
 ///

@@ -118,7 +118,7 @@ fn attempt(
     let result = run(transaction, login, &mut call.audit);
     match &result {
         Ok(proof) => {
-            // Whom authentik has confirmed has typed no password for a name.
+            // A confirmed name cannot be a mistyped password.
             call.audit.set_user(Some(&user));
             transaction.keep_proof(&subject, proof.clone());
         }
@@ -132,7 +132,7 @@ fn attempt(
     result
 }
 
-/// For whom, and by which rules, a login was proved. For another user, service, flow or
+/// For which user and by which rules a login was proved. For another user, service, flow or
 /// access rule the proof does not count.
 #[must_use]
 pub fn subject(config: &Config, service: &str, user: &str) -> String {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Who asks, for whom and from where, as the application says.
+/// Who asks, for which user and from where, as the application says.
 ///
 /// Anyone may be able to forge these values: a policy of authentik may become stricter
 /// because of them, never laxer.

@@ -25,7 +25,7 @@ pub fn now() -> Memory {
     }
 }
 
-/// Lets the peak begin anew.
+/// Resets the peak.
 pub fn forget_peak() {
     // An old kernel that knows no "5" leaves the peak as it is: it is only too high.
     let _ = fs::write("/proc/self/clear_refs", "5");

@@ -8,9 +8,9 @@ use super::values::{AbsolutePath, Fallback, Slug};
 pub enum AccessRules {
     /// Members of any of these groups, names or UUIDs; never empty.
     Groups(Vec<String>),
-    /// Users to whom this application is open.
+    /// Users who may use this application.
     Application(Slug),
-    /// Members of any of these groups to whom this application is also open.
+    /// Members of any of these groups who may also use this application.
     GroupsAndApplication(Vec<String>, Slug),
     /// Everyone who can log in to authentik.
     AnyUser,
@@ -43,7 +43,7 @@ pub struct AccountRules {
     pub token_file: AbsolutePath,
     /// What to do with them while authentik cannot be reached.
     pub on_unavailable: Fallback,
-    /// What to do with a user whom authentik does not know.
+    /// What to do with a user that authentik does not know.
     pub unknown: Fallback,
 }
 

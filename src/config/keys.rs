@@ -115,7 +115,7 @@ pub(super) struct Layer {
     own: Option<Keys>,
     /// Below `[services.FAMILY]`, see [`family`].
     family: Option<Keys>,
-    /// `override = true`: this file may decide anew who gets in.
+    /// `override = true`: this file may replace who gets in.
     pub(super) is_override: bool,
 }
 
@@ -286,7 +286,7 @@ impl Keys {
 }
 
 impl AccessKeys {
-    /// Who may log in is one decision: a service that decides anew replaces it whole.
+    /// Who may log in is one decision: a service with its own rules replaces all of them.
     fn is_empty(&self) -> bool {
         self.groups.is_none() && self.application.is_none() && self.allow_any_user.is_none()
     }

@@ -12,7 +12,7 @@ use super::values::Limit;
 pub struct KeyRules {
     /// Whether they are used at all.
     pub enabled: bool,
-    /// For whom.
+    /// Where a person must be to use a key.
     pub place: KeyPlace,
     /// How long a touch is waited for, within what is left of the login.
     pub timeout: Duration,

@@ -248,7 +248,7 @@ fn access_is_one_decision() {
     ] {
         assert!(rules(wrong).is_err(), "{wrong:?} was taken");
     }
-    // A service that decides anew decides all of it.
+    // A service with its own access rules replaces all of them.
     let both = format!("{LEAST}[services.sudo.access]\napplication = \"app\"\n");
     let sudo = load(&both, "sudo").unwrap().access;
     assert_eq!(sudo, AccessRules::Application(slug()));

@@ -1,4 +1,4 @@
-//! A directory of files that decide whom the module trusts. It is opened first and
+//! A directory of files that decide what the module trusts. It is opened first and
 //! checked by its open descriptor, and its files are opened from that descriptor.
 
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! Files that decide whom the module trusts. They are opened first and then checked by
+//! Files that decide what the module trusts. They are opened first and then checked by
 //! their open descriptors, so the file that is read is the file that was checked.
 
 use std::fs::File;

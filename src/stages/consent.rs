@@ -50,7 +50,7 @@ pub(super) fn answer(
         )));
     }
     // What was agreed to stays agreed to; only its token is new. A consent to
-    // anything else is another stage, which is asked for anew.
+    // anything else is another stage, which asks again.
     if rejected == 0 {
         stages.show_title(challenge);
     }

@@ -2,7 +2,7 @@
 //!
 //! `texts.json` holds each text with markup that a real authentik has sent, and what
 //! a person reads in its place. `UPDATE_TRANSCRIPTS=1` adds what is new and writes
-//! the file anew: read the difference before it is kept.
+//! the file again: read the difference before you commit it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

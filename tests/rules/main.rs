@@ -184,7 +184,7 @@ fn every_rule_is_broken_by_a_patch_that_applies() {
         assert!(
             tried.status.success(),
             "{} does not apply any more, so nobody knows whether its tests hold the rule: \
-             make it anew, and run `make break-rules`\n{}",
+             write it again, and run `make break-rules`\n{}",
             one.path.display(),
             String::from_utf8_lossy(&tried.stderr)
         );

@@ -43,7 +43,7 @@ pub(crate) enum Behaviour {
     CountsByReputation,
     /// A message that cannot be sent is an error of the answer that asked for it.
     TellsOfTheGateway,
-    /// A `flow_token` that it does not know begins the flow anew.
+    /// A `flow_token` that it does not know starts the flow again.
     RestartsOverUnknownLinks,
     /// The messages of an application's policies are for superusers alone.
     KeepsMessagesBack,

@@ -123,7 +123,7 @@ pub mod flags {
     pub const PAM_ESTABLISH_CRED: i32 = 0x0002;
     /// `pam_setcred`: take the credentials back.
     pub const PAM_DELETE_CRED: i32 = 0x0004;
-    /// `pam_setcred`: set them anew.
+    /// `pam_setcred`: set them again.
     pub const PAM_REINITIALIZE_CRED: i32 = 0x0008;
     /// `pam_setcred`: make them last longer.
     pub const PAM_REFRESH_CRED: i32 = 0x0010;

@@ -4,7 +4,7 @@
 //! [`play`] runs one login through [`pam_authentik_flow::login::prove`] and holds
 //! it against the one invariant: **no `Verified` without a final redirect, then
 //! a users/me of that session with exactly the right, active user of an allowed
-//! type, whom nobody impersonates, a secret accepted on the way, and the rules of
+//! type, not impersonated, a secret accepted on the way, and the rules of
 //! access passed.** What "right" means is decided in [`model`], which knows
 //! nothing of the module. [`targets`] holds what is fuzzed besides.
 

@@ -186,12 +186,12 @@ fn secret(turn: &Turn) -> Option<Secret> {
 }
 
 /// A password or a code was followed by a stage that is new, without complaint,
-/// and the flow has not begun anew since.
+/// and the flow has not started again since.
 fn secret_was_accepted(turns: &[Turn]) -> Result<(), &'static str> {
     let mut accepted = false;
     // Whether the stage of a password came a second time, and said nothing of it.
     let mut twice = false;
-    // The stages since the flow has begun, or has begun anew.
+    // The stages since the flow has started, or started again.
     let mut seen: Vec<Vec<String>> = Vec::new();
     for pair in turns.windows(2) {
         let [turn, next] = pair else { continue };
@@ -203,7 +203,7 @@ fn secret_was_accepted(turns: &[Turn]) -> Result<(), &'static str> {
         let secret = secret(turn);
         let known = here == there || seen.contains(&there);
         let began_anew = there[0] == "ak-stage-identification" && seen.contains(&there);
-        // A flow that begins anew over a wrong one shows its first stage on the way.
+        // A flow that starts again after a wrong answer shows its first stage on the way.
         let at_once = here == there && next.redirects == 1 && !seen.is_empty();
         let was_twice = std::mem::take(&mut twice);
         match secret {

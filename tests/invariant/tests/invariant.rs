@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 /// Enough that each of the reasons below comes up, and no more than a few seconds.
 const LOGINS: u32 = 12_000;
 
-/// Nobody is let in whom the model refuses; and so that this shows something,
+/// Nobody gets in that the model refuses; and so that this shows something,
 /// many are let in, and many are refused who would have been let in but for one
 /// thing.
 #[test]

@@ -15,7 +15,7 @@ pub struct FlowSummary {
     pub slug: String,
     /// What it does.
     pub description: String,
-    /// With whom trying it makes sense.
+    /// Users to try it with.
     pub users: Vec<String>,
 }
 

@@ -35,7 +35,7 @@ pub enum Authentication {
     RequireOutpost,
 }
 
-/// What a flow does to those whom its own policies refuse.
+/// What a flow does if its own policy refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeniedAction {
     /// Says so, in an access-denied challenge.
@@ -78,13 +78,13 @@ pub struct Flow {
     pub authentication: Authentication,
     /// Evaluated when the flow is planned.
     pub policy: Option<Policy>,
-    /// What happens to those whom the policy refuses.
+    /// What happens if the policy refuses.
     pub denied_action: DeniedAction,
     /// Its stages.
     pub bindings: Vec<Binding>,
     /// One line for people who try flows by hand.
     pub description: String,
-    /// Users with whom trying it makes sense.
+    /// Users to try it with.
     pub users: Vec<String>,
 }
 

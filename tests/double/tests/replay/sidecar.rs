@@ -13,7 +13,7 @@ pub(crate) struct Sidecar {
     plain: Vec<String>,
     /// Flows that the double's world lacks, each with its stages in a few words.
     pub(crate) flows: BTreeMap<String, Vec<String>>,
-    /// People whom it lacks.
+    /// People that it lacks.
     pub(crate) users: Vec<String>,
     /// Recordings that cannot be replayed, and why.
     pub(crate) not_replayed: BTreeMap<String, String>,

@@ -103,7 +103,7 @@ impl Pam {
         }
     }
 
-    // Who asks, and for whom.
+    // Who asks, and for which user.
 
     /// The service's name.
     pub fn service(mut self, name: &str) -> Pam {

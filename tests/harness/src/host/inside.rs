@@ -56,7 +56,7 @@ pub enum Job {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
-        /// To whom it belongs.
+        /// Its owner.
         owner: u32,
     },
 }

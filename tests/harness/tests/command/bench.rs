@@ -232,7 +232,7 @@ pub(crate) fn hold_against_schema(output: &[u8]) {
 }
 
 /// Holds `text` against `tests/transcripts/NAME.txt`, which
-/// `UPDATE_TRANSCRIPTS=1` writes anew: read the difference before it is kept.
+/// `UPDATE_TRANSCRIPTS=1` writes them again: read the difference before you commit it.
 #[track_caller]
 pub(crate) fn hold_against_transcript(name: &str, text: &str) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -480,7 +480,7 @@ fn versions_with_known_holes_are_named() {
     }
 }
 
-/// B20: what is found is shown at once, and not when a mute server has been waited for.
+/// Findings are shown at once, not after the wait for a silent server.
 #[test]
 fn results_come_as_they_are_found() {
     use std::io::{BufRead, BufReader};
@@ -509,7 +509,7 @@ fn results_come_as_they_are_found() {
     child.wait().unwrap();
 }
 
-/// B20: no sign that a terminal without UTF-8 cannot show.
+/// Only characters that a terminal without UTF-8 can show.
 #[test]
 fn marks_are_ascii_where_the_locale_is() {
     require_host!();

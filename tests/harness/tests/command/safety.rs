@@ -40,7 +40,7 @@ fn with_auth(auth: &str) -> Bench {
     bench
 }
 
-/// B1: a requirement behind the password holds as before, for the real libpam, too.
+/// A requirement after the password line still holds, in the real libpam, too.
 #[test]
 fn a_requirement_behind_the_password_is_still_asked() {
     require_host!();
@@ -95,7 +95,7 @@ fn a_requirement_behind_the_password_is_still_asked() {
     assert_eq!(local.code(), "PAM_SUCCESS", "{local}");
 }
 
-/// B1: every other requirement that can stand behind the password, known or not.
+/// The same for every other requirement after the password line, known or not.
 #[test]
 fn enable_skips_no_requirement() {
     require_host!();
@@ -179,7 +179,7 @@ fn a_requirement_in_front_of_an_included_password_is_repeated() {
     );
 }
 
-/// B2: account lines in which authentik's denial counts for nothing.
+/// Account lines in which a denial of authentik has no effect.
 #[test]
 fn a_denial_that_counts_for_nothing_is_said() {
     require_host!();
@@ -215,7 +215,7 @@ fn a_denial_that_counts_for_nothing_is_said() {
     has(&run, &["no account line of its stack names the module"]);
 }
 
-/// B3: a line in front of which nothing is known makes no ✓.
+/// A line after an unknown result never gets a ✓.
 #[test]
 fn what_cannot_be_told_is_said_to_be() {
     require_host!();
@@ -235,7 +235,7 @@ fn what_cannot_be_told_is_said_to_be() {
         );
         assert!(!run.text.contains("✓ PAM stacks"), "{line}: {}", run.text);
     }
-    // A list that allows lets those by whom it names.
+    // A list that allows lets in the users that it names.
     let bench = with_auth(
         "auth [success=1 default=ignore] pam_listfile.so item=user sense=allow file=/x\nauth [success=done default=die ignore=ignore] OURS\n@include common-auth\n",
     );
@@ -243,7 +243,7 @@ fn what_cannot_be_told_is_said_to_be() {
     assert!(!run.text.contains("✓ PAM stacks"), "{}", run.text);
 }
 
-/// B5: guards whose module is gone.
+/// Guard lines that are left without the module.
 #[test]
 fn guards_without_the_module_are_found() {
     require_host!();
@@ -284,7 +284,7 @@ fn host(sudoers: &str, change: impl Fn(&mut Vec<Account>)) -> Bench {
     Bench::on(Double::builder().without_pause(), false, sudoers, change)
 }
 
-/// B7, B8: nobody of those who get in could become root.
+/// A way in does not count if nobody who gets in can become root.
 #[test]
 fn refused_where_nobody_could_become_root() {
     require_host!();
@@ -301,7 +301,7 @@ fn refused_where_nobody_could_become_root() {
     has(&run, &["these can become root then: localadmin, by sudo."]);
 }
 
-/// B8: an account that cannot log in, and one that sshd does not let in.
+/// An account that cannot log in, and one that sshd does not let in.
 #[test]
 fn refused_where_a_local_account_is_kept_out() {
     require_host!();
@@ -359,7 +359,7 @@ fn refused_where_a_local_account_is_kept_out() {
     }
 }
 
-/// B10: what sshd itself is set to.
+/// The settings of sshd.
 #[test]
 fn settings_of_sshd_are_looked_at() {
     require_host!();
@@ -419,7 +419,7 @@ fn settings_of_sshd_are_looked_at() {
     has(&run, &["✓ PAM stacks"]);
 }
 
-/// B9: who is asked by authentik from now on.
+/// Who is asked by authentik after the change.
 #[test]
 fn accounts_with_a_local_password_are_named() {
     require_host!();
@@ -462,7 +462,7 @@ fn accounts_with_a_local_password_are_named() {
     assert!(!run.text.contains("from now on"), "{}", run.text);
 }
 
-/// B12: the profile's group is understood, and a way in that it does not have is missed.
+/// The group in the profile is understood, and a missing way in is reported.
 #[test]
 fn the_profile_is_understood() {
     require_host!();
@@ -490,7 +490,7 @@ fn the_profile_is_understood() {
     has(&run, &["no local way in is left"]);
 }
 
-/// B14: files that others go by, and services that are no login.
+/// Files that other files include, and services that are not logins.
 #[test]
 fn some_services_are_refused() {
     require_host!();
@@ -513,7 +513,7 @@ fn some_services_are_refused() {
     }
 }
 
-/// B15: sections and services that lead nowhere.
+/// Sections and services that do not exist.
 #[test]
 fn misspelt_services_are_noticed() {
     require_host!();
@@ -542,7 +542,7 @@ fn misspelt_services_are_noticed() {
     );
 }
 
-/// B16: another tool has written the file anew.
+/// Another tool has rewritten the file.
 #[test]
 fn a_block_that_is_gone_is_missed() {
     require_host!();
@@ -564,7 +564,7 @@ fn a_block_that_is_gone_is_missed() {
     assert!(!check_of(&bench).text.contains("not there any more"));
 }
 
-/// B17: with other accounts the block changes, and nothing else does.
+/// With other accounts the block changes, and nothing else does.
 #[test]
 fn another_local_account_changes_the_block() {
     require_host!();

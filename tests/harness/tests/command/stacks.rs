@@ -56,7 +56,7 @@ fn stacks_that_lock_out() {
         1,
         &["no local way in", "that has a password"],
     );
-    // The account stack refuses all whom the module leaves alone.
+    // The account stack refuses everyone that the module ignores.
     let bench = Bench::new();
     bench.stack(
         "sshd",

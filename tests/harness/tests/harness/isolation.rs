@@ -19,7 +19,7 @@ fn accounts_are_the_tests_own() {
     for name in ["root", "daemon", "sshd"] {
         assert_eq!(account(name).acct_mgmt().run().code(), "PAM_AUTH_ERR");
     }
-    // Users whom the machine has are not there.
+    // The machine's users are not there.
     for name in ["games", "mail", "xyzzy"] {
         let run = account(name).acct_mgmt().run();
         assert_eq!(run.code(), "PAM_USER_UNKNOWN", "{name}");

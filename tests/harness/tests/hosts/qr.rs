@@ -140,7 +140,7 @@ fn it_fits_the_screen_and_is_read_on_dark_and_light() {
         );
         terminal.send_secret(&code);
         assert_eq!(terminal.finish().status, 0);
-        // The next program sets one up anew.
+        // The next program sets up another one.
         double.world(|world| world.user_mut("alice").devices.clear());
     }
 }

@@ -1,4 +1,4 @@
-//! su: the user whom one changes to is the one who is asked.
+//! su asks for the secret of the target user.
 
 use crate::case::{Case, Expected};
 use crate::matrix::{Program, no_more, nothing};

@@ -18,7 +18,7 @@ pub(crate) fn bench(more: &str) -> Bench {
         ))
 }
 
-/// Somebody whom sshd let by with a key.
+/// A user that sshd has let in with a key.
 pub(crate) fn key(bench: &Bench, user: &str) -> Pam {
     key_with(bench, user, "view-user-group-token")
 }
@@ -175,7 +175,7 @@ fn a_login_counts_for_its_own_person_and_flow_alone() {
             "{item:?} {outcome}"
         );
     }
-    // Arguments that change neither whom nor what is asked do no harm.
+    // Arguments that change neither the server nor the question do no harm.
     let bench = Bench::new();
     let outcome = bench
         .pam("linux-login", "alice")

@@ -9,7 +9,7 @@ use authentik_double::{Certificate, Double, Fault, KeyKind, Match, TlsOffer, Tls
 
 use crate::bench::{Bench, PASSWORD, expect};
 
-/// A proxy that knows CONNECT and notes for whom.
+/// A proxy that knows CONNECT and records the host that was asked for.
 struct Proxy {
     port: u16,
     asked: Arc<Mutex<Vec<String>>>,

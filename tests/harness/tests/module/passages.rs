@@ -158,7 +158,7 @@ fn an_invented_token_opens_nothing() {
     pam_harness::require_isolation!();
     let bench = bench("mail", Stage::Email);
     let invented = link(&bench, "abcdefgh12345678");
-    // 2026.8 begins the flow anew, and has another mail sent.
+    // 2026.8 starts the flow again and sends another mail.
     let typed: &[&str] = match Version::asked_for() {
         Version::V2026_8 => &[PASSWORD, &invented, PASSWORD, "x", "y", "z"],
         _ => &[PASSWORD, &invented, "x", "y", "z"],

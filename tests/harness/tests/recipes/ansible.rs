@@ -85,7 +85,7 @@ fn as_a_person(bench: &Bench) {
     host.config(&config);
     bench.lets_in("bob, by a key", bench.ssh_with_key("bob"), &[]);
     fails(
-        "bob, of whom a code is due",
+        "bob, who needs a code",
         &play.replace("alice", "bob"),
         "PAM_CONV_ERR",
     );

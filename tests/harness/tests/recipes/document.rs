@@ -174,7 +174,7 @@ fn a_block_that_does_not_say_it_is_no_block() {
 fn every_recipe_is_read_by_a_test() {
     let directory = workspace().join("tests/harness/tests/recipes");
     if let Err(e) = fs::read_dir(&directory) {
-        // Run as somebody for whom the checkout is out of reach.
+        // Run as a user who cannot read the checkout.
         assert_eq!(e.kind(), ErrorKind::PermissionDenied, "{e}");
         pam_harness::skip!("the checkout is out of reach");
     }

@@ -144,7 +144,7 @@ pub(super) const ROWS: &[Row] = &[
         run: || key("eve", GROUP, "", TOKEN),
     },
     Row {
-        cause: "a key of somebody whom authentik does not know",
+        cause: "a key of a user that authentik does not know",
         code: "PAM_PERM_DENIED",
         line: "authentik knows nobody of this name",
         words: MAY_NOT,
