@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use pam_authentik_flow::config::{AbsolutePath, ServerUrl, Slug};
+use ring::digest::{SHA256, digest};
 
 use super::arguments::Init;
 use super::files::{self, Existing};
@@ -13,6 +14,12 @@ use super::{CommandError, Exit, printed};
 
 /// The example, with every key and its default.
 const EXAMPLE: &str = include_str!("../../conf/pam_authentik_flow.toml");
+
+/// SHA-256 of the example that version 0.1.0 installed as the configuration.
+const EARLIER_EXAMPLE: [u8; 32] = [
+    0x19, 0xf4, 0x11, 0x9d, 0x28, 0x89, 0x27, 0xeb, 0x81, 0x47, 0xd9, 0x0b, 0xb3, 0x26, 0x78, 0x02,
+    0x7f, 0xfb, 0x12, 0x63, 0x03, 0x49, 0x17, 0x1b, 0xa6, 0x64, 0x4d, 0x7e, 0x48, 0xec, 0xe4, 0x9c,
+];
 
 /// Screen lockers, which do not run as root, read it as well; it holds no secret.
 const MODE: u32 = 0o644;
@@ -87,12 +94,16 @@ fn fill(url: &str, flow: &str, groups: &[String], ca_file: Option<&str>) -> Stri
 }
 
 /// Whether a file is there that nobody has written anything into: the example, as
-/// packages install it.
+/// packages install it, or as version 0.1.0 did.
 fn is_untouched(path: &Path) -> bool {
     let is_file = path
         .symlink_metadata()
         .is_ok_and(|metadata| metadata.is_file());
-    is_file && std::fs::read(path).is_ok_and(|bytes| bytes == EXAMPLE.as_bytes())
+    is_file
+        && std::fs::read(path).is_ok_and(|bytes| {
+            bytes == EXAMPLE.as_bytes()
+                || digest(&SHA256, &bytes).as_ref() == EARLIER_EXAMPLE.as_slice()
+        })
 }
 
 #[cfg(test)]

@@ -170,6 +170,9 @@ fn init_writes_what_the_module_takes_and_overwrites_nothing() {
 /// The example as a package installs it.
 const EXAMPLE: &str = include_str!("../../../../conf/pam_authentik_flow.toml");
 
+/// The same of version 0.1.0, whose package brought it as the configuration.
+const EARLIER_EXAMPLE: &str = include_str!("../../../distros/0.1.0/pam_authentik_flow.toml");
+
 /// A package's configuration that nobody has changed is nobody's work; one letter
 /// makes it somebody's.
 #[test]
@@ -186,7 +189,14 @@ fn init_fills_in_the_example_of_a_package_and_nothing_else() {
     assert!(text.contains(&bench.double.url()), "{text}");
     assert_eq!(text.lines().count(), EXAMPLE.lines().count());
 
+    // The one that version 0.1.0 installed is nobody's work, too.
+    bench.write("package.toml", EARLIER_EXAMPLE, 0o644);
+    let run = bench.run(&arguments);
+    assert_eq!(run.status, 0, "{}", run.text);
+    assert_eq!(bench.read("package.toml"), text);
+
     for changed in [
+        EARLIER_EXAMPLE.replace("linux-login", "linux-logon"),
         EXAMPLE.replace("linux-login", "linux-logon"),
         EXAMPLE.trim_end().to_owned(),
         String::new(),
