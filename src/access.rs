@@ -33,16 +33,18 @@ pub struct Admitted(());
 
 /// Applies the configuration's `[access]` to a person whose identity is confirmed, in
 /// the session that `transport` holds. It looks at groups first, because they cost no
-/// request.
+/// request. Last comes `hold`, which binds an account of
+/// this host to its first person: nobody who may not use the host is bound to an account.
 ///
 /// # Errors
-/// [`LoginError::NotInGroup`], [`LoginError::AmbiguousGroup`],
+/// What `hold` gives; [`LoginError::NotInGroup`], [`LoginError::AmbiguousGroup`],
 /// [`LoginError::ApplicationDenied`], [`LoginError::UnknownApplication`]; and
 /// [`LoginError::Server`] if the server does not say a plain yes or no.
 pub fn permit(
     transport: &mut dyn Transport,
     identity: &Identity,
     rules: &AccessRules,
+    hold: impl FnOnce(&Identity) -> Result<(), LoginError>,
 ) -> Result<Verified, LoginError> {
     if let Some(wanted) = rules.groups() {
         Membership::of(identity.groups(), wanted).required()?;
@@ -50,6 +52,7 @@ pub fn permit(
     if let Some(slug) = rules.application() {
         ask_application(transport, slug)?;
     }
+    hold(identity)?;
     Ok(Verified(()))
 }
 

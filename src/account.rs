@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::access::{self, Admitted, Membership, Verified, is_uuid};
 use crate::account_status::{self, AccountStatus, OTHER_SPELLING};
+use crate::binding::BoundAccount;
 use crate::call::Call;
 use crate::config::{Config, Fallback};
 use crate::deadline::Deadline;
@@ -124,11 +125,16 @@ fn judge(
         (None, None) => Err(LoginError::Skipped(NOBODY_LOOKED_UP)),
         (None, Some(rules)) => {
             let name = account_status::name_in_authentik(&user, &config.user)?;
-            let context = call.context(transaction, is_account.then_some(user));
+            let local = user.as_str();
+            let context = call.context(transaction, is_account.then(|| user.clone()));
             let trace = call.audit.trace(config.debug);
             let mut transport =
                 HttpsTransport::for_lookup(config, &rules.token_file, &context, deadline, trace)?;
-            match look_up(&mut transport, &name, config) {
+            let account = BoundAccount {
+                name: local,
+                rule: config.user.bind,
+            };
+            match look_up(&mut transport, &name, config, &account) {
                 Err(LoginError::NotInAuthentik) if rules.unknown == Fallback::Ignore => Err(
                     LoginError::Skipped("authentik knows nobody of this name ([account] unknown)"),
                 ),
@@ -144,7 +150,8 @@ fn judge(
     }
 }
 
-/// Looks `name` up in authentik, and applies the configuration to the user found.
+/// Looks `name` up in authentik, and applies the configuration to the user found. The
+/// `account` of this host must not belong to another person.
 ///
 /// # Errors
 /// Everything that is in doubt, or a reason to refuse them.
@@ -152,6 +159,7 @@ pub fn look_up(
     transport: &mut dyn Transport,
     name: &str,
     config: &Config,
+    account: &BoundAccount<'_>,
 ) -> Result<Admitted, LoginError> {
     let person = find(transport, name)?;
     if !person.is_active {
@@ -171,7 +179,18 @@ pub fn look_up(
         Some(wanted) => membership(transport, person.groups_obj, wanted)?,
         None => Membership::None,
     };
-    access::admit(&membership, &config.access)
+    let admitted = access::admit(&membership, &config.access)?;
+    account.compare(person.uid.as_deref())?;
+    Ok(admitted)
+}
+
+/// The `uid` of the person with this name in authentik, whoever they are and whatever
+/// they may do; `None` if authentik gives none.
+///
+/// # Errors
+/// Everything that is in doubt.
+pub fn uid_of(transport: &mut dyn Transport, name: &str) -> Result<Option<String>, LoginError> {
+    find(transport, name).map(|person| person.uid)
 }
 
 #[derive(Deserialize)]
@@ -192,6 +211,8 @@ struct Person {
     #[serde(rename = "type")]
     kind: String,
     groups_obj: Vec<Object<GroupEntry>>,
+    #[serde(default)]
+    uid: Option<String>,
 }
 
 /// A group in a list of a person's, or asked for by its UUID.

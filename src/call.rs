@@ -115,6 +115,8 @@ fn severity_of(error: &LoginError) -> Severity {
         | LoginError::Unsupported { .. }
         | LoginError::NobodyLoggedIn
         | LoginError::NoSecretAccepted
+        | LoginError::AnotherPerson { .. }
+        | LoginError::Binding(_)
         | LoginError::Config(_)
         | LoginError::Host(_)
         | LoginError::Bug(_) => Severity::Error,

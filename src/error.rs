@@ -7,6 +7,7 @@
 
 use crate::config::ConfigError;
 use crate::fault::ServerFault;
+use crate::host::FileFault;
 use crate::http::{RequestError, Unavailable};
 use crate::security_key::{KeyFault, NotHere};
 use crate::sys::is_setuid;
@@ -158,6 +159,24 @@ pub enum LoginError {
     /// The name cannot be used without its domain, and why.
     #[error("[user] domain cannot be removed from the name: {0}")]
     ShortName(&'static str),
+    /// The account of this host belongs to another person than the one who has the name now.
+    #[error(
+        "this account is bound to another person: it belongs to uid {bound}, and the name to uid {actual} in authentik; if that is right, run authentik-flow bind --replace"
+    )]
+    AnotherPerson {
+        /// The `uid` of the person to whom the account is bound.
+        bound: String,
+        /// The `uid` of the person who has the name in authentik.
+        actual: String,
+    },
+    /// The account of this host belongs to nobody, and this service binds nobody.
+    #[error(
+        "this account is bound to no person yet, and this service does not run as root: log in once by another service, or run authentik-flow bind"
+    )]
+    NotBound,
+    /// To whom the account of this host belongs cannot be told or written.
+    #[error("the account's file in /var/lib/authentik-flow/bindings, or its directory, {0}")]
+    Binding(FileFault),
     /// The account is disabled in authentik.
     #[error("the account is not active in authentik")]
     Inactive,
@@ -417,6 +436,7 @@ impl LoginError {
             | Self::NotInGroup
             | Self::AmbiguousGroup { .. }
             | Self::ApplicationDenied { .. }
+            | Self::AnotherPerson { .. }
             | Self::NameOfAnotherAccount
             | Self::ShortName(_)
             | Self::UnknownFlow { .. }

@@ -23,6 +23,7 @@ const USERS_ME: &str = "/api/v3/core/users/me/";
 /// Only [`confirm`] makes one. It is not yet a permission.
 pub struct Identity {
     groups: Vec<Group>,
+    uid: Option<String>,
 }
 
 /// A group of authentik, of which the user is a member, directly or through a
@@ -40,6 +41,12 @@ impl Identity {
     #[must_use]
     pub fn groups(&self) -> &[Group] {
         &self.groups
+    }
+
+    /// What authentik calls the person, whatever their name is; `None` if it does not say.
+    #[must_use]
+    pub fn uid(&self) -> Option<&str> {
+        self.uid.as_deref()
     }
 }
 
@@ -62,6 +69,8 @@ struct User {
     #[serde(rename = "type")]
     kind: String,
     groups: Vec<Object<Group>>,
+    #[serde(default)]
+    uid: Option<String>,
 }
 
 fn yes() -> bool {
@@ -119,6 +128,7 @@ pub fn confirm(
     }
     Ok(Identity {
         groups: user.groups.into_iter().map(|Object(group)| group).collect(),
+        uid: user.uid,
     })
 }
 

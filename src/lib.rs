@@ -24,6 +24,7 @@ pub mod access;
 pub mod account;
 pub mod account_status;
 pub mod audit;
+pub mod binding;
 pub mod call;
 mod cause;
 pub mod config;

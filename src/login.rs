@@ -8,6 +8,7 @@ use pam::constants::PamResultCode;
 use crate::access::{self, Verified};
 use crate::account_status::{self, AccountStatus, OTHER_SPELLING};
 use crate::audit::Audit;
+use crate::binding::BoundAccount;
 use crate::call::Call;
 use crate::config::Config;
 use crate::conversation::Conversation;
@@ -207,7 +208,13 @@ pub fn prove(
         audit,
     )?;
     let identity = identity::confirm(transport, &end, &name, &config.user.types)?;
-    access::permit(transport, &identity, &config.access)
+    let account = BoundAccount {
+        name: user,
+        rule: config.user.bind,
+    };
+    access::permit(transport, &identity, &config.access, |identity| {
+        account.hold(identity.uid(), audit)
+    })
 }
 
 /// Asks for a password once and does not send it: a person who guesses names sees the

@@ -114,6 +114,7 @@ fn compose(error: &LoginError, wording: &Wording) -> Option<String> {
             .clone()
             .unwrap_or_else(|| words.too_many_attempts.into()),
         LoginError::Denied { words: None } => with_address(words.denied, wording),
+        LoginError::DeniedWithContinue => words.denied.into(),
         LoginError::Denied {
             words: Some(theirs),
         }
@@ -129,9 +130,10 @@ fn compose(error: &LoginError, wording: &Wording) -> Option<String> {
         | LoginError::ApplicationDenied { words: None, .. }
         | LoginError::NotInAuthentik
         | LoginError::ApplicationNeedsPerson
+        | LoginError::AnotherPerson { .. }
+        | LoginError::NotBound
         | LoginError::NameOfAnotherAccount
         | LoginError::ShortName(_) => words.not_for_this_host.into(),
-        LoginError::DeniedWithContinue => words.denied.into(),
         LoginError::MessageNotSent { words: theirs } => not_sent(theirs.as_deref(), words),
         LoginError::NobodyLoggedIn
         | LoginError::SessionRefused
@@ -140,23 +142,34 @@ fn compose(error: &LoginError, wording: &Wording) -> Option<String> {
         | LoginError::NotCurrent
         | LoginError::NoSecretAccepted => words.not_confirmed.into(),
         LoginError::Unavailable(_) => words.unreachable.into(),
-        LoginError::Server { fault, .. } | LoginError::LookupFailed(fault) => match fault {
-            ServerFault::LoginTimeout | ServerFault::Stopped(_) => words.too_slow.into(),
-            ServerFault::Throttled => words.busy.into(),
-            ServerFault::FlowError => words.flow_error.into(),
-            _ => words.unreachable.into(),
-        },
-        LoginError::Unsupported { reason, .. } => {
-            fill(words.cannot_go_on, "reason", &obstacle(reason, words))
+        LoginError::Server { fault, .. } | LoginError::LookupFailed(fault) => {
+            of_server(fault, words).into()
         }
+        LoginError::Unsupported { reason, .. } => cannot_go_on(reason, words),
         LoginError::UnknownFlow { .. }
         | LoginError::UnknownApplication { .. }
         | LoginError::LookupForbidden { .. }
         | LoginError::LookupSeesNobody
         | LoginError::Config(_) => words.not_set_up.into(),
-        LoginError::Host(_) | LoginError::Bug(_) => words.host_failed.into(),
+        LoginError::Binding(_) | LoginError::Host(_) | LoginError::Bug(_) => {
+            words.host_failed.into()
+        }
     };
     Some(text)
+}
+
+fn cannot_go_on(reason: &Obstacle, words: &Words) -> String {
+    fill(words.cannot_go_on, "reason", &obstacle(reason, words))
+}
+
+/// What a person reads of a server that has not answered as it should.
+fn of_server(fault: &ServerFault, words: &Words) -> &'static str {
+    match fault {
+        ServerFault::LoginTimeout | ServerFault::Stopped(_) => words.too_slow,
+        ServerFault::Throttled => words.busy,
+        ServerFault::FlowError => words.flow_error,
+        _ => words.unreachable,
+    }
 }
 
 /// What a person reads of a security key that has not signed.

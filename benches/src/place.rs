@@ -90,6 +90,7 @@ impl Place {
             dev_log: Some(self.path("log")),
             keys: Vec::new(),
             session: None,
+            state: None,
         };
         for (name, text, bits) in [
             ("passwd", PASSWD, 0o644),

@@ -22,6 +22,7 @@ pub struct Audit {
     flow: Option<String>,
     stages: Vec<String>,
     request_id: Option<String>,
+    bound: Option<String>,
     /// Whether this is a real login to the host, not a trial.
     is_login: bool,
     observer: Option<Rc<dyn Observer>>,
@@ -64,6 +65,7 @@ impl Audit {
             flow: None,
             stages: Vec::new(),
             request_id: None,
+            bound: None,
             is_login: true,
             observer: None,
         }
@@ -122,6 +124,11 @@ impl Audit {
         }
     }
 
+    /// The account was bound to the person with this `uid`.
+    pub fn set_bound(&mut self, uid: &str) {
+        self.bound = Some(one_line(uid, 128));
+    }
+
     /// The writer of debugging lines, silent unless `debug` is set.
     #[must_use]
     pub fn trace(&self, debug: bool) -> Trace {
@@ -163,6 +170,7 @@ impl Audit {
         let milliseconds = self.begun.elapsed().as_millis().to_string();
         append(&mut line, "ms", Some(&milliseconds));
         append(&mut line, "request_id", self.request_id.as_deref());
+        append(&mut line, "bound", self.bound.as_deref());
         append(&mut line, "cause", outcome.cause);
         append(&mut line, "reason", outcome.reason.as_deref());
         let severity = match outcome.severity {

@@ -67,6 +67,15 @@ pub(crate) enum Command {
     #[command(after_help = EXIT_CODES)]
     Disable(Disable),
 
+    /// Bind an account of this host to a person of authentik, whatever their name becomes
+    ///
+    /// With [user] bind = "uid" the first login does it. Without --uid the person is
+    /// looked up with the token of [account]: it is whoever has the account's name in
+    /// authentik. An account that belongs to another person stays as it is unless you
+    /// add --replace. Run it as root.
+    #[command(after_help = EXIT_CODES)]
+    Bind(Bind),
+
     /// Write a first configuration; overwrites none that somebody has changed, asks nothing
     /// over the network
     #[command(after_help = EXIT_CODES)]
@@ -232,6 +241,41 @@ pub(crate) struct State {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Bind {
+    /// The accounts of this host
+    #[arg(required_unless_present = "all", value_name = "NAME", value_parser = bound_name)]
+    pub(crate) accounts: Vec<String>,
+
+    /// Every account that is bound, to whoever has its name now: for an authentik that
+    /// was set up again, which gives everybody another uid
+    #[arg(long, conflicts_with_all = ["accounts", "uid"])]
+    pub(crate) all: bool,
+
+    /// The person's uid in authentik, instead of a look-up: it is in the answer of the
+    /// API at /api/v3/core/users/
+    #[arg(long, value_name = "UID")]
+    pub(crate) uid: Option<String>,
+
+    /// Bind the account even if it belongs to another person now
+    #[arg(long)]
+    pub(crate) replace: bool,
+
+    /// Bind the account to nobody: the next login does it again
+    #[arg(long, conflicts_with_all = ["uid", "replace"])]
+    pub(crate) remove: bool,
+
+    /// Show the change and write nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) service: Service,
+
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Init {
     /// Where authentik is, such as https://authentik.example.com
     #[arg(long)]
@@ -266,6 +310,14 @@ fn service_name(text: &str) -> Result<String, String> {
         return Err("a service is the name of a file in /etc/pam.d, in lower case".into());
     }
     Ok(text.into())
+}
+
+/// A name that an account can have, and so the name of its file.
+fn bound_name(text: &str) -> Result<String, String> {
+    match pam_authentik_flow::host::impossible_name(text.as_bytes()) {
+        Some(reason) => Err(format!("no account has this name: {reason}")),
+        None => Ok(text.into()),
+    }
 }
 
 /// A name that can stand in a list of pam_succeed_if, colons between.

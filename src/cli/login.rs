@@ -9,7 +9,7 @@ use anstyle::AnsiColor;
 use pam_authentik_flow::access::Verified;
 use pam_authentik_flow::account_status::{self, AccountStatus, OTHER_SPELLING};
 use pam_authentik_flow::audit::{Audit, Observer};
-use pam_authentik_flow::config::{Config, FirstPass};
+use pam_authentik_flow::config::{Binding, Config, FirstPass};
 use pam_authentik_flow::conversation::Conversation;
 use pam_authentik_flow::error::LoginError;
 use pam_authentik_flow::first_answer::{FirstAnswer, once_more_if_late};
@@ -88,6 +88,9 @@ fn attempt(
     let mut audit = Audit::trial(service, "auth").observed_by(Rc::clone(steps) as Rc<dyn Observer>);
     // There is no module in front of this one that could have left a password.
     config.first_pass = FirstPass::Ask;
+    if config.user.bind == Binding::Uid {
+        config.user.bind = Binding::Compare;
+    }
     let _ = steps.flow.set(config.flow.as_str().to_owned());
     let known = match account_status::of(user, &config.user)? {
         AccountStatus::Person => true,

@@ -1,6 +1,7 @@
 //! The command `authentik-flow`.
 
 mod arguments;
+mod bind;
 mod check;
 mod codes;
 mod fallback;
@@ -63,6 +64,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Config(options) => provenance::run(&options),
         Command::Enable(options) => switch::enable(&options),
         Command::Disable(options) => switch::disable(&options),
+        Command::Bind(options) => bind::run(&options),
         Command::Init(options) => init::run(&options),
         Command::Completions { shell } => {
             clap_complete::generate(

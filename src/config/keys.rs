@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue, Deserializer, Error};
 use super::prompt::PromptKeys;
 use super::security_key::SecurityKeyKeys;
 use super::url::{ProxyUrl, ServerUrl};
-use super::user::{AccountDomain, AccountKind, NameTemplate};
+use super::user::{AccountDomain, AccountKind, Binding, NameTemplate};
 use super::values::{AbsolutePath, Fallback, Limit, Slug, Span};
 
 /// The keys that may stand at the top and below `[services.NAME]`.
@@ -53,6 +53,7 @@ pub(super) struct UserKeys {
     pub(super) lowercase: Option<bool>,
     pub(super) allow: Option<Vec<String>>,
     pub(super) types: Option<Vec<AccountKind>>,
+    pub(super) bind: Option<Binding>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -260,6 +261,7 @@ impl Keys {
                 lowercase: self.user.lowercase.or(below.user.lowercase),
                 allow: self.user.allow.or(below.user.allow),
                 types: self.user.types.or(below.user.types),
+                bind: self.user.bind.or(below.user.bind),
             },
             access: if self.access.is_empty() {
                 below.access

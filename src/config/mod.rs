@@ -25,7 +25,7 @@ pub use prompt::{FactorClass, LanguageTag, Prompts, QrStyle};
 pub use security_key::{KeyPlace, KeyRules};
 pub use sources::{Source, drop_in_directory, is_drop_in, read_sources};
 pub use url::{ProxyUrl, ServerUrl};
-pub use user::{AccountDomain, AccountKind, NameTemplate};
+pub use user::{AccountDomain, AccountKind, Binding, NameTemplate};
 pub use values::{AbsolutePath, Fallback, Slug};
 
 use access::{access_rules, account_rules};
@@ -116,6 +116,8 @@ pub struct UserRules {
     pub lowercase: bool,
     /// The types of account that may log in; never empty.
     pub types: Vec<AccountKind>,
+    /// Whether accounts of this host are bound to persons.
+    pub bind: Binding,
 }
 
 impl Config {
@@ -202,16 +204,6 @@ impl Config {
         if addresses.len() > 16 {
             return Err("addresses holds more than 16; leave some out".into());
         }
-        let types = keys
-            .user
-            .types
-            .unwrap_or_else(|| vec![AccountKind::Internal]);
-        if types.is_empty() {
-            return Err(
-                "[user] types is empty, so nobody could log in; write types = [\"internal\"]"
-                    .into(),
-            );
-        }
         let url =
             arguments.url.clone().or(keys.url).ok_or(
                 "url is missing; write url = \"https://authentik.example.com\" at the top",
@@ -240,7 +232,8 @@ impl Config {
                 domain: keys.user.domain,
                 name: keys.user.name.unwrap_or_default(),
                 lowercase: keys.user.lowercase.unwrap_or(false),
-                types,
+                types: types(keys.user.types)?,
+                bind: keys.user.bind.unwrap_or_default(),
             },
             end_session: keys.end_session.unwrap_or(true),
             invalidation_flow: keys.invalidation_flow.map_or_else(
@@ -260,6 +253,17 @@ impl Config {
             debug: arguments.debug,
         })
     }
+}
+
+/// The types of account that may log in.
+fn types(given: Option<Vec<AccountKind>>) -> Result<Vec<AccountKind>, String> {
+    let types = given.unwrap_or_else(|| vec![AccountKind::Internal]);
+    if types.is_empty() {
+        return Err(
+            "[user] types is empty, so nobody could log in; write types = [\"internal\"]".into(),
+        );
+    }
+    Ok(types)
 }
 
 #[cfg(test)]

@@ -175,6 +175,32 @@ impl AccountKind {
     }
 }
 
+/// Whether an account of this host belongs to one person of authentik.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Binding {
+    /// It belongs to whoever has its name in authentik.
+    #[default]
+    Never,
+    /// The first login binds it to the person's `uid`.
+    Uid,
+    /// It is compared, and nothing is bound: a login that changes nothing. Not a value
+    /// of the key.
+    #[serde(skip)]
+    Compare,
+}
+
+impl Binding {
+    /// The value of the key.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Uid | Self::Compare => "uid",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

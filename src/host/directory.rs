@@ -2,7 +2,7 @@
 //! checked by its open descriptor, and its files are opened from that descriptor.
 
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::Mode;
 use zeroize::Zeroizing;
 
-use super::file::{FileFault, FileKind, judge_owner_and_mode, read_from, unreadable};
+use super::file::{FileFault, FileKind, find_in, judge_owner_and_mode, read_from, unreadable};
 
 /// More files than any such directory has.
 const MAX_FILES: usize = 256;
@@ -29,8 +29,20 @@ impl TrustedDirectory {
     /// The [`FileFault`] that keeps it from being used. A directory that exists and
     /// cannot be opened is a fault, because its files could have forbidden something.
     pub fn open(path: &Path) -> Result<Option<Self>, FileFault> {
+        Self::open_from(AT_FDCWD, path)
+    }
+
+    /// Opens a directory in this one; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// As [`TrustedDirectory::open`].
+    pub fn within(&self, name: &str) -> Result<Option<Self>, FileFault> {
+        Self::open_from(self.0.as_fd(), Path::new(name))
+    }
+
+    fn open_from(start: BorrowedFd<'_>, path: &Path) -> Result<Option<Self>, FileFault> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let directory = match openat(AT_FDCWD, path, flags, Mode::empty()) {
+        let directory = match openat(start, path, flags, Mode::empty()) {
             Ok(descriptor) => File::from(descriptor),
             Err(Errno::ENOENT) => return Ok(None),
             // A link ends in either, depending on the kernel.
@@ -48,13 +60,25 @@ impl TrustedDirectory {
     /// # Errors
     /// The directory cannot be read, or holds more than 256 entries.
     pub fn names(&self) -> Result<Vec<String>, FileFault> {
+        self.first_names(MAX_FILES)
+    }
+
+    /// The same without a bound on their number.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn all_names(&self) -> Result<Vec<String>, FileFault> {
+        self.first_names(usize::MAX)
+    }
+
+    fn first_names(&self, most: usize) -> Result<Vec<String>, FileFault> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let entries = Dir::openat(self.0.as_fd(), ".", flags, Mode::empty())
             .map_err(|error| unreadable(error.into()))?;
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|error| unreadable(error.into()))?;
-            if names.len() >= MAX_FILES {
+            if names.len() >= most {
                 return Err(FileFault::TooManyFiles);
             }
             if let Ok(name) = entry.file_name().to_str() {
@@ -71,6 +95,23 @@ impl TrustedDirectory {
     /// The [`FileFault`] that keeps the file from being used.
     pub fn read(&self, name: &str, kind: FileKind) -> Result<Zeroizing<Vec<u8>>, FileFault> {
         read_from(self.0.as_fd(), Path::new(name), kind)
+    }
+
+    /// Reads one of its files in the same way; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// The [`FileFault`] that keeps a file that exists from being used.
+    pub fn find(
+        &self,
+        name: &str,
+        kind: FileKind,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, FileFault> {
+        find_in(self.0.as_fd(), Path::new(name), kind)
+    }
+
+    /// The open directory.
+    pub(super) fn file(&self) -> &File {
+        &self.0
     }
 }
 

@@ -22,6 +22,8 @@ pub enum FileKind {
     Certificates,
     /// A key: not a link, and readable only by its owner.
     Secret,
+    /// What the module has noted: others may read it, and it is not a link.
+    Note,
 }
 
 /// Why a file is not used.
@@ -60,6 +62,12 @@ pub enum FileFault {
     /// A directory with too many files.
     #[error("holds too many files")]
     TooManyFiles,
+    /// It holds something else than expected.
+    #[error("does not hold what it should")]
+    NotUnderstood,
+    /// It cannot be written.
+    #[error("cannot be written: {0}")]
+    NotWritten(String),
     /// Larger than any such file.
     #[error("is larger than {MAX_BYTES} bytes")]
     TooLarge,
@@ -88,6 +96,20 @@ pub(super) fn read_from(
     Ok(bytes)
 }
 
+/// Reads a file as [`read_from`] does; `None` if there is no such file.
+pub(super) fn find_in(
+    directory: BorrowedFd<'_>,
+    path: &Path,
+    kind: FileKind,
+) -> Result<Option<Zeroizing<Vec<u8>>>, FileFault> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    match open(directory, path, kind) {
+        Ok(file) => read_open(file, kind, &mut bytes).map(|()| Some(bytes)),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(error) => Err(unreadable(error.into())),
+    }
+}
+
 /// Reads a file of certificates in the same way. They are public, so the buffer is
 /// an ordinary one: wiping a bundle byte by byte costs as much as parsing a fifth of it.
 ///
@@ -106,19 +128,27 @@ fn read_into(
     kind: FileKind,
     bytes: &mut Vec<u8>,
 ) -> Result<(), FileFault> {
+    let file = open(directory, path, kind).map_err(|error| unreadable(error.into()))?;
+    read_open(file, kind, bytes)
+}
+
+fn open(directory: BorrowedFd<'_>, path: &Path, kind: FileKind) -> nix::Result<File> {
     // Without O_NONBLOCK a fifo instead of the file would block the login.
     let mut flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    if kind == FileKind::Secret {
+    if matches!(kind, FileKind::Secret | FileKind::Note) {
         flags |= OFlag::O_NOFOLLOW;
     }
-    let descriptor = loop {
+    loop {
         match openat(directory, path, flags, Mode::empty()) {
             // A signal for the application.
             Err(Errno::EINTR) => {}
-            other => break other.map_err(|error| unreadable(error.into()))?,
+            other => return other.map(File::from),
         }
-    };
-    let file = File::from(descriptor);
+    }
+}
+
+/// Judges an open file, and reads it.
+fn read_open(file: File, kind: FileKind, bytes: &mut Vec<u8>) -> Result<(), FileFault> {
     let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(FileFault::NotAFile);

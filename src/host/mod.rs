@@ -1,10 +1,12 @@
 //! What the host knows: its accounts, its name, and who could have written a file.
 
 mod account;
+mod bindings;
 mod directory;
 mod file;
 
 pub use account::{AccountsUnavailable, Entry, Lookup, find_account, find_entry, impossible_name};
+pub use bindings::{Bindings, Uid};
 pub use directory::TrustedDirectory;
 pub use file::{FileFault, FileKind, read_public_file, read_trusted_file};
 

@@ -45,6 +45,7 @@ pub fn code(error: &LoginError) -> PamResultCode {
         // A stack's exception for a server that is down does not apply to accounts:
         // they have [account] on_unavailable.
         | LoginError::LookupFailed(_)
+        | LoginError::AnotherPerson { .. }
         | LoginError::NameOfAnotherAccount
         | LoginError::ShortName(_) => P::PAM_PERM_DENIED,
         LoginError::Deactivated => P::PAM_ACCT_EXPIRED,
@@ -69,7 +70,7 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::NoNewPassword
         | LoginError::NothingChanged
         | LoginError::NoSession => P::PAM_AUTHTOK_ERR,
-        LoginError::Host(_) => P::PAM_SYSTEM_ERR,
+        LoginError::Host(_) | LoginError::Binding(_) | LoginError::NotBound => P::PAM_SYSTEM_ERR,
         LoginError::Conversation => P::PAM_CONV_ERR,
         LoginError::Bug(_) => P::PAM_ABORT,
     }

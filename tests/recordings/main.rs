@@ -27,6 +27,7 @@ use std::time::Duration;
 use ::pam::constants::PamResultCode;
 use pam_authentik_flow::account;
 use pam_authentik_flow::audit::Audit;
+use pam_authentik_flow::binding::BoundAccount;
 use pam_authentik_flow::config::Config;
 use pam_authentik_flow::deadline::Deadline;
 use pam_authentik_flow::first_answer::FirstAnswer;
@@ -120,8 +121,12 @@ fn run(steps: &[Step], play: &Play) -> (BTreeSet<usize>, Vec<String>) {
     let config = config(steps, play, folder.path());
     let mut player = Player::new(steps, play);
     let mut person = Person::new(play);
+    let unbound = BoundAccount {
+        name: &play.user,
+        rule: config.user.bind,
+    };
     let (code, why) = if play.lookup {
-        match account::look_up(&mut player, &play.user, &config) {
+        match account::look_up(&mut player, &play.user, &config, &unbound) {
             Ok(admitted) => (pam::admitted(admitted), None),
             Err(error) => (pam::code(&error), Some(error.to_string())),
         }

@@ -117,6 +117,7 @@ impl Rows {
             name,
             lowercase,
             types,
+            bind,
         } = rules;
         let types: Vec<&str> = types.iter().map(|kind| kind.as_str()).collect();
         self.add_if(&["user", "ignore"], list(ignore));
@@ -134,6 +135,7 @@ impl Rows {
         self.add(&["user", "name"], name.apply("{user}"));
         self.add(&["user", "lowercase"], lowercase);
         self.add(&["user", "types"], types.join(", "));
+        self.add(&["user", "bind"], bind.as_str());
     }
 
     fn access(&mut self, rules: &AccessRules) {

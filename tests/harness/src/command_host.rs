@@ -58,6 +58,7 @@ impl Host {
         let plan = IsolationPlan {
             keys: Vec::new(),
             session: None,
+            state: None,
             scratch: scratch.clone(),
             files,
             dev_log: None,

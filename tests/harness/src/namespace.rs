@@ -30,6 +30,9 @@ pub fn enter(plan: &IsolationPlan) -> Result<(), String> {
             join_session(session)?;
         }
     }
+    if let Some(state) = &plan.state {
+        cover_state(&plan.scratch, state)?;
+    }
     for directory in ["/run/nscd", "/var/run/nscd", "/run/systemd/userdb"] {
         hide_directory(Path::new(directory), &plan.scratch)?;
     }
@@ -67,6 +70,7 @@ pub fn plug_in_here(key: &VirtualKey, scratch: &Path) -> Result<(), String> {
         dev_log: log.exists().then_some(log),
         keys: vec![key.plugged()],
         session: None,
+        state: None,
         scratch: scratch.to_owned(),
     })?;
     // It stays at /dev.
@@ -170,6 +174,16 @@ fn cover_run(scratch: &Path) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// Puts a directory where the module keeps what outlives a login. What the machine has
+/// beside it is not seen.
+fn cover_state(scratch: &Path, state: &Path) -> Result<(), String> {
+    let lib = scratch.join("lib");
+    let target = lib.join("authentik-flow");
+    make(fs::create_dir_all(&target), &target)?;
+    bind(&lib, Path::new("/var/lib"))?;
+    bind(state, Path::new("/var/lib/authentik-flow"))
 }
 
 /// A `/dev` of our own: nodes bound from the machine's, and the given
@@ -300,6 +314,7 @@ pub fn probe(scratch: PathBuf) -> Result<(), String> {
         dev_log: None,
         keys: Vec::new(),
         session: None,
+        state: None,
         scratch,
     })?;
     match fs::read_to_string("/etc/passwd") {

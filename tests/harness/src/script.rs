@@ -114,6 +114,9 @@ pub struct IsolationPlan {
     /// What logind says of the session that the process belongs to.
     #[serde(default)]
     pub session: Option<String>,
+    /// What is at `/var/lib/authentik-flow`.
+    #[serde(default)]
+    pub state: Option<PathBuf>,
 }
 
 /// A virtual security key, as a namespace sees it.

@@ -220,5 +220,6 @@ fn isolation_plan(pam: &Pam, dir: &Path, has_log: bool) -> Result<IsolationPlan,
         dev_log: has_log.then(|| dir.join("log")),
         keys: pam.keys.clone(),
         session: pam.session.clone(),
+        state: pam.state.clone(),
     })
 }

@@ -60,6 +60,7 @@ pub struct Pam {
     pub(crate) isolated: bool,
     pub(crate) keys: Vec<PluggedKey>,
     pub(crate) session: Option<String>,
+    pub(crate) state: Option<PathBuf>,
     pub(crate) uid: Option<u32>,
     pub(crate) preset_authtok: Option<String>,
     pub(crate) capture_authtok: bool,
@@ -94,6 +95,7 @@ impl Pam {
             isolated: true,
             keys: Vec::new(),
             session: None,
+            state: None,
             uid: None,
             preset_authtok: None,
             capture_authtok: false,
@@ -298,6 +300,13 @@ impl Pam {
     /// its number. For root alone.
     pub fn session(mut self, text: &str) -> Pam {
         self.session = Some(text.to_owned());
+        self
+    }
+
+    /// This directory is `/var/lib/authentik-flow`, in which the module keeps what
+    /// outlives a login.
+    pub fn state(mut self, directory: &std::path::Path) -> Pam {
+        self.state = Some(directory.to_owned());
         self
     }
 

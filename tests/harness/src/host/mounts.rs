@@ -35,6 +35,7 @@ pub(crate) fn arrange(plan: &Plan, program: &Path) -> Result<(), String> {
         dev_log: Some(plan.dev_log.clone()),
         keys: plan.keys.clone(),
         session: None,
+        state: None,
     })?;
     let below = |name: &str| plan.packages.as_ref().map(|packages| packages.join(name));
     overlay(Path::new("/etc"), &scratch.join("etc"), below("etc"))?;

@@ -159,10 +159,10 @@ impl Bench {
         if !["init", "completions"].contains(&subcommand) {
             command.arg("--pam-dir").arg(self.path("pam.d"));
         }
-        if ["check", "enable", "config", "login"].contains(&subcommand) {
+        if ["check", "enable", "config", "login", "bind"].contains(&subcommand) {
             command.arg("--module-dir").arg(self.host.path());
         }
-        if ["check", "enable", "disable"].contains(&subcommand) {
+        if ["check", "enable", "disable", "bind"].contains(&subcommand) {
             command.arg("--state-dir").arg(self.path("state"));
         }
         command

@@ -2,6 +2,7 @@
 //! authentik.
 
 mod bench;
+mod bind;
 mod check;
 mod config;
 mod extent;

@@ -4,6 +4,7 @@
 mod access;
 mod account;
 mod bench;
+mod binding;
 mod caches;
 mod configuration;
 mod domains;

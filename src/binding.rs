@@ -1,0 +1,94 @@
+//! Does an account of this host belong to this person?
+//!
+//! A name in authentik can change hands: somebody is renamed or removed, and the next
+//! one takes the name. With `[user] bind = "uid"` the first login binds the account to
+//! the person's `uid`, and then only this person gets in under the name.
+
+use crate::audit::Audit;
+use crate::config::Binding;
+use crate::error::LoginError;
+use crate::fault::ServerFault;
+use crate::host::{self, Bindings, FileFault, Uid};
+
+/// The account that somebody logs in to, and whether it is bound to a person.
+pub struct BoundAccount<'a> {
+    /// Its name on this host.
+    pub name: &'a str,
+    /// What the configuration says.
+    pub rule: Binding,
+}
+
+impl BoundAccount<'_> {
+    /// Whether the account belongs to the person with this `uid`, who has just logged in
+    /// and may use this host. Binds it to them if it belongs to nobody.
+    ///
+    /// # Errors
+    /// [`LoginError::AnotherPerson`]; [`LoginError::Binding`] if that cannot be told, or
+    /// if the binding cannot be written; and [`LoginError::Server`] if authentik gives
+    /// no `uid`.
+    pub fn hold(&self, uid: Option<&str>, audit: &mut Audit) -> Result<(), LoginError> {
+        let Some(actual) = self.asked_for(uid)? else {
+            return Ok(());
+        };
+        let bindings = Bindings::of_this_host();
+        if let Some(bound) = find(&bindings, self.name)? {
+            return same(bound, actual);
+        }
+        match self.rule {
+            Binding::Never | Binding::Compare => Ok(()),
+            // Whoever may use a locker could otherwise let somebody in who is noted
+            // nowhere.
+            Binding::Uid if !host::runs_as_root() => Err(LoginError::NotBound),
+            Binding::Uid => {
+                // Somebody else's first login may have been a moment faster.
+                let bound = bindings.add(self.name, &actual).map_err(failed)?;
+                same(bound, actual.clone())?;
+                audit.set_bound(actual.as_str());
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the account may belong to the person with this `uid`, who was only looked
+    /// up. Binds nobody: the look-up proves nothing about the person at the prompt.
+    ///
+    /// # Errors
+    /// As [`BoundAccount::hold`].
+    pub fn compare(&self, uid: Option<&str>) -> Result<(), LoginError> {
+        let Some(actual) = self.asked_for(uid)? else {
+            return Ok(());
+        };
+        match find(&Bindings::of_this_host(), self.name)? {
+            Some(bound) => same(bound, actual),
+            None => Ok(()),
+        }
+    }
+
+    /// The `uid` to compare; `None` if the configuration does not ask for one.
+    fn asked_for(&self, uid: Option<&str>) -> Result<Option<Uid>, LoginError> {
+        if self.rule == Binding::Never {
+            return Ok(None);
+        }
+        uid.and_then(Uid::parse)
+            .map(Some)
+            .ok_or_else(|| ServerFault::Nonsense("it does not give the user's uid".into()).into())
+    }
+}
+
+fn find(bindings: &Bindings, account: &str) -> Result<Option<Uid>, LoginError> {
+    bindings.find(account).map_err(failed)
+}
+
+fn failed(fault: FileFault) -> LoginError {
+    LoginError::Binding(fault)
+}
+
+fn same(bound: Uid, actual: Uid) -> Result<(), LoginError> {
+    if bound == actual {
+        return Ok(());
+    }
+    Err(LoginError::AnotherPerson {
+        bound: bound.to_string(),
+        actual: actual.to_string(),
+    })
+}

@@ -1,0 +1,136 @@
+//! `bind`: which person an account belongs to.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::bench::{Bench, Run};
+use crate::check::{FLOW, GROUPS, TOKEN, require_host, with_token};
+
+const BIND: &str = "[user]\nbind = \"uid\"\n";
+
+fn bench() -> Bench {
+    let bench = with_token(FLOW, GROUPS);
+    bench.config(FLOW, GROUPS, &format!("{TOKEN}\n{BIND}"));
+    bench
+}
+
+fn bind(bench: &Bench, arguments: &[&str]) -> Run {
+    let mut all = vec!["bind", "--config", "{config}"];
+    all.extend(arguments);
+    bench.run(&all)
+}
+
+fn bound(bench: &Bench, user: &str) -> Option<String> {
+    fs::read_to_string(bench.path("state/bindings").join(user)).ok()
+}
+
+fn uid_of(bench: &Bench, user: &str) -> String {
+    bench.double.world(|world| world.user(user).uid.clone())
+}
+
+fn set_uid(bench: &Bench, user: &str, uid: &str) {
+    bench
+        .double
+        .world(|world| world.user_mut(user).uid = uid.to_owned());
+}
+
+#[track_caller]
+fn expect(run: &Run, status: i32, parts: &[&str]) {
+    assert_eq!(run.status, status, "{}", run.text);
+    for part in parts {
+        assert!(run.text.contains(part), "{part:?} is not in {}", run.text);
+    }
+}
+
+#[test]
+fn an_account_is_bound_looked_at_and_bound_again() {
+    require_host!();
+    let bench = bench();
+    let uid = uid_of(&bench, "alice");
+    let says = format!("alice: bound to uid {uid}");
+    expect(&bind(&bench, &["alice", "-n"]), 0, &[&says, "dry run"]);
+    assert_eq!(bound(&bench, "alice"), None);
+    expect(&bind(&bench, &["alice"]), 0, &[&says]);
+    assert_eq!(bound(&bench, "alice"), Some(format!("{uid}\n")));
+    let mode = fs::metadata(bench.path("state/bindings/alice")).unwrap();
+    assert_eq!(mode.permissions().mode() & 0o777, 0o644);
+    expect(&bind(&bench, &["alice"]), 0, &["already bound"]);
+    // Somebody else has the name now.
+    set_uid(&bench, "alice", "another");
+    let parts = [
+        "name belongs to uid another",
+        "--replace",
+        "nothing is changed",
+    ];
+    expect(&bind(&bench, &["alice"]), 1, &parts);
+    assert_eq!(bound(&bench, "alice"), Some(format!("{uid}\n")));
+    let parts = [format!("no longer to uid {uid}")];
+    let run = bind(&bench, &["alice", "--replace"]);
+    expect(&run, 0, &[&parts[0], "bound to uid another"]);
+    assert_eq!(bound(&bench, "alice").as_deref(), Some("another\n"));
+    expect(
+        &bind(&bench, &["alice", "--remove"]),
+        0,
+        &["bound to nobody now"],
+    );
+    assert_eq!(bound(&bench, "alice"), None);
+    expect(&bind(&bench, &["alice", "--remove"]), 0, &["already"]);
+}
+
+#[test]
+fn all_that_are_bound_follow_an_authentik_that_was_set_up_again() {
+    require_host!();
+    let bench = bench();
+    expect(&bind(&bench, &["--all"]), 0, &["nothing to do"]);
+    expect(&bind(&bench, &["alice", "bob"]), 0, &["alice: ", "bob: "]);
+    set_uid(&bench, "alice", "new-alice");
+    bench.double.world(|world| world.remove_user("bob"));
+    let former = bound(&bench, "bob");
+    let parts = [
+        "alice: bound to uid new-alice",
+        "bob: authentik knows nobody",
+    ];
+    expect(&bind(&bench, &["--all"]), 1, &parts);
+    assert_eq!(bound(&bench, "alice").as_deref(), Some("new-alice\n"));
+    assert_eq!(bound(&bench, "bob"), former);
+    assert_eq!(bound(&bench, "localadmin"), None);
+}
+
+#[test]
+fn what_cannot_be_bound_says_why() {
+    require_host!();
+    let bench = bench();
+    for (account, part) in [
+        ("root", "root is left alone"),
+        ("no-such", "no such account"),
+        ("a b", "no account has this name"),
+        ("../alice", "no account has this name"),
+    ] {
+        let run = bind(&bench, &[account]);
+        assert_ne!(run.status, 0, "{}", run.text);
+        assert!(run.text.contains(part), "{}", run.text);
+    }
+    expect(
+        &bind(&bench, &["alice", "--uid", "a b"]),
+        1,
+        &["--uid holds"],
+    );
+    expect(
+        &bind(&bench, &["alice", "--uid", "abc"]),
+        0,
+        &["bound to uid abc"],
+    );
+    // A damaged file names nobody, and is not taken for a missing one.
+    fs::write(bench.path("state/bindings/alice"), "").unwrap();
+    let run = bind(&bench, &["alice", "--uid", "abc"]);
+    expect(&run, 1, &["does not hold what it should"]);
+    let run = bind(&bench, &["alice", "--uid", "abc", "--replace"]);
+    expect(&run, 0, &["bound to uid abc"]);
+    // Without a token, and without the key.
+    bench.config(FLOW, GROUPS, "");
+    expect(
+        &bind(&bench, &["bob"]),
+        1,
+        &["name the person with --uid", "is not set"],
+    );
+}
