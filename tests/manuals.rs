@@ -30,8 +30,8 @@ fn fields(text: &str, of: &str) -> Vec<String> {
         .lines()
         .filter_map(|line| line.trim().split_once(": Option<"))
         .map(|(name, _)| name.trim_start_matches("pub(super) "))
-        // A word of Rust's own.
-        .map(|name| name.trim_start_matches("r#").to_owned())
+        // A key that is a word of Rust's own stands in parentheses.
+        .map(|name| name.split('"').nth(1).unwrap_or(name).to_owned())
         .collect();
     assert!(!found.is_empty(), "{of} has no keys");
     found

@@ -2,102 +2,88 @@
 
 use std::net::IpAddr;
 
-use serde::Deserialize;
-use toml::de::{DeTable, DeValue, Deserializer, Error};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::prompt::PromptKeys;
+use super::read::{FromToml, Mistake, own_table, refuse_unknown, table};
 use super::security_key::SecurityKeyKeys;
 use super::url::{ProxyUrl, ServerUrl};
 use super::user::{AccountDomain, AccountKind, Binding, NameTemplate};
 use super::values::{AbsolutePath, Fallback, Limit, Slug, Span};
 
-/// The keys that may stand at the top and below `[services.NAME]`.
-///
-/// Every one is optional here, so that a service's keys can be laid over those
-/// at the top; what is required is known only afterwards.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Keys {
-    pub(super) url: Option<ServerUrl>,
-    pub(super) flow: Option<Slug>,
-    pub(super) ca_file: Option<AbsolutePath>,
-    pub(super) client_cert: Option<AbsolutePath>,
-    pub(super) client_key: Option<AbsolutePath>,
-    pub(super) proxy: Option<ProxyUrl>,
-    pub(super) addresses: Option<Vec<IpAddr>>,
-    pub(super) connect_timeout: Option<Limit>,
-    pub(super) request_timeout: Option<Limit>,
-    pub(super) login_timeout: Option<Limit>,
-    pub(super) push_timeout: Option<Limit>,
-    pub(super) fail_delay: Option<Span>,
-    pub(super) end_session: Option<bool>,
-    pub(super) invalidation_flow: Option<Slug>,
-    pub(super) user: UserKeys,
-    pub(super) access: AccessKeys,
-    pub(super) account: AccountKeys,
-    pub(super) outpost: OutpostKeys,
-    pub(super) password: PasswordKeys,
-    pub(super) prompt: PromptKeys,
-    pub(super) security_key: SecurityKeyKeys,
+table! {
+    /// The keys that may stand at the top and below `[services.NAME]`.
+    ///
+    /// Every one is optional here, so that a service's keys can be laid over those
+    /// at the top; what is required is known only afterwards.
+    pub(super) struct Keys {
+        pub(super) url: Option<ServerUrl>,
+        pub(super) flow: Option<Slug>,
+        pub(super) ca_file: Option<AbsolutePath>,
+        pub(super) client_cert: Option<AbsolutePath>,
+        pub(super) client_key: Option<AbsolutePath>,
+        pub(super) proxy: Option<ProxyUrl>,
+        pub(super) addresses: Option<Vec<IpAddr>>,
+        pub(super) connect_timeout: Option<Limit>,
+        pub(super) request_timeout: Option<Limit>,
+        pub(super) login_timeout: Option<Limit>,
+        pub(super) push_timeout: Option<Limit>,
+        pub(super) fail_delay: Option<Span>,
+        pub(super) end_session: Option<bool>,
+        pub(super) invalidation_flow: Option<Slug>,
+        pub(super) user: UserKeys,
+        pub(super) access: AccessKeys,
+        pub(super) account: AccountKeys,
+        pub(super) outpost: OutpostKeys,
+        pub(super) password: PasswordKeys,
+        pub(super) prompt: PromptKeys,
+        pub(super) security_key: SecurityKeyKeys,
+    }
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct UserKeys {
-    pub(super) ignore: Option<Vec<String>>,
-    pub(super) min_uid: Option<u32>,
-    pub(super) allow_root: Option<bool>,
-    pub(super) require_account: Option<bool>,
-    pub(super) domain: Option<AccountDomain>,
-    pub(super) name: Option<NameTemplate>,
-    pub(super) lowercase: Option<bool>,
-    pub(super) allow: Option<Vec<String>>,
-    pub(super) types: Option<Vec<AccountKind>>,
-    pub(super) bind: Option<Binding>,
+table! {
+    pub(super) struct UserKeys {
+        pub(super) ignore: Option<Vec<String>>,
+        pub(super) min_uid: Option<u32>,
+        pub(super) allow_root: Option<bool>,
+        pub(super) require_account: Option<bool>,
+        pub(super) domain: Option<AccountDomain>,
+        pub(super) name: Option<NameTemplate>,
+        pub(super) lowercase: Option<bool>,
+        pub(super) allow: Option<Vec<String>>,
+        pub(super) types: Option<Vec<AccountKind>>,
+        pub(super) bind: Option<Binding>,
+    }
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct AccessKeys {
-    pub(super) groups: Option<Vec<String>>,
-    pub(super) application: Option<Slug>,
-    pub(super) allow_any_user: Option<bool>,
+table! {
+    pub(super) struct AccessKeys {
+        pub(super) groups: Option<Vec<String>>,
+        pub(super) application: Option<Slug>,
+        pub(super) allow_any_user: Option<bool>,
+    }
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct AccountKeys {
-    pub(super) token_file: Option<AbsolutePath>,
-    pub(super) services: Option<Vec<String>>,
-    pub(super) on_unavailable: Option<Fallback>,
-    pub(super) unknown: Option<Fallback>,
+table! {
+    pub(super) struct AccountKeys {
+        pub(super) token_file: Option<AbsolutePath>,
+        pub(super) services: Option<Vec<String>>,
+        pub(super) on_unavailable: Option<Fallback>,
+        pub(super) unknown: Option<Fallback>,
+    }
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct OutpostKeys {
-    pub(super) token_file: Option<AbsolutePath>,
-    pub(super) enabled: Option<bool>,
+table! {
+    pub(super) struct OutpostKeys {
+        pub(super) token_file: Option<AbsolutePath>,
+        pub(super) enabled: Option<bool>,
+    }
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct PasswordKeys {
-    pub(super) flow: Option<Slug>,
-}
-
-/// What is wrong with the text, and at which byte.
-pub(super) struct Mistake {
-    pub(super) message: String,
-    pub(super) at: Option<usize>,
-}
-
-impl From<Error> for Mistake {
-    fn from(error: Error) -> Self {
-        Self {
-            message: error.message().to_owned(),
-            at: error.span().map(|span| span.start),
-        }
+table! {
+    pub(super) struct PasswordKeys {
+        pub(super) flow: Option<Slug>,
     }
 }
 
@@ -126,25 +112,22 @@ impl Layer {
     /// Every service's keys are read, so that a mistake shows at once and not
     /// on the day somebody uses that service.
     pub(super) fn read(text: &str, service: &str) -> Result<Self, Mistake> {
-        let mut document = DeTable::parse(text)?;
+        let document = DeTable::parse(text)?;
         let mut services = DeTable::new();
         let mut top = DeTable::new();
         let mut is_override = false;
         let span = document.span();
-        for (key, value) in std::mem::take(document.get_mut()) {
-            match (key.get_ref().as_ref(), value.get_ref()) {
-                ("services", DeValue::Table(_)) => {
-                    if let DeValue::Table(table) = value.into_inner() {
-                        services = table;
-                    }
-                }
-                ("override", DeValue::Boolean(given)) => is_override = *given,
+        for (key, value) in document.into_inner() {
+            match key.get_ref().as_ref() {
+                "services" => services = own_table(value)?,
+                "override" => is_override = bool::from_toml(&value)?,
                 _ => {
                     top.insert(key, value);
                 }
             }
         }
-        let top = Keys::deserialize(Deserializer::from(toml::Spanned::new(span, top)))?;
+        refuse_unknown(&top, &[Keys::KEYS, &["services"]].concat())?;
+        let top = Keys::from_toml(&Spanned::new(span, DeValue::Table(top)))?;
         let mut layer = Self {
             top,
             is_override,
@@ -153,7 +136,7 @@ impl Layer {
         let family = family(service);
         for (name, value) in services {
             let name_span = name.span();
-            let for_service = Keys::deserialize(toml::de::ValueDeserializer::from(value))?;
+            let for_service = Keys::from_toml(&value)?;
             let name = name.into_inner();
             if name.chars().any(char::is_uppercase) {
                 let lower = name.to_lowercase();

@@ -6,6 +6,7 @@ mod arguments;
 mod error;
 mod keys;
 mod prompt;
+mod read;
 mod security_key;
 mod sources;
 mod url;

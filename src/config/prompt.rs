@@ -1,7 +1,6 @@
 //! `[prompt]`: what people are asked, and how.
 
-use serde::Deserialize;
-use serde::de::{Deserializer, Error};
+use super::read::{FromToml, Mistake, Written, one_of, parsed, table};
 
 use crate::words::Words;
 
@@ -33,8 +32,7 @@ pub struct Prompts {
 }
 
 /// A class of devices that a person at a terminal can use, by authentik's name for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FactorClass {
     /// A code from an authenticator app.
     Totp,
@@ -51,26 +49,27 @@ pub enum FactorClass {
 }
 
 impl FactorClass {
+    const ALL: [(&str, Self); 6] = [
+        ("totp", Self::Totp),
+        ("static", Self::Static),
+        ("sms", Self::Sms),
+        ("email", Self::Email),
+        ("duo", Self::Duo),
+        ("webauthn", Self::Webauthn),
+    ];
+
     /// The class that authentik calls so, where a terminal can serve it.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "totp" => Self::Totp,
-            "static" => Self::Static,
-            "sms" => Self::Sms,
-            "email" => Self::Email,
-            "duo" => Self::Duo,
-            "webauthn" => Self::Webauthn,
-            _ => return None,
-        })
+        let named = Self::ALL.iter().find(|(called, _)| *called == name);
+        named.map(|(_, class)| *class)
     }
 }
 
 /// How a QR code is drawn at first. Neither the colours of the terminal nor, over
 /// ssh, its character set can be known from within a PAM module: Enter alone draws it
 /// in another way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum QrStyle {
     /// As `Utf8` where the application's locale is UTF-8, and in sshd; else as `Ascii`.
     #[default]
@@ -88,16 +87,7 @@ pub enum QrStyle {
 pub struct LanguageTag(String);
 
 impl LanguageTag {
-    /// The tag itself.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for LanguageTag {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let tag = String::deserialize(deserializer)?;
+    fn parse(tag: &str) -> Result<Self, String> {
         let mut parts = tag.split('-');
         let language = parts.next().unwrap_or_default();
         let is_language =
@@ -106,26 +96,56 @@ impl<'de> Deserialize<'de> for LanguageTag {
             (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric())
         });
         if is_language && are_subtags && tag.len() <= 35 {
-            return Ok(Self(tag));
+            return Ok(Self(tag.to_owned()));
         }
-        Err(D::Error::custom(format!(
+        Err(format!(
             "{tag:?} is no tag of a language; write one such as \"en\", \"de\" or \"fr\""
-        )))
+        ))
+    }
+
+    /// The tag itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct PromptKeys {
-    password: Option<String>,
-    code: Option<String>,
-    attempts: Option<u32>,
-    language: Option<LanguageTag>,
-    qr: Option<QrStyle>,
-    second_factor: Option<Vec<FactorClass>>,
-    code_separator: Option<String>,
-    single: Option<bool>,
-    skip_redirects: Option<bool>,
+impl FromToml for LanguageTag {
+    fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
+        parsed(value, Self::parse)
+    }
+}
+
+impl FromToml for FactorClass {
+    fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
+        one_of(value, &Self::ALL)
+    }
+}
+
+impl FromToml for QrStyle {
+    fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
+        let choices = [
+            ("auto", Self::Auto),
+            ("utf8", Self::Utf8),
+            ("ascii", Self::Ascii),
+            ("never", Self::Never),
+        ];
+        one_of(value, &choices)
+    }
+}
+
+table! {
+    pub(super) struct PromptKeys {
+        password: Option<String>,
+        code: Option<String>,
+        attempts: Option<u32>,
+        language: Option<LanguageTag>,
+        qr: Option<QrStyle>,
+        second_factor: Option<Vec<FactorClass>>,
+        code_separator: Option<String>,
+        single: Option<bool>,
+        skip_redirects: Option<bool>,
+    }
 }
 
 impl PromptKeys {

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-
+use super::read::table;
 use super::url::ServerUrl;
 use super::values::Limit;
 
@@ -35,23 +34,23 @@ pub enum KeyPlace {
     Any,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct SecurityKeyKeys {
-    enabled: Option<bool>,
-    r#where: Option<String>,
-    timeout: Option<Limit>,
-    pin_reserve: Option<u32>,
-    passkey: Option<bool>,
-    origin: Option<String>,
-    rp_id: Option<String>,
+table! {
+    pub(super) struct SecurityKeyKeys {
+        enabled: Option<bool>,
+        place ("where"): Option<String>,
+        timeout: Option<Limit>,
+        pin_reserve: Option<u32>,
+        passkey: Option<bool>,
+        origin: Option<String>,
+        rp_id: Option<String>,
+    }
 }
 
 impl SecurityKeyKeys {
     pub(super) fn over(self, below: Self) -> Self {
         Self {
             enabled: self.enabled.or(below.enabled),
-            r#where: self.r#where.or(below.r#where),
+            place: self.place.or(below.place),
             timeout: self.timeout.or(below.timeout),
             pin_reserve: self.pin_reserve.or(below.pin_reserve),
             passkey: self.passkey.or(below.passkey),
@@ -71,7 +70,7 @@ impl SecurityKeyKeys {
         };
         let origin = own.as_ref().unwrap_or(url);
         let host = origin.host();
-        let place = match self.r#where.as_deref() {
+        let place = match self.place.as_deref() {
             None | Some("local") => KeyPlace::Local,
             Some("any") => KeyPlace::Any,
             Some(other) => {
@@ -125,11 +124,12 @@ fn origin(text: &str) -> Result<ServerUrl, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::read;
     use super::*;
 
     fn rules(text: &str) -> Result<KeyRules, String> {
         let url = ServerUrl::parse("https://auth.example.com:9443/sso").unwrap();
-        let keys: SecurityKeyKeys = toml::from_str(text).map_err(|e| e.to_string())?;
+        let keys: SecurityKeyKeys = read::from_text(text).map_err(|mistake| mistake.message)?;
         keys.rules(&url)
     }
 

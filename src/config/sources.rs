@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::error::ConfigError;
-use super::keys::{Keys, Layer, Mistake};
+use super::keys::{Keys, Layer};
+use super::read::Mistake;
 use crate::host::{FileKind, TrustedDirectory, read_trusted_file};
 
 /// One file of the configuration.
@@ -105,7 +106,7 @@ fn layer(path: &Path, bytes: &[u8], service: &str) -> Result<Layer, ConfigError>
         ConfigError::at_line(path, line, "is not UTF-8; save the file as UTF-8")
     })?;
     Layer::read(text, service).map_err(|Mistake { message, at }| {
-        let problem = explain(&message);
+        let problem = crate::text::one_line(&message, 400);
         match at {
             Some(offset) => ConfigError::at_line(path, line_of(bytes, offset), problem),
             None => ConfigError::in_file(path, problem),
@@ -120,25 +121,6 @@ fn line_of(text: &[u8], offset: usize) -> usize {
         .filter(|&&byte| byte == b'\n')
         .count()
         .saturating_add(1)
-}
-
-/// Says what to write where the parser only says what it met.
-fn explain(message: &str) -> String {
-    let message = crate::text::one_line(message, 400);
-    let Some(rest) = message.strip_prefix("unknown field `") else {
-        return message;
-    };
-    let mut names = rest.split('`');
-    let unknown = names.next().unwrap_or_default();
-    let mut known: Vec<&str> = names.skip(1).step_by(2).collect();
-    if known.contains(&"access") {
-        // It is taken out before the rest is read.
-        known.push("services");
-    }
-    format!(
-        "unknown key {unknown:?}; here are allowed: {}",
-        known.join(", ")
-    )
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! port. `Uri` accepts more than this file allows. It silently drops a fragment and a
 //! port that is not a number, and it does not check names or paths: this file does.
 
-use serde::de::{Deserialize, Deserializer, Error};
+use super::read::{FromToml, Mistake, Written, parsed};
 use ureq::http::Uri;
 use ureq::http::uri::Authority;
 
@@ -186,17 +186,19 @@ impl ProxyUrl {
     }
 }
 
-impl<'de> Deserialize<'de> for ProxyUrl {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(|problem| D::Error::custom(format!("proxy: {problem}")))
+impl FromToml for ProxyUrl {
+    fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
+        parsed(value, |text| {
+            Self::parse(text).map_err(|problem| format!("proxy: {problem}"))
+        })
     }
 }
 
-impl<'de> Deserialize<'de> for ServerUrl {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(|problem| D::Error::custom(format!("url: {problem}")))
+impl FromToml for ServerUrl {
+    fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
+        parsed(value, |text| {
+            Self::parse(text).map_err(|problem| format!("url: {problem}"))
+        })
     }
 }
 

@@ -1,7 +1,6 @@
 //! How a user of the host is named in authentik, and of what kind they may be.
 
-use serde::Deserialize;
-use serde::de::{Deserializer, Error};
+use super::read::{FromToml, Mistake, Written, one_of, parsed};
 
 /// A name with a place for the user, such as `{user}@example.com`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,9 +59,9 @@ impl Default for NameTemplate {
     }
 }
 
-impl<'de> Deserialize<'de> for NameTemplate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+impl FromToml for NameTemplate {
+    fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
+        parsed(value, Self::parse)
     }
 }
 
@@ -142,15 +141,14 @@ impl AccountDomain {
     }
 }
 
-impl<'de> Deserialize<'de> for AccountDomain {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+impl FromToml for AccountDomain {
+    fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
+        parsed(value, Self::parse)
     }
 }
 
 /// The types that authentik gives accounts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountKind {
     /// People of the organisation.
     Internal,
@@ -160,6 +158,18 @@ pub enum AccountKind {
     ServiceAccount,
     /// authentik's own, such as outposts'.
     InternalServiceAccount,
+}
+
+impl FromToml for AccountKind {
+    fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
+        let all = [
+            Self::Internal,
+            Self::External,
+            Self::ServiceAccount,
+            Self::InternalServiceAccount,
+        ];
+        one_of(value, &all.map(|kind| (kind.as_str(), kind)))
+    }
 }
 
 impl AccountKind {
@@ -176,8 +186,7 @@ impl AccountKind {
 }
 
 /// Whether an account of this host belongs to one person of authentik.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Binding {
     /// It belongs to whoever has its name in authentik.
     #[default]
@@ -186,8 +195,13 @@ pub enum Binding {
     Uid,
     /// It is compared, and nothing is bound: a login that changes nothing. Not a value
     /// of the key.
-    #[serde(skip)]
     Compare,
+}
+
+impl FromToml for Binding {
+    fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
+        one_of(value, &[("never", Self::Never), ("uid", Self::Uid)])
+    }
 }
 
 impl Binding {

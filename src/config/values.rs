@@ -4,8 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize as Derive;
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use super::read::{FromToml, Mistake, Written, one_of, parsed, text_of};
 
 /// authentik allows 50 characters for flows, and any number for applications.
 const MAX_SLUG: usize = 200;
@@ -38,9 +37,9 @@ impl Slug {
     }
 }
 
-impl<'de> Deserialize<'de> for Slug {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+impl FromToml for Slug {
+    fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
+        parsed(value, Self::parse)
     }
 }
 
@@ -72,9 +71,9 @@ impl AbsolutePath {
     }
 }
 
-impl<'de> Deserialize<'de> for AbsolutePath {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+impl FromToml for AbsolutePath {
+    fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
+        parsed(value, Self::parse)
     }
 }
 
@@ -114,19 +113,10 @@ impl Span {
     }
 }
 
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SpanVisitor;
-        impl Visitor<'_> for SpanVisitor {
-            type Value = Span;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a duration in quotes, such as \"5s\" or \"2m\"")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
-                Span::parse(text).map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_str(SpanVisitor)
+impl FromToml for Span {
+    fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
+        let text = text_of(value, "a duration in quotes, such as \"5s\" or \"2m\"")?;
+        Self::parse(text).map_err(|problem| Mistake::at(value, problem))
     }
 }
 
@@ -134,12 +124,13 @@ impl<'de> Deserialize<'de> for Span {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limit(pub(super) Duration);
 
-impl<'de> Deserialize<'de> for Limit {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Span(duration) = Span::deserialize(deserializer)?;
+impl FromToml for Limit {
+    fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
+        let Span(duration) = Span::from_toml(value)?;
         if duration.is_zero() {
-            return Err(D::Error::custom(
-                "a limit of nothing would refuse every login; write a duration above zero, such as \"5s\"",
+            return Err(Mistake::at(
+                value,
+                "a limit of nothing would refuse every login; write a duration above zero, such as \"5s\"".into(),
             ));
         }
         Ok(Self(duration))
@@ -147,13 +138,18 @@ impl<'de> Deserialize<'de> for Limit {
 }
 
 /// What to do with users if authentik has no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Derive)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fallback {
     /// They are refused.
     Deny,
     /// The other modules of the stack decide (`PAM_IGNORE`).
     Ignore,
+}
+
+impl FromToml for Fallback {
+    fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
+        one_of(value, &[("deny", Self::Deny), ("ignore", Self::Ignore)])
+    }
 }
 
 #[cfg(test)]
