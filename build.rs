@@ -56,6 +56,7 @@ fn compile_words() {
             );
         }
     }
+    let mut list = String::new();
     let mut code = String::from(
         "/// The module's own words in one language.\n#[derive(Debug, PartialEq, Eq)]\npub struct Words {\n",
     );
@@ -63,23 +64,40 @@ fn compile_words() {
         writeln!(code, "    /// {text:?}\n    pub {key}: &'static str,").expect("text grows");
     }
     code.push_str("}\n\n");
-    let mut list = String::new();
+    code.push_str(&dividing(english));
     for (name, words) in &languages {
-        let constant = name.to_uppercase().replace('-', "_");
-        writeln!(code, "static {constant}: Words = Words {{").expect("text grows");
-        for (key, text) in words {
-            writeln!(code, "    {key}: {text:?},").expect("text grows");
+        let text: String = words.values().map(String::as_str).collect();
+        let lengths: Vec<usize> = words.values().map(String::len).collect();
+        let language =
+            format!("Language {{ tag: {name:?}, text: {text:?}, lengths: &{lengths:?} }}");
+        if name == "en" {
+            writeln!(code, "static ENGLISH: Language = {language};").expect("text grows");
         }
-        code.push_str("};\n\n");
-        writeln!(list, "    ({name:?}, &{constant}),").expect("text grows");
+        writeln!(list, "    {language},").expect("text grows");
     }
     writeln!(
         code,
-        "/// Every language, by its tag.\nstatic LANGUAGES: &[(&str, &Words)] = &[\n{list}];"
+        "/// Every language.\nstatic LANGUAGES: [Language; {}] = [\n{list}];",
+        languages.len()
     )
     .expect("text grows");
     let out = std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
     std::fs::write(Path::new(&out).join("words.rs"), code).expect("OUT_DIR can be written");
+}
+
+/// How a language's texts become fields; a map of keys is sorted, so the order is the
+/// same in all. By way of an array: a call for each field is three times as long.
+fn dividing(english: &Language) -> String {
+    let fields: Vec<&str> = english.keys().map(String::as_str).collect();
+    let fields = fields.join(", ");
+    format!(
+        "/// How many texts a language has.\nconst TEXTS: usize = {};\n\n\
+         impl Words {{\n    fn divided(language: &Language) -> Self {{\n        \
+         let mut texts = Texts::of(language);\n        \
+         let [{fields}]: [&'static str; TEXTS] = std::array::from_fn(|_| texts.next());\n        \
+         Self {{ {fields} }}\n    }}\n}}\n\n",
+        english.len()
+    )
 }
 
 fn read(path: &Path) -> Language {

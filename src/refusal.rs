@@ -1,5 +1,7 @@
 //! What a person reads when a login fails: short, and what to do next.
 
+use std::sync::Arc;
+
 use crate::config::Config;
 use crate::error::{LoginError, Obstacle};
 use crate::fault::ServerFault;
@@ -11,7 +13,7 @@ use crate::words::{Words, fill};
 #[derive(Debug, Clone)]
 pub struct Wording {
     /// The module's messages in their language.
-    pub words: &'static Words,
+    pub words: Arc<Words>,
     /// The address of authentik, if it is known.
     pub server: Option<String>,
     /// Whether the message must be ASCII.
@@ -23,7 +25,7 @@ impl Wording {
     #[must_use]
     pub fn unknown() -> Self {
         Self {
-            words: Words::of("en"),
+            words: Arc::new(Words::of("en")),
             server: None,
             ascii_only: false,
         }
@@ -33,7 +35,7 @@ impl Wording {
     #[must_use]
     pub fn of(config: &Config) -> Self {
         Self {
-            words: config.prompt.words,
+            words: Arc::clone(&config.prompt.words),
             server: Some(config.url.to_string()),
             ascii_only: false,
         }
@@ -73,7 +75,7 @@ fn server_words(error: &mut LoginError) -> Option<&mut Option<String>> {
 }
 
 fn compose(error: &LoginError, wording: &Wording) -> Option<String> {
-    let words = wording.words;
+    let words = &wording.words;
     let text = match error {
         LoginError::Conversation | LoginError::Skipped(_) | LoginError::LookupSkipped(_) => {
             return None;

@@ -1,5 +1,7 @@
 //! `[prompt]`: what people are asked, and how.
 
+use std::sync::Arc;
+
 use super::read::{FromToml, Mistake, Written, one_of, parsed, table};
 
 use crate::words::Words;
@@ -17,7 +19,7 @@ pub struct Prompts {
     /// What authentik is asked to speak (`Accept-Language`).
     pub language: Option<LanguageTag>,
     /// The module's own words, in that language.
-    pub words: &'static Words,
+    pub words: Arc<Words>,
     /// How a QR code is drawn.
     pub qr: QrStyle,
     /// The classes of second factors that may be used here, the first one
@@ -174,7 +176,9 @@ impl PromptKeys {
                 "[prompt] attempts is {attempts}; write a number from 1 to 10"
             ));
         }
-        let words = Words::of(self.language.as_ref().map_or("en", LanguageTag::as_str));
+        let words = Arc::new(Words::of(
+            self.language.as_ref().map_or("en", LanguageTag::as_str),
+        ));
         if self.second_factor.as_ref().is_some_and(Vec::is_empty) {
             return Err(
                 "[prompt] second_factor is empty, so no code could be given; write second_factor = [\"totp\", \"static\"], or leave it out"

@@ -138,7 +138,7 @@ impl<'a> ChangeAnswerer<'a> {
         }
         // The error is part of the question, because some applications show nothing else
         // in time.
-        let own = self.config.prompt.words;
+        let own = &self.config.prompt.words;
         let mut lead = words.filter(|_| rejected > 0).unwrap_or_default();
         for _ in 0..self.config.prompt.attempts {
             let password = self.stages.ask_secret(&lead, own.new_password, WHAT)?;

@@ -64,7 +64,7 @@ pub(super) fn answer(
 }
 
 fn agrees(stages: &mut Stages<'_>, details: &Details) -> Result<bool, LoginError> {
-    let words = stages.prompts.words;
+    let words = &stages.prompts.words;
     let header = details.header_text.as_deref().unwrap_or_default();
     let mut lead = text::from_html(header, 400);
     for (heading, permissions) in [

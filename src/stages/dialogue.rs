@@ -28,7 +28,7 @@ pub(super) enum Enter {
 /// The conversation of one login.
 pub(super) struct Dialogue<'a> {
     conversation: &'a mut dyn Conversation,
-    words: &'static Words,
+    words: &'a Words,
     attempts: u32,
     /// Whether the application can be asked only once, and whether it was.
     single: bool,
@@ -44,12 +44,12 @@ pub(super) struct Dialogue<'a> {
 impl<'a> Dialogue<'a> {
     pub(super) fn new(
         conversation: &'a mut dyn Conversation,
-        prompts: &Prompts,
+        prompts: &'a Prompts,
         first: &'a mut FirstAnswer,
     ) -> Self {
         Self {
             conversation,
-            words: prompts.words,
+            words: &prompts.words,
             attempts: prompts.attempts,
             single: prompts.single,
             // The question that was answered late was one.

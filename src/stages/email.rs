@@ -22,7 +22,7 @@ pub(super) fn answer(
 ) -> Result<Response, LoginError> {
     // It has sent one by now, before anybody was asked for anything.
     stages.dialogue.message_sent();
-    let words = stages.prompts.words;
+    let words = &stages.prompts.words;
     let mut lead = words.mail_told.to_owned();
     if rejected > 0 {
         let sent = challenge.errors().iter().any(|error| error.code == SENT);

@@ -209,7 +209,7 @@ pub(super) fn sign(
     request: &Request,
     mut lead: String,
 ) -> Result<Assertion, LoginError> {
-    let words = stages.prompts.words;
+    let words = &stages.prompts.words;
     let mut pin_wanted = false;
     loop {
         let prompt = match stages.keys.wanted(request, pin_wanted, &stages.deadline) {
@@ -263,7 +263,7 @@ pub(super) fn passkey(
     if !stages.keys.rules.passkey || stages.keys.passkey_is_over {
         return Ok(None);
     }
-    let words = stages.prompts.words;
+    let words = &stages.prompts.words;
     let Ok(request) = stages.keys.request(options) else {
         return Ok(None);
     };
@@ -308,7 +308,7 @@ pub(super) fn passkey_was_sent(stages: &mut Stages<'_>) -> bool {
 /// # Errors
 /// As [`sign`].
 pub(super) fn sign_once(stages: &mut Stages<'_>, request: &Request) -> Result<Try, LoginError> {
-    let words = stages.prompts.words;
+    let words = &stages.prompts.words;
     let mut pin_wanted = false;
     let mut lead = String::new();
     loop {
@@ -340,7 +340,7 @@ fn with_pin(
     lead: &str,
     prompt: &str,
 ) -> Result<Option<Try>, LoginError> {
-    let words = stages.prompts.words;
+    let words = &stages.prompts.words;
     let mut lead = lead.to_owned();
     loop {
         let typed = stages.dialogue.ask_secret(&lead, prompt, WHAT)?;
@@ -412,7 +412,7 @@ pub(super) fn count(stages: &mut Stages<'_>, fault: KeyFault) -> Result<String, 
     if keys.failed >= attempts || keys.wrong_pins >= MAX_WRONG_PINS {
         return Err(LoginError::SecurityKey(fault));
     }
-    Ok(refusal::of_key(&fault, stages.prompts.words))
+    Ok(refusal::of_key(&fault, &stages.prompts.words))
 }
 
 /// Whether nothing that the person could do now would help.

@@ -135,7 +135,7 @@ impl<'a> Stages<'a> {
         prompt: &str,
         mut otherwise: impl FnMut(&Self) -> Option<String>,
     ) -> Result<Secret, LoginError> {
-        let words = self.prompts.words;
+        let words = &self.prompts.words;
         let mut lead = lead.to_owned();
         let mut tries = 0;
         while tries < self.prompts.attempts {
@@ -296,7 +296,7 @@ impl Answerer for Stages<'_> {
     }
 
     fn asked_again(&mut self, why: AskedAgain) {
-        let words = self.prompts.words;
+        let words = &self.prompts.words;
         self.dialogue.set_heading(Some(match why {
             AskedAgain::Password => words.password_again.into(),
             AskedAgain::Link => words.link_unknown.into(),

@@ -85,7 +85,7 @@ pub(super) fn answer(
         _ if rejected == 0 => String::new(),
         Sent::Selection if no_message_was_sent(challenge) => {
             let theirs = challenge.error_words();
-            let lead = refusal::not_sent(theirs.as_deref(), stages.prompts.words);
+            let lead = refusal::not_sent(theirs.as_deref(), &stages.prompts.words);
             stages
                 .codes
                 .message_failed(theirs, stages.prompts.attempts)?;
@@ -183,7 +183,7 @@ fn message_alone(
         return select(stages, device);
     }
     let prompts = stages.prompts;
-    let words = prompts.words;
+    let words = &prompts.words;
     let told = match (&device.address, device.class) {
         _ if stages.codes.not_sent.is_some() => words.send_again.into(),
         (Some(address), _) => fill(words.sent_to, "address", address),
@@ -214,7 +214,7 @@ fn push_alone(
     device: &Device<'_>,
     mut lead: String,
 ) -> Result<Response, LoginError> {
-    let words = stages.prompts.words;
+    let words = &stages.prompts.words;
     loop {
         let typed = ask(stages, &lead, words.push)?;
         match judge(stages, typed)? {
@@ -234,7 +234,7 @@ fn from_menu(
     devices: &[Device<'_>],
     mut lead: String,
 ) -> Result<Response, LoginError> {
-    let words = stages.prompts.words;
+    let words = &stages.prompts.words;
     if devices.iter().any(Device::is_at_hand) && stages.typed_code.is_some() {
         return code_at_hand(stages, &lead, None);
     }

@@ -26,7 +26,7 @@ pub(in crate::stages) fn answer(
     challenge: &Challenge,
     rejected: usize,
 ) -> Result<Response, LoginError> {
-    let words = stages.prompts.words;
+    let words = &stages.prompts.words;
     let mut lead = lead_after(stages, challenge, rejected)?;
     let mut address = String::new();
     let mut drawings = None;

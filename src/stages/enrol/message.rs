@@ -39,7 +39,7 @@ pub(in crate::stages) fn answer(
     challenge: &Challenge,
     rejected: usize,
 ) -> Result<Response, LoginError> {
-    let words = stages.prompts.words;
+    let words = &stages.prompts.words;
     let details: Details = challenge.details().map_err(nonsense)?;
     let lead = lead_after(stages, challenge, rejected)?;
     let is_sms = challenge.component() == SMS;

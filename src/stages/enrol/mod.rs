@@ -36,7 +36,7 @@ pub(super) fn choose(
     lead: &str,
     component: &str,
 ) -> Result<String, LoginError> {
-    let words = stages.prompts.words;
+    let words = &stages.prompts.words;
     let mut kinds: Vec<(&SetUp, String)> = Vec::new();
     for set_up in offered.iter().take(MAX_OFFERED) {
         // "authentik_stages_authenticator_totp.authenticatortotpstage"

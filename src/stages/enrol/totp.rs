@@ -34,7 +34,7 @@ pub(in crate::stages) fn answer(
     challenge: &Challenge,
     rejected: usize,
 ) -> Result<Response, LoginError> {
-    let words = stages.prompts.words;
+    let words = &stages.prompts.words;
     let details: Details = challenge.details().map_err(nonsense)?;
     let address = short(&text::one_line(&details.config_url, MAX_ADDRESS));
     let drawings = drawings(stages, &address);
@@ -69,7 +69,7 @@ fn set_up(
     drawings: Option<&QrDrawings>,
     before: usize,
 ) -> String {
-    let words = stages.prompts.words;
+    let words = &stages.prompts.words;
     let mut lead = match drawings {
         Some(drawings) => join(words.totp_scan, &drawings.draw(before)),
         None => words.totp_type.to_owned(),

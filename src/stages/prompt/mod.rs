@@ -204,7 +204,7 @@ fn ask(
     lead: &str,
     before: Option<Value>,
 ) -> Result<Option<Value>, LoginError> {
-    let words = stages.prompts.words;
+    let words = &stages.prompts.words;
     let label = field.label();
     match field.kind() {
         Kind::Checkbox => {
@@ -249,7 +249,7 @@ fn ask_password(
     field: &Field,
     lead: &str,
 ) -> Result<Option<Value>, LoginError> {
-    let words = stages.prompts.words;
+    let words = &stages.prompts.words;
     let prompt = field.prompt(words, "");
     let mut lead = lead.to_owned();
     for _ in 0..stages.prompts.attempts {
