@@ -46,6 +46,8 @@ pub struct Job {
     pub service: String,
     /// Who is logged in.
     pub user: String,
+    /// Whether it is somebody at this host, and not from afar.
+    pub is_here: bool,
     /// The answers to hidden prompts; `{code}` is a code of its own for each login.
     pub secrets: Vec<String>,
     /// How long a person types an answer, in milliseconds.

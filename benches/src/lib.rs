@@ -9,6 +9,7 @@ pub mod floor;
 pub mod growth;
 pub mod hosts;
 pub mod job;
+pub mod key;
 pub mod libcurl;
 pub mod loading;
 pub mod logins;

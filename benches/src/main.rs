@@ -1,6 +1,7 @@
 //! `make bench`: one run, one table. See README.md beside this crate.
 
 use authentik_bench::job::Job;
+use authentik_bench::key::{self, Key};
 use authentik_bench::place::Place;
 use authentik_bench::report::{Table, Targets, thousands};
 use authentik_bench::scenario::{Bench, Scenario};
@@ -17,7 +18,7 @@ const USAGE: &str = "\
 Usage: authentik-bench [ROUNDS [SECTION...]]
 
 ROUNDS is 20 where it is not given. Sections: loading, logins, real,
-instructions, growth, hosts; all of them where none is given.
+key, instructions, growth, hosts; all of them where none is given.
 ";
 
 fn main() -> ExitCode {
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let result = match arguments.as_slice() {
         ["instructions"] => counts(),
         ["serve", ca_file] => server::serve(Path::new(ca_file)),
+        ["key"] => key::serve(),
         ["play", job] => play::run(Path::new(job)),
         ["load", module] => loading::load(module),
         ["probe", scratch] => namespace::probe(PathBuf::from(scratch)),
@@ -48,9 +50,11 @@ fn bench(rounds: usize, sections: &[&str]) -> Result<()> {
     let begun = Instant::now();
     let load_before = load();
     let module = Module::find()?;
-    let place = Place::new()?;
+    let program = std::env::current_exe().map_err(at("this program"))?;
+    let key = Key::start(&program);
+    let place = Place::new(key.as_ref().ok().map(Key::plugged))?;
     let bench = Bench {
-        program: std::env::current_exe().map_err(at("this program"))?,
+        program,
         module: module.path().to_owned(),
         place: &place,
     };
@@ -66,6 +70,9 @@ fn bench(rounds: usize, sections: &[&str]) -> Result<()> {
     }
     if wanted("real") {
         tables.push(real::run(&bench, &mut server, rounds)?);
+    }
+    if wanted("key") {
+        tables.push(key::run(&bench, &mut server, &key, rounds)?);
     }
     if wanted("instructions") {
         tables.push(instructions(&bench, &mut server, &mut targets)?);
@@ -96,7 +103,7 @@ fn bench(rounds: usize, sections: &[&str]) -> Result<()> {
 /// For the test: a line for each login that succeeds, `NAME: INSTRUCTIONS`.
 fn counts() -> Result<()> {
     let module = Module::find()?;
-    let place = Place::new()?;
+    let place = Place::new(None)?;
     let bench = Bench {
         program: std::env::current_exe().map_err(at("this program"))?,
         module: module.path().to_owned(),

@@ -4,7 +4,7 @@
 
 use crate::{Result, at};
 use pam_harness::namespace;
-use pam_harness::script::IsolationPlan;
+use pam_harness::script::{IsolationPlan, PluggedKey};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
@@ -27,6 +27,7 @@ sshd:*:102:65534:sshd:/nonexistent:/usr/sbin/nologin
 alice:*:2001:2001:alice:/:/bin/sh
 bob:*:2002:2002:bob:/:/bin/sh
 coder:*:2003:2003:coder:/:/bin/sh
+kay:*:2004:2004:kay:/:/bin/sh
 nobody:*:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 ";
 
@@ -37,6 +38,7 @@ shadow:x:42:
 alice:x:2001:
 bob:x:2002:
 coder:x:2003:
+kay:x:2004:
 nogroup:x:65534:
 ";
 
@@ -54,8 +56,9 @@ bob ALL=(ALL:ALL) ALL
 ";
 
 impl Place {
-    /// A new one. To be called before there is a second thread.
-    pub fn new() -> Result<Place> {
+    /// A new one, with a security key in it, if any. To be called before there is a
+    /// second thread.
+    pub fn new(key: Option<PluggedKey>) -> Result<Place> {
         let directory = tempfile::Builder::new()
             .prefix("authentik-bench-")
             .tempdir()
@@ -66,7 +69,7 @@ impl Place {
             directory,
             shared: None,
         };
-        place.shared = place.enter().err();
+        place.shared = place.enter(key).err();
         Ok(place)
     }
 
@@ -82,13 +85,13 @@ impl Place {
         Ok(path)
     }
 
-    fn enter(&self) -> Result<()> {
+    fn enter(&self, key: Option<PluggedKey>) -> Result<()> {
         let files = self.directory("etc")?;
         let mut plan = IsolationPlan {
             scratch: self.directory("scratch")?,
             files: Vec::new(),
             dev_log: Some(self.path("log")),
-            keys: Vec::new(),
+            keys: key.into_iter().collect(),
             session: None,
             state: None,
         };

@@ -122,7 +122,11 @@ fn transaction(job: &Job, service: &str, expected: i32, login: usize) -> Result<
     let person = Person::new(secrets, Duration::from_millis(job.typing_ms));
     let mut pam = Transaction::start(service, Some(&job.user), &job.confdir, person)
         .map_err(|code| format!("pam_start_confdir gave {code}"))?;
-    for (item, value) in [(Item::Rhost, "192.0.2.7"), (Item::Tty, "ssh")] {
+    let items = match job.is_here {
+        true => [(Item::Rhost, ""), (Item::Tty, "pts/1")],
+        false => [(Item::Rhost, "192.0.2.7"), (Item::Tty, "ssh")],
+    };
+    for (item, value) in items {
         pam.set_item(item, value)
             .map_err(|code| format!("pam_set_item gave {code}"))?;
     }

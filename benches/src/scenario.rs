@@ -31,6 +31,8 @@ pub struct Scenario {
     pub expected: i32,
     /// How long an answer takes, in milliseconds.
     pub typing_ms: u64,
+    /// Whether it is somebody at this host, and not from afar.
+    pub is_here: bool,
     /// Another CA bundle than the server's own CA.
     pub ca_file: Option<PathBuf>,
 }
@@ -47,6 +49,7 @@ impl Scenario {
             more: String::new(),
             expected: 0,
             typing_ms: 0,
+            is_here: false,
             ca_file: None,
         }
     }
@@ -89,6 +92,20 @@ impl Scenario {
         Scenario {
             name: "password, typed in 1.2 s".into(),
             typing_ms: 1200,
+            ..Scenario::password()
+        }
+    }
+
+    /// A password, and a touch of a security key.
+    pub fn key() -> Scenario {
+        Scenario {
+            name: "password and security key".into(),
+            flow: "key".into(),
+            user: crate::key::USER.into(),
+            secrets: vec![PASSWORD.into(), String::new()],
+            access: "allow_any_user = true".into(),
+            more: "[security_key]\nwhere = \"any\"\n".into(),
+            is_here: true,
             ..Scenario::password()
         }
     }
@@ -167,6 +184,7 @@ impl Bench<'_> {
             confdir: dir,
             service: "module".into(),
             user: scenario.user.clone(),
+            is_here: scenario.is_here,
             secrets: scenario.secrets.clone(),
             typing_ms: scenario.typing_ms,
             expected: scenario.expected,

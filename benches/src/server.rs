@@ -2,7 +2,7 @@
 
 use crate::job::{Exchange, code};
 use crate::{Result, at};
-use authentik_double::{Device, Double, Fault, Field, Flow, Match, Prompt, User};
+use authentik_double::{Device, Double, Fault, Field, Flow, Match, Prompt, User, Validate};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -36,11 +36,13 @@ fn flows() -> Vec<Flow> {
             .bind(Prompt::new((1..=count).map(field)))
             .user_login()
     });
-    stages.into_iter().chain(fields).collect()
+    let key = asks("key").bind(Validate::new()).user_login();
+    stages.into_iter().chain(fields).chain([key]).collect()
 }
 
 /// Serves until the input ends. Commands come a line each, and so do answers:
-/// `refill`, `clear`, `slow`, `fast`, `requests`.
+/// `refill`, `clear`, `slow`, `fast`, `requests`, and `key` with a credential's ID and
+/// public key.
 pub fn serve(ca_file: &Path) -> Result<()> {
     let double = Double::builder()
         .without_pause()
@@ -76,7 +78,16 @@ pub fn serve(ca_file: &Path) -> Result<()> {
                 "done".to_owned()
             }
             "requests" => serde_json::to_string(&exchanges(&double)).map_err(at("requests"))?,
-            other => return Err(format!("unknown command {other:?}")),
+            other => match other.strip_prefix("key ") {
+                Some(credential) => {
+                    let (id, point): (Vec<u8>, Vec<u8>) =
+                        serde_json::from_str(credential).map_err(at("a credential"))?;
+                    let key = Device::security_key(&id, &point);
+                    double.world(|world| world.add_user(User::new(crate::key::USER).device(key)));
+                    "done".to_owned()
+                }
+                None => return Err(format!("unknown command {other:?}")),
+            },
         };
         println!("{answer}");
     }
@@ -143,6 +154,12 @@ impl Server {
     /// Forgets the requests so far.
     pub fn clear(&mut self) -> Result<()> {
         self.command("clear").map(drop)
+    }
+
+    /// Gives the user of the security key this credential.
+    pub fn has_key(&mut self, id: &[u8], point: &[u8]) -> Result<()> {
+        let credential = serde_json::to_string(&(id, point)).map_err(at("a credential"))?;
+        self.command(&format!("key {credential}")).map(drop)
     }
 
     /// Takes as long for the next login as a real server does: [`REAL_MILLIS`].

@@ -188,7 +188,7 @@ impl VirtualKey {
     }
 
     /// What a namespace is told of it.
-    pub(crate) fn plugged(&self) -> PluggedKey {
+    pub fn plugged(&self) -> PluggedKey {
         PluggedKey {
             node: self.node.clone(),
             device: self.number,
