@@ -1,5 +1,7 @@
 //! May this person use this host?
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use crate::config::{AccessRules, Slug};
@@ -16,12 +18,22 @@ const MAX_WORDS: usize = 400;
 /// A login that is proved: the flow ended, a secret was accepted, the server
 /// confirmed whose session it is, and that person may use this host.
 ///
-/// Its field is private and only [`permit`] makes one, from an [`Identity`]
+/// Its fields are private and only [`permit`] makes one, from an [`Identity`]
 /// that only [`crate::identity::confirm`] makes. The one place that answers
 /// `PAM_SUCCESS` to a login takes one.
 #[must_use]
 #[derive(Debug, Clone)]
-pub struct Verified(());
+pub struct Verified {
+    session_lifetime: Option<Duration>,
+}
+
+impl Verified {
+    /// How long the session lives in which this was proved, if authentik says so.
+    #[must_use]
+    pub fn session_lifetime(&self) -> Option<Duration> {
+        self.session_lifetime
+    }
+}
 
 /// A person who logged in without this module, with a key or a ticket, and may use this
 /// host as far as a lookup can tell.
@@ -53,7 +65,9 @@ pub fn permit(
         ask_application(transport, slug)?;
     }
     hold(identity)?;
-    Ok(Verified(()))
+    Ok(Verified {
+        session_lifetime: identity.session_lifetime(),
+    })
 }
 
 /// Applies `[access]` to a person who is only looked up. `membership` says what is

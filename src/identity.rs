@@ -4,6 +4,8 @@
 //! denied with the action *continue*, and one without a user-login stage. So the module
 //! asks the server whose session it is, and refuses if anything is in doubt.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use crate::config::AccountKind;
@@ -24,6 +26,7 @@ const USERS_ME: &str = "/api/v3/core/users/me/";
 pub struct Identity {
     groups: Vec<Group>,
     uid: Option<String>,
+    session_lifetime: Option<Duration>,
 }
 
 /// A group of authentik, of which the user is a member, directly or through a
@@ -41,6 +44,13 @@ impl Identity {
     #[must_use]
     pub fn groups(&self) -> &[Group] {
         &self.groups
+    }
+
+    /// How long the session lives that was confirmed, if the very answer that confirms it
+    /// says so: what an earlier answer said was about the session before the login.
+    #[must_use]
+    pub fn session_lifetime(&self) -> Option<Duration> {
+        self.session_lifetime
     }
 
     /// What authentik calls the person, whatever their name is; `None` if it does not say.
@@ -129,6 +139,7 @@ pub fn confirm(
     Ok(Identity {
         groups: user.groups.into_iter().map(|Object(group)| group).collect(),
         uid: user.uid,
+        session_lifetime: answer.session_lifetime,
     })
 }
 

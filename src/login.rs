@@ -158,7 +158,8 @@ pub struct Login<'a> {
     pub first: &'a mut FirstAnswer,
 }
 
-/// Logs a person in, and then ends the session in authentik, whatever the result.
+/// Logs a person in, and then ends the session in authentik, whatever the result, unless
+/// it ends by itself in a moment.
 ///
 /// This includes the session of a flow that was abandoned because of a late answer.
 /// Usually nobody is logged in there, but the password of an earlier module may have
@@ -176,7 +177,10 @@ pub fn run(
     let trace = audit.trace(config.debug);
     let mut transport = HttpsTransport::for_login(config, login.context, deadline, trace)?;
     let result = prove(&mut transport, conversation, login, audit);
-    session::end(&mut transport, config);
+    let is_short = result.as_ref().is_ok_and(session::ends_by_itself);
+    if !is_short {
+        session::end(&mut transport, config);
+    }
     result
 }
 

@@ -4,6 +4,8 @@
 //! value and whether the server deletes the cookie. A general cookie library would add
 //! 0.3 MB of address parsing to every sshd, and would not wipe the values.
 
+use std::time::Duration;
+
 use ureq::http::HeaderValue;
 use zeroize::Zeroizing;
 
@@ -97,6 +99,31 @@ impl Cookies {
     }
 }
 
+/// For how long a server keeps the cookie `name`, by the values of an answer's
+/// `Set-Cookie` headers: exactly one of them sets it, with exactly one `Max-Age` above 0.
+pub(super) fn lifetime<'a>(
+    headers: impl Iterator<Item = &'a HeaderValue>,
+    name: &str,
+) -> Option<Duration> {
+    let mut found = headers
+        .filter_map(|header| std::str::from_utf8(header.as_bytes()).ok())
+        .filter_map(|header| header.split_once('='))
+        .filter(|(own, _)| own.trim() == name);
+    let (Some((_, rest)), None) = (found.next(), found.next()) else {
+        return None;
+    };
+    let mut ages = rest
+        .split(';')
+        .skip(1)
+        .filter_map(|attribute| attribute.split_once('='))
+        .filter(|(key, _)| key.trim().eq_ignore_ascii_case("max-age"));
+    let (Some((_, age)), None) = (ages.next(), ages.next()) else {
+        return None;
+    };
+    let seconds = age.trim().parse().ok().filter(|seconds| *seconds > 0)?;
+    Some(Duration::from_secs(seconds))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +152,34 @@ mod tests {
             ""
         );
         assert_eq!(jar(&[session, "authentik_session=x; max-age=-1"]), "");
+    }
+
+    #[test]
+    fn a_lifetime_is_said_once_or_not_at_all() {
+        let lifetime = |headers: &[&str]| {
+            let headers: Vec<HeaderValue> = headers
+                .iter()
+                .map(|header| HeaderValue::from_str(header).unwrap())
+                .collect();
+            super::lifetime(headers.iter(), "s").map(|age| age.as_secs())
+        };
+        assert_eq!(lifetime(&["s=v; HttpOnly; Max-Age=59; Path=/"]), Some(59));
+        assert_eq!(lifetime(&["t=v; Max-Age=9", "s=v; max-age = 59"]), Some(59));
+        for headers in [
+            &[][..],
+            &["s=v; Path=/"],
+            &["t=v; Max-Age=59"],
+            &["s=v; Max-Age=0"],
+            &["s=v; Max-Age=-1"],
+            &["s=v; Max-Age=59s"],
+            &["s=v; Max-Age="],
+            &["s=v; Max-Age=59; Max-Age=9999"],
+            &["s=v; Max-Age=59", "s=v"],
+            &["s=Max-Age=59"],
+            &["s=v; X-Max-Age=59"],
+        ] {
+            assert_eq!(lifetime(headers), None, "{headers:?}");
+        }
     }
 
     #[test]

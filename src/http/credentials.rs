@@ -1,13 +1,17 @@
 //! The credentials of a request.
 
+use std::time::Duration;
+
 use ureq::RequestBuilder;
 use ureq::http::{HeaderMap, HeaderValue, header};
 
-use super::cookies::Cookies;
+use super::cookies::{self, Cookies};
 use super::token::Outpost;
 
 /// The cookie of authentik's CSRF protection.
 const CSRF_COOKIE: &str = "authentik_csrf";
+/// The cookie of the session.
+const SESSION_COOKIE: &str = "authentik_session";
 
 /// Who makes a request. A session and a bearer token are never sent in one request: if
 /// authentik gets both, it takes the token's user for the user of the session.
@@ -59,13 +63,17 @@ impl Credentials {
         }
     }
 
-    /// Stores the cookies that a response sets.
-    pub(super) fn store_cookies(&mut self, headers: &HeaderMap) {
-        if let Self::Session { cookies, .. } = self {
-            for cookie in headers.get_all(header::SET_COOKIE) {
-                cookies.set(cookie.as_bytes());
-            }
+    /// Stores the cookies that a response sets. Returns how long the session lives from now
+    /// on, if the response says so.
+    pub(super) fn store_cookies(&mut self, headers: &HeaderMap) -> Option<Duration> {
+        let Self::Session { cookies, .. } = self else {
+            return None;
+        };
+        let set = headers.get_all(header::SET_COOKIE);
+        for cookie in &set {
+            cookies.set(cookie.as_bytes());
         }
+        cookies::lifetime(set.iter(), SESSION_COOKIE)
     }
 
     pub(super) fn into_session(self) -> Option<Session> {

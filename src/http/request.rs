@@ -146,7 +146,7 @@ impl HttpsTransport {
         path: &str,
         mut response: HttpResponse<Body>,
     ) -> Result<Answer, ureq::Error> {
-        self.credentials.store_cookies(response.headers());
+        let session_lifetime = self.credentials.store_cookies(response.headers());
         let text_of = |name: &str| {
             response
                 .headers()
@@ -187,6 +187,7 @@ impl HttpsTransport {
             asks_to_wait,
             is_starting: is_json && matches!(status, 200 | 503) && says_it_is_starting(&body),
             age,
+            session_lifetime,
             body,
         })
     }

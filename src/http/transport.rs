@@ -94,6 +94,8 @@ pub struct Answer {
     pub is_starting: bool,
     /// How long a cache has stored the response, if a cache says so.
     pub age: Option<Age>,
+    /// How long the session lives from now on, if the answer says so.
+    pub session_lifetime: Option<Duration>,
     /// The body, at most [`Answer::MAX_BODY_BYTES`].
     pub body: Zeroizing<Vec<u8>>,
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use authentik_double::{Fault, Flow, Match};
+use authentik_double::{Fault, Flow, Match, UserLogin};
 
 use crate::bench::{Bench, PASSWORD, expect};
 
@@ -94,6 +94,105 @@ fn another_brand_has_another_flow_for_it() {
     expect(&outcome, "PAM_SUCCESS", &[]);
     assert_eq!(bench.double.active_sessions("alice"), 0);
     assert_eq!(ends(&bench, END), 0);
+}
+
+/// A bench with the flow `short`, whose sessions live for `lasts`.
+fn bench_of(lasts: Option<Duration>) -> Bench {
+    let bench = Bench::new();
+    bench.double.world(|world| {
+        let login = match lasts {
+            Some(lasts) => UserLogin::new().session_duration(lasts),
+            None => UserLogin::new(),
+        };
+        let flow = Flow::new("short").identification().password();
+        world.add_flow(flow.bind(login));
+    });
+    bench
+}
+
+#[test]
+fn a_session_that_ends_by_itself_within_a_minute_is_left_to_it() {
+    pam_harness::require_isolation!();
+    for (lasts, is_ended) in [
+        (Some(20), false),
+        (Some(60), false),
+        (Some(120), true),
+        (Some(3600), true),
+        // Until the browser is closed, whatever that means here.
+        (None, true),
+    ] {
+        let bench = bench_of(lasts.map(Duration::from_secs));
+        expect(
+            &bench.log_in("short", "alice", &[PASSWORD]),
+            "PAM_SUCCESS",
+            &[],
+        );
+        assert_eq!(ends(&bench, END), usize::from(is_ended), "{lasts:?}");
+        assert_eq!(
+            bench.double.active_sessions("alice"),
+            usize::from(!is_ended)
+        );
+        bench.double.advance(Duration::from_secs(60));
+        assert_eq!(bench.double.active_sessions("alice"), 0, "{lasts:?}");
+    }
+}
+
+/// Who is refused does not hurry, and the session may be anybody's.
+#[test]
+fn a_short_session_of_a_refused_login_is_ended() {
+    pam_harness::require_isolation!();
+    let bench = bench_of(Some(Duration::from_secs(20))).access("groups = [\"ops-child\"]");
+    expect(
+        &bench.log_in("short", "alice", &[PASSWORD]),
+        "PAM_PERM_DENIED",
+        &[],
+    );
+    assert_eq!(ends(&bench, END), 1);
+    assert_eq!(bench.double.active_sessions("alice"), 0);
+}
+
+/// Only the answer that says whose session it is counts: an earlier cookie may be that
+/// of the session before the login.
+#[test]
+fn a_lifetime_that_an_earlier_answer_gives_does_not_count() {
+    pam_harness::require_isolation!();
+    let bench = bench_of(Some(Duration::from_secs(20)));
+    let me = serde_json::json!({"user": {
+        "username": "alice", "is_active": true, "type": "internal", "groups": [],
+    }});
+    let fault = Fault::on(Match::path("users/me"));
+    bench.double.inject(fault.json(200, &me));
+    expect(
+        &bench.log_in("short", "alice", &[PASSWORD]),
+        "PAM_SUCCESS",
+        &[],
+    );
+    assert_eq!(ends(&bench, END), 1);
+    assert_eq!(bench.double.active_sessions("alice"), 0);
+}
+
+/// The pauses are those of a real server on two busy cores.
+#[test]
+fn nobody_waits_for_the_end_of_a_short_session() {
+    pam_harness::require_isolation!();
+    let took = |lasts: u64| {
+        let bench = bench_of(Some(Duration::from_secs(lasts)));
+        for (number, millis) in (1..).zip([343, 254, 336, 656, 401, 293, 654]) {
+            let pause = Duration::from_millis(millis);
+            bench
+                .double
+                .inject(Fault::on(Match::any().nth(number)).delay(pause));
+        }
+        let outcome = bench.log_in("short", "alice", &[PASSWORD]);
+        expect(&outcome, "PAM_SUCCESS", &[]);
+        outcome.durations()[0]
+    };
+    let (before, after) = (took(300), took(60));
+    eprintln!("with a request that ends the session {before:?}, without one {after:?}");
+    assert!(
+        before > after + Duration::from_millis(400),
+        "{before:?}, {after:?}"
+    );
 }
 
 /// What was proved stays so, whatever becomes of the session.
