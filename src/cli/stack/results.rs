@@ -48,10 +48,15 @@ const GATES: [&str; 9] = [
     "pam_tally2.so",
 ];
 
-/// Whether a line asks for the secret that authentik is to replace.
+/// Whether a line asks for the secret that authentik is to replace. A smart card that
+/// pam_sss requires is none: it is asked for in front of any password.
 pub(crate) fn asks_for_secret(entry: &Entry) -> bool {
     let name = entry.name();
-    LOCAL_SECRETS.contains(&name) || DIRECTORY_SECRETS.contains(&name)
+    let takes_password = !entry
+        .arguments
+        .iter()
+        .any(|word| word == "require_cert_auth");
+    LOCAL_SECRETS.contains(&name) || (DIRECTORY_SECRETS.contains(&name) && takes_password)
 }
 
 /// Whether nothing is known of a line's module.

@@ -56,22 +56,33 @@ impl Wish<'_> {
             .enumerate()
             .find(|(_, entry)| asks_for_secret(entry))
             .ok_or("its stack asks for no local password, so no local way in would remain; write the lines by hand, as in the package's example stacks")?;
-        let own_line = first.own_line;
-        if let Some(jump) = jump_over(auth, own_line) {
-            return Err(format!(
-                "line {} of {} jumps over the place of the module's lines, and would land among them; write the lines by hand, and update that jump",
-                jump.line,
-                jump.file.display()
-            ));
+        let mut own_line = first.own_line;
+        while let Some(jump) = jump_over(auth, own_line) {
+            // These choose which secret is asked for, and keep nobody out: the block can
+            // stand in front of them, where no jump leads elsewhere than before.
+            if !["pam_usertype.so", "pam_localuser.so"].contains(&jump.name()) {
+                return Err(format!(
+                    "line {} of {} jumps over the place of the module's lines, and would land among them; write the lines by hand, and update that jump",
+                    jump.line,
+                    jump.file.display()
+                ));
+            }
+            own_line = jump.own_line;
         }
+        self.at(&before, at, own_line)
+    }
+
+    /// The block in front of this line of the service's own file.
+    fn at(&self, before: &Service, first: usize, own_line: usize) -> Result<Plan, CommandError> {
+        let auth = before.own(Kind::Auth);
         let start = auth
             .iter()
             .position(|entry| entry.own_line == own_line)
-            .unwrap_or(at);
+            .unwrap_or(first);
         let spot = Spot {
-            before: &before,
+            before,
             start,
-            first: at,
+            first,
             own_line,
         };
         let behind = auth.iter().skip(start).filter(|entry| entry.level == 0);

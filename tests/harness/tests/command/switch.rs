@@ -456,6 +456,37 @@ fn the_stacks_of_other_distributions() {
     );
 }
 
+/// As authselect writes them: lines that choose who is asked for which password jump
+/// over the password. The block stands in front of the first of them, and behind a smart
+/// card that is required.
+#[test]
+fn the_block_stands_in_front_of_what_chooses_the_password() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let chooses = "auth [default=1 ignore=ignore success=ok] pam_usertype.so isregular\n\
+        auth [default=1 ignore=ignore success=ok] pam_localuser.so\n\
+        auth sufficient pam_unix.so nullok\n\
+        auth [default=1 ignore=ignore success=ok] pam_usertype.so isregular\n\
+        auth sufficient pam_sss.so forward_pass\n\
+        auth required pam_deny.so\n";
+    let card = "auth [success=1 default=ignore] pam_succeed_if.so quiet service notin login:gdm\n\
+        auth [success=done ignore=ignore default=die] pam_sss.so require_cert_auth\n";
+    for ahead in ["auth required pam_env.so\n", card] {
+        bench.stack("sudo", &format!("{ahead}{chooses}"));
+        let run = enable(&bench, &["sudo"]);
+        assert_eq!(run.status, 0, "{}", run.text);
+        let text = bench.read("pam.d/sudo");
+        let (begin, end) = text
+            .split_once(chooses)
+            .expect("these lines are as they were");
+        assert!(end.is_empty() && begin.starts_with(ahead), "{text}");
+        assert!(begin.contains("# BEGIN authentik-flow enable"), "{text}");
+        // It jumps over all of them.
+        assert!(begin.contains("[success=6 default=die]"), "{text}");
+        assert_eq!(bench.run(&["disable", "sudo"]).status, 0);
+    }
+}
+
 /// What `enable` has written, through the real libpam: with a configuration that
 /// is broken the local account gets in, and nobody else.
 #[test]
