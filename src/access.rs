@@ -59,7 +59,7 @@ pub fn permit(
     hold: impl FnOnce(&Identity) -> Result<(), LoginError>,
 ) -> Result<Verified, LoginError> {
     if let Some(wanted) = rules.groups() {
-        Membership::of(identity.groups(), wanted).required()?;
+        Membership::of(identity.groups(), wanted).required(wanted)?;
     }
     if let Some(slug) = rules.application() {
         ask_application(transport, slug)?;
@@ -78,7 +78,7 @@ pub fn permit(
 /// answer is valid only in the person's own session.
 pub fn admit(membership: &Membership, rules: &AccessRules) -> Result<Admitted, LoginError> {
     match (rules.groups(), rules.application()) {
-        (Some(_), _) => membership.required()?,
+        (Some(wanted), _) => membership.required(wanted)?,
         (None, Some(_)) => return Err(LoginError::ApplicationNeedsPerson),
         (None, None) => {}
     }
@@ -90,8 +90,8 @@ pub fn admit(membership: &Membership, rules: &AccessRules) -> Result<Admitted, L
 pub enum Membership {
     /// In one of them.
     Member,
-    /// In none of them.
-    None,
+    /// In none of them, but in these others, cleaned.
+    None(String),
     /// In two groups that share this name, cleaned: it is unclear which one was meant.
     Ambiguous(String),
 }
@@ -121,16 +121,26 @@ impl Membership {
             }
             ambiguous.get_or_insert_with(|| text::one_line(wanted, 100));
         }
-        ambiguous.map_or(Self::None, Self::Ambiguous)
+        let theirs = || Self::None(list(groups.iter().map(|group| group.name.as_str())));
+        ambiguous.map_or_else(theirs, Self::Ambiguous)
     }
 
-    fn required(&self) -> Result<(), LoginError> {
+    fn required(&self, wanted: &[String]) -> Result<(), LoginError> {
         match self {
             Self::Member => Ok(()),
-            Self::None => Err(LoginError::NotInGroup),
+            Self::None(theirs) => Err(LoginError::NotInGroup {
+                wanted: list(wanted.iter().map(String::as_str)),
+                theirs: theirs.clone(),
+            }),
             Self::Ambiguous(name) => Err(LoginError::AmbiguousGroup { name: name.clone() }),
         }
     }
+}
+
+/// Names of groups for the log, cleaned, and no more than fit there.
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| text::one_line(name, 60)).collect();
+    text::one_line(&names.join(", "), 200)
 }
 
 /// Whether `text` has the form that authentik gives its keys: 8-4-4-4-12
@@ -224,7 +234,7 @@ mod tests {
             member(&[("a", ONE)], &[&ONE.to_uppercase()]),
             Membership::Member
         );
-        assert_eq!(member(&[(TWO, ONE)], &[TWO]), Membership::None);
+        assert_eq!(member(&[(TWO, ONE)], &[TWO]), Membership::None(TWO.into()));
     }
 
     #[test]
@@ -237,7 +247,7 @@ mod tests {
             member(&[("a", ONE), ("a", ONE)], &["a"]),
             Membership::Member
         );
-        assert_eq!(member(&both, &["A"]), Membership::None);
+        assert!(matches!(member(&both, &["A"]), Membership::None(_)));
     }
 
     /// A server with one answer to every request.

@@ -177,7 +177,7 @@ pub fn look_up(
     }
     let membership = match config.access.groups() {
         Some(wanted) => membership(transport, person.groups_obj, wanted)?,
-        None => Membership::None,
+        None => Membership::None(String::new()),
     };
     let admitted = access::admit(&membership, &config.access)?;
     account.compare(person.uid.as_deref())?;

@@ -42,7 +42,7 @@ impl LoginError {
             Self::ShortName(_) => "name-with-domain",
             Self::Inactive | Self::Deactivated => "inactive",
             Self::AccountType { .. } => "account-type",
-            Self::NotInGroup => "not-in-group",
+            Self::NotInGroup { .. } => "not-in-group",
             Self::AmbiguousGroup { .. } => "ambiguous-group",
             Self::ApplicationDenied { .. } => "application-denied",
             Self::NotInAuthentik => "not-in-authentik",

@@ -187,8 +187,16 @@ pub enum LoginError {
         actual: String,
     },
     /// In none of the groups that `[access] groups` names.
-    #[error("the user is in none of the groups of [access] groups")]
-    NotInGroup,
+    #[error(
+        "the user is in none of the groups of [access] groups ({wanted}){}",
+        in_groups(theirs)
+    )]
+    NotInGroup {
+        /// The groups that are named there, cleaned.
+        wanted: String,
+        /// The user's own, cleaned.
+        theirs: String,
+    },
     /// In groups that share a name which `[access] groups` names.
     #[error("two groups of the user are named {name:?}: write the UUID of one in [access] groups")]
     AmbiguousGroup {
@@ -433,7 +441,7 @@ impl LoginError {
             | Self::PushRefused { .. }
             | Self::Inactive
             | Self::AccountType { .. }
-            | Self::NotInGroup
+            | Self::NotInGroup { .. }
             | Self::AmbiguousGroup { .. }
             | Self::ApplicationDenied { .. }
             | Self::AnotherPerson { .. }
@@ -473,6 +481,14 @@ fn no_proof(doubt: Option<&'static str>) -> String {
     doubt
         .map(|doubt| format!(" (not counted as unavailable: {doubt})"))
         .unwrap_or_default()
+}
+
+/// The groups of somebody, which may be unknown.
+fn in_groups(theirs: &str) -> String {
+    match theirs.is_empty() {
+        true => String::new(),
+        false => format!("; the user's are {theirs}"),
+    }
 }
 
 fn quoted(words: Option<&String>) -> String {

@@ -127,7 +127,7 @@ fn compose(error: &LoginError, wording: &Wording) -> Option<String> {
         LoginError::Inactive
         | LoginError::Deactivated
         | LoginError::AccountType { .. }
-        | LoginError::NotInGroup
+        | LoginError::NotInGroup { .. }
         | LoginError::AmbiguousGroup { .. }
         | LoginError::ApplicationDenied { words: None, .. }
         | LoginError::NotInAuthentik

@@ -37,7 +37,7 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::DeniedWithContinue
         | LoginError::Inactive
         | LoginError::AccountType { .. }
-        | LoginError::NotInGroup
+        | LoginError::NotInGroup { .. }
         | LoginError::AmbiguousGroup { .. }
         | LoginError::ApplicationDenied { .. }
         | LoginError::NotInAuthentik

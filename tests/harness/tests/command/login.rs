@@ -177,7 +177,8 @@ fn not_in_the_group() {
     session.send_line(PASSWORD).unwrap();
     let rest = rest(session);
     assert!(
-        rest.contains("PAM_PERM_DENIED") && rest.contains("none of the groups"),
+        rest.contains("PAM_PERM_DENIED")
+            && rest.contains("none of the groups of [access] groups (no-such-group); the user's are"),
         "{rest}"
     );
 }
