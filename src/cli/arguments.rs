@@ -36,6 +36,21 @@ pub(crate) enum Command {
     #[command(after_help = EXIT_CODES)]
     Check(Check),
 
+    /// Show on one screen what holds: services, the way in, sshd, the logins of today
+    ///
+    /// Changes nothing and asks nothing over the network. For each service that asks
+    /// authentik it says by which lines, and who gets in while authentik is down.
+    #[command(after_help = EXIT_CODES)]
+    Status(Status),
+
+    /// Say why somebody can or cannot log in, without a password
+    ///
+    /// Looks at the account, at what the configuration makes of the name, at the lines
+    /// of the stack, at sshd's own rules, at pam_faillock, at groups as far as the token
+    /// of [account] may look, and at the log of today. Run it as root.
+    #[command(after_help = EXIT_CODES)]
+    Explain(Explain),
+
     /// Log in here in the terminal, with the module's own code, without PAM
     ///
     /// Nothing is changed on this host, and the session in authentik is ended as
@@ -161,6 +176,28 @@ pub(crate) struct Check {
 
     #[command(flatten)]
     pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) folders: Folders,
+
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The name of the account, as it is typed at a login
+    pub(crate) name: String,
+
+    #[command(flatten)]
+    pub(crate) service: Service,
+
+    /// Ask nothing over the network
+    #[arg(long)]
+    pub(crate) offline: bool,
 }
 
 #[derive(Debug, Args)]

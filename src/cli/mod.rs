@@ -4,6 +4,7 @@ mod arguments;
 mod bind;
 mod check;
 mod codes;
+mod explain;
 mod fallback;
 mod files;
 mod init;
@@ -12,15 +13,18 @@ mod local;
 mod locale;
 mod login;
 mod login_shells;
+mod logins;
 mod programs;
 mod provenance;
 mod report;
 mod setup;
 mod sshd;
 mod stack;
+mod status;
 mod suggest;
 mod switch;
 mod terminal;
+mod ways;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -60,6 +64,8 @@ pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Check(options) => check::run(&options),
+        Command::Status(options) => status::run(&options),
+        Command::Explain(options) => explain::run(&options),
         Command::Login(options) => login::run(&options),
         Command::Config(options) => provenance::run(&options),
         Command::Enable(options) => switch::enable(&options),

@@ -5,7 +5,7 @@ use crate::cli::stack::{Code, CodeSet, Detail, Entry, Kind, Person, play};
 
 /// Whether something is so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Yes,
     No,
     /// It hangs on this line.
@@ -13,7 +13,7 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    pub(super) fn or(self, other: Self) -> Self {
+    pub(crate) fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Yes, _) | (_, Self::Yes) => Self::Yes,
             (Self::Maybe(line), _) | (_, Self::Maybe(line)) => Self::Maybe(line),
@@ -21,7 +21,7 @@ impl Answer {
         }
     }
 
-    pub(super) fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::No, _) | (_, Self::No) => Self::No,
             (Self::Maybe(line), _) | (_, Self::Maybe(line)) => Self::Maybe(line),
@@ -31,21 +31,21 @@ impl Answer {
 }
 
 /// One kind of a service's stack.
-pub(super) struct Stack<'a> {
-    pub(super) kind: Kind,
-    pub(super) service: &'a str,
-    pub(super) entries: &'a [Entry],
+pub(crate) struct Stack<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) service: &'a str,
+    pub(crate) entries: &'a [Entry],
 }
 
 impl Stack<'_> {
-    pub(super) fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         let ours = self.entries.iter().find(|entry| entry.is_ours());
         ours.map(Entry::place).unwrap_or_default()
     }
 
     /// Whether somebody gets in, where the module returns one of `ours` and those who
     /// keep people out have nothing against it.
-    pub(super) fn gets_in(&self, person: &Person, ours: CodeSet, secret: Secret<'_>) -> Answer {
+    pub(crate) fn gets_in(&self, person: &Person, ours: CodeSet, secret: Secret<'_>) -> Answer {
         let situation = Situation {
             kind: self.kind,
             service: self.service,
@@ -58,7 +58,7 @@ impl Stack<'_> {
     }
 
     /// Whether the stack succeeds with these results.
-    pub(super) fn by(&self, results: &impl Fn(&Entry) -> CodeSet) -> Answer {
+    pub(crate) fn by(&self, results: &impl Fn(&Entry) -> CodeSet) -> Answer {
         let outcomes = play(self.entries, Detail::Verdict, |_, entry| results(entry));
         let codes = outcomes.codes();
         if !codes.may_succeed() {
@@ -87,7 +87,7 @@ impl Stack<'_> {
 }
 
 /// A line, for people: where it stands, and what it is.
-pub(super) fn shown(entry: &Entry) -> String {
+pub(crate) fn shown(entry: &Entry) -> String {
     let mut words = format!("{} {}", entry.place(), entry.name());
     for argument in &entry.arguments {
         words.push(' ');

@@ -14,7 +14,7 @@ use super::report::Status;
 use super::stack::compare::refusals;
 use super::stack::results::{Secret, mentioned};
 use super::stack::{Code, CodeSet, Entry, Kind, Person};
-use answer::{Answer, Stack};
+pub(crate) use answer::{Answer, Stack};
 
 /// Something about a stack that an administrator should know.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The ids of findings: a section, a dot, and what was found there.
 
 /// The sections, with their names for people.
-const SECTIONS: [(&str, &str); 26] = [
+const SECTIONS: [(&str, &str); 28] = [
     ("account", "account"),
     ("application", "application"),
     ("authentik", "authentik"),
@@ -10,12 +10,14 @@ const SECTIONS: [(&str, &str); 26] = [
     ("configuration", "configuration"),
     ("connection", "connection"),
     ("dns", "DNS"),
+    ("faillock", "faillock"),
     ("files", "files"),
     ("flow", "flow"),
     ("groups", "groups"),
     ("local-users", "local users"),
     ("log", "log"),
     ("logout-flow", "logout flow"),
+    ("module", "module"),
     ("outpost", "outpost"),
     ("password-flow", "password flow"),
     ("password-prompt", "password prompt"),

@@ -143,6 +143,19 @@ impl Report {
         report
     }
 
+    /// A report for people, under this title.
+    pub(crate) fn titled(title: &str, service: &str) -> Self {
+        let head = Head {
+            service: service.into(),
+            config: String::new(),
+            offline: false,
+        };
+        let mut report = Self::new(head, Output::Quiet);
+        report.output = Output::Text;
+        report.title(title);
+        report
+    }
+
     fn title(&mut self, title: &str) {
         let text = format!("{}\n\n", self.page.wrapped(title, 0));
         self.write(&text);
@@ -234,6 +247,25 @@ impl Report {
     /// Whether nothing is wrong.
     pub(crate) fn is_well(&self) -> bool {
         self.steps.iter().all(|step| step.status != Status::Wrong)
+    }
+
+    /// The steps until now.
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Ends the text with these lines, and nothing that counts.
+    ///
+    /// # Errors
+    /// Where the output is closed.
+    pub(crate) fn finish_with(mut self, end: &str) -> io::Result<()> {
+        self.write(end);
+        self.unwritten.map_or(Ok(()), Err)
+    }
+
+    /// The page, for lines around the steps.
+    pub(crate) fn page(&self) -> Page {
+        self.page
     }
 
     /// The end: for people a line that counts, for programs one object.

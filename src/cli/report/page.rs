@@ -60,15 +60,23 @@ impl Page {
 
     /// A line for a step, and below it what to do.
     pub(super) fn step(self, step: &Step) -> String {
-        let (sign, style) = step.status.sign(self.unicode);
-        let sign = format!("{style}{sign}{style:#} ");
-        let mut text = self.row(&sign, 2, step.name, &step.found);
+        let mut text = self.marked(step.status, step.name, &step.found);
         if let Some(remedy) = &step.remedy {
-            let indent = self.indent(2);
-            text.push_str(&" ".repeat(indent));
-            text.push_str(&self.pointed(remedy, indent));
+            text.push_str(&self.pointed_below(remedy));
         }
         text
+    }
+
+    /// A sign, a name and a text.
+    pub(crate) fn marked(self, status: Status, name: &str, text: &str) -> String {
+        let (sign, style) = status.sign(self.unicode);
+        self.row(&format!("{style}{sign}{style:#} "), 2, name, text)
+    }
+
+    /// A text behind an arrow, below the text of a row.
+    pub(crate) fn pointed_below(self, text: &str) -> String {
+        let indent = self.indent(2);
+        format!("{:indent$}{}", "", self.pointed(text, indent))
     }
 
     fn indent(self, lead: usize) -> usize {
@@ -80,7 +88,7 @@ impl Page {
 
     /// A name and a text beside it, or below it on a narrow terminal. `lead` stands in
     /// front and is so many columns wide.
-    pub(crate) fn row(self, lead: &str, lead_width: usize, name: &str, text: &str) -> String {
+    fn row(self, lead: &str, lead_width: usize, name: &str, text: &str) -> String {
         let indent = self.indent(lead_width);
         let head = match self.is_narrow() {
             true => format!("{lead}{name}\n  "),
@@ -90,7 +98,7 @@ impl Page {
     }
 
     /// A text behind an arrow: what to do.
-    pub(crate) fn pointed(self, text: &str, indent: usize) -> String {
+    fn pointed(self, text: &str, indent: usize) -> String {
         let arrow = self.arrow();
         let behind = indent
             .saturating_add(arrow.chars().count())

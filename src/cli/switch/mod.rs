@@ -30,6 +30,17 @@ pub(crate) fn kept(state: &Path, service: &str) -> bool {
     Copies::at(state).has(service)
 }
 
+/// The numbers of the lines of `enable` in the text of a stack.
+pub(crate) fn block_in(text: &str) -> Option<std::ops::Range<usize>> {
+    let found = block::find(text).ok().flatten()?;
+    Some(found.lines)
+}
+
+/// What `enable --try` waits for, if it does.
+pub(crate) fn pending(_state: &Path) -> Option<String> {
+    None
+}
+
 /// A change that is thought through and not made yet.
 struct Change {
     service: String,

@@ -159,10 +159,14 @@ impl Bench {
         if !["init", "completions"].contains(&subcommand) {
             command.arg("--pam-dir").arg(self.path("pam.d"));
         }
-        if ["check", "enable", "config", "login", "bind"].contains(&subcommand) {
+        if [
+            "check", "enable", "config", "login", "bind", "status", "explain",
+        ]
+        .contains(&subcommand)
+        {
             command.arg("--module-dir").arg(self.host.path());
         }
-        if ["check", "enable", "disable", "bind"].contains(&subcommand) {
+        if ["check", "enable", "disable", "bind", "status"].contains(&subcommand) {
             command.arg("--state-dir").arg(self.path("state"));
         }
         command
@@ -183,6 +187,37 @@ impl Bench {
         if arguments.contains(&"--json") && !stdout.is_empty() {
             hold_against_schema(&stdout);
         }
+        Run {
+            status: status.code().unwrap_or(-1),
+            text: self.without_what_differs(&text),
+        }
+    }
+
+    /// Runs it where `/var/log/auth.log` holds this text, and no journal is.
+    pub(crate) fn run_with_log(&self, log: &str, arguments: &[&str]) -> Run {
+        self.write("auth.log", log, 0o600);
+        let command = self.command(arguments);
+        let script =
+            "mount -t tmpfs none /var/log && cp \"$1\" /var/log/auth.log && shift && exec \"$@\"";
+        let mut whole = std::process::Command::new("unshare");
+        whole
+            .args(["--mount", "sh", "-c", script, "sh"])
+            .arg(self.path("auth.log"))
+            .arg(command.get_program())
+            .args(command.get_args())
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("TERM", "xterm");
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = whole.output().unwrap();
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&stdout),
+            String::from_utf8_lossy(&stderr)
+        );
         Run {
             status: status.code().unwrap_or(-1),
             text: self.without_what_differs(&text),

@@ -13,7 +13,7 @@ fn has(run: &Run, parts: &[&str]) {
 }
 
 /// A stack of sshd that asks authentik about who comes with a key, too.
-fn sshd() -> String {
+pub(crate) fn sshd() -> String {
     let account = "account [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin\naccount required {module} config={config}\n@include common-account";
     README_STACK.replace("@include common-account", account)
 }

@@ -178,7 +178,8 @@ fn not_in_the_group() {
     let rest = rest(session);
     assert!(
         rest.contains("PAM_PERM_DENIED")
-            && rest.contains("none of the groups of [access] groups (no-such-group); the user's are"),
+            && rest
+                .contains("none of the groups of [access] groups (no-such-group); the user's are"),
         "{rest}"
     );
 }

@@ -269,7 +269,7 @@ fn guards_without_the_module_are_found() {
 }
 
 /// Whether sshd can be asked, with a host key of its own.
-fn has_sshd(bench: &Bench) -> bool {
+pub(crate) fn has_sshd(bench: &Bench) -> bool {
     let made = Command::new("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-N", "", "-f"])
         .arg(bench.path("hostkey"))

@@ -1,0 +1,93 @@
+//! How a service comes to authentik, and who gets in by it without.
+
+use super::judge::{Answer, Stack};
+use super::local;
+use super::stack::results::{Secret, mentioned};
+use super::stack::{Code, CodeSet, Entry, Kind, Person, Stacks};
+use super::switch::block_in;
+use pam_authentik_flow::config::UserRules;
+
+/// By which lines a service asks authentik: the block of `enable`, an include, or lines
+/// that somebody else has written.
+pub(crate) fn to_authentik(stacks: &Stacks, service: &str) -> Option<String> {
+    let read = stacks.load(service);
+    let entry = Kind::ALL
+        .iter()
+        .flat_map(|kind| read.stack(*kind))
+        .find(|entry| entry.is_ours())?;
+    let path = stacks.path(service);
+    if entry.file != path {
+        let by = match is_of_profile(entry) {
+            true => ", where pam-auth-update's profile has put it",
+            false => "",
+        };
+        return Some(format!("by an include: {}{by}", entry.place()));
+    }
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let lines = block_in(&text).filter(|lines| lines.contains(&entry.line));
+    Some(match lines {
+        Some(lines) => format!(
+            "by the block of enable: {}:{}-{}",
+            path.display(),
+            lines.start,
+            lines.end.saturating_sub(1)
+        ),
+        None => format!("by lines written by hand: {}", entry.place()),
+    })
+}
+
+/// Whether a line stands where pam-auth-update puts those of profiles.
+fn is_of_profile(entry: &Entry) -> bool {
+    std::fs::read_to_string(&entry.file).is_ok_and(|text| {
+        text.contains("# here are the per-package modules (the \"Primary\" block)")
+    })
+}
+
+/// Who gets in with a local password while authentik is down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum WayIn {
+    /// Everybody with one.
+    Everybody,
+    /// These accounts, whose passwords may be unknown here.
+    Names(Vec<String>),
+    /// It hangs on a line of which nothing is known.
+    HangsOn(String),
+}
+
+/// Plays the stack of logins through with an authentik that is down.
+pub(crate) fn while_down(service: &str, auth: &[Entry], rules: Option<&UserRules>) -> WayIn {
+    let stack = Stack {
+        kind: Kind::Auth,
+        service,
+        entries: auth,
+    };
+    let down = CodeSet::one(Code::AUTHINFO_UNAVAIL);
+    let gets_in = |person: &Person, ours| stack.gets_in(person, ours, Secret::Local);
+    match gets_in(&Person::somebody(true), down) {
+        Answer::Yes => return WayIn::Everybody,
+        Answer::Maybe(line) => return WayIn::HangsOn(line),
+        Answer::No => {}
+    }
+    let mentioned = mentioned(auth);
+    let mut names: Vec<String> = mentioned
+        .into_iter()
+        .filter(|name| gets_in(&Person::named(name), down) != Answer::No)
+        .collect();
+    // Those whom the configuration leaves alone are none of authentik's.
+    for (name, uid) in local::accounts() {
+        let is_left_alone = rules.is_some_and(|rules| {
+            rules.ignore.contains(&name)
+                || (uid == 0 && !rules.allow_root)
+                || (uid != 0 && uid < rules.min_uid)
+        });
+        let ignored = CodeSet::one(Code::IGNORE);
+        if is_left_alone
+            && !names.contains(&name)
+            && gets_in(&Person::named(&name), ignored) == Answer::Yes
+        {
+            names.push(name);
+        }
+    }
+    names.retain(|name| local::has_password(name) != Some(false));
+    WayIn::Names(names)
+}
