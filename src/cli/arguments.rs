@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use pam_authentik_flow::config::{ServerUrl, Slug};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -91,8 +92,10 @@ pub(crate) enum Command {
     #[command(after_help = EXIT_CODES)]
     Bind(Bind),
 
-    /// Write a first configuration; overwrites none that somebody has changed, asks nothing
-    /// over the network
+    /// Write a first configuration; asks nothing over the network
+    ///
+    /// Overwrites none that somebody has changed. Without --url, on a terminal, it asks
+    /// for the address, the flow, the group and the outpost's token.
     #[command(after_help = EXIT_CODES)]
     Init(Init),
 
@@ -314,21 +317,32 @@ pub(crate) struct Bind {
 
 #[derive(Debug, Args)]
 pub(crate) struct Init {
-    /// Where authentik is, such as https://authentik.example.com
-    #[arg(long)]
-    pub(crate) url: String,
+    /// Where authentik is, such as https://authentik.example.com. The address of a flow,
+    /// as the browser shows it, does as well
+    #[arg(long, value_parser = address)]
+    pub(crate) url: Option<Address>,
 
     /// The slug of the flow that people log in with
-    #[arg(long, value_name = "SLUG", default_value = "linux-login")]
-    pub(crate) flow: String,
+    /// [default: that of the address, or linux-login]
+    #[arg(long, value_name = "SLUG", value_parser = Slug::parse)]
+    pub(crate) flow: Option<Slug>,
 
     /// A group of authentik whose members may log in; may be given again
-    #[arg(long, value_name = "NAME", default_value = "linux-users")]
+    /// [default: linux-users]
+    #[arg(long, value_name = "NAME")]
     pub(crate) group: Vec<String>,
+
+    /// The file of the outpost's token, for a flow that requires an outpost
+    #[arg(long, value_name = "PATH")]
+    pub(crate) outpost_token_file: Option<PathBuf>,
 
     /// The certificate of the CA that issued the server's, where the system's bundle lacks it
     #[arg(long, value_name = "PATH")]
     pub(crate) ca_file: Option<PathBuf>,
+
+    /// Write the file again, also if somebody has changed it; it is kept as FILE.before
+    #[arg(long)]
+    pub(crate) force: bool,
 
     /// The file to write
     #[arg(
@@ -338,6 +352,30 @@ pub(crate) struct Init {
         default_value = "/etc/security/pam_authentik_flow.toml"
     )]
     pub(crate) config: PathBuf,
+}
+
+/// An address of authentik, and the flow that it shows.
+#[derive(Debug, Clone)]
+pub(crate) struct Address {
+    pub(crate) url: ServerUrl,
+    pub(crate) flow: Option<Slug>,
+}
+
+/// An address as people have it: of the server, or what the browser shows of it.
+///
+/// # Errors
+/// What is wrong with it, and what to write.
+pub(crate) fn address(text: &str) -> Result<Address, String> {
+    let text = text.trim();
+    let Some((server, rest)) = text.split_once("/if/") else {
+        let url = ServerUrl::parse(text)?;
+        return Ok(Address { url, flow: None });
+    };
+    let url = ServerUrl::parse(server)?;
+    let slug = rest.strip_prefix("flow/").unwrap_or_default();
+    let slug = slug.split(['/', '?', '#']).next().unwrap_or_default();
+    let flow = Slug::parse(slug).ok();
+    Ok(Address { url, flow })
 }
 
 /// A name that a file in `/etc/pam.d` can have: never a way out of it.
@@ -374,6 +412,36 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_address_of_the_browser_is_understood() {
+        for (text, url, flow) in [
+            ("https://a.example", "https://a.example", None),
+            (
+                "https://a.example/if/flow/linux-login/?next=%2F",
+                "https://a.example",
+                Some("linux-login"),
+            ),
+            (
+                "https://a.example:8443/idp/if/flow/x#y",
+                "https://a.example:8443/idp",
+                Some("x"),
+            ),
+            (
+                "https://a.example/if/admin/#/core",
+                "https://a.example",
+                None,
+            ),
+            ("https://a.example/if/user/", "https://a.example", None),
+        ] {
+            let read = address(text).unwrap();
+            assert_eq!(read.url.to_string(), url, "{text}");
+            assert_eq!(read.flow.as_ref().map(Slug::as_str), flow, "{text}");
+        }
+        for wrong in ["a.example", "http://a.example", "https://", ""] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

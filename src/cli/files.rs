@@ -59,8 +59,26 @@ pub(crate) fn failed(path: &Path) -> impl Fn(std::io::Error) -> CommandError {
     let path: PathBuf = path.into();
     move |error| {
         let shown = path.display();
-        match error.kind() {
+        let kind = error.kind();
+        // Without the number, and without the name of a file that was in the making.
+        let error = error.to_string();
+        let error = error.split(" (os error").next().unwrap_or_default();
+        match kind {
             std::io::ErrorKind::PermissionDenied => format!("{shown}: {error}; run this as root"),
+            std::io::ErrorKind::ReadOnlyFilesystem => {
+                format!("{shown}: {error}; mount it to be written: mount -o remount,rw")
+            }
+            std::io::ErrorKind::StorageFull => format!("{shown}: {error}; make room first (df)"),
+            std::io::ErrorKind::NotFound => {
+                let missing = path.ancestors().skip(1).find(|dir| !dir.exists());
+                match path.ancestors().nth(1).filter(|_| missing.is_some()) {
+                    Some(dir) => format!(
+                        "{shown}: there is no folder {0}; make it first: mkdir -p {0}",
+                        dir.display()
+                    ),
+                    None => format!("{shown}: there is no such file"),
+                }
+            }
             std::io::ErrorKind::AlreadyExists => format!(
                 "{shown} is there already, and stays as it is: edit it, or move it away first"
             ),

@@ -19,6 +19,8 @@ use pam_authentik_flow::{host, login, pam};
 
 use super::arguments::Login;
 use super::codes::meaning;
+use super::remedy::of_login;
+use super::report::arrow;
 use super::setup::Setup;
 use super::terminal::Terminal;
 use super::{CommandError, Exit, printed};
@@ -35,7 +37,12 @@ pub(crate) fn run(options: &Login) -> Result<Exit, CommandError> {
     let result = config
         .map_err(LoginError::from)
         .and_then(|_| log_in(options, &setup, &mut terminal, &steps));
+    let user = steps.user.get().cloned();
     printed(show(&result, &steps, &wording))?;
+    if let Err(error) = &result {
+        let remedy = of_login(error, user.as_deref().unwrap_or("the user"));
+        printed(writeln!(anstream::stdout(), "{}", arrow(&remedy)))?;
+    }
     Ok(match result {
         Ok(_) => Exit::Success,
         Err(_) if terminal.was_interrupted() => Exit::Interrupted,
@@ -53,6 +60,7 @@ fn log_in(
         Some(user) => user.clone(),
         None => caller(terminal)?,
     };
+    let _ = steps.user.set(user.clone());
     if let Some(reason) = host::impossible_name(user.as_bytes()) {
         return Err(LoginError::ImpossibleName(reason));
     }
@@ -140,6 +148,8 @@ struct Steps {
     taken: RefCell<Vec<(String, Duration)>>,
     /// The flow of the login, by which the end of the session is told from it.
     flow: OnceCell<String>,
+    /// Who logs in.
+    user: OnceCell<String>,
 }
 
 impl Steps {

@@ -16,6 +16,7 @@ mod login_shells;
 mod logins;
 mod programs;
 mod provenance;
+mod remedy;
 mod report;
 mod setup;
 mod sshd;

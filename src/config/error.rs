@@ -41,9 +41,13 @@ impl ConfigError {
     /// A file that cannot be used.
     #[must_use]
     pub fn file(path: &Path, fault: &FileFault) -> Self {
+        let problem = match fault.command() {
+            Some(command) => format!("{fault}; run {command} {}", path.display()),
+            None => fault.to_string(),
+        };
         Self {
             place: Place::File(path.to_owned()),
-            problem: fault.to_string(),
+            problem,
             host_failed: matches!(fault, FileFault::HostFailed(_)),
         }
     }

@@ -39,19 +39,19 @@ pub enum FileFault {
     #[error("is not a regular file")]
     NotAFile,
     /// It belongs neither to root nor to the effective user.
-    #[error("belongs to uid {owner}; it must belong to root: run chown root on it")]
+    #[error("belongs to uid {owner}; it must belong to root")]
     ForeignOwner {
         /// Its owner.
         owner: u32,
     },
     /// Others than its owner can write to it.
-    #[error("can be written by others (mode {mode:04o}); run chmod go-w on it")]
+    #[error("can be written by others (mode {mode:04o})")]
     WritableByOthers {
         /// Its permission bits.
         mode: u32,
     },
     /// A secret that others than its owner can read.
-    #[error("can be read by others (mode {mode:04o}); run chmod 600 on it")]
+    #[error("can be read by others (mode {mode:04o})")]
     ReadableByOthers {
         /// Its permission bits.
         mode: u32,
@@ -71,6 +71,19 @@ pub enum FileFault {
     /// Larger than any such file.
     #[error("is larger than {MAX_BYTES} bytes")]
     TooLarge,
+}
+
+impl FileFault {
+    /// The command that repairs it, without the path at its end.
+    #[must_use]
+    pub fn command(&self) -> Option<&'static str> {
+        match self {
+            Self::ForeignOwner { .. } => Some("chown root"),
+            Self::WritableByOthers { .. } => Some("chmod go-w"),
+            Self::ReadableByOthers { .. } => Some("chmod 600"),
+            _ => None,
+        }
+    }
 }
 
 /// The distributions' bundles of certificates have a few hundred kilobytes.

@@ -98,6 +98,9 @@ fn tls_inside(error: &std::io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref::<rustls::Error>()
 }
 
+/// What is said where something answers that is not TLS.
+const NOT_TLS: &str = "what answers does not speak TLS, so this may be a port of plain HTTP; write the port of HTTPS into `url`";
+
 fn tls(error: &rustls::Error) -> ServerFault {
     // The verifier says this if it cannot read the bundle. It is no verdict on the server.
     if let rustls::Error::Other(OtherError(error)) = error {
@@ -106,6 +109,9 @@ fn tls(error: &rustls::Error) -> ServerFault {
         }
     }
     let rustls::Error::InvalidCertificate(reason) = error else {
+        if matches!(error, rustls::Error::InvalidMessage(_)) {
+            return ServerFault::Tls(NOT_TLS.into());
+        }
         let mut words = text::one_line(&error.to_string(), MAX_TEXT);
         if has_nothing_in_common(error) {
             words.push_str("; let the server offer ");

@@ -14,13 +14,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pam_authentik_flow::audit::{Audit, Trace};
-use pam_authentik_flow::config::{AbsolutePath, Config, ConfigError, Place};
+use pam_authentik_flow::config::{AbsolutePath, Config, ConfigError};
 use pam_authentik_flow::deadline::Deadline;
 use pam_authentik_flow::host;
 use pam_authentik_flow::http::{HttpsTransport, trusted_roots};
 use pam_authentik_flow::login_context::LoginContext;
 
 use super::arguments::Check;
+use super::remedy::of_config;
 use super::report::{Head, Output, Report};
 use super::setup::Setup;
 use super::{CommandError, Exit, printed};
@@ -50,7 +51,7 @@ pub(crate) fn run(options: &Check) -> Result<Exit, CommandError> {
             others::look(&mut report, options, &setup, &config, &mut asked)?;
         }
         Err(error) => {
-            let (found, remedy) = explain(&error);
+            let (found, remedy) = of_config(&error);
             report.wrong("configuration.wrong", found, remedy);
             report.unknown(
                 "authentik.not-asked",
@@ -215,14 +216,14 @@ fn files(report: &mut Report, way: &Way<'_>) -> Option<HttpsTransport> {
     let transport = match way.transport() {
         Ok(transport) => Some(transport),
         Err(error) => {
-            let (found, remedy) = explain(&error);
+            let (found, remedy) = of_config(&error);
             report.wrong("files.wrong", found, remedy);
             None
         }
     }?;
     // A login parses no more of a bundle than the server needs.
     if let Err(error) = trusted_roots(way.config) {
-        let (found, remedy) = explain(&error);
+        let (found, remedy) = of_config(&error);
         report.wrong("files.wrong", found, remedy);
     }
     Some(transport)
@@ -268,46 +269,8 @@ fn outpost(report: &mut Report, way: &Way<'_>) {
     match HttpsTransport::with_forged_outpost(way.config, &way.context, deadline, trace) {
         Ok(mut forged) => flows::outpost(report, way.config, &way.context, &mut forged),
         Err(error) => {
-            let (found, remedy) = explain(&error);
+            let (found, remedy) = of_config(&error);
             report.wrong("files.wrong", found, remedy);
         }
     }
-}
-
-/// What is wrong with the configuration, and what to do: its own words hold
-/// both, but for a file that is not there.
-fn explain(error: &ConfigError) -> (String, String) {
-    let shown = error.to_string();
-    if let Place::File(path) = &error.place {
-        if error.problem.starts_with("cannot be read") {
-            let remedy = match path.symlink_metadata() {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    if path
-                        .extension()
-                        .is_some_and(|extension| extension == "toml")
-                    {
-                        "write one: authentik-flow init --url https://authentik.example.com"
-                    } else {
-                        "put the file there, or correct the path in the configuration"
-                    }
-                }
-                Ok(metadata) if metadata.is_symlink() => {
-                    "a link is not followed here: name the file itself"
-                }
-                _ => "run this as root, or let the one read it who runs it",
-            };
-            return (shown, remedy.into());
-        }
-    }
-    // "what is wrong; what to write", "what is wrong: what to do".
-    for separator in ["; ", ": write ", ": run "] {
-        if let Some((found, remedy)) = shown.rsplit_once(separator) {
-            let verb = separator.trim_start_matches([':', ';', ' ']);
-            return (found.into(), format!("{verb}{remedy}"));
-        }
-    }
-    (
-        shown,
-        "correct it there; authentik-flow config shows what holds, once it can be read".into(),
-    )
 }

@@ -3,9 +3,10 @@
 use pam_authentik_flow::config::Config;
 
 use super::leftovers::sections;
-use super::{Asked, Way, explain, files, questions, reach};
+use super::{Asked, Way, files, questions, reach};
 use crate::cli::CommandError;
 use crate::cli::arguments::Check;
+use crate::cli::remedy::of_config;
 use crate::cli::report::Report;
 use crate::cli::setup::Setup;
 use crate::cli::stack::Stacks;
@@ -39,7 +40,7 @@ pub(super) fn look(
             Ok(own_config) => one(report, options, (&own, &own_config), config, asked),
             // The stacks' part says it of those that name the module.
             Err(error) if !naming.contains(&service) => {
-                let (found, remedy) = explain(&error);
+                let (found, remedy) = of_config(&error);
                 report.wrong("configuration.wrong", found, remedy);
             }
             Err(_) => {}

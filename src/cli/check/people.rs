@@ -10,7 +10,8 @@ use pam_authentik_flow::login_context::percent_encoded;
 use pam_authentik_flow::text;
 use serde::Deserialize;
 
-use super::{Way, explain};
+use super::Way;
+use crate::cli::remedy::of_config;
 use crate::cli::report::Report;
 
 /// How many people are looked up, at most: each is a request.
@@ -30,7 +31,7 @@ pub(super) fn look(report: &mut Report, way: &Way<'_>, mut is_new: impl FnMut(&s
     let mut transport = match way.lookup() {
         Some(Ok(transport)) => transport,
         Some(Err(error)) => {
-            let (found, remedy) = explain(&error);
+            let (found, remedy) = of_config(&error);
             report.wrong("token.wrong", found, remedy);
             return;
         }

@@ -15,6 +15,7 @@ use pam_authentik_flow::text;
 use serde::Deserialize;
 
 use super::Question;
+use crate::cli::remedy::of_login;
 use crate::cli::report::Report;
 
 /// How long all requests may take together.
@@ -100,7 +101,7 @@ pub(super) fn look(report: &mut Report, question: &Question<'_>, config: &Config
             report.wrong("authentik.fails", error.to_string(), "authentik-flow check");
         }
         Err(error) => {
-            let remedy = remedy(&error, theirs);
+            let remedy = of_login(&error, question.name);
             let found = match shown {
                 Some(shown) => format!("{shown}; {error}"),
                 None => error.to_string(),
@@ -149,20 +150,4 @@ fn person(transport: &mut HttpsTransport, theirs: &str) -> Option<String> {
         "{theirs} is {active}, of the type {}, {groups}",
         text::one_line(&person.kind, 40)
     ))
-}
-
-fn remedy(error: &LoginError, theirs: &str) -> String {
-    match error {
-        LoginError::NotInGroup { .. } => {
-            format!("in authentik, add {theirs} to one of these groups; or correct [access] groups")
-        }
-        LoginError::NotInAuthentik => {
-            format!("create {theirs} in authentik; or name the account in [user] ignore")
-        }
-        LoginError::Deactivated => format!("in authentik, activate {theirs}"),
-        LoginError::AccountType { .. } => {
-            format!("in authentik, change the type of {theirs}; or allow it in [user] types")
-        }
-        _ => "authentik-flow check says what to do".into(),
-    }
 }

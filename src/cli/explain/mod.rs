@@ -11,6 +11,7 @@ use pam_authentik_flow::host;
 use super::arguments::Explain;
 use super::local;
 use super::logins;
+use super::remedy::of_config;
 use super::report::{Report, Status, Step};
 use super::setup::Setup;
 use super::sshd::Settings;
@@ -64,10 +65,11 @@ pub(crate) fn run(options: &Explain) -> Result<Exit, CommandError> {
     let treatment = match &config {
         Ok(config) => module(&mut report, name, config),
         Err(error) => {
+            let (found, remedy) = of_config(error);
             report.wrong(
                 "module.configuration",
-                format!("the module refuses everybody: {error}"),
-                "authentik-flow check says what to write",
+                format!("the module refuses everybody: {found}"),
+                remedy,
             );
             Treatment::Refuses
         }

@@ -9,6 +9,8 @@ use anstyle::{AnsiColor, Effects};
 use pam_authentik_flow::config::read_sources;
 
 use super::arguments;
+use super::remedy::of_config;
+use super::report::arrow;
 use super::setup::Setup;
 use super::{CommandError, Exit, printed};
 use origin::{Origin, Origins};
@@ -17,7 +19,10 @@ use rows::rows;
 /// Shows the configuration of a service.
 pub(crate) fn run(options: &arguments::Config) -> Result<Exit, CommandError> {
     let setup = Setup::of(&options.service)?;
-    let config = setup.config().map_err(|error| error.to_string())?;
+    let config = setup.config().map_err(|error| {
+        let (found, remedy) = of_config(&error);
+        format!("{found}\n{}", arrow(&remedy))
+    })?;
     let arguments = setup.arguments().map_err(|error| error.to_string())?;
     let path = arguments.config.as_path();
     let sources = read_sources(path).map_err(|error| error.to_string())?;

@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-pub(crate) use page::Page;
+pub(crate) use page::{Page, arrow};
 
 /// What a step came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

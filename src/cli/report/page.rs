@@ -52,10 +52,7 @@ impl Page {
     }
 
     fn arrow(self) -> &'static str {
-        match self.unicode {
-            true => "→",
-            false => "->",
-        }
+        sign_of_arrow(self.unicode)
     }
 
     /// A line for a step, and below it what to do.
@@ -145,6 +142,18 @@ impl Page {
         let dim = AnsiColor::BrightBlack.on_default();
         Some((format!("\r{dim}{text}{dim:#}"), width))
     }
+}
+
+fn sign_of_arrow(unicode: bool) -> &'static str {
+    match unicode {
+        true => "→",
+        false => "->",
+    }
+}
+
+/// What to do, behind the sign for it.
+pub(crate) fn arrow(text: &str) -> String {
+    format!("{} {text}", sign_of_arrow(locale::shows_unicode()))
 }
 
 /// Takes away a progress line that is so wide, also where escapes are not wanted.

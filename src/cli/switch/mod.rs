@@ -147,6 +147,7 @@ fn consider(
 ) -> Result<Option<Change>, CommandError> {
     let path = stacks.path(service);
     services::hold(service, path.exists())?;
+    services::exists(service, stacks)?;
     let file = PamFile::read(&path)?;
     let mut already = Vec::new();
     let before = match block::find(&file.text) {

@@ -1,6 +1,8 @@
 //! Which services the module may be put into.
 
 use crate::cli::CommandError;
+use crate::cli::stack::Stacks;
+use crate::cli::suggest::nearest;
 
 /// Services whose lines many others go by, or that are no login of a person.
 const REFUSED: [(&str, &str); 16] = [
@@ -75,4 +77,20 @@ pub(super) fn hold(service: &str, has_file: bool) -> Result<(), CommandError> {
         );
     }
     Ok(())
+}
+
+/// Refuses a service that nothing has, and says which one may be meant.
+///
+/// # Errors
+/// Where neither the folder of the stacks nor the system's own has it, and another has a
+/// similar name.
+pub(super) fn exists(service: &str, stacks: &Stacks) -> Result<(), CommandError> {
+    let known = stacks.services();
+    let near = nearest(service, known.iter().map(String::as_str));
+    match near.filter(|_| !known.iter().any(|name| name == service)) {
+        Some(near) => Err(format!(
+            "there is no service {service}; if you mean {near}: authentik-flow enable {near}"
+        )),
+        None => Ok(()),
+    }
 }

@@ -42,8 +42,13 @@ impl PamFile {
                 "{shown} is a link, so another tool takes care of it (authselect?); use that one"
             ));
         }
-        let bytes = read_trusted_file(path, FileKind::Configuration)
-            .map_err(|fault| format!("{shown} {fault}"))?;
+        let bytes =
+            read_trusted_file(path, FileKind::Configuration).map_err(|fault| {
+                match fault.command() {
+                    Some(command) => format!("{shown} {fault}; run {command} {shown}"),
+                    None => format!("{shown} {fault}"),
+                }
+            })?;
         let text = std::str::from_utf8(&bytes)
             .map_err(|_| format!("{shown} is not UTF-8; change it by hand"))?;
         Ok(Self {

@@ -193,6 +193,39 @@ impl Bench {
         }
     }
 
+    /// Runs it as somebody else than root, who may look at this host's folder.
+    pub(crate) fn run_as(&self, uid: u32, arguments: &[&str]) -> Run {
+        let open = Permissions::from_mode(0o755);
+        fs::set_permissions(self.host.path(), open.clone()).unwrap();
+        let program = self.path("authentik-flow");
+        let given = self.host.authentik_flow();
+        let installed = given.get_args().last().unwrap();
+        fs::copy(Path::new(installed), &program).unwrap();
+        fs::set_permissions(&program, open).unwrap();
+        let uid = uid.to_string();
+        let mut command = self.host.run(Path::new("/usr/bin/setpriv"));
+        command
+            .args(["--reuid", &uid, "--regid", &uid, "--clear-groups"])
+            .arg(&program)
+            .args(arguments.iter().map(|argument| self.fill(argument)))
+            .arg("--pam-dir")
+            .arg(self.path("pam.d"));
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command.output().unwrap();
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&stdout),
+            String::from_utf8_lossy(&stderr)
+        );
+        Run {
+            status: status.code().unwrap_or(-1),
+            text: self.without_what_differs(&text),
+        }
+    }
+
     /// Runs it where `/var/log/auth.log` holds this text, and no journal is.
     pub(crate) fn run_with_log(&self, log: &str, arguments: &[&str]) -> Run {
         self.write("auth.log", log, 0o600);

@@ -162,7 +162,7 @@ fn init_writes_what_the_module_takes_and_overwrites_nothing() {
         ("a.example", "must begin with https://"),
     ] {
         let run = bench.run(&["init", "--url", url, "--config", "{dir}/third.toml"]);
-        assert!(run.status == 1 && run.text.contains(part), "{}", run.text);
+        assert!(run.status == 2 && run.text.contains(part), "{}", run.text);
         assert!(!bench.path("third.toml").exists());
     }
 }

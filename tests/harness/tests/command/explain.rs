@@ -58,7 +58,7 @@ fn groups_and_who_may_log_in_are_named() {
         &[
             "✗ authentik       alice is active",
             "the user is in none of the groups of [access] groups (other-group); the user's are linux-admins",
-            "→ in authentik, add alice to one of these groups; or correct [access] groups",
+            "→ in authentik, add alice to one of other-group; or correct [access] groups",
             "alice does not get in by sshd, because of: authentik. First: in authentik, add alice",
         ],
     );

@@ -15,3 +15,4 @@ mod safety;
 mod stacks;
 mod status;
 mod switch;
+mod words;

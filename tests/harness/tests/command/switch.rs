@@ -277,7 +277,7 @@ fn refused_where_the_module_could_not_work() {
         }
         assert_eq!(everything(&bench), before);
     };
-    refused(&["No such file"], "no-such-service");
+    refused(&["there is no such file"], "no-such-service");
     let config = bench.read("config.toml");
     bench.write("config.toml", "flwo = \"x\"\n", 0o644);
     refused(&["could not use its configuration", "flwo"], "sshd");

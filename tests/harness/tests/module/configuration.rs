@@ -114,7 +114,7 @@ fn a_client_certificate_is_shown_where_one_is_asked_for() {
     expect(
         &outcome,
         "PAM_SERVICE_ERR",
-        &["client.key: can be read by others (mode 0640); run chmod 600 on it"],
+        &["client.key: can be read by others (mode 0640); run chmod 600 "],
     );
     let outcome = bench
         .pam("linux-login", "alice")

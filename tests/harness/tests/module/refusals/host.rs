@@ -56,7 +56,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         cause: "a configuration that others can write",
         code: "PAM_SERVICE_ERR",
-        line: "can be written by others (mode 0666); run chmod go-w on it",
+        line: "can be written by others (mode 0666); run chmod go-w ",
         words: NOT_SET_UP,
         run: || {
             Bench::new()

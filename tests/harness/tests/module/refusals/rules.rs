@@ -118,7 +118,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         cause: "an outpost's token that others can read",
         code: "PAM_SERVICE_ERR",
-        line: "outpost.token: can be read by others (mode 0644); run chmod 600 on it",
+        line: "outpost.token: can be read by others (mode 0644); run chmod 600 ",
         words: NOT_SET_UP,
         run: || {
             let bench = Bench::new().section("[outpost]\ntoken_file = \"{dir}/outpost.token\"\n");
