@@ -139,7 +139,9 @@ impl Membership {
 
 /// Names of groups for the log, cleaned, and no more than fit there.
 fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<String> = names.map(|name| text::one_line(name, 60)).collect();
+    let mut names: Vec<String> = names.map(|name| text::one_line(name, 60)).collect();
+    names.sort();
+    names.dedup();
     text::one_line(&names.join(", "), 200)
 }
 

@@ -115,7 +115,7 @@ pub(crate) fn of_login(error: &LoginError, user: &str) -> String {
     const LOG: &str = "look at authentik's own log (Events, Logs in the admin interface)";
     match error {
         LoginError::Rejected { .. } | LoginError::Restarted { .. } | LoginError::Empty { .. } => {
-            "try again; if it is right, set it anew in authentik".into()
+            "try again; if it is right, set a new one in authentik".into()
         }
         LoginError::Unsendable { .. } => "try again with what authentik knows".into(),
         LoginError::CodesUsedUp { .. }

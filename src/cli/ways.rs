@@ -73,7 +73,7 @@ pub(crate) fn while_down(service: &str, auth: &[Entry], rules: Option<&UserRules
         .into_iter()
         .filter(|name| gets_in(&Person::named(name), down) != Answer::No)
         .collect();
-    // Those whom the configuration leaves alone are none of authentik's.
+    // Accounts that the configuration ignores never meet authentik.
     for (name, uid) in local::accounts() {
         let is_left_alone = rules.is_some_and(|rules| {
             rules.ignore.contains(&name)

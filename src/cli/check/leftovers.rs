@@ -80,7 +80,7 @@ pub(super) fn of_service(
             "stack.block-gone",
             Status::Warning,
             format!(
-                "enable has put the module into {}, and its lines are not there any more: another program has written the file anew, or somebody has taken them out",
+                "enable has put the module into {}, and its lines are not there any more: another program has written the file again, or somebody has taken them out",
                 stacks.path(service).display()
             ),
             format!("authentik-flow enable {service} puts them in again; authentik-flow disable {service} forgets it"),

@@ -207,7 +207,7 @@ impl Look<'_> {
             found.push(Finding {
                 id: "stack.account-line-missing",
                 status: Status::Wrong,
-                what: "[account] token_file is set for this service, and no account line of its stack names the module: whoever comes with an SSH key is let in without a question".into(),
+                what: "[account] token_file is set for this service, and no account line of its stack names the module: anyone with an SSH key is let in without a question".into(),
                 remedy: format!(
                     "write account required pam_authentik_flow.so into {}, or take the service out of [account] services",
                     self.stacks.path(service).display()

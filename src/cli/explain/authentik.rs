@@ -102,6 +102,14 @@ pub(super) fn look(report: &mut Report, question: &Question<'_>, config: &Config
         }
         Err(error) => {
             let remedy = of_login(&error, question.name);
+            // That error names the groups itself.
+            let names_groups = matches!(error, LoginError::NotInGroup { .. });
+            let shown = match names_groups {
+                true => {
+                    shown.and_then(|s| s.split_once(", in the groups ").map(|s| s.0.to_owned()))
+                }
+                false => shown,
+            };
             let found = match shown {
                 Some(shown) => format!("{shown}; {error}"),
                 None => error.to_string(),

@@ -10,7 +10,7 @@ use crate::cli::stack::results::{Gates, Secret, Situation, is_gate, is_unknown};
 use crate::cli::stack::{Action, Code, CodeSet, Detail, Entry, Kind, Person, Role, play};
 use crate::cli::suggest::nearest;
 
-/// What the module returns to whom authentik refuses.
+/// What the module returns if authentik refuses.
 const REFUSED: [Code; 3] = [Code::AUTH_ERR, Code::PERM_DENIED, Code::MAXTRIES];
 
 /// Says by which line a login is decided; whether a line names the module.
@@ -198,7 +198,7 @@ impl Play<'_> {
             Answer::No => match self.answer(CodeSet::one(Code::SUCCESS), Secret::Local) {
                 Answer::No => report.wrong(
                     "stack.refuses",
-                    format!("{meets}: whom authentik accepts does not get in by this stack"),
+                    format!("{meets}: a person who is accepted by authentik does not get in by this stack"),
                     format!("authentik-flow check --service {}", self.service),
                 ),
                 _ => report.ok(

@@ -155,7 +155,7 @@ fn open_to_all(stack: &Stack<'_>) -> Option<Finding> {
         )),
         Answer::Maybe(line) => Some(cannot_be_told(
             &line,
-            "whether somebody gets in whom authentik refuses and who knows no password",
+            "whether a person gets in who is refused by authentik and knows no password",
         )),
         Answer::No => None,
     }
@@ -255,7 +255,7 @@ fn fails_open(stack: &Stack<'_>) -> Option<Finding> {
         if let Answer::Maybe(line) = answer {
             return Some(cannot_be_told(
                 line,
-                "whether whom authentik refuses gets in with a local password",
+                "whether a person who is refused by authentik gets in with a local password",
             ));
         }
     }
@@ -265,20 +265,22 @@ fn fails_open(stack: &Stack<'_>) -> Option<Finding> {
         (true, true, ..) => Some(wrong(
             "stack.second-factor-optional",
             format!(
-                "{place}: the second factor is no more than offered: whom authentik refuses gets in with the local password alone"
+                "{place}: the second factor can be skipped: a person who is refused by authentik gets in with the local password alone"
             ),
             STRICT,
         )),
         (true, false, true, _) | (true, false, _, true) => Some(wrong(
             "stack.second-factor-falls-away",
             format!(
-                "{place}: the second factor falls away when authentik cannot be reached: whoever can cut this host off needs only the local password"
+                "{place}: the second factor falls away when authentik cannot be reached: anyone who can cut this host off needs only the local password"
             ),
             format!("{STRICT}; or live with it, knowing this"),
         )),
         (false, true, ..) => Some(warning(
             "stack.refused-enter-locally",
-            format!("{place}: whom authentik refuses may still get in with a local password"),
+            format!(
+                "{place}: a person who is refused by authentik may still get in with a local password"
+            ),
             "if that is not meant, write [success=done default=die ignore=ignore] in place of the control",
         )),
         (false, false, true, _) => Some(warning(
@@ -297,7 +299,7 @@ fn nobody(stack: &Stack<'_>) -> Option<Finding> {
         wrong(
             "stack.accepted-are-refused",
             format!(
-                "{}: whom authentik accepts does not get in by this stack",
+                "{}: a person who is accepted by authentik does not get in by this stack",
                 stack.place()
             ),
             "write [success=done default=die ignore=ignore] in front of pam_authentik_flow.so, and look at the lines in front of it",

@@ -38,7 +38,7 @@ pub(super) fn by_success(stack: &Stack<'_>, account: &[Entry]) -> Vec<Finding> {
             continue;
         }
         let purpose = PURPOSES.iter().find(|(name, _)| *name == entry.name());
-        let purpose = purpose.map_or("whom it refuses", |(_, purpose)| *purpose);
+        let purpose = purpose.map_or("accounts that it refuses", |(_, purpose)| *purpose);
         let what = format!(
             "{}: {} stands behind the module, which ends the stack before it: {purpose} are not kept out",
             entry.place(),

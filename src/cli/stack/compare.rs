@@ -101,14 +101,14 @@ impl Change<'_> {
     fn not_let_in(&self, person: &Person) -> Result<(), Harm> {
         for secret in [Secret::Local, Secret::Wrong] {
             self.same(&Case {
-                who: format!("{} whom the configuration leaves alone", person.shown()),
+                who: format!("{} (ignored by the configuration)", person.shown()),
                 person,
                 before: secret,
                 after: secret,
                 ours: CodeSet::one(Code::IGNORE),
             })?;
             let refused = Case {
-                who: format!("{} whom authentik does not let in", person.shown()),
+                who: format!("{} (refused by authentik)", person.shown()),
                 person,
                 before: secret,
                 after: secret,
@@ -134,7 +134,7 @@ impl Change<'_> {
                 continue;
             }
             let case = Case {
-                who: format!("{} whom authentik lets in", person.shown()),
+                who: format!("{} (accepted by authentik)", person.shown()),
                 person,
                 before: secret,
                 after: Secret::Wrong,

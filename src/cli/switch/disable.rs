@@ -102,7 +102,7 @@ fn consider(
         }
         return Ok(match copies.has(service) {
             true => Verdict::Nothing {
-                says: "the lines of enable are not in it any more: somebody has taken them out, or another program has written the file anew; nothing to do".into(),
+                says: "the lines of enable are not in it any more: somebody has taken them out, or another program has written the file again; nothing to do".into(),
                 forget: true,
             },
             false => Verdict::Nothing {
