@@ -229,13 +229,45 @@ impl Bench {
     /// Runs it where `/var/log/auth.log` holds this text, and no journal is.
     pub(crate) fn run_with_log(&self, log: &str, arguments: &[&str]) -> Run {
         self.write("auth.log", log, 0o600);
+        let script = "mount -t tmpfs none /var/log && cp \"$1/auth.log\" /var/log/auth.log && shift && exec \"$@\"";
+        self.run_in_mounts_of_its_own(script, arguments)
+    }
+
+    /// Runs it beside a real journald, which has a line by root and the same by somebody
+    /// else, who calls it user=forged.
+    pub(crate) fn run_with_journal(&self, line: &str, arguments: &[&str]) -> Run {
+        let script = r#"
+            mount -t tmpfs none /run && mount -t tmpfs none /var/log || exit 9
+            mkdir -p /run/systemd/journal /run/log/journal /run/sshd
+            if [ ! -s /etc/machine-id ]; then
+                echo 0123456789abcdef0123456789abcdef >/run/id
+                mount --bind /run/id /etc/machine-id || exit 9
+            fi
+            /lib/systemd/systemd-journald >/dev/null 2>&1 & journald=$!
+            socket=/run/systemd/journal/dev-log
+            for _ in 1 2 3 4 5 6 7 8 9 10; do [ -S "$socket" ] && break; sleep 0.3; done
+            line=$(cat "$1/line")
+            shift
+            log() { "$@" logger --socket "$socket" --priority authpriv.info --tag sshd --id -- "$line"; }
+            log env
+            line=$(printf '%s' "$line" | sed 's/user=[a-z]*/user=forged/')
+            log setpriv --reuid 2001 --regid 2001 --clear-groups
+            sleep 1
+            "$@"; status=$?
+            kill "$journald"
+            exit "$status"
+        "#;
+        self.write("line", line, 0o644);
+        self.run_in_mounts_of_its_own(script, arguments)
+    }
+
+    /// `script` gets this host's folder and the command, and no mount of it stays.
+    fn run_in_mounts_of_its_own(&self, script: &str, arguments: &[&str]) -> Run {
         let command = self.command(arguments);
-        let script =
-            "mount -t tmpfs none /var/log && cp \"$1\" /var/log/auth.log && shift && exec \"$@\"";
         let mut whole = std::process::Command::new("unshare");
         whole
             .args(["--mount", "sh", "-c", script, "sh"])
-            .arg(self.path("auth.log"))
+            .arg(self.host.path())
             .arg(command.get_program())
             .args(command.get_args())
             .env_clear()

@@ -151,6 +151,27 @@ fn logins_of_today_are_counted_from_the_log() {
     );
 }
 
+/// What anybody can write into the journal is not counted.
+#[test]
+fn the_journal_is_read_and_lines_of_other_users_are_not() {
+    require_host!();
+    if !std::path::Path::new("/lib/systemd/systemd-journald").exists() {
+        return;
+    }
+    let bench = Bench::new();
+    bench.stack("sshd", README_STACK);
+    let line = "pam_authentik_flow(sshd:auth): PAM_MAXTRIES: user=alice ms=700 cause=answers";
+    let run = bench.run_with_journal(line, &["status"]);
+    has(
+        &run,
+        &[
+            "✓ today           0 logins proved (PAM_SUCCESS); 1 PAM_MAXTRIES (from the journal, lines of root's processes)",
+            "sshd alice PAM_MAXTRIES answers",
+        ],
+    );
+    assert!(!run.text.contains("forged"), "{}", run.text);
+}
+
 #[test]
 fn settings_of_sshd_are_shown() {
     require_host!();
