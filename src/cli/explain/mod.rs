@@ -15,7 +15,7 @@ use super::remedy::of_config;
 use super::report::{Report, Status, Step};
 use super::setup::Setup;
 use super::sshd::Settings;
-use super::stack::Stacks;
+use super::stack::{Kind, Stacks};
 use super::suggest::nearest;
 use super::{CommandError, Exit, printed};
 
@@ -77,6 +77,7 @@ pub(crate) fn run(options: &Explain) -> Result<Exit, CommandError> {
     let names_module = lines::look(&mut report, &question, &treatment);
     if service == "sshd" {
         sshd(&mut report, &question);
+        with_a_key(&mut report, &question, config.as_ref().ok());
     }
     faillock::look(&mut report, &question);
     if let (Ok(config), Treatment::Asks(theirs), true) = (&config, &treatment, names_module) {
@@ -264,6 +265,22 @@ fn sshd(report: &mut Report, question: &Question<'_>) {
             methods.join(", or ")
         ),
     );
+}
+
+/// Whether somebody who comes with a key meets authentik.
+fn with_a_key(report: &mut Report, question: &Question<'_>, config: Option<&Config>) {
+    let account = question.stacks.entries(question.service, Kind::Account);
+    let account = account.unwrap_or_default();
+    let ours = account.iter().find(|entry| entry.is_ours());
+    let looks_up = config.is_some_and(|config| config.account.is_some());
+    let found = match ours.filter(|_| looks_up) {
+        Some(entry) => format!(
+            "with a key, {} has authentik look them up ([account])",
+            entry.place()
+        ),
+        None => "with a key, they get in without authentik".into(),
+    };
+    report.ok("sshd.key", found);
 }
 
 /// What the log says of today.

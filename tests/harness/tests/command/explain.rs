@@ -32,6 +32,7 @@ fn groups_and_who_may_log_in_are_named() {
             "✓ account         uid 2001, shell /bin/sh (from /etc/passwd)",
             "it has no local password that can be used",
             "✓ module          it asks authentik under the same name, with the flow linux-login",
+            "with a key, /DIR/pam.d/sshd:6 has authentik look them up ([account])",
             "they meet the module in /DIR/pam.d/sshd:2: authentik's yes lets them in",
             "where authentik refuses or is down, the local password does not help",
             "alice is active, of the type internal, in the groups linux-admins",
@@ -67,7 +68,10 @@ fn groups_and_who_may_log_in_are_named() {
     let run = explain(&bench, "alice", &[]);
     has(
         &run,
-        &["? authentik       groups are not known: no token for sshd"],
+        &[
+            "? authentik       groups are not known: no token for sshd",
+            "with a key, they get in without authentik",
+        ],
     );
     let before = bench.double.requests().len();
     bench.config(FLOW, GROUPS, TOKEN);
