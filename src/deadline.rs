@@ -14,8 +14,12 @@ use crate::sys::since_boot;
 #[derive(Debug, Clone)]
 pub struct Deadline(Rc<State>);
 
+/// The time since some moment; `None` where there is no clock.
+pub type Clock = fn() -> Option<Duration>;
+
 #[derive(Debug)]
 struct State {
+    clock: Clock,
     begun: Cell<Option<Duration>>,
     limit: Cell<Duration>,
     is_answered: Cell<bool>,
@@ -25,12 +29,19 @@ impl Deadline {
     /// `limit` from now.
     #[must_use]
     pub fn after(limit: Duration) -> Self {
-        Self::of(limit, false)
+        Self::by(since_boot, limit)
     }
 
-    fn of(limit: Duration, is_answered: bool) -> Self {
+    /// As [`Deadline::after`], by another clock.
+    #[must_use]
+    pub fn by(clock: Clock, limit: Duration) -> Self {
+        Self::of(clock, limit, false)
+    }
+
+    fn of(clock: Clock, limit: Duration, is_answered: bool) -> Self {
         Self(Rc::new(State {
-            begun: Cell::new(since_boot()),
+            clock,
+            begun: Cell::new(clock()),
             limit: Cell::new(limit),
             is_answered: Cell::new(is_answered),
         }))
@@ -39,7 +50,7 @@ impl Deadline {
     /// The time that is left; zero if it has passed, or if there is no clock.
     #[must_use]
     pub fn remaining(&self) -> Duration {
-        let (Some(now), Some(begun)) = (since_boot(), self.0.begun.get()) else {
+        let (Some(now), Some(begun)) = ((self.0.clock)(), self.0.begun.get()) else {
             return Duration::ZERO;
         };
         let passed = now.saturating_sub(begun);
@@ -54,7 +65,7 @@ impl Deadline {
             return false;
         }
         let is_late = self.remaining().is_zero();
-        self.0.begun.set(since_boot());
+        self.0.begun.set((self.0.clock)());
         is_late
     }
 
@@ -73,7 +84,7 @@ impl Deadline {
     /// A separate deadline for a part of the same login: `limit` from now.
     #[must_use]
     pub fn part(&self, limit: Duration) -> Self {
-        Self::of(limit, self.is_answered())
+        Self::of(self.0.clock, limit, self.is_answered())
     }
 }
 

@@ -147,7 +147,7 @@ fn compose(error: &LoginError, wording: &Wording) -> Option<String> {
         LoginError::Server { fault, .. } | LoginError::LookupFailed(fault) => {
             of_server(fault, words).into()
         }
-        LoginError::Unsupported { reason, .. } => cannot_go_on(reason, words),
+        LoginError::Unsupported { reason, .. } => cannot_go_on(reason, wording),
         LoginError::UnknownFlow { .. }
         | LoginError::UnknownApplication { .. }
         | LoginError::LookupForbidden { .. }
@@ -160,8 +160,14 @@ fn compose(error: &LoginError, wording: &Wording) -> Option<String> {
     Some(text)
 }
 
-fn cannot_go_on(reason: &Obstacle, words: &Words) -> String {
-    fill(words.cannot_go_on, "reason", &obstacle(reason, words))
+fn cannot_go_on(reason: &Obstacle, wording: &Wording) -> String {
+    let words = &wording.words;
+    let text = fill(words.cannot_go_on, "reason", &obstacle(reason, words));
+    match reason {
+        // There the person sets it up.
+        Obstacle::SetUpInBrowser => with_address(&text, wording),
+        _ => text,
+    }
 }
 
 /// What a person reads of a server that has not answered as it should.
@@ -190,6 +196,8 @@ pub fn of_key(fault: &KeyFault, words: &Words) -> String {
         KeyFault::PinPaused => words.key_pin_paused.into(),
         KeyFault::PinReserve { left } => count(words.key_pin_reserve, *left),
         KeyFault::PinChange => words.key_pin_change.into(),
+        KeyFault::AlreadySetUp => words.key_already_set_up.into(),
+        KeyFault::NoRoom => words.key_no_room.into(),
         KeyFault::NotTouched => words.key_not_touched.into(),
         KeyFault::Declined => words.key_declined.into(),
         KeyFault::Removed => words.key_removed.into(),

@@ -30,8 +30,7 @@ pub trait Device {
     /// The key is gone, or the kernel refuses.
     fn receive(&mut self) -> io::Result<Option<Report>>;
 
-    /// What to poll for the next report. `None`: the device is asked again at once,
-    /// and ends by an error when it has no more.
+    /// What to poll for the next report. `None`: the device is asked again at once.
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;
 }
 
@@ -44,6 +43,11 @@ pub(super) fn wait_for_report<D: Device>(devices: &[&D], deadline: &Deadline) {
 /// Waits until the device takes a report.
 pub(super) fn wait_for_room<D: Device>(device: &D, deadline: &Deadline) {
     wait(&[device], PollFlags::POLLOUT, deadline.remaining());
+}
+
+/// Leaves the device alone for so long, or until it is gone.
+pub(super) fn pause<D: Device>(device: &D, limit: Duration) {
+    wait(&[device], PollFlags::empty(), limit);
 }
 
 fn wait<D: Device>(devices: &[&D], events: PollFlags, limit: Duration) {

@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-/// Why a security key did not sign.
+/// Why a security key did not sign, or was not set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFault {
     /// No security key is plugged in.
@@ -38,6 +38,12 @@ pub enum KeyFault {
     /// The key wants another PIN first, or one that is longer.
     #[error("the security key requires that its PIN is changed")]
     PinChange,
+    /// The key has one of the credentials that must not be there twice.
+    #[error("the security key is set up for this account already")]
+    AlreadySetUp,
+    /// The key keeps no passkeys, or not one more, where authentik requires one.
+    #[error("the security key cannot keep another passkey")]
+    NoRoom,
     /// Nobody touched the key in time.
     #[error("nobody touched the security key in time")]
     NotTouched,
@@ -103,6 +109,11 @@ impl From<Trouble> for KeyFault {
                     Self::NotTouched
                 }
                 status::NO_CREDENTIALS | status::INVALID_CREDENTIAL => Self::NoCredential,
+                status::CREDENTIAL_EXCLUDED => Self::AlreadySetUp,
+                status::KEY_STORE_FULL => Self::NoRoom,
+                status::UNSUPPORTED_ALGORITHM => {
+                    Self::Failed("it has none of the algorithms that authentik takes")
+                }
                 status::PIN_INVALID => Self::WrongPin { left: None },
                 status::PIN_BLOCKED => Self::PinBlocked,
                 status::PIN_AUTH_BLOCKED => Self::PinPaused,
@@ -118,8 +129,11 @@ impl From<Trouble> for KeyFault {
 pub(super) mod status {
     pub(in crate::security_key) const INVALID_COMMAND: u8 = 0x01;
     pub(in crate::security_key) const CHANNEL_BUSY: u8 = 0x06;
+    pub(in crate::security_key) const CREDENTIAL_EXCLUDED: u8 = 0x19;
     pub(in crate::security_key) const INVALID_CREDENTIAL: u8 = 0x22;
+    pub(in crate::security_key) const UNSUPPORTED_ALGORITHM: u8 = 0x26;
     pub(in crate::security_key) const OPERATION_DENIED: u8 = 0x27;
+    pub(in crate::security_key) const KEY_STORE_FULL: u8 = 0x28;
     pub(in crate::security_key) const UNSUPPORTED_OPTION: u8 = 0x2b;
     pub(in crate::security_key) const INVALID_OPTION: u8 = 0x2c;
     pub(in crate::security_key) const KEEPALIVE_CANCEL: u8 = 0x2d;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::device::{Device, wait_for_report, wait_for_room};
+use super::device::{Device, pause, wait_for_report, wait_for_room};
 use super::fault::{KeyFault, Trouble, status};
 use super::hid::{self, Assembly, Event, command};
 use super::message::{self, AssertionReply, Info, PinReply};
@@ -31,6 +31,8 @@ pub(super) struct Key<D: Device> {
     assembly: Assembly,
     /// How many reports the command under way has taken; `None`: there is none.
     under_way: Option<u32>,
+    /// Whose clock a cancelled key is waited for by.
+    deadline: Deadline,
     /// What the key says of itself.
     pub(super) info: Info,
 }
@@ -46,6 +48,7 @@ impl<D: Device> Key<D> {
             channel: hid::BROADCAST,
             assembly: Assembly::default(),
             under_way: None,
+            deadline: deadline.clone(),
             info: Info::default(),
         };
         key.channel = key.new_channel(deadline)?;
@@ -63,7 +66,7 @@ impl<D: Device> Key<D> {
         loop {
             let (command, answer) = self.answer(deadline)?;
             if command == command::ERROR && answer.first() == Some(&status::CHANNEL_BUSY) {
-                std::thread::sleep(BUSY_PAUSE.min(deadline.remaining()));
+                pause(&self.device, BUSY_PAUSE.min(deadline.remaining()));
                 self.send(command::INIT, &nonce, deadline)?;
                 continue;
             }
@@ -117,7 +120,7 @@ impl<D: Device> Key<D> {
             (command::CBOR, code) => Err(Trouble::Status(code)),
             (command::ERROR, code) => {
                 if code == status::CHANNEL_BUSY {
-                    std::thread::sleep(BUSY_PAUSE.min(deadline.remaining()));
+                    pause(&self.device, BUSY_PAUSE.min(deadline.remaining()));
                 }
                 Err(Trouble::Status(code))
             }
@@ -191,7 +194,7 @@ impl<D: Device> Key<D> {
         if self.under_way.is_none() || self.channel == hid::BROADCAST {
             return;
         }
-        let deadline = Deadline::after(CANCEL_LIMIT);
+        let deadline = self.deadline.part(CANCEL_LIMIT);
         let assembly = std::mem::take(&mut self.assembly);
         if self.send(command::CANCEL, &[], &deadline).is_err() {
             self.under_way = None;
@@ -230,11 +233,12 @@ impl<D: Device> Key<D> {
         }
     }
 
-    /// A token for the PIN that may get assertions for `rp_id`. A wrong PIN costs a try.
+    /// A token for the PIN, with its permissions for this relying party. A wrong PIN
+    /// costs a try.
     pub(super) fn token(
         &mut self,
         pin: &Secret,
-        rp_id: &str,
+        permissions: (u8, &str),
         deadline: &Deadline,
     ) -> Result<Token, KeyFault> {
         let protocol = self.protocol()?;
@@ -248,7 +252,7 @@ impl<D: Device> Key<D> {
             protocol.number(),
             &agreement.ours,
             &encrypted,
-            self.info.has_permissions.then_some(rp_id),
+            self.info.has_permissions.then_some(permissions),
         )?;
         let reply = match self.command(&request, deadline) {
             Err(Trouble::Status(status::PIN_INVALID)) => {

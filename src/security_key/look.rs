@@ -8,7 +8,7 @@ use super::fault::{KeyFault, Trouble, status};
 use super::key::Key;
 use super::message::{self, AssertionReply, AssertionRequest};
 use super::pin::Token;
-use super::request::{Request, sha256};
+use super::request::{Keep, NewCredential, Request, sha256};
 use crate::deadline::Deadline;
 
 /// How long one key may take to say what it has.
@@ -61,8 +61,10 @@ impl<D: Device> Look<D> {
         };
         for device in devices.into_iter().take(MAX_KEYS) {
             let limit = deadline.part(KEY_LIMIT.min(deadline.remaining()));
-            let candidate =
-                Key::open(device, &limit).and_then(|key| judge(key, request, pin_wanted, &limit));
+            let candidate = Key::open(device, &limit).and_then(|key| match &request.new {
+                None => judge(key, request, pin_wanted, &limit),
+                Some(new) => judge_new(key, request, new, pin_wanted, &limit),
+            });
             match candidate {
                 Ok(candidate) => look.candidates.push(candidate),
                 Err(fault) => look.fault = weightier(look.fault, fault),
@@ -119,10 +121,13 @@ fn judge<D: Device>(
     let credential = match request.allow.as_slice() {
         // A passkey: whether there is one shows only to who is verified.
         [] => None,
-        _ => match shown(&mut key, request, None, deadline) {
-            Ok(credential) => Some(credential),
-            Err(KeyFault::NoCredential) if key.info.may_hide && (has_pin || verifies) => None,
-            Err(fault) => return Err(fault),
+        allow => match shown(&mut key, request, allow, None, deadline)? {
+            Shown::Credential(id) => Some(id),
+            Shown::Nothing if key.info.may_hide && (has_pin || verifies) => None,
+            Shown::Nothing => return Err(KeyFault::NoCredential),
+            // The touch itself shows whether it has it.
+            Shown::Refused if allow.len() == 1 => allow.first().cloned(),
+            Shown::Refused => return Err(KeyFault::NoCredential),
         },
     };
     // A key without a PIN hides nothing, passkeys included.
@@ -144,17 +149,66 @@ fn judge<D: Device>(
     })
 }
 
-/// The credential of the request's list that the key has. Whoever has the PIN's
-/// `token` sees those, too, that the key hides from others.
+/// As [`judge`], where a key is set up.
+fn judge_new<D: Device>(
+    mut key: Key<D>,
+    request: &Request,
+    new: &NewCredential,
+    pin_wanted: bool,
+    deadline: &Deadline,
+) -> Result<Candidate<D>, KeyFault> {
+    if let Shown::Credential(_) = shown(&mut key, request, &new.exclude, None, deadline)? {
+        return Err(KeyFault::AlreadySetUp);
+    }
+    let info = &key.info;
+    if new.keep == Keep::Required && !info.keeps_credentials {
+        return Err(KeyFault::NoRoom);
+    }
+    let has_pin = info.client_pin == Some(true);
+    let verifies = info.verifies_itself && !pin_wanted;
+    let must_verify = pin_wanted || request.must_verify || info.always_verifies;
+    // A key with a PIN makes none without it, unless it says otherwise.
+    let may_spare = new.verification_discouraged && info.makes_unverified;
+    let spares = may_spare && new.keep != Keep::Required;
+    let need = match (must_verify, verifies, has_pin) {
+        (false, ..) if spares => Need::Touch,
+        (_, true, _) => Need::OwnVerification,
+        (_, false, true) => Need::Pin,
+        (false, false, false) => Need::Touch,
+        (true, false, false) => return Err(KeyFault::NoPin),
+    };
+    if need == Need::Pin && info.must_change_pin {
+        return Err(KeyFault::PinChange);
+    }
+    Ok(Candidate {
+        key,
+        need,
+        credential: None,
+    })
+}
+
+/// What a key shows of a list.
+pub(super) enum Shown {
+    /// The credential that it has.
+    Credential(Vec<u8>),
+    /// None of them.
+    Nothing,
+    /// It does not look without a touch.
+    Refused,
+}
+
+/// Looks for a credential of the list. Whoever has the PIN's `token` sees those, too,
+/// that the key hides from others.
 pub(super) fn shown<D: Device>(
     key: &mut Key<D>,
     request: &Request,
+    list: &[Vec<u8>],
     token: Option<&Token>,
     deadline: &Deadline,
-) -> Result<Vec<u8>, KeyFault> {
+) -> Result<Shown, KeyFault> {
     let client_data = request.client_data()?;
     let hash = sha256(client_data.as_bytes());
-    for batch in batches(&key.info, request) {
+    for batch in batches(&key.info, &request.rp_id, list) {
         let asked = message::get_assertion(&AssertionRequest {
             rp_id: &request.rp_id,
             client_data_hash: hash.as_ref(),
@@ -167,8 +221,8 @@ pub(super) fn shown<D: Device>(
             Ok(reply) => {
                 let named = AssertionReply::read(&reply)?.credential;
                 return match (named, batch.as_slice()) {
-                    (Some(id), ids) if ids.contains(&id.as_slice()) => Ok(id),
-                    (None, [only]) => Ok(only.to_vec()),
+                    (Some(id), ids) if ids.contains(&id.as_slice()) => Ok(Shown::Credential(id)),
+                    (None, [only]) => Ok(Shown::Credential(only.to_vec())),
                     _ => Err(KeyFault::Failed(
                         "it names a credential that nobody asked for",
                     )),
@@ -177,28 +231,29 @@ pub(super) fn shown<D: Device>(
             Err(Trouble::Status(
                 status::NO_CREDENTIALS | status::INVALID_CREDENTIAL | status::PUAT_REQUIRED,
             )) => {}
-            // It cannot look without a touch. So the touch itself shows whether it has it.
             Err(Trouble::Status(status::UNSUPPORTED_OPTION | status::INVALID_OPTION)) => {
-                if let ([only], [_]) = (batch.as_slice(), request.allow.as_slice()) {
-                    return Ok(only.to_vec());
-                }
+                return Ok(Shown::Refused);
             }
             Err(trouble) => return Err(trouble.into()),
         }
     }
-    Err(KeyFault::NoCredential)
+    Ok(Shown::Nothing)
 }
 
 /// The list in parts that the key takes at a time.
-fn batches<'a>(info: &message::Info, request: &'a Request) -> Vec<Vec<&'a [u8]>> {
+pub(super) fn batches<'a>(
+    info: &message::Info,
+    rp_id: &str,
+    list: &'a [Vec<u8>],
+) -> Vec<Vec<&'a [u8]>> {
     let room = info
         .max_message
         .min(super::hid::MAX_MESSAGE)
-        .saturating_sub(message::bytes_without_list(&request.rp_id));
+        .saturating_sub(message::bytes_without_list(rp_id));
     let most = info.max_list.unwrap_or(1).max(1);
     let mut batches: Vec<Vec<&[u8]>> = Vec::new();
     let mut left = 0_usize;
-    for id in &request.allow {
+    for id in list {
         if info.max_id.is_some_and(|longest| id.len() > longest) {
             continue;
         }
@@ -221,13 +276,7 @@ mod tests {
 
     #[test]
     fn a_list_is_cut_by_number_and_by_length() {
-        let request = Request {
-            rp_id: "authentik.test".into(),
-            origin: "https://authentik.test".into(),
-            challenge: "c".into(),
-            allow: (0..20_u8).map(|n| vec![n; 64]).collect(),
-            must_verify: false,
-        };
+        let list: Vec<Vec<u8>> = (0..20_u8).map(|n| vec![n; 64]).collect();
         let sizes = |max_list, max_message, max_id| -> Vec<usize> {
             let info = message::Info {
                 max_list,
@@ -235,7 +284,10 @@ mod tests {
                 max_id,
                 ..message::Info::default()
             };
-            batches(&info, &request).iter().map(Vec::len).collect()
+            batches(&info, "authentik.test", &list)
+                .iter()
+                .map(Vec::len)
+                .collect()
         };
         assert_eq!(sizes(Some(8), 7609, None), [8, 8, 4]);
         assert_eq!(sizes(None, 7609, None), [1; 20]);

@@ -2,8 +2,8 @@
 //! Authenticator Protocol 2.1): what a browser does elsewhere.
 //!
 //! [`place`] proves that the person sits here, [`node`] finds the keys, [`look`] asks
-//! which of them has a credential, and [`sign`] has one of them sign when it is
-//! touched. Below are the channel of one [`key`], the reports of CTAPHID in [`hid`],
+//! which of them has a credential, and [`sign`] has one of them sign, or make a
+//! credential, when it is touched. Below are the channel of one [`key`], the reports of CTAPHID in [`hid`],
 //! the CBOR of CTAP2 in [`message`], and in [`pin`] what keeps a PIN secret.
 //!
 //! Every wait ends with the login's deadline and with CTAPHID_CANCEL. A key may send
@@ -26,5 +26,5 @@ pub use fault::{KeyFault, NotOpened};
 pub use look::{Look, Wanted};
 pub use node::{Node, PluggedIn, describes_key, plugged_in};
 pub use place::{AtThisHost, NotHere};
-pub use request::{Assertion, Request};
+pub use request::{Given, Keep, KeyAnswer, NewCredential, Request};
 pub use sign::{NotSigned, Pin};

@@ -4,10 +4,12 @@
 use super::device::Device;
 use super::fault::{KeyFault, Trouble, status};
 use super::key::{Key, wait_for_any};
-use super::look::{Candidate, Look, Need, Wanted, shown};
-use super::message::{self, AssertionReply, AssertionRequest};
+use super::look::{Candidate, Look, Need, Shown, Wanted, batches, shown};
+use super::message::{
+    self, AssertionReply, AssertionRequest, CredentialReply, CredentialRequest, permission,
+};
 use super::pin::Token;
-use super::request::{Assertion, Request, sha256};
+use super::request::{Keep, KeyAnswer, NewCredential, Request, sha256};
 use crate::deadline::Deadline;
 use crate::secret::Secret;
 
@@ -20,7 +22,7 @@ pub struct Pin<'a> {
     pub reserve: u32,
 }
 
-/// Why there is no assertion.
+/// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotSigned {
     /// A touch alone is not enough for this key after all: the PIN is wanted.
@@ -36,18 +38,18 @@ impl From<KeyFault> for NotSigned {
 }
 
 impl<D: Device> Look<D> {
-    /// Has one of the keys sign, once somebody touches it. A `pin` goes to a key that
-    /// needs one, and to no other.
+    /// Has one of the keys sign, or make a credential, once somebody touches it. A `pin`
+    /// goes to a key that needs one, and to no other.
     ///
     /// # Errors
-    /// Why no key has signed.
-    pub fn sign(
+    /// Why no key has answered.
+    pub fn answer(
         mut self,
         request: &Request,
         account: Option<&str>,
         pin: Option<Pin<'_>>,
         deadline: &Deadline,
-    ) -> Result<Assertion, NotSigned> {
+    ) -> Result<KeyAnswer, NotSigned> {
         let wanted = self.wanted()?;
         let candidates = &mut self.candidates;
         let client_data = request.client_data()?;
@@ -63,22 +65,17 @@ impl<D: Device> Look<D> {
         };
         let mut messages = Vec::with_capacity(candidates.len());
         for candidate in candidates.iter() {
-            // A key that shows nothing before it has verified the person gets the list.
-            let allow: Vec<&[u8]> = match &candidate.credential {
-                Some(only) => vec![only],
-                None => request.allow.iter().map(Vec::as_slice).collect(),
-            };
-            messages.push(message::get_assertion(&AssertionRequest {
-                rp_id: &request.rp_id,
-                client_data_hash: hash.as_ref(),
-                allow: &allow,
-                silent: false,
-                verify: candidate.need == Need::OwnVerification,
-                pin: proof.clone(),
-            })?);
+            messages.push(match &request.new {
+                None => to_sign(candidate, request, hash.as_ref(), proof.clone())?,
+                Some(new) => to_make(candidate, request, new, hash.as_ref(), proof.clone())?,
+            });
         }
         let (index, reply) = first_touched(candidates, &messages, deadline)?;
         let touched = candidates.get_mut(index).ok_or(KeyFault::Removed)?;
+        if let Some(new) = &request.new {
+            let made = CredentialReply::read(&reply)?;
+            return Ok(KeyAnswer::made(made, request, new, client_data)?);
+        }
         let mut reply = AssertionReply::read(&reply)?;
         if request.allow.is_empty() {
             reply = of_account(&mut touched.key, reply, account, deadline)?;
@@ -87,8 +84,60 @@ impl<D: Device> Look<D> {
             (Some(only), _) | (None, [only]) => Some(only.as_slice()),
             _ => None,
         };
-        Ok(Assertion::of(reply, request, only, client_data)?)
+        Ok(KeyAnswer::signed(reply, request, only, client_data)?)
     }
+}
+
+/// What this key is sent to sign.
+fn to_sign<D: Device>(
+    candidate: &Candidate<D>,
+    request: &Request,
+    hash: &[u8],
+    pin: Option<(u8, Vec<u8>)>,
+) -> Result<Vec<u8>, KeyFault> {
+    // A key that shows nothing before it has verified the person gets the list.
+    let allow: Vec<&[u8]> = match &candidate.credential {
+        Some(only) => vec![only],
+        None => request.allow.iter().map(Vec::as_slice).collect(),
+    };
+    message::get_assertion(&AssertionRequest {
+        rp_id: &request.rp_id,
+        client_data_hash: hash,
+        allow: &allow,
+        silent: false,
+        verify: candidate.need == Need::OwnVerification,
+        pin,
+    })
+}
+
+/// What this key is sent to make a credential.
+fn to_make<D: Device>(
+    candidate: &Candidate<D>,
+    request: &Request,
+    new: &NewCredential,
+    hash: &[u8],
+    pin: Option<(u8, Vec<u8>)>,
+) -> Result<Vec<u8>, KeyFault> {
+    let info = &candidate.key.info;
+    // What does not fit at once was looked for before.
+    let batches = batches(info, &request.rp_id, &new.exclude);
+    let exclude = match batches.as_slice() {
+        [all] => all.as_slice(),
+        _ => &[],
+    };
+    message::make_credential(&CredentialRequest {
+        rp_id: &request.rp_id,
+        client_data_hash: hash,
+        new,
+        exclude,
+        resident: match new.keep {
+            Keep::Required => true,
+            Keep::Preferred => info.keeps_credentials && candidate.need != Need::Touch,
+            Keep::Discouraged => false,
+        },
+        verify: candidate.need == Need::OwnVerification,
+        pin,
+    })
 }
 
 /// Gives a key the PIN, unless too few tries are left, and finds out what it has shown
@@ -103,11 +152,28 @@ fn verify<D: Device>(
     if left <= pin.reserve {
         return Err(KeyFault::PinReserve { left });
     }
-    let token = chosen.key.token(pin.pin, &request.rp_id, deadline)?;
-    if chosen.credential.is_none() && !request.allow.is_empty() {
-        let found = shown(&mut chosen.key, request, Some(&token), deadline)?;
-        chosen.credential = Some(found);
+    let (permissions, list) = match &request.new {
+        None => (permission::GET_ASSERTION, &request.allow),
+        Some(new) => (
+            permission::MAKE_CREDENTIAL | permission::GET_ASSERTION,
+            &new.exclude,
+        ),
+    };
+    let permissions = (permissions, request.rp_id.as_str());
+    let key = &mut chosen.key;
+    let token = key.token(pin.pin, permissions, deadline)?;
+    if chosen.credential.is_some() || list.is_empty() {
+        return Ok(token);
     }
+    let found = shown(key, request, list, Some(&token), deadline)?;
+    chosen.credential = match (found, &request.new, list.as_slice()) {
+        (Shown::Credential(_), Some(_), _) => return Err(KeyFault::AlreadySetUp),
+        (_, Some(_), _) => None,
+        (Shown::Credential(id), None, _) => Some(id),
+        // The touch itself shows whether it has it.
+        (Shown::Refused, None, [only]) => Some(only.clone()),
+        _ => return Err(KeyFault::NoCredential),
+    };
     Ok(token)
 }
 

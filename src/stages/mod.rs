@@ -283,6 +283,7 @@ impl Answerer for Stages<'_> {
             enrol::message::SMS | enrol::message::EMAIL => {
                 enrol::message::answer(self, challenge, rejected)
             }
+            enrol::webauthn::COMPONENT => enrol::webauthn::answer(self, challenge, rejected),
             enrol::duo::COMPONENT => enrol::duo::answer(self, challenge, rejected),
             other => Err(refused::refuse(other)),
         }

@@ -3,9 +3,8 @@
 use crate::error::{LoginError, Obstacle};
 
 /// Every component that authentik sends and that no stage here answers.
-const REFUSED: [(&str, Obstacle); 13] = [
+const REFUSED: [(&str, Obstacle); 12] = [
     ("ak-stage-captcha", Obstacle::Browser),
-    ("ak-stage-authenticator-webauthn", Obstacle::SecurityKey),
     ("xak-flow-shell", Obstacle::Browser),
     ("xak-flow-frame", Obstacle::Browser),
     ("ak-stage-autosubmit", Obstacle::Browser),

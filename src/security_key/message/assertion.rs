@@ -2,7 +2,7 @@
 
 use minicbor::Decoder;
 
-use super::cbor::{Unreadable, count, each_entry, map, written};
+use super::cbor::{Unreadable, count, descriptors, each_entry, map, written};
 use super::command;
 use crate::security_key::fault::KeyFault;
 
@@ -106,12 +106,8 @@ pub(in crate::security_key) fn get_assertion(
         encoder.u8(0x01)?.str(request.rp_id)?;
         encoder.u8(0x02)?.bytes(request.client_data_hash)?;
         if allows {
-            encoder.u8(0x03)?.array(count(request.allow.len()))?;
-            for id in request.allow {
-                encoder.map(2)?;
-                encoder.str("id")?.bytes(id)?;
-                encoder.str("type")?.str("public-key")?;
-            }
+            encoder.u8(0x03)?;
+            descriptors(encoder, request.allow)?;
         }
         if has_options {
             encoder.u8(0x05)?;

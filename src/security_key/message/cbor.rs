@@ -14,7 +14,7 @@ pub(super) fn count(number: usize) -> u64 {
 
 /// Bytes in memory, which take all that is written.
 #[derive(Default)]
-pub(super) struct Bytes(Vec<u8>);
+pub(super) struct Bytes(pub(super) Vec<u8>);
 
 impl Write for Bytes {
     type Error = std::convert::Infallible;
@@ -34,6 +34,17 @@ pub(super) fn written(
     let mut encoder = Encoder::new(Bytes(vec![command]));
     write(&mut encoder).map_err(|_| KeyFault::Failed("a request to it cannot be written"))?;
     Ok(encoder.into_writer().0)
+}
+
+/// A list of credentials.
+pub(super) fn descriptors(encoder: &mut Encoder<Bytes>, ids: &[&[u8]]) -> Encoded {
+    encoder.array(count(ids.len()))?;
+    for id in ids {
+        encoder.map(2)?;
+        encoder.str("id")?.bytes(id)?;
+        encoder.str("type")?.str("public-key")?;
+    }
+    Ok(())
 }
 
 /// What cannot be read. What exactly, is the key's affair.

@@ -6,8 +6,11 @@ use super::cbor::{Unreadable, each_entry, map, written};
 use super::command;
 use crate::security_key::fault::KeyFault;
 
-/// `getAssertion`'s permission of a PIN token.
-const PERMISSION_GET_ASSERTION: u8 = 0x02;
+/// What a PIN token may be for (CTAP 2.1, section 6.5.5.7).
+pub(in crate::security_key) mod permission {
+    pub(in crate::security_key) const MAKE_CREDENTIAL: u8 = 0x01;
+    pub(in crate::security_key) const GET_ASSERTION: u8 = 0x02;
+}
 
 /// A public key of P-256, as COSE writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,8 +111,8 @@ pub(in crate::security_key) fn get_key_agreement(protocol: u8) -> Result<Vec<u8>
     })
 }
 
-/// `clientPIN`: a token for the PIN. `permissions_for` is the relying party of a token
-/// that may get assertions from it alone; `None` asks for the token of CTAP 2.0.
+/// `clientPIN`: a token for the PIN, with what it may be for and with the relying party
+/// that it may be used for; `None` asks for the token of CTAP 2.0.
 ///
 /// # Errors
 /// [`KeyFault::Failed`] where it cannot be written.
@@ -117,9 +120,9 @@ pub(in crate::security_key) fn get_pin_token(
     protocol: u8,
     ours: &PublicKey,
     encrypted_pin: &[u8],
-    permissions_for: Option<&str>,
+    permissions: Option<(u8, &str)>,
 ) -> Result<Vec<u8>, KeyFault> {
-    let (subcommand, entries) = match permissions_for {
+    let (subcommand, entries) = match permissions {
         Some(_) => (0x09, 6),
         None => (0x05, 4),
     };
@@ -132,8 +135,8 @@ pub(in crate::security_key) fn get_pin_token(
         encoder.i8(-2)?.bytes(&ours.x)?;
         encoder.i8(-3)?.bytes(&ours.y)?;
         encoder.u8(0x06)?.bytes(encrypted_pin)?;
-        if let Some(rp_id) = permissions_for {
-            encoder.u8(0x09)?.u8(PERMISSION_GET_ASSERTION)?;
+        if let Some((permissions, rp_id)) = permissions {
+            encoder.u8(0x09)?.u8(permissions)?;
             encoder.u8(0x0a)?.str(rp_id)?;
         }
         Ok(())

@@ -19,6 +19,11 @@ pub(in crate::security_key) struct Info {
     pub(in crate::security_key) verifies_itself: bool,
     /// Whether it signs nothing without user verification.
     pub(in crate::security_key) always_verifies: bool,
+    /// Whether it keeps credentials itself, and has room for one more as far as it says.
+    pub(in crate::security_key) keeps_credentials: bool,
+    /// Whether it makes a credential that it does not keep without user verification,
+    /// though it has a PIN.
+    pub(in crate::security_key) makes_unverified: bool,
     /// Whether PIN tokens have permissions; else they are those of CTAP 2.0.
     pub(in crate::security_key) has_permissions: bool,
     /// Whether the PIN must be changed before it is of use.
@@ -44,6 +49,8 @@ impl Default for Info {
             client_pin: None,
             verifies_itself: false,
             always_verifies: false,
+            keeps_credentials: false,
+            makes_unverified: false,
             has_permissions: false,
             must_change_pin: false,
             may_hide: true,
@@ -62,6 +69,7 @@ impl Info {
     /// [`KeyFault::Failed`] where it is not one.
     pub(in crate::security_key) fn read(reply: &[u8]) -> Result<Self, KeyFault> {
         let mut info = Self::default();
+        let mut is_full = false;
         let read = each_entry(reply, |key, decoder| {
             match key {
                 0x01 => {
@@ -97,12 +105,14 @@ impl Info {
                 }
                 0x07 => info.max_list = Some(length(decoder)?.max(1)),
                 0x08 => info.max_id = Some(length(decoder)?),
+                0x14 => is_full = decoder.u64()? == 0,
                 0x0c => info.must_change_pin = decoder.bool()?,
                 _ => decoder.skip()?,
             }
             Ok(())
         });
         read.map_err(|_| KeyFault::Failed("its getInfo is not CBOR as CTAP has it"))?;
+        info.keeps_credentials &= !is_full;
         Ok(info)
     }
 
@@ -111,6 +121,8 @@ impl Info {
             "clientPin" => self.client_pin = Some(value),
             "uv" => self.verifies_itself = value,
             "alwaysUv" => self.always_verifies = value,
+            "rk" => self.keeps_credentials = value,
+            "makeCredUvNotRqd" => self.makes_unverified = value,
             "pinUvAuthToken" => self.has_permissions = value,
             _ => {}
         }

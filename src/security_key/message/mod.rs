@@ -4,16 +4,21 @@
 mod assertion;
 mod cbor;
 mod client_pin;
+mod credential;
 mod info;
 
 pub(super) use assertion::{
     AssertionReply, AssertionRequest, bytes_of_credential, bytes_without_list, get_assertion,
 };
-pub(super) use client_pin::{PinReply, PublicKey, get_key_agreement, get_pin_token, get_retries};
+pub(super) use client_pin::{
+    PinReply, PublicKey, get_key_agreement, get_pin_token, get_retries, permission,
+};
+pub(super) use credential::{CredentialReply, CredentialRequest, algorithm_of, make_credential};
 pub(super) use info::Info;
 
 /// The commands.
 pub(super) mod command {
+    pub(in crate::security_key) const MAKE_CREDENTIAL: u8 = 0x01;
     pub(in crate::security_key) const GET_ASSERTION: u8 = 0x02;
     pub(in crate::security_key) const GET_INFO: u8 = 0x04;
     pub(in crate::security_key) const CLIENT_PIN: u8 = 0x06;

@@ -24,7 +24,7 @@ use crate::fault::ServerFault;
 use crate::flow::{Challenge, Proof, Response};
 use crate::refusal;
 use crate::secret::Secret;
-use crate::security_key::{Assertion, Request};
+use crate::security_key::{KeyAnswer, Request};
 use crate::words::fill;
 
 pub(super) const COMPONENT: &str = "ak-stage-authenticator-validate";
@@ -260,7 +260,7 @@ fn from_menu(
                         return Err(LoginError::Bug("a key without a request".into()));
                     };
                     match keys::sign_once(stages, request)? {
-                        Try::Signed(assertion) => return signed(stages, request, assertion),
+                        Try::Answered(assertion) => return signed(stages, request, assertion),
                         Try::Failed(words) => lead = words,
                     }
                     continue;
@@ -307,7 +307,7 @@ fn without_absent_key(stages: &Stages<'_>, devices: &mut Vec<Device<'_>>) {
 fn signed(
     stages: &mut Stages<'_>,
     request: &Request,
-    assertion: Assertion,
+    assertion: KeyAnswer,
 ) -> Result<Response, LoginError> {
     stages.codes.sent = Sent::Key;
     let proves = !request.allow.is_empty() || assertion.user_verified;

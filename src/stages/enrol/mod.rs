@@ -5,6 +5,7 @@ pub(super) mod message;
 mod qr;
 pub(super) mod static_codes;
 pub(super) mod totp;
+pub(super) mod webauthn;
 
 use serde::Deserialize;
 
@@ -47,6 +48,7 @@ pub(super) fn choose(
             "sms" => words.set_up_sms,
             "email" => words.set_up_email,
             "duo" => words.set_up_duo,
+            "webauthn" if stages.keys.can_set_up() => words.set_up_key,
             _ => continue,
         };
         let name = text::one_line(&set_up.name, 60);

@@ -1,214 +1,36 @@
-//! Security keys that are plugged into this host, in the stages that take their
-//! answer: what is asked of the person, and an end to asking again.
+//! What is asked of the person: a touch, a PIN, and an end to asking again.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
-
-use super::Stages;
-use super::dialogue::join;
-use crate::config::KeyRules;
-use crate::deadline::Deadline;
-use crate::error::{LoginError, Obstacle};
+use super::options::ChallengeOptions;
+use crate::error::LoginError;
 use crate::fault::ServerFault;
-use crate::login_context::LoginContext;
 use crate::refusal;
 use crate::secret::Secret;
-use crate::security_key::{
-    Assertion, AtThisHost, KeyFault, Look, Node, NotSigned, Pin, PluggedIn, Request, Wanted,
-    plugged_in,
-};
+use crate::security_key::{KeyAnswer, KeyFault, NotSigned, Pin, Request, Wanted};
+use crate::stages::Stages;
+use crate::stages::dialogue::join;
 
 /// How many wrong PINs end a login; a key itself takes no more in a row either.
 const MAX_WRONG_PINS: u32 = 3;
-/// How many credentials of one person are looked for.
-const MAX_CREDENTIALS: usize = 64;
-/// The longest challenge, and the longest ID of a credential, in base64url.
-const MAX_TEXT: usize = 1400;
 /// What is asked for. Unlike a code it is for one challenge, and no late answer is
 /// given to another one.
 const WHAT: &str = "PIN";
 
-/// What is known of this host's keys in one login.
-pub(super) struct Keys<'a> {
-    pub(super) rules: &'a KeyRules,
-    /// Where the person is; `None` where keys have no part, as when a password is changed.
-    pub(super) context: Option<&'a LoginContext>,
-    /// The PINs that were typed: they are not sent to the server.
-    pins: Vec<Secret>,
-    wrong_pins: u32,
-    /// How many tries have failed.
-    failed: u32,
-    /// Whether nobody is asked for a passkey any more.
-    passkey_is_over: bool,
-    /// Whether the answer that was sent last is a passkey's.
-    passkey_sent: bool,
-}
-
-/// What the challenge of a device holds: the request to a security key (WebAuthn
-/// Level 2, section 5.5), or where a message goes.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ChallengeOptions {
-    pub(super) email: Option<String>,
-    challenge: String,
-    #[serde(rename = "rpId")]
-    rp_id: String,
-    #[serde(rename = "allowCredentials")]
-    allow_credentials: Vec<Descriptor>,
-    #[serde(rename = "userVerification")]
-    user_verification: String,
-}
-
-#[derive(Deserialize)]
-struct Descriptor {
-    id: String,
-}
-
-/// A signed answer, as a browser gives it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct PublicKeyCredential {
-    id: String,
-    raw_id: String,
-    r#type: &'static str,
-    response: AuthenticatorResponse,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AuthenticatorResponse {
-    #[serde(rename = "clientDataJSON")]
-    client_data: String,
-    authenticator_data: String,
-    signature: String,
-    user_handle: Option<String>,
-}
-
-impl From<Assertion> for PublicKeyCredential {
-    fn from(assertion: Assertion) -> Self {
-        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let id = text(&assertion.credential);
-        Self {
-            raw_id: id.clone(),
-            id,
-            r#type: "public-key",
-            response: AuthenticatorResponse {
-                client_data: text(assertion.client_data.as_bytes()),
-                authenticator_data: text(&assertion.authenticator_data),
-                signature: text(&assertion.signature),
-                user_handle: assertion.user_handle.as_deref().map(text),
-            },
-        }
-    }
-}
-
 /// What came of one try.
-pub(super) enum Try {
-    Signed(Assertion),
+pub(in crate::stages) enum Try {
+    Answered(KeyAnswer),
     /// It failed, and was counted; with the words to say next.
     Failed(String),
 }
 
-impl<'a> Keys<'a> {
-    pub(super) fn new(rules: &'a KeyRules) -> Self {
-        Self {
-            rules,
-            context: None,
-            pins: Vec::new(),
-            wrong_pins: 0,
-            failed: 0,
-            passkey_is_over: false,
-            passkey_sent: false,
-        }
-    }
-
-    /// Whether somebody typed a PIN where something else was asked for.
-    pub(super) fn is_pin(&self, typed: &Secret) -> bool {
-        self.pins.contains(typed)
-    }
-
-    /// The proof that the person may use this host's keys.
-    fn here(&self) -> Result<AtThisHost, Obstacle> {
-        match self.context {
-            Some(context) if self.rules.enabled => {
-                AtThisHost::prove(context, self.rules.place).map_err(Obstacle::KeyNotHere)
-            }
-            _ => Err(Obstacle::SecurityKey),
-        }
-    }
-
-    /// Reads what authentik asks for.
-    ///
-    /// # Errors
-    /// Why no key of this host is asked for it.
-    pub(super) fn request(&self, options: &ChallengeOptions) -> Result<Request, Obstacle> {
-        self.here()?;
-        if options.rp_id != self.rules.rp_id {
-            let rp_id = crate::text::one_line(&options.rp_id, 100);
-            return Err(Obstacle::ForeignRelyingParty(rp_id));
-        }
-        let mut allow = Vec::new();
-        for Descriptor { id } in options.allow_credentials.iter().take(MAX_CREDENTIALS) {
-            if id.len() <= MAX_TEXT {
-                allow.extend(URL_SAFE_NO_PAD.decode(id.trim_end_matches('=')).ok());
-            }
-        }
-        let names_some = !options.allow_credentials.is_empty();
-        if allow.is_empty() && (names_some || !self.rules.passkey) {
-            return Err(Obstacle::Passkey);
-        }
-        if options.challenge.is_empty() || options.challenge.len() > MAX_TEXT {
-            return Err(Obstacle::Unknown);
-        }
-        Ok(Request {
-            rp_id: options.rp_id.clone(),
-            origin: self.rules.origin.clone(),
-            challenge: options.challenge.clone(),
-            allow,
-            must_verify: options.user_verification == "required",
-        })
-    }
-
-    /// Asks each key that is plugged in now, without a word to the person.
-    fn look(
-        &self,
-        request: &Request,
-        pin_wanted: bool,
-        deadline: &Deadline,
-    ) -> Result<Look<Node>, KeyFault> {
-        // Whoever has moved away meanwhile uses no key of this host.
-        let here = self.here().map_err(|_| KeyFault::NoKey)?;
-        let PluggedIn { keys, refused } = plugged_in(&here);
-        if let ([], [(number, why), ..]) = (keys.as_slice(), refused.as_slice()) {
-            return Err(KeyFault::NotOpened(*number, *why));
-        }
-        Ok(Look::at(keys, request, pin_wanted, deadline))
-    }
-
-    /// What a key that is plugged in wants for this request.
-    ///
-    /// # Errors
-    /// Why none can answer it.
-    pub(super) fn wanted(
-        &self,
-        request: &Request,
-        pin_wanted: bool,
-        deadline: &Deadline,
-    ) -> Result<Wanted, KeyFault> {
-        self.look(request, pin_wanted, deadline)?.wanted()
-    }
-}
-
-/// Has a key sign; whoever has none plugged in is asked to insert it.
+/// Has a key sign, or sets one up; whoever has none plugged in is asked to insert it.
 ///
 /// # Errors
 /// [`LoginError::SecurityKey`] when it has failed as often as may be.
-pub(super) fn sign(
+pub(in crate::stages) fn sign(
     stages: &mut Stages<'_>,
     request: &Request,
     mut lead: String,
-) -> Result<Assertion, LoginError> {
+) -> Result<KeyAnswer, LoginError> {
     let words = &stages.prompts.words;
     let mut pin_wanted = false;
     loop {
@@ -216,7 +38,7 @@ pub(super) fn sign(
             Ok(Wanted::Touch) => words.key_touch,
             Ok(Wanted::Pin) => {
                 match with_pin(stages, request, &lead, words.key_pin)? {
-                    Some(Try::Signed(assertion)) => return Ok(assertion),
+                    Some(Try::Answered(answer)) => return Ok(answer),
                     Some(Try::Failed(words)) => lead = words,
                     None => {}
                 }
@@ -224,8 +46,11 @@ pub(super) fn sign(
             }
             Err(fault) => {
                 ends_it(&fault)?;
-                if fault != KeyFault::NoKey && lead.is_empty() {
-                    lead = refusal::of_key(&fault, words);
+                let told = refusal::of_key(&fault, words);
+                let is_said = lead.ends_with(&told);
+                let may_say = lead.is_empty() || request.new.is_some();
+                if fault != KeyFault::NoKey && may_say && !is_said {
+                    lead = join(&lead, &told);
                 }
                 words.key_insert
             }
@@ -245,7 +70,7 @@ pub(super) fn sign(
             continue;
         }
         match touched(stages, request, None, &mut pin_wanted)? {
-            Try::Signed(assertion) => return Ok(assertion),
+            Try::Answered(answer) => return Ok(answer),
             Try::Failed(words) => lead = words,
         }
     }
@@ -256,10 +81,10 @@ pub(super) fn sign(
 ///
 /// # Errors
 /// As [`sign`].
-pub(super) fn passkey(
+pub(in crate::stages) fn passkey(
     stages: &mut Stages<'_>,
     options: &ChallengeOptions,
-) -> Result<Option<Assertion>, LoginError> {
+) -> Result<Option<KeyAnswer>, LoginError> {
     if !stages.keys.rules.passkey || stages.keys.passkey_is_over {
         return Ok(None);
     }
@@ -288,7 +113,7 @@ pub(super) fn passkey(
             }
         };
         match tried {
-            Some(Try::Signed(assertion)) => break Some(assertion),
+            Some(Try::Answered(answer)) => break Some(answer),
             Some(Try::Failed(words)) => lead = words,
             None => break None,
         }
@@ -299,7 +124,7 @@ pub(super) fn passkey(
 }
 
 /// Whether the answer that was sent last is a passkey's.
-pub(super) fn passkey_was_sent(stages: &mut Stages<'_>) -> bool {
+pub(in crate::stages) fn passkey_was_sent(stages: &mut Stages<'_>) -> bool {
     std::mem::take(&mut stages.keys.passkey_sent)
 }
 
@@ -307,7 +132,10 @@ pub(super) fn passkey_was_sent(stages: &mut Stages<'_>) -> bool {
 ///
 /// # Errors
 /// As [`sign`].
-pub(super) fn sign_once(stages: &mut Stages<'_>, request: &Request) -> Result<Try, LoginError> {
+pub(in crate::stages) fn sign_once(
+    stages: &mut Stages<'_>,
+    request: &Request,
+) -> Result<Try, LoginError> {
     let words = &stages.prompts.words;
     let mut pin_wanted = false;
     let mut lead = String::new();
@@ -320,7 +148,7 @@ pub(super) fn sign_once(stages: &mut Stages<'_>, request: &Request) -> Result<Tr
                 }
             }
             Ok(Wanted::Pin) => match with_pin(stages, request, &lead, words.key_pin)? {
-                Some(Try::Signed(assertion)) => return Ok(Try::Signed(assertion)),
+                Some(Try::Answered(answer)) => return Ok(Try::Answered(answer)),
                 Some(Try::Failed(words)) => lead = words,
                 None => return Ok(Try::Failed(words.nothing_typed.into())),
             },
@@ -383,9 +211,9 @@ fn touched(
         .keys
         .look(request, *pin_wanted, &deadline)
         .map_err(NotSigned::Fault)
-        .and_then(|look| look.sign(request, Some(stages.user), pin, &deadline));
+        .and_then(|look| look.answer(request, Some(stages.user), pin, &deadline));
     match signed {
-        Ok(assertion) => Ok(Try::Signed(assertion)),
+        Ok(answer) => Ok(Try::Answered(answer)),
         Err(NotSigned::PinWanted) => {
             *pin_wanted = true;
             Ok(Try::Failed(String::new()))
@@ -401,7 +229,10 @@ fn touched(
 ///
 /// # Errors
 /// [`LoginError::SecurityKey`] when it was the last.
-pub(super) fn count(stages: &mut Stages<'_>, fault: KeyFault) -> Result<String, LoginError> {
+pub(in crate::stages) fn count(
+    stages: &mut Stages<'_>,
+    fault: KeyFault,
+) -> Result<String, LoginError> {
     ends_it(&fault)?;
     let attempts = stages.prompts.attempts;
     let keys = &mut stages.keys;
@@ -425,11 +256,11 @@ fn ends_it(fault: &KeyFault) -> Result<(), LoginError> {
     }
 }
 
-/// The server's words and the module's own on an assertion that was refused.
-pub(super) fn refused_by_server(
+/// The server's words and the module's own on an answer that was refused.
+pub(in crate::stages) fn refused_by_server(
     stages: &mut Stages<'_>,
     theirs: Option<String>,
 ) -> Result<String, LoginError> {
-    let ours = count(stages, KeyFault::Failed("authentik refused what it signed"))?;
+    let ours = count(stages, KeyFault::Failed("authentik refused its answer"))?;
     Ok(join(&theirs.unwrap_or_default(), &ours))
 }

@@ -1,0 +1,51 @@
+//! `ak-stage-authenticator-webauthn`: a security key that is plugged in here is set up.
+
+use serde::{Deserialize, Serialize};
+
+use super::lead_after;
+use crate::error::{LoginError, Obstacle};
+use crate::flow::{Challenge, Response};
+use crate::stages::keys::{self, CreationOptions, PublicKeyCredential};
+use crate::stages::{Stages, nonsense};
+
+pub(in crate::stages) const COMPONENT: &str = "ak-stage-authenticator-webauthn";
+
+#[derive(Deserialize)]
+struct Details {
+    registration: CreationOptions,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    component: &'static str,
+    response: PublicKeyCredential,
+}
+
+pub(in crate::stages) fn answer(
+    stages: &mut Stages<'_>,
+    challenge: &Challenge,
+    rejected: usize,
+) -> Result<Response, LoginError> {
+    let refuse = |reason| LoginError::Unsupported {
+        component: COMPONENT.into(),
+        reason,
+    };
+    if !stages.keys.can_set_up() {
+        return Err(refuse(Obstacle::SetUpInBrowser));
+    }
+    let details: Details = challenge.details().map_err(nonsense)?;
+    let request = stages
+        .keys
+        .creation(&details.registration)
+        .map_err(refuse)?;
+    let lead = match rejected {
+        0 => stages.prompts.words.key_sets_up.to_owned(),
+        _ => lead_after(stages, challenge, rejected)?,
+    };
+    // It proves nothing: whoever has come this far sets up a key of their own.
+    let made = keys::sign(stages, &request, lead)?;
+    Response::with_secret(&Answer {
+        component: COMPONENT,
+        response: made.into(),
+    })
+}
