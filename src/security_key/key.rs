@@ -66,6 +66,9 @@ impl<D: Device> Key<D> {
         loop {
             let (command, answer) = self.answer(deadline)?;
             if command == command::ERROR && answer.first() == Some(&status::CHANNEL_BUSY) {
+                if deadline.remaining().is_zero() {
+                    return Err(KeyFault::Failed("it is busy"));
+                }
                 pause(&self.device, BUSY_PAUSE.min(deadline.remaining()));
                 self.send(command::INIT, &nonce, deadline)?;
                 continue;
@@ -105,7 +108,7 @@ impl<D: Device> Key<D> {
 
     /// The reply to the command under way, where it is there. It does not wait.
     pub(super) fn reply(&mut self, deadline: &Deadline) -> Result<Option<Vec<u8>>, Trouble> {
-        let Some((command, mut answer)) = self.message()? else {
+        let Some((command, mut answer)) = self.message(deadline)? else {
             return Ok(None);
         };
         let Some(code) = answer.first().copied() else {
@@ -152,7 +155,7 @@ impl<D: Device> Key<D> {
     /// The next message on this key's channel, waited for.
     fn answer(&mut self, deadline: &Deadline) -> Result<(u8, Vec<u8>), KeyFault> {
         loop {
-            if let Some(message) = self.message()? {
+            if let Some(message) = self.message(deadline)? {
                 return Ok(message);
             }
             if deadline.remaining().is_zero() {
@@ -162,8 +165,9 @@ impl<D: Device> Key<D> {
         }
     }
 
-    /// The next message on this key's channel, where it is there.
-    fn message(&mut self) -> Result<Option<(u8, Vec<u8>)>, KeyFault> {
+    /// The next message on this key's channel, where it is there. A key that sends one
+    /// report after the other is not read for longer than one that sends none.
+    fn message(&mut self, deadline: &Deadline) -> Result<Option<(u8, Vec<u8>)>, KeyFault> {
         loop {
             let taken = self.under_way.unwrap_or(0).saturating_add(1);
             if taken > MAX_REPORTS {
@@ -175,6 +179,9 @@ impl<D: Device> Key<D> {
             self.under_way = self.under_way.map(|_| taken);
             if let Event::Message(command, bytes) = self.assembly.take(self.channel, &report)? {
                 return Ok(Some((command, bytes)));
+            }
+            if deadline.remaining().is_zero() {
+                return Ok(None);
             }
         }
     }

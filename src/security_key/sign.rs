@@ -258,7 +258,7 @@ fn first_touched<D: Device>(
                 Err(trouble) => trouble,
             };
             last = refused(candidate, trouble);
-            candidate.key.give_up();
+            candidate.key.cancel();
         }
         let is_over = answered.is_some() || deadline.remaining().is_zero();
         if is_over {

@@ -10,6 +10,7 @@
 
 pub mod choices;
 pub mod json;
+pub mod key;
 pub mod log;
 pub mod model;
 pub mod person;

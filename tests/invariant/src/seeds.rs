@@ -73,6 +73,24 @@ pub fn all() -> Vec<Seed> {
         add(target, &format!("line-{number}"), text.as_bytes());
     }
     roots(&root, &mut add);
+    // Each kind of request, to a key with and without a PIN, that answers so.
+    for kind in 0..4 {
+        for options in [0, 2 + 16] {
+            let start = |verify| [kind, verify, 0, 0, 0, 0, options];
+            add("key", &format!("{kind}-{options}"), &start(0));
+            add("key", &format!("{kind}-{options}-verified"), &start(1));
+            for answer in 0..19 {
+                // The answers to INIT, to getInfo, and to what follows.
+                let name = format!("{kind}-{options}-answer-{answer}");
+                let profile = [0; 10];
+                for place in 0..8 {
+                    let good = vec![0; place];
+                    let bytes = [&start(1)[..], &profile, &good, &[answer]].concat();
+                    add("key", &format!("{name}-{place}"), &bytes);
+                }
+            }
+        }
+    }
     for first in 0..14 {
         add("state", &format!("flow-{first}"), &[0, 0, 0, 0, 0, first]);
         add("state", &format!("rule-{first}"), &[first, 0, 0, 0, 0, 2]);

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use login_invariant::play::{Played, play};
-use login_invariant::targets;
+use login_invariant::{key, targets};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -132,4 +132,74 @@ fn a_login_proved_anew_after_a_code_sent_back_and_a_restart_is_one() {
         2, 1, 0, 6, 1, 0x30, 1, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0x43, 0, 0x80, 6, 1,
     ]);
     assert_eq!(played.refused, None, "{played:?}");
+}
+
+/// No byte at all is a key that signs when it is touched; with a PIN it takes that.
+#[test]
+fn a_key_as_it_should_be_answers() {
+    for (bytes, what) in [
+        (&[][..], "one credential"),
+        (&[1], "one of twenty"),
+        (&[0, 1, 0, 0, 0, 0, 2], "the PIN"),
+        (
+            &[0, 1, 0, 0, 0, 0, 2 + 16],
+            "the PIN, for a token with permissions",
+        ),
+        (
+            &[0, 1, 0, 0, 0, 0, 2, 0, 1],
+            "the PIN, by the first protocol",
+        ),
+        (&[0, 0, 0, 0, 1], "two keys"),
+        (&[2], "a passkey"),
+        (&[3], "a new credential"),
+        (
+            &[3, 1, 0, 1, 0, 0, 2 + 16],
+            "a new credential, kept, with a PIN",
+        ),
+        (&[3, 4], "a new credential, without attestation"),
+    ] {
+        let ended = key::play(bytes);
+        assert!(
+            matches!(ended, key::Ended::Answered(_)),
+            "{what}: {ended:?}"
+        );
+    }
+}
+
+/// A key that shows an excluded credential is not set up a second time.
+#[test]
+fn a_key_that_is_set_up_already_is_said_to_be() {
+    for bytes in [&[3, 0, 1][..], &[3, 0, 2], &[3, 1, 1, 0, 0, 0, 2 + 16]] {
+        let ended = key::play(bytes);
+        let words = "the security key is set up for this account already";
+        assert_eq!(ended, key::Ended::Refused(words.into()));
+    }
+}
+
+/// Keys that answer anything, for some thousand logins: see `login_invariant::key`.
+#[test]
+fn no_key_breaks_what_must_hold() {
+    let (answered, refused) = (Cell::new(0_u32), Cell::new(0_u32));
+    let byte = prop_oneof![12 => Just(0_u8), 2 => 1_u8..24, 1 => any::<u8>()];
+    let bytes = proptest::collection::vec(byte, 0..60);
+    let config = Config {
+        cases: 4_000,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let result = TestRunner::new(config).run(&bytes, |bytes| {
+        let count = match key::play(&bytes) {
+            key::Ended::Answered(_) => &answered,
+            key::Ended::Refused(_) => &refused,
+        };
+        count.set(count.get() + 1);
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+    assert!(
+        answered.get() > 100 && refused.get() > 1_000,
+        "{answered:?} {refused:?}"
+    );
 }

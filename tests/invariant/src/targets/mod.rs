@@ -23,16 +23,22 @@ pub fn state(bytes: &[u8]) {
     let _ = crate::play::play(bytes);
 }
 
+/// One login with security keys; see [`crate::key::play`].
+pub fn key(bytes: &[u8]) {
+    let _ = crate::key::play(bytes);
+}
+
 /// A target: its name, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by the names of `fuzz/fuzz_targets`.
-pub const ALL: [Target; 11] = [
+pub const ALL: [Target; 12] = [
     ("arguments", arguments),
     ("challenge", challenge),
     ("code", code),
     ("configuration", configuration),
     ("html", html),
+    ("key", key),
     ("link", link),
     ("login_context", login_context),
     ("roots", roots),
