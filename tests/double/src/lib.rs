@@ -44,6 +44,6 @@ pub use flow::{
 pub use server::SeenRequest;
 pub use version::Version;
 pub use world::{
-    Access, Application, Clock, Device, DeviceKind, Group, Permission, Phone, Providers, Token,
-    User, UserType, World,
+    Access, Application, Clock, Device, DeviceKind, Group, Permission, Phone, Providers,
+    Registration, Token, User, UserType, World,
 };

@@ -1,11 +1,11 @@
 //! The stages that set up a second factor.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::plan::Plan;
 use super::run::Run;
 use super::step::{Challenge, Complaint, Errors, NON_FIELD, Step, Text};
-use super::{code, invalid};
+use super::{code, invalid, registration};
 use crate::flow::Enrolment;
 use crate::random;
 use crate::totp;
@@ -81,35 +81,12 @@ pub(super) fn show(run: &mut Run<'_>, plan: &mut Plan, kind: Enrolment) -> Step 
                 .with("activation_code", code)
                 .with("stage_uuid", "0c630370-446f-4a73-912e-2ffee5537518")
         }
-        Enrolment::Webauthn => Challenge::new("ak-stage-authenticator-webauthn")
-            .with("registration", registration(&username, &name, &uid)),
+        Enrolment::Webauthn => {
+            let request = registration::request(run, plan, (&username, &name, &uid));
+            Challenge::new("ak-stage-authenticator-webauthn").with("registration", request)
+        }
     };
     Step::Show(challenge.pending_user())
-}
-
-fn registration(username: &str, name: &str, uid: &str) -> Value {
-    let algorithms: Vec<Value> = [-7, -8, -36, -37, -38, -39, -257, -258, -259]
-        .into_iter()
-        .map(|alg| json!({"type": "public-key", "alg": alg}))
-        .collect();
-    json!({
-        "rp": {"name": "authentik", "id": "authentik.test"},
-        "user": {
-            "id": data_encoding::BASE64URL_NOPAD.encode(uid.as_bytes()),
-            "name": username,
-            "displayName": name,
-        },
-        "challenge": random::text(86),
-        "pubKeyCredParams": algorithms,
-        "timeout": 60000,
-        "excludeCredentials": [],
-        "authenticatorSelection": {
-            "residentKey": "preferred",
-            "requireResidentKey": false,
-            "userVerification": "preferred",
-        },
-        "attestation": "direct",
-    })
 }
 
 pub(super) fn answer(
@@ -139,15 +116,17 @@ pub(super) fn answer(
         Enrolment::Sms | Enrolment::Email => by_message(run, plan, kind, answer),
         Enrolment::Duo if run.world.providers.duo => finish(run, plan, Device::duo()),
         Enrolment::Duo => Step::Crash,
-        Enrolment::Webauthn if answer.contains_key("response") => invalid(
-            "response",
-            "Webauthn error: the response could not be verified",
-        ),
-        Enrolment::Webauthn => Step::Invalid(Errors::one(
-            "response",
-            "This field is required.",
-            "required",
-        )),
+        Enrolment::Webauthn => match answer.get("response") {
+            Some(response) => match registration::registered(run, plan, response) {
+                Ok(device) => finish(run, plan, device),
+                Err(complaint) => invalid("response", &complaint),
+            },
+            None => Step::Invalid(Errors::one(
+                "response",
+                "This field is required.",
+                "required",
+            )),
+        },
     }
 }
 

@@ -6,6 +6,7 @@ mod identification;
 mod login;
 mod plan;
 mod prompt;
+mod registration;
 mod run;
 mod simple;
 mod step;

@@ -40,14 +40,14 @@ pub(super) fn request(
     })
 }
 
-fn host(run: &Run<'_>) -> String {
+pub(super) fn host(run: &Run<'_>) -> String {
     run.call
         .header("host")
         .unwrap_or("authentik.test")
         .to_owned()
 }
 
-fn rp_id(run: &Run<'_>) -> String {
+pub(super) fn rp_id(run: &Run<'_>) -> String {
     let host = host(run);
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name.to_owned(),

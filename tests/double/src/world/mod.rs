@@ -28,6 +28,8 @@ pub struct World {
     pub flows: BTreeMap<String, Flow>,
     /// Which outside services answer; a stage that needs one that does not, crashes.
     pub providers: Providers,
+    /// What the stage that sets up security keys asks for.
+    pub registration: Registration,
     /// How many requests an anonymous client may make in a minute; `None` is unlimited.
     pub anonymous_requests_per_minute: Option<u32>,
     /// The server's clock.
@@ -51,6 +53,31 @@ impl Default for Providers {
             sms: true,
             email: true,
             duo: true,
+        }
+    }
+}
+
+/// What is asked of a security key that is set up.
+#[derive(Debug, Clone, Copy)]
+pub struct Registration {
+    /// Whether the key keeps the credential: `required`, `preferred`, `discouraged`.
+    pub resident_key: &'static str,
+    /// Whether the person is verified, in the same words.
+    pub user_verification: &'static str,
+    /// What is to be said of the key's make. The server itself always asks for `direct`.
+    pub attestation: &'static str,
+    /// Whether the person's other keys are named as excluded. The server itself names
+    /// none.
+    pub excludes: bool,
+}
+
+impl Default for Registration {
+    fn default() -> Self {
+        Registration {
+            resident_key: "preferred",
+            user_verification: "preferred",
+            attestation: "direct",
+            excludes: false,
         }
     }
 }

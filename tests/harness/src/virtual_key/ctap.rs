@@ -23,6 +23,8 @@ pub(super) struct State {
     /// How many wrong PINs since it was plugged in.
     wrong_in_a_row: u32,
     token: Vec<u8>,
+    /// Whether the token may make a credential.
+    pub(super) may_make: bool,
     agreement: Option<Agreement>,
     /// Those that `getNextAssertion` has not given yet.
     next: Vec<(Value, bool)>,
@@ -35,6 +37,7 @@ impl State {
             settings,
             wrong_in_a_row: 0,
             token: crypto::random(32),
+            may_make: false,
             agreement: None,
             next: Vec::new(),
         }
@@ -53,6 +56,7 @@ impl State {
             },
         };
         match command {
+            0x01 => self.make_credential(&request),
             0x02 => self.get_assertion(&request),
             0x04 => Step::Done(Ok(self.info())),
             0x06 => Step::Done(self.client_pin(&request)),
@@ -124,6 +128,7 @@ impl State {
                 {
                     return Err(0x02);
                 }
+                self.may_make = sub == 5 || permissions & 1 != 0;
                 self.pin_token(protocol, request)
             }
             _ => Err(0x3e),
@@ -175,27 +180,9 @@ impl State {
 
     /// Whether the person is verified, and whether nobody is to be asked.
     fn judge(&mut self, request: &Value) -> Result<(bool, bool), Status> {
-        let option = |name: &str| request.at(5).and_then(|options| options.named(name));
-        let silent = option("up") == Some(&Value::Bool(false));
-        let mut verified = false;
-        if let Some(proof) = request.at(6).and_then(Value::bytes) {
-            let hash = request.at(2).and_then(Value::bytes).ok_or(0x14)?;
-            let tag = crypto::hmac_sha256(&self.token, hash);
-            let right = match request.at(7).and_then(Value::int) {
-                Some(1) => tag.get(..16).unwrap_or_default().to_vec(),
-                _ => tag,
-            };
-            if proof != right {
-                return Err(0x33);
-            }
-            verified = true;
-        }
-        if option("uv").is_some_and(Value::is_true) {
-            if !self.settings.own_verification {
-                return Err(0x2c);
-            }
-            verified = true;
-        }
+        let options = request.at(5);
+        let silent = options.and_then(|it| it.named("up")) == Some(&Value::Bool(false));
+        let verified = self.is_verified(request, [2, 5, 6, 7])?;
         if self.settings.always_verifies && !verified && !silent {
             return Err(0x36);
         }
@@ -204,6 +191,33 @@ impl State {
             return Err(0x15);
         }
         Ok((verified, silent))
+    }
+
+    /// Whether the person is verified, by the token or by the key itself: where the
+    /// request has the hash, the options, the proof, and the number of its protocol.
+    pub(super) fn is_verified(&self, request: &Value, keys: [i64; 4]) -> Result<bool, Status> {
+        let [hash, options, proof, protocol] = keys.map(|key| request.at(key));
+        let mut verified = false;
+        if let Some(proof) = proof.and_then(Value::bytes) {
+            let hash = hash.and_then(Value::bytes).ok_or(0x14)?;
+            let tag = crypto::hmac_sha256(&self.token, hash);
+            let right = match protocol.and_then(Value::int) {
+                Some(1) => tag.get(..16).unwrap_or_default().to_vec(),
+                _ => tag,
+            };
+            if proof != right {
+                return Err(0x33);
+            }
+            verified = true;
+        }
+        let itself = options.and_then(|options| options.named("uv"));
+        if itself.is_some_and(Value::is_true) {
+            if !self.settings.own_verification {
+                return Err(0x2c);
+            }
+            verified = true;
+        }
+        Ok(verified)
     }
 
     fn sign(&mut self, request: &Value, verified: bool, silent: bool) -> Result<Value, Status> {

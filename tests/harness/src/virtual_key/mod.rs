@@ -9,6 +9,7 @@ mod cbor;
 mod crypto;
 mod ctap;
 mod frames;
+mod make;
 mod pty;
 
 use crate::script::PluggedKey;
@@ -95,6 +96,15 @@ pub enum Touch {
     PulledOut,
 }
 
+/// What a key says of its make when it is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attestation {
+    /// Nothing.
+    None,
+    /// A signature of the new credential itself.
+    Own,
+}
+
 /// What a key is like.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -120,6 +130,10 @@ pub struct Settings {
     pub own_verification: bool,
     /// Whether it signs without a touch.
     pub hurried: bool,
+    /// What it says of its make when it is set up.
+    pub attestation: Attestation,
+    /// Whether it has no room for another passkey.
+    pub is_full: bool,
     /// What it answers in place of all that it should, report by report; the last one
     /// again and again.
     pub noise: Option<Vec<Vec<u8>>>,
@@ -139,6 +153,8 @@ impl Default for Settings {
             always_verifies: false,
             own_verification: false,
             hurried: false,
+            attestation: Attestation::Own,
+            is_full: false,
             noise: None,
         }
     }

@@ -13,6 +13,7 @@ mod endings;
 mod enrolment;
 mod forms;
 mod guessing;
+mod key_enrolment;
 mod languages;
 mod late;
 mod logins;
