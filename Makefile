@@ -62,10 +62,10 @@ quick:
 
 test:
 ifdef PART
-	@scripts/require toolchain build test $(if $(filter recipes hosts,$(PART)),recipes) </dev/null
+	@scripts/require toolchain build test $(if $(filter recipes hosts,$(PART)),recipes) $(if $(filter module,$(PART)),python) </dev/null
 	@scripts/test-part $(PART) $(FILTER) </dev/null
 else
-	@scripts/require toolchain build test recipes </dev/null
+	@scripts/require toolchain build test recipes python </dev/null
 	@scripts/test </dev/null
 endif
 

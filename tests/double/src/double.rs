@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::certificate::{self, Authority, Certificate, TlsOffer};
+use crate::executor::JudgedAssertion;
 use crate::fault::Fault;
 use crate::random;
 use crate::server::{self, Options, SeenRequest, Shared};
@@ -335,6 +336,11 @@ impl Double {
         let secret = random::from_base32(secret)
             .unwrap_or_else(|| panic!("{secret:?} is no secret in base32"));
         totp::code(&secret, totp::step(self.shared.state().now()))
+    }
+
+    /// What security keys have signed so far, and the verdicts.
+    pub fn assertions(&self) -> Vec<JudgedAssertion> {
+        self.shared.state().memory.assertions.clone()
     }
 
     /// The code sent to the user last, by text message or mail.

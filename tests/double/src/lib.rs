@@ -35,6 +35,7 @@ mod world;
 pub use catalogue::{FlowSummary, list_flows};
 pub use certificate::{Certificate, KeyKind, TlsOffer, TlsVersion, stranger_pem};
 pub use double::{Double, DoubleBuilder};
+pub use executor::JudgedAssertion;
 pub use fault::{Fault, Match};
 pub use flow::{
     Authentication, Binding, ConfigurationStage, DeniedAction, Enrolment, Field, Flow,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::SystemTime;
 
 use crate::exchange::Call;
-use crate::executor::Plan;
+use crate::executor::{JudgedAssertion, Plan};
 use crate::session::Sessions;
 use crate::version::Version;
 use crate::world::{Token, UserType, World};
@@ -31,6 +31,8 @@ pub(crate) struct Memory {
     pub(crate) last_link: HashMap<String, String>,
     /// The code sent last by text message or mail, by user.
     pub(crate) last_code: HashMap<String, String>,
+    /// What security keys have signed, the last one last.
+    pub(crate) assertions: Vec<JudgedAssertion>,
     /// How many wrong passwords were tried for a name, in all sessions.
     pub(crate) wrong_passwords: HashMap<String, u32>,
     /// When anonymous clients made the requests that count.

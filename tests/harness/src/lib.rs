@@ -37,6 +37,7 @@ pub mod name_server;
 pub mod namespace;
 mod outcome;
 pub mod player;
+pub mod python;
 mod runner;
 pub mod script;
 pub mod skip;

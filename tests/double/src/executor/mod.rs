@@ -31,6 +31,7 @@ use crate::words::Language;
 pub(crate) use plan::Plan;
 use run::{Body, Run, SessionEnd};
 use step::{Challenge, Errors, Step};
+pub use webauthn::JudgedAssertion;
 
 /// The answer to a request for the executor of this slug.
 pub(crate) fn execute(state: &mut State, call: &Call, slug: &str) -> Outcome {

@@ -1,7 +1,7 @@
 //! Security keys: the request for an assertion, and what is made of one.
 //!
 //! The server judges it by py_webauthn's `verify_authentication_response`; this judges
-//! the same things, in the same order. A test holds both against each other.
+//! the same things, in the same order. Tests of the module hold both against each other.
 
 use data_encoding::BASE64URL_NOPAD;
 use ring::digest::{SHA256, digest};
@@ -19,6 +19,23 @@ const FAILED: &str = "Assertion failed";
 
 const USER_PRESENT: u8 = 1;
 const USER_VERIFIED: u8 = 4;
+
+/// What a key has signed for a credential that is known, and by what it was judged.
+#[derive(Debug, Clone)]
+pub struct JudgedAssertion {
+    /// What the client sent.
+    pub answer: Value,
+    /// What was to be signed, in base64url.
+    pub challenge: String,
+    /// Where the client was to be.
+    pub origin: String,
+    /// How often the key had signed before.
+    pub count: u32,
+    /// Whether the person had to be verified.
+    pub required: bool,
+    /// The verdict.
+    pub accepted: bool,
+}
 
 /// The request: the relying party is the host that was asked, without its port.
 pub(super) fn request(
@@ -88,7 +105,17 @@ pub(super) fn verified(
             _ => None,
         })
         .ok_or(INVALID_DEVICE)?;
-    let signed = judge(run, plan, answer, &known, required).ok_or(FAILED)?;
+    let signed = judge(run, plan, answer, &known, required);
+    let judged = JudgedAssertion {
+        answer: answer.clone(),
+        challenge: plan.scratch.webauthn_challenge.clone().unwrap_or_default(),
+        origin: format!("https://{}", host(run)),
+        count: known.count,
+        required,
+        accepted: signed.is_some(),
+    };
+    run.memory.assertions.push(judged);
+    let signed = signed.ok_or(FAILED)?;
     let now = run.now;
     let device = run.world.find_user_mut(&name).and_then(|user| {
         let is_it = |device: &&mut Device| matches!(&device.kind, DeviceKind::Webauthn { credential, .. } if credential == id);

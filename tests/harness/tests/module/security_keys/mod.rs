@@ -5,6 +5,7 @@ mod passkeys;
 mod pins;
 mod places;
 mod touches;
+mod verified;
 
 use authentik_double::{Device, Double, Flow, User, Validate};
 use pam_harness::virtual_key::{Credential, Event, Settings, VirtualKey};
