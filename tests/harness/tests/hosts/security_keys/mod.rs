@@ -2,7 +2,9 @@
 //! key that is plugged into the test's own host.
 
 mod afar;
+mod libfido2;
 mod people;
+mod traced;
 
 use authentik_double::{Device, Double, Flow, User, Validate};
 use pam_harness::accounts::Account;
@@ -19,12 +21,22 @@ const AT_SEAT: &str = "UID=2200\nUSER=kay\nACTIVE=1\nSTATE=active\nREMOTE=0\n\
 struct Bench {
     double: Double,
     key: VirtualKey,
+    credential: Credential,
 }
 
 impl Bench {
     /// kay, with a key like this, and a flow with a password and this stage.
     fn new(validate: Validate, settings: Settings) -> Bench {
-        let credential = Credential::new("localhost", "kay");
+        Bench::with(validate, settings, Credential::new("localhost", "kay"))
+    }
+
+    /// The same, with a credential that is found without its ID.
+    fn with_passkey(validate: Validate, settings: Settings) -> Bench {
+        let credential = Credential::new("localhost", "kay").passkey();
+        Bench::with(validate, settings, credential)
+    }
+
+    fn with(validate: Validate, settings: Settings, credential: Credential) -> Bench {
         let device = Device::security_key(&credential.id, &credential.point());
         let user = User::new("kay").device(device);
         let flow = Flow::new("key")
@@ -40,12 +52,16 @@ impl Bench {
             })
             .start();
         let key = VirtualKey::plug_in(Settings {
-            credentials: vec![credential],
+            credentials: vec![credential.clone()],
             ..settings
         });
         // The locker runs as kay, and udev gives keys to who sits at the seat.
         key.belongs_to(KAY);
-        Bench { double, key }
+        Bench {
+            double,
+            key,
+            credential,
+        }
     }
 
     /// A host with the key and kay's account.
