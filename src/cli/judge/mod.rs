@@ -190,10 +190,18 @@ fn locked(stack: &Stack<'_>, left_alone: &LeftAlone) -> Option<Finding> {
     if left_alone.root {
         spared.extend(root.clone());
     }
-    let guard = format!(
-        "write this in front of it, with a local account that has a password: {} [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin",
-        stack.kind.name()
-    );
+    // The profiles of packages leave this group alone, where there is one.
+    let has_group = stack
+        .entries
+        .iter()
+        .any(|entry| entry.arguments.iter().any(|word| word == "authentik-local"));
+    let guard = match has_group {
+        true => "put a local account that has a password into the group: groupadd --system authentik-local; usermod -aG authentik-local localadmin".into(),
+        false => format!(
+            "write this in front of it, with a local account that has a password: {} [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin",
+            stack.kind.name()
+        ),
+    };
     let in_broken = |person: &Person| {
         let broken = BROKEN.map(|code| stack.gets_in(person, CodeSet::one(code), Secret::Local));
         let [a, b] = broken;
