@@ -18,6 +18,7 @@
 # make test-distros: the deb, and the first login of README.md and docs/, in fresh
 #              Debian systems (root, debootstrap, network).
 # make test-rpm: the rpm in a Debian 13 with rpm and authselect: update, profiles, removal.
+# make test-pacman: the package of Arch in a Debian 13 with pacman: update, hook, removal.
 # make test-distros-build: the deb built in Debian 13 by its own rustc, and tried.
 # make check-packages: shell, manual pages, the deb; rpm and Arch's package are built
 #              where their tools are.
@@ -36,7 +37,7 @@ CARGO ?= cargo
 SECONDS ?= 600
 
 .PHONY: all help module command demo quick test soak break-rules mutants fuzz deny bench deb rpm tarball \
-	repository test-repository test-distros test-rpm test-distros-build check-packages clean
+	repository test-repository test-distros test-rpm test-pacman test-distros-build check-packages clean
 
 all: module
 
@@ -126,6 +127,10 @@ test-distros: deb
 test-rpm: packaged
 	@scripts/require distros </dev/null
 	@scripts/test-rpm </dev/null
+
+test-pacman: packaged
+	@scripts/require distros </dev/null
+	@scripts/test-pacman </dev/null
 
 test-distros-build:
 	@scripts/require toolchain build distros </dev/null

@@ -62,14 +62,21 @@ impl Host {
 #[test]
 fn no_package_goes_while_a_stack_names_the_module() {
     let line = "auth required pam_authentik_flow.so";
+    // A guard without the module jumps elsewhere.
+    let guard = "auth [success=1 default=ignore] pam_localuser.so file=/dev/null";
     for (script, argument) in [
         (read("deb/prerm"), "remove"),
         (preun(), "0"),
         (read("alpine/pam-authentik-flow.pre-deinstall"), "0.1.0"),
+        (read("arch/pam-authentik-flow.script"), ""),
+        // After the files of a package that no prerm was asked about.
+        (read("deb/postrm"), "remove"),
     ] {
-        let (goes, said) = Host::new(line).lets_go(&script, argument);
-        assert!(!goes, "it goes: {said}\n{script}");
-        assert!(said.contains("pam.d/sshd"), "{said}\n{script}");
+        for line in [line, guard] {
+            let (goes, said) = Host::new(line).lets_go(&script, argument);
+            assert!(!goes, "it goes: {said}\n{script}");
+            assert!(said.contains("pam.d/sshd"), "{said}\n{script}");
+        }
         for other in ["auth required pam_unix.so", &format!("# {line}")] {
             let (goes, said) = Host::new(other).lets_go(&script, argument);
             assert!(goes, "{other}: {said}\n{script}");
