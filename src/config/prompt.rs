@@ -1,8 +1,10 @@
 //! `[prompt]`: what people are asked, and how.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::read::{FromToml, Mistake, Written, one_of, parsed, table};
+use super::values::Limit;
 
 use crate::words::Words;
 
@@ -16,6 +18,9 @@ pub struct Prompts {
     /// How many codes may be tried in one login, and how often one question may
     /// be answered wrongly; at least one.
     pub attempts: u32,
+    /// For how long authentik refuses even a right code after the first wrong one; the
+    /// time doubles with each further one.
+    pub code_pause: Duration,
     /// What authentik is asked to speak (`Accept-Language`).
     pub language: Option<LanguageTag>,
     /// The module's own words, in that language.
@@ -141,6 +146,7 @@ table! {
         password: Option<String>,
         code: Option<String>,
         attempts: Option<u32>,
+        code_pause: Option<Limit>,
         language: Option<LanguageTag>,
         qr: Option<QrStyle>,
         second_factor: Option<Vec<FactorClass>>,
@@ -156,6 +162,7 @@ impl PromptKeys {
             password: self.password.or(below.password),
             code: self.code.or(below.code),
             attempts: self.attempts.or(below.attempts),
+            code_pause: self.code_pause.or(below.code_pause),
             language: self.language.or(below.language),
             qr: self.qr.or(below.qr),
             second_factor: self.second_factor.or(below.second_factor),
@@ -204,6 +211,9 @@ impl PromptKeys {
             password: prompt_text("password", self.password, words.password)?,
             code: prompt_text("code", self.code, words.code)?,
             attempts,
+            code_pause: self
+                .code_pause
+                .map_or(Duration::from_secs(1), |Limit(pause)| pause),
             language: self.language,
             words,
             qr: self.qr.unwrap_or_default(),

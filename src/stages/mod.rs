@@ -290,7 +290,7 @@ impl Answerer for Stages<'_> {
     }
 
     fn code_sent_back(&mut self) -> Result<(), LoginError> {
-        self.codes.sent_back(self.prompts.attempts)?;
+        self.codes.sent_back(self.prompts)?;
         self.dialogue
             .set_heading(Some(self.prompts.words.code_sent_back.into()));
         Ok(())

@@ -197,6 +197,7 @@ impl Rows {
             password,
             code,
             attempts,
+            code_pause,
             language,
             words: _,
             qr,
@@ -215,6 +216,7 @@ impl Rows {
         self.add(&["prompt", "password"], password);
         self.add(&["prompt", "code"], code);
         self.add(&["prompt", "attempts"], attempts);
+        self.add(&["prompt", "code_pause"], span(code_pause));
         self.add_if(
             &["prompt", "language"],
             language.as_ref().map(LanguageTag::as_str),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::FactorClass;
+use crate::config::{FactorClass, Prompts};
 use crate::error::LoginError;
 
 /// What was sent last to this stage.
@@ -88,17 +88,19 @@ impl Codes {
     }
 
     /// Counts a code that the server has refused. Measured: after it the server
-    /// refuses even a right one for a second, then for two, four and so on.
-    pub(super) fn refused_by_server(&mut self, attempts: u32) -> Result<(), LoginError> {
+    /// refuses even a right one for a second, then for two, four and so on. The stage's
+    /// throttling factor multiplies these times, and no challenge says which it is.
+    pub(super) fn refused_by_server(&mut self, prompts: &Prompts) -> Result<(), LoginError> {
         const MARGIN: Duration = Duration::from_millis(250);
-        let pause = 1_u64
+        let times = 1_u32
             .checked_shl(self.refused_by_server)
-            .unwrap_or(u64::MAX);
+            .unwrap_or(u32::MAX);
         self.refused_by_server = self.refused_by_server.saturating_add(1);
+        let pause = prompts.code_pause.saturating_mul(times);
         self.throttled_until = Instant::now()
-            .checked_add(Duration::from_secs(pause))
+            .checked_add(pause)
             .and_then(|until| until.checked_add(MARGIN));
-        self.count_wrong(attempts)
+        self.count_wrong(prompts.attempts)
     }
 
     /// Counts a message that the server could not send, for the reason that it gives.
@@ -124,12 +126,12 @@ impl Codes {
     /// # Errors
     /// [`LoginError::PushRefused`] after a push: no other one follows it; else
     /// as [`Codes::count_wrong`].
-    pub(in crate::stages) fn sent_back(&mut self, attempts: u32) -> Result<(), LoginError> {
+    pub(in crate::stages) fn sent_back(&mut self, prompts: &Prompts) -> Result<(), LoginError> {
         self.chosen = None;
         if std::mem::take(&mut self.sent) == Sent::Push {
             return Err(LoginError::PushRefused { words: None });
         }
-        self.refused_by_server(attempts)
+        self.refused_by_server(prompts)
     }
 
     /// For how long a code is held back: as long as the server would refuse

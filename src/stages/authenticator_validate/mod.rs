@@ -94,7 +94,7 @@ pub(super) fn answer(
         // Somebody has typed a code that they had from before.
         Sent::Code if not_sent.is_some() => {
             stages.codes.not_sent = not_sent;
-            stages.codes.refused_by_server(stages.prompts.attempts)?;
+            stages.codes.refused_by_server(stages.prompts)?;
             challenge.error_words().unwrap_or_default()
         }
         // The server's "Empty response" is its word for a message that was sent.
@@ -110,7 +110,7 @@ pub(super) fn answer(
             challenge.error_words().unwrap_or_default()
         }
         Sent::Code => {
-            stages.codes.refused_by_server(stages.prompts.attempts)?;
+            stages.codes.refused_by_server(stages.prompts)?;
             // One and the same answer for a code that is wrong, used, or early.
             let theirs = challenge.error_words().unwrap_or_default();
             join(&theirs, stages.prompts.words.code_works_once)

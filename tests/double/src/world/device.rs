@@ -17,6 +17,8 @@ pub struct Device {
     pub kind: DeviceKind,
     failures: u32,
     failed_at: Option<SystemTime>,
+    /// What the pause after a wrong code is multiplied with.
+    throttling_factor: u32,
 }
 
 /// What a device is, with what it needs to judge an answer.
@@ -70,6 +72,7 @@ impl Device {
             kind,
             failures: 0,
             failed_at: None,
+            throttling_factor: 1,
         }
     }
 
@@ -126,6 +129,12 @@ impl Device {
             public_key: Some(public_key.to_owned()),
             count: 0,
         })
+    }
+
+    /// Multiplies the pause after a wrong code, as `*_otp_throttling_factor` does.
+    pub fn throttling_factor(mut self, factor: u32) -> Device {
+        self.throttling_factor = factor;
+        self
     }
 
     /// Gives the device a number of the test's choosing.
@@ -202,7 +211,8 @@ impl Device {
         let (Some(failed_at), true) = (self.failed_at, self.failures > 0) else {
             return false;
         };
-        let pause = Duration::from_secs(1u64 << (self.failures - 1).min(16));
+        let pause =
+            Duration::from_secs(1u64 << (self.failures - 1).min(16)) * self.throttling_factor;
         now.duration_since(failed_at).is_ok_and(|past| past < pause)
     }
 }

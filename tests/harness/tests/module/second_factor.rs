@@ -56,6 +56,33 @@ fn somebody_who_mistypes_a_code_once_still_gets_in() {
     );
 }
 
+/// A throttling factor of authentik's multiplies that second, and no challenge says so.
+#[test]
+fn a_throttling_factor_is_waited_for_where_the_configuration_says_it() {
+    pam_harness::require_isolation!();
+    for (section, code) in [
+        ("", "PAM_MAXTRIES"),
+        ("[prompt]\ncode_pause = \"3s\"\n", "PAM_SUCCESS"),
+    ] {
+        let bench = Bench::new().section(section);
+        bench.double.world(|world| {
+            for device in &mut world.user_mut("bob").devices {
+                *device = device.clone().throttling_factor(3);
+            }
+        });
+        let mut pam = bench
+            .pam("linux-mfa", "bob")
+            .answer_secret(PASSWORD)
+            .answer_secret("000000")
+            .answer_secret(&bench.double.totp_unused("bob"));
+        if code == "PAM_MAXTRIES" {
+            // Typed at once, it is sent after one second, and refused with the rest.
+            pam = pam.answer_secret("000000");
+        }
+        expect(&pam.authenticate().run(), code, &[]);
+    }
+}
+
 #[test]
 fn attempts_are_counted_and_an_empty_code_stays_here() {
     pam_harness::require_isolation!();
