@@ -2,6 +2,7 @@
 //! never followed here.
 
 mod answer;
+mod body;
 mod bounded;
 mod bundle;
 mod connect;

@@ -4,13 +4,12 @@ use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderValue, Response as HttpResponse, header};
 use ureq::{Body, RequestBuilder};
-use zeroize::Zeroizing;
 
 use super::answer::{fault_of_age, judge_redirect, says_it_is_starting};
-use super::fault;
 use super::https::HttpsTransport;
 use super::transport::{Age, Answer, RequestError, Transport};
 use super::unavailable::{Connection, Evidence, prove};
+use super::{body, fault};
 use crate::fault::ServerFault;
 use crate::sys::StopWatch;
 use crate::text;
@@ -172,13 +171,7 @@ impl HttpsTransport {
             .map(|age| age.map_or(Age::Unknown, Age::Seconds))
             .max();
         let request_id = text_of("x-authentik-id").map(|id| text::one_line(&id, 64));
-        let body = Zeroizing::new(
-            response
-                .body_mut()
-                .with_config()
-                .limit(Answer::MAX_BODY_BYTES)
-                .read_to_vec()?,
-        );
+        let body = body::read(response.body_mut().as_reader(), is_json)?;
         Ok(Answer {
             status,
             redirect,

@@ -112,8 +112,8 @@ impl Answer {
         }
     }
 
-    /// The longest body that is read, in bytes. A challenge usually has less than 2 KiB,
-    /// `users/me` of a person in a thousand groups about 100 KiB.
+    /// The longest body, in bytes, without the pictures in it. A challenge usually has
+    /// less than 2 KiB, `users/me` of a person in a thousand groups about 100 KiB.
     pub const MAX_BODY_BYTES: u64 = 1024 * 1024;
 }
 

@@ -402,8 +402,12 @@ impl Executor<'_> {
                 .and_then(|plan| plan.pending.as_ref())
                 .map(|pending| pending.shown.clone())
                 .or_else(|| session.user.clone());
+            let own = shown
+                .as_deref()
+                .and_then(|name| self.state.world.find_user(name))
+                .and_then(|user| user.avatar.as_deref());
             let avatar = match shown {
-                Some(_) => AVATAR,
+                Some(_) => own.unwrap_or(AVATAR),
                 None => "/static/dist/assets/images/user_default.png",
             };
             fields.insert("pending_user_avatar".to_owned(), json!(avatar));

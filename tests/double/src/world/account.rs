@@ -77,6 +77,8 @@ pub struct User {
     pub uuid: String,
     /// When the person logged in last, as the API prints it.
     pub last_login: Option<String>,
+    /// The picture, as the API prints it; `None` for one made of initials.
+    pub avatar: Option<String>,
 }
 
 impl User {
@@ -104,6 +106,7 @@ impl User {
             uid: random::hex(32),
             uuid: random::uuid(),
             last_login: None,
+            avatar: None,
         }
     }
 

@@ -95,6 +95,26 @@ fn other_versions_and_a_path_prefix_log_in_too() {
     );
 }
 
+/// authentik puts the picture into each challenge, into users/me, and into the list in
+/// which a user is looked up.
+#[test]
+fn the_size_of_a_picture_keeps_nobody_out() {
+    pam_harness::require_isolation!();
+    let picture = format!("data:image/png;base64,{}", "iVBORw0KGgo".repeat(140_000));
+    let with_picture = |bench: Bench| {
+        bench.double.world(|world| {
+            world.user_mut("alice").avatar = Some(picture.clone());
+        });
+        bench
+    };
+    let bench = with_picture(Bench::new());
+    let outcome = bench.log_in("linux-login", "alice", &[PASSWORD]);
+    expect(&outcome, "PAM_SUCCESS", &[]);
+    let bench = with_picture(crate::account::bench(""));
+    let outcome = crate::account::key(&bench, "alice").run();
+    crate::account::expect(&outcome, "PAM_SUCCESS", "user=alice");
+}
+
 #[test]
 fn blanks_around_a_password_are_kept() {
     pam_harness::require_isolation!();

@@ -1,0 +1,174 @@
+//! The body of an answer, without the pictures in it.
+//!
+//! authentik puts a user's avatar into each challenge and into `users/me`, as text, and
+//! somebody's avatar may have more than a megabyte. Nobody sees it here, so its content is
+//! dropped while the body is read, and the rest keeps to its limit.
+
+use std::io::Read;
+
+use zeroize::Zeroizing;
+
+use super::transport::Answer;
+
+/// More than this is not read, pictures included.
+const MAX_READ_BYTES: u64 = 8 * 1024 * 1024;
+/// How much is read at once.
+const PART_BYTES: usize = 8 * 1024;
+/// The names of the fields that hold a picture.
+const PICTURES: [&[u8]; 2] = [b"pending_user_avatar", b"avatar"];
+/// Longer than these names.
+const MAX_NAME_BYTES: usize = 32;
+
+/// Reads a body of at most [`Answer::MAX_BODY_BYTES`]; the pictures of JSON do not count.
+pub(super) fn read(body: impl Read, is_json: bool) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
+    let mut body = body.take(MAX_READ_BYTES.saturating_add(1));
+    // On the heap, whose freed memory is wiped.
+    let mut part = Zeroizing::new(vec![0_u8; PART_BYTES]);
+    let mut kept = Zeroizing::new(Vec::with_capacity(PART_BYTES));
+    let mut pictures = Pictures::default();
+    let mut length = 0_u64;
+    loop {
+        let count = match body.read(&mut part) {
+            Ok(0) => return Ok(kept),
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error.into()),
+        };
+        length = length.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        let new = part.get(..count).unwrap_or_default();
+        match is_json {
+            true => kept.extend(new.iter().filter(|byte| pictures.keeps(**byte))),
+            false => kept.extend_from_slice(new),
+        }
+        let size = u64::try_from(kept.len()).unwrap_or(u64::MAX);
+        if length > MAX_READ_BYTES || size > Answer::MAX_BODY_BYTES {
+            return Err(ureq::Error::BodyExceedsLimit(Answer::MAX_BODY_BYTES));
+        }
+    }
+}
+
+/// Finds the content of the strings that are pictures, byte by byte. What is no JSON is
+/// none afterwards, either: only the content of such a string is left out.
+#[derive(Default)]
+struct Pictures {
+    place: Place,
+    /// The content of the last string, as far as it may be a name of [`PICTURES`].
+    last: Vec<u8>,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Between values.
+    #[default]
+    Outside,
+    /// Within a string.
+    Inside,
+    /// Behind a backslash within a string.
+    Escape,
+    /// Behind the end of a string.
+    Behind,
+    /// Behind the colon after the name of a picture.
+    Picture,
+    /// Within a picture.
+    Dropping,
+    /// Behind a backslash within a picture.
+    DroppingEscape,
+}
+
+impl Pictures {
+    /// Whether the next byte stays.
+    fn keeps(&mut self, byte: u8) -> bool {
+        let is_blank = matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        let before = self.place;
+        self.place = match (before, byte) {
+            (Place::Dropping, b'"') => Place::Outside,
+            (Place::Dropping, b'\\') => Place::DroppingEscape,
+            (Place::Dropping | Place::DroppingEscape, _) => Place::Dropping,
+            (Place::Inside, b'"') => Place::Behind,
+            (Place::Inside, b'\\') => {
+                self.note(byte);
+                Place::Escape
+            }
+            (Place::Inside | Place::Escape, _) => {
+                self.note(byte);
+                Place::Inside
+            }
+            (place @ (Place::Behind | Place::Picture), _) if is_blank => place,
+            (Place::Picture, b'"') => Place::Dropping,
+            (_, b'"') => {
+                self.last.clear();
+                Place::Inside
+            }
+            (Place::Behind, b':') if PICTURES.contains(&self.last.as_slice()) => Place::Picture,
+            _ => Place::Outside,
+        };
+        match before {
+            // The quote at its end stays.
+            Place::Dropping => self.place == Place::Outside,
+            Place::DroppingEscape => false,
+            _ => true,
+        }
+    }
+
+    fn note(&mut self, byte: u8) {
+        if self.last.len() < MAX_NAME_BYTES {
+            self.last.push(byte);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(text: &str, is_json: bool) -> Option<String> {
+        let whole = read(text.as_bytes(), is_json).ok()?;
+        // Wherever a part ends, the result is the same.
+        let mut pictures = Pictures::default();
+        let alone: Vec<u8> = text.bytes().filter(|b| pictures.keeps(*b)).collect();
+        if is_json {
+            assert_eq!(alone, *whole, "{text}");
+        }
+        Some(String::from_utf8_lossy(&whole).into_owned())
+    }
+
+    #[test]
+    fn the_content_of_a_picture_is_left_out_and_nothing_else() {
+        for (text, expected) in [
+            (r#"{"avatar":"x","a":"b"}"#, r#"{"avatar":"","a":"b"}"#),
+            (
+                r#"{"pending_user_avatar" : "d\"x\\", "a" : "avatar"}"#,
+                r#"{"pending_user_avatar" : "", "a" : "avatar"}"#,
+            ),
+            (
+                r#"[{"avatar":"x"},{"avatar":"y"}]"#,
+                r#"[{"avatar":""},{"avatar":""}]"#,
+            ),
+        ] {
+            assert_eq!(kept(text, true).as_deref(), Some(expected));
+            assert_eq!(kept(text, false).as_deref(), Some(text));
+        }
+        for same in [
+            r#"{"avatar":null,"a":"b"}"#,
+            r#"{"avatar":{"a":"b"},"c":["avatar","x"]}"#,
+            r#"{"a":"\"avatar\":\"x\"","avatars":"x","xavatar":"x","AVATAR":"x"}"#,
+            r#"{"a":"avatar","b":"x"}"#,
+            r#"{"a\\":"avatar","avatar\"":"x"}"#,
+            r#"{"avatar""x"}"#,
+            "",
+        ] {
+            assert_eq!(kept(same, true).as_deref(), Some(same));
+        }
+    }
+
+    #[test]
+    fn a_picture_may_be_large_and_nothing_else() {
+        let large = |name: &str, length: usize| format!(r#"{{"{name}":"{}"}}"#, "x".repeat(length));
+        let picture = kept(&large("pending_user_avatar", 3_000_000), true);
+        assert_eq!(picture.as_deref(), Some(r#"{"pending_user_avatar":""}"#));
+        assert_eq!(kept(&large("pending_user_avatar", 3_000_000), false), None);
+        assert_eq!(kept(&large("title", 1_100_000), true), None);
+        assert!(kept(&large("title", 1_000_000), true).is_some());
+        assert_eq!(kept(&large("avatar", 8_400_000), true), None);
+    }
+}
