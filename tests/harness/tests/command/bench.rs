@@ -200,7 +200,12 @@ impl Bench {
         let program = self.path("authentik-flow");
         let given = self.host.authentik_flow();
         let installed = given.get_args().last().unwrap();
-        fs::copy(Path::new(installed), &program).unwrap();
+        // By a process of its own: one that another test starts meanwhile would inherit
+        // the file, still open to be written, and it could not be run.
+        let copied = std::process::Command::new("cp")
+            .args([installed, program.as_os_str()])
+            .status();
+        assert!(copied.unwrap().success());
         fs::set_permissions(&program, open).unwrap();
         let uid = uid.to_string();
         let mut command = self.host.run(Path::new("/usr/bin/setpriv"));
