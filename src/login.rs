@@ -44,6 +44,7 @@ pub fn authenticate(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> P
     match result {
         Ok(verified) => {
             let code = pam_handle::success(verified);
+            call.audit.note_accepted();
             call.finish(&code, None);
             code
         }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use syslog::Severity as SyslogSeverity;
 
+use super::accepted;
 use super::observer::{Observer, Trace};
 use super::syslog::{Log, LogWait};
 use crate::text::one_line;
@@ -157,6 +158,14 @@ impl Audit {
         );
         append(&mut line, "what", Some(what));
         self.log.write(SyslogSeverity::LOG_NOTICE, &line);
+    }
+
+    /// Notes that authentik has accepted this login, for a change of the stack that waits
+    /// to be confirmed.
+    pub fn note_accepted(&self) {
+        if self.is_login {
+            accepted::note(self.log.service(), self.begun.elapsed());
+        }
     }
 
     /// Writes the line for the whole login.

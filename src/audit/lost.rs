@@ -27,7 +27,7 @@ use nix::unistd::{UnlinkatFlags, geteuid, linkat, unlinkat};
 
 use crate::sys::since_boot;
 
-const DIRECTORY: &str = "/run/pam_authentik_flow";
+pub(super) const DIRECTORY: &str = "/run/pam_authentik_flow";
 const NAME: &str = "lost";
 /// What the name of a claimed file begins with. When it was claimed follows, in
 /// milliseconds since the machine was started, and by which process.
@@ -35,7 +35,7 @@ const CLAIMED: &str = "lost.";
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// Lines beyond this many are not counted any more.
-const MAX_COUNT: u64 = 1 << 20;
+pub(super) const MAX_COUNT: u64 = 1 << 20;
 /// A claimed file is claimed again after this time. It takes a tenth of a second
 /// to report a count.
 const CLAIM_EXPIRES: Duration = Duration::from_secs(10);
@@ -131,13 +131,13 @@ fn is_expired(name: &str, now: Duration) -> bool {
 
 /// Whether the file may be created.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
+pub(super) enum Access {
     Existing,
     Create,
 }
 
 /// The file, if it belongs to root and nobody else can write to it.
-fn open(directory: &File, name: &str, access: Access) -> Option<File> {
+pub(super) fn open(directory: &File, name: &str, access: Access) -> Option<File> {
     let flags = OFlag::O_WRONLY
         | OFlag::O_APPEND
         | OFlag::O_NOFOLLOW
@@ -168,7 +168,7 @@ fn open(directory: &File, name: &str, access: Access) -> Option<File> {
     (is_file && is_roots_alone(&file)).then_some(file)
 }
 
-fn open_directory(access: Access) -> Option<File> {
+pub(super) fn open_directory(access: Access) -> Option<File> {
     if !geteuid().is_root() || !may_write() {
         return None;
     }

@@ -7,11 +7,13 @@
 //! could not be written are counted. `openlog` is never called, for it would
 //! change what the application itself logs.
 
+mod accepted;
 mod line;
 mod lost;
 mod observer;
 mod syslog;
 
+pub use accepted::accepted_logins;
 pub use line::{Audit, Outcome, Severity};
 pub use observer::{Observer, Trace};
 pub use syslog::LogWait;

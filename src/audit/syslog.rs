@@ -54,6 +54,11 @@ impl Log {
         }
     }
 
+    /// The PAM service, without what could be taken for something else in a line.
+    pub(super) fn service(&self) -> &str {
+        &self.service
+    }
+
     /// Writes a line, or counts it if it cannot be written. Neither is a reason to
     /// fail: a log that is full or missing is not the user's fault.
     ///

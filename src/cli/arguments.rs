@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -75,6 +76,17 @@ pub(crate) enum Command {
     /// somebody else. Keep a root shell open until a second login has worked.
     #[command(after_help = EXIT_CODES)]
     Enable(Enable),
+
+    /// Keep the change of `enable --try`: run it as root, from a second login
+    ///
+    /// Refuses until authentik has accepted a login by each service that was changed, and
+    /// in the login from which the change was made.
+    #[command(after_help = EXIT_CODES)]
+    Confirm(Confirm),
+
+    /// Take back the change of `enable --try` when its time is over
+    #[command(hide = true)]
+    TakeBack(TakeBack),
 
     /// Take the module out again: the block that `enable` has written
     ///
@@ -209,8 +221,16 @@ pub(crate) struct Login {
     #[arg(long, short, value_name = "NAME")]
     pub(crate) user: Option<String>,
 
+    /// Try a local account's password instead, through the service's stack and the real
+    /// libpam: authentik is not asked
+    #[arg(long, value_name = "NAME", value_parser = account_name, conflicts_with_all = ["user", "config"])]
+    pub(crate) local: Option<String>,
+
     #[command(flatten)]
     pub(crate) service: Service,
+
+    #[command(flatten)]
+    pub(crate) state: State,
 }
 
 #[derive(Debug, Args)]
@@ -236,12 +256,38 @@ pub(crate) struct Enable {
     #[arg(long, value_name = "NAME", value_parser = account_name)]
     pub(crate) local: Vec<String>,
 
+    /// Write the settings of sshd that are missing into
+    /// /etc/ssh/sshd_config.d/00-authentik-flow.conf, and reload sshd
+    #[arg(long)]
+    pub(crate) sshd: bool,
+
+    /// Take the change back after this time, such as 10m, unless `authentik-flow confirm`
+    /// is run from a second login before
+    #[arg(long = "try", value_name = "TIME", value_parser = patience)]
+    pub(crate) trial: Option<Duration>,
+
     /// The module's configuration, where it is not the default one
     #[arg(long, short, value_name = "PATH")]
     pub(crate) config: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) folders: Folders,
+
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Confirm {
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TakeBack {
+    /// Wait until the time is over
+    #[arg(long)]
+    pub(crate) wait: bool,
 
     #[command(flatten)]
     pub(crate) state: State,
@@ -395,6 +441,24 @@ fn bound_name(text: &str) -> Result<String, String> {
     }
 }
 
+/// A time such as `90s`, `10m` or `1h`.
+fn patience(text: &str) -> Result<Duration, String> {
+    let (number, seconds) = match text.strip_suffix(['s', 'm', 'h']) {
+        Some(number) if text.ends_with('m') => (number, 60),
+        Some(number) if text.ends_with('h') => (number, 3600),
+        Some(number) => (number, 1),
+        None => return Err("a time is a number with s, m or h, such as 10m".into()),
+    };
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "a time is a number with s, m or h, such as 10m")?;
+    let time = number.saturating_mul(seconds);
+    match (5..=86_400).contains(&time) {
+        true => Ok(Duration::from_secs(time)),
+        false => Err("the time must be between 5s and 24h".into()),
+    }
+}
+
 /// A name that can stand in a list of pam_succeed_if, colons between.
 fn account_name(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
@@ -441,6 +505,25 @@ mod tests {
         }
         for wrong in ["a.example", "http://a.example", "https://", ""] {
             assert!(address(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_has_a_unit_and_bounds() {
+        for (text, seconds) in [
+            ("5s", Some(5)),
+            ("10m", Some(600)),
+            ("24h", Some(86_400)),
+            ("10", None),
+            ("4s", None),
+            ("25h", None),
+            ("m", None),
+            ("-1m", None),
+            ("99999999999999999999h", None),
+            ("18446744073709551615h", None),
+        ] {
+            let read = patience(text).ok().map(|time| time.as_secs());
+            assert_eq!(read, seconds, "{text}");
         }
     }
 

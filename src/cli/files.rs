@@ -48,10 +48,15 @@ pub(crate) fn write(
     }
     .map_err(|error| failed(error.error))?;
     // The rename itself outlives a power cut, too, where the folder allows it.
+    sync(dir);
+    Ok(())
+}
+
+/// Has what was renamed or removed in a folder outlive a power cut.
+pub(crate) fn sync(dir: &Path) {
     if let Ok(dir) = std::fs::File::open(dir) {
         let _ = dir.sync_all();
     }
-    Ok(())
 }
 
 /// What went wrong with a path, and what to do.

@@ -10,6 +10,7 @@ mod files;
 mod init;
 mod judge;
 mod local;
+mod local_login;
 mod locale;
 mod login;
 mod login_shells;
@@ -67,9 +68,14 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(options) => check::run(&options),
         Command::Status(options) => status::run(&options),
         Command::Explain(options) => explain::run(&options),
-        Command::Login(options) => login::run(&options),
+        Command::Login(options) => match &options.local {
+            Some(name) => local_login::run(&options, name),
+            None => login::run(&options),
+        },
         Command::Config(options) => provenance::run(&options),
         Command::Enable(options) => switch::enable(&options),
+        Command::Confirm(options) => switch::trial::confirm(&options),
+        Command::TakeBack(options) => switch::trial::take_back(&options),
         Command::Disable(options) => switch::disable(&options),
         Command::Bind(options) => bind::run(&options),
         Command::Init(options) => init::run(&options),

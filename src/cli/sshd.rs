@@ -1,5 +1,7 @@
 //! What sshd would do: its settings as it reads them itself (`sshd -T`).
 
+use pam_authentik_flow::host::{FileKind, read_trusted_file};
+
 use super::arguments::SshdConfig;
 use super::programs;
 
@@ -105,11 +107,16 @@ impl Settings {
             || self.is("challengeresponseauthentication", "yes")
     }
 
+    /// Whether a password can be given in one piece.
+    pub(crate) fn takes_passwords(&self) -> bool {
+        self.is("passwordauthentication", "yes")
+    }
+
     /// Settings with which the module cannot work as it should. `longest` is how many
     /// seconds a login may take.
     pub(crate) fn missing(&self, longest: u64) -> Vec<Missing> {
         let mut missing = Vec::new();
-        let by_password = self.is("passwordauthentication", "yes");
+        let by_password = self.takes_passwords();
         if !self.is("usepam", "yes") {
             missing.push(Missing::wrong(
                 "sshd does not use PAM: the module is never asked".to_owned(),
@@ -173,6 +180,55 @@ impl Missing {
             line,
         }
     }
+}
+
+/// Has the running sshd read its configuration again. Tells how.
+///
+/// # Errors
+/// Why it could not be told to.
+pub(crate) fn reload(config: &SshdConfig) -> Result<String, String> {
+    let own = matches!(config, SshdConfig::Own);
+    if own && std::path::Path::new("/run/systemd/system").is_dir() {
+        let is_active = |unit| {
+            programs::ask("systemctl", &["is-active", unit]).is_ok_and(|said| said.succeeded)
+        };
+        for unit in ["ssh.service", "sshd.service"] {
+            if is_active(unit) {
+                let said = programs::ask("systemctl", &["reload", unit])?;
+                return match said.succeeded {
+                    true => Ok(format!("systemctl reload {unit}")),
+                    false => Err(format!("systemctl reload {unit}: {}", said.complaint)),
+                };
+            }
+        }
+        for unit in ["ssh.socket", "sshd.socket"] {
+            if is_active(unit) {
+                return Ok(format!("{unit} starts an sshd for each connection"));
+            }
+        }
+    }
+    let settings = Settings::of("nobody", config)?;
+    let path = settings.get("pidfile").unwrap_or("none");
+    let path = std::path::Path::new(path);
+    let bytes = read_trusted_file(path, FileKind::Configuration)
+        .map_err(|fault| format!("{} {fault}", path.display()))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let process: i32 = text
+        .trim()
+        .parse()
+        .map_err(|_| format!("{} holds no process", path.display()))?;
+    // The file may be of an sshd that has ended, and the number another's by now.
+    let program = std::fs::read_link(format!("/proc/{process}/exe"))
+        .map_err(|_| format!("the sshd of {} does not run", path.display()))?;
+    if process < 2 || program.file_name().is_none_or(|name| name != "sshd") {
+        return Err(format!("the process of {} is not sshd", path.display()));
+    }
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(process),
+        nix::sys::signal::Signal::SIGHUP,
+    )
+    .map_err(|error| format!("sshd, process {process}: {error}"))?;
+    Ok(format!("SIGHUP to process {process}"))
 }
 
 /// The user of a pattern that may name a host, too.

@@ -10,7 +10,7 @@ use crate::cli::setup::Setup;
 use crate::cli::stack::results::{Gates, Secret, Situation};
 use crate::cli::stack::{Action, Code, CodeSet, Detail, Entry, Kind, Person, Stacks, play};
 use crate::cli::suggest::nearest;
-use crate::cli::switch::kept;
+use crate::cli::switch::{kept, trial};
 
 fn finding(id: &'static str, status: Status, what: String, remedy: String) -> Finding {
     Finding {
@@ -87,6 +87,18 @@ pub(super) fn of_service(
         ));
     }
     findings
+}
+
+/// A change that waits to be confirmed, and its services. Root alone can read it.
+pub(super) fn of_trial(state: &Path) -> Option<(String, Finding)> {
+    let (services, seconds) = trial::waiting(state).ok().flatten()?;
+    let found = finding(
+        "stack.waits-for-confirm",
+        Status::Warning,
+        format!("this change (enable --try) takes itself back in {seconds} s"),
+        "to keep it, log in a second time, and run there as root: authentik-flow confirm".into(),
+    );
+    Some((services, found))
 }
 
 /// `[services.NAME]` and `--service` for which there is no stack.

@@ -79,6 +79,9 @@ pub(super) fn look(
             note(&mut look.findings, &by.join(", "), finding);
         }
     }
+    if let Some((service, finding)) = leftovers::of_trial(&options.state.state_dir) {
+        note(&mut look.findings, &service, finding);
+    }
     for (service, finding) in leftovers::of_names(setup, &services) {
         note(&mut look.findings, &service, finding);
     }
@@ -245,7 +248,7 @@ fn sshd(options: &Check, config: &Config) -> Vec<Finding> {
                 },
                 what,
                 remedy: format!(
-                    "write {line} into a file such as /etc/ssh/sshd_config.d/00-authentik.conf, which sshd_config includes before its own settings; then sshd -t, and systemctl reload ssh"
+                    "authentik-flow enable sshd --sshd writes {line} into /etc/ssh/sshd_config.d/00-authentik-flow.conf and reloads sshd; or write it yourself, then sshd -t, and systemctl reload ssh"
                 ),
             })
             .collect(),

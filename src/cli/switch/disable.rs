@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::block::{self, Found};
 use super::store::{Copies, PamFile};
-use super::{say, show};
+use super::{say, show, trial};
 use crate::cli::arguments::Disable;
 use crate::cli::stack::{Entry, Kind, Stacks};
 use crate::cli::{CommandError, Exit};
@@ -32,7 +32,13 @@ pub(crate) fn disable(options: &Disable) -> Result<Exit, CommandError> {
     if services.is_empty() {
         say("No stack has lines of enable; nothing to do.")?;
     }
-    let mut refused = false;
+    let state = &options.state.state_dir;
+    let _lock = match state.is_dir() && !options.dry_run {
+        true => Some(trial::pending::lock(state)?),
+        false => None,
+    };
+    // Those whose lines stay.
+    let mut left: Vec<&str> = Vec::new();
     for service in &services {
         let path = stacks.path(service);
         match consider(&stacks, &copies, service, &path) {
@@ -42,13 +48,16 @@ pub(crate) fn disable(options: &Disable) -> Result<Exit, CommandError> {
                 if options.dry_run {
                     continue;
                 }
-                let done = file.replace(&after).and_then(|()| copies.forget(service));
+                let done = file
+                    .replace(&after)
+                    .and_then(|()| trial::forget(state, service))
+                    .and_then(|()| copies.forget(service));
                 match done {
                     Ok(()) => say(&format!(
                         "{service}: the lines of enable are out; nothing else is changed."
                     ))?,
                     Err(why) => {
-                        refused = true;
+                        left.push(service);
                         say(&format!("{service}: {why}; nothing is changed"))?;
                     }
                 }
@@ -60,17 +69,25 @@ pub(crate) fn disable(options: &Disable) -> Result<Exit, CommandError> {
                 }
             }
             Ok(Verdict::Refused(why)) | Err(why) => {
-                refused = true;
+                left.push(service);
                 say(&format!("{service}: {why}; nothing is changed in it"))?;
             }
         }
     }
+    // Its settings stay with the module.
+    let leaves_sshd = match options.all {
+        true => !left.contains(&"sshd"),
+        false => services.iter().any(|service| service == "sshd") && !left.contains(&"sshd"),
+    };
+    if let (true, false, Some(drop_in)) = (leaves_sshd, options.dry_run, copies.drop_in()?) {
+        say(&drop_in.take_away(&copies)?)?;
+    }
     if options.dry_run {
         say("This was a dry run: nothing is written.")?;
     }
-    Ok(match refused {
-        true => Exit::Failure,
-        false => Exit::Success,
+    Ok(match left.is_empty() {
+        true => Exit::Success,
+        false => Exit::Failure,
     })
 }
 

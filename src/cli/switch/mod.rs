@@ -2,10 +2,13 @@
 
 mod block;
 mod disable;
+mod drop_in;
 mod names;
 mod plan;
+pub(crate) mod proofs;
 pub(crate) mod services;
 mod store;
+pub(crate) mod trial;
 
 use std::io::Write;
 use std::path::Path;
@@ -21,9 +24,12 @@ use super::sshd::{Missing, Settings};
 use super::stack::{Entry, Kind, Stacks};
 use super::{CommandError, Exit, printed};
 pub(crate) use disable::disable;
+use drop_in::DropIn;
 use names::Proof;
 use plan::{Plan, Wish};
 use store::{Copies, PamFile};
+use trial::Trial;
+use trial::pending::{Made, Stack};
 
 /// Whether `enable` keeps something of a service.
 pub(crate) fn kept(state: &Path, service: &str) -> bool {
@@ -37,8 +43,11 @@ pub(crate) fn block_in(text: &str) -> Option<std::ops::Range<usize>> {
 }
 
 /// What `enable --try` waits for, if it does.
-pub(crate) fn pending(_state: &Path) -> Option<String> {
-    None
+pub(crate) fn pending(state: &Path) -> Option<String> {
+    let (services, seconds) = trial::waiting(state).ok().flatten()?;
+    Some(format!(
+        "{services}: takes itself back in {seconds} s unless you run authentik-flow confirm in a second login"
+    ))
 }
 
 /// A change that is thought through and not made yet.
@@ -57,20 +66,36 @@ struct Change {
     left_alone: String,
 }
 
+impl Change {
+    /// What takes it back again.
+    fn stack(&self) -> Stack {
+        Stack {
+            service: self.service.clone(),
+            before: self.file.text.clone(),
+            after: self.plan.after.clone(),
+            block: self.plan.block.clone(),
+        }
+    }
+}
+
 /// Puts the module into stacks. Nothing is written before all of it is known to
 /// be right.
 pub(crate) fn enable(options: &Enable) -> Result<Exit, CommandError> {
     let mut stacks = Stacks::at(&options.folders.pam_dir);
-    let copies = Copies::at(&options.state.state_dir);
     is_installed(options)?;
     let mut changes = Vec::new();
     for service in &options.services {
         let refused = |why: String| format!("{service}: {why}; nothing is changed");
         match consider(options, &stacks, service).map_err(refused)? {
             Some(change) => changes.push(change),
-            None => say(&format!(
-                "{service}: its stack names the module already; nothing to do"
-            ))?,
+            None => {
+                say(&format!(
+                    "{service}: its stack names the module already; nothing to do"
+                ))?;
+                let stack = proofs::Stack::read(&options.folders.pam_dir, service)?;
+                let names = stack.names().unwrap_or_default();
+                say_what_is_proved(&options.state.state_dir, &stack, &names)?;
+            }
         }
     }
     for change in &changes {
@@ -78,11 +103,15 @@ pub(crate) fn enable(options: &Enable) -> Result<Exit, CommandError> {
         show(&path, &change.file.text, &change.plan.after)?;
     }
     for change in &changes {
-        say_what_changes(change)?;
+        say_what_changes(&options.state.state_dir, change)?;
         say_what_a_fallback_needs(options, &stacks, &change.service)?;
     }
     for change in &changes {
         stacks.plan(&change.service, &change.plan.after);
+    }
+    let settings = sshd_settings(options, &stacks)?;
+    if let Some(drop_in) = &settings {
+        drop_in.show()?;
     }
     for service in &options.services {
         say_what_is_left_out(options, &stacks, service)?;
@@ -91,14 +120,81 @@ pub(crate) fn enable(options: &Enable) -> Result<Exit, CommandError> {
         say("This was a dry run: nothing is written.")?;
         return Ok(Exit::Success);
     }
-    for change in &changes {
-        let Change { service, file, .. } = change;
-        copies.keep(service, &change.before, &change.plan.block)?;
-        file.replace(&change.plan.after)?;
-        say(&format!(
-            "{service}: done. The file as it was is kept in {}.",
-            copies.before(service).display()
-        ))?;
+    make(options, &changes, settings.as_ref())
+}
+
+/// What `--sshd` has to write.
+fn sshd_settings(options: &Enable, stacks: &Stacks) -> Result<Option<DropIn>, CommandError> {
+    if !options.sshd {
+        return Ok(None);
+    }
+    if !options.services.iter().any(|service| service == "sshd") {
+        return Err("--sshd belongs to the service sshd: name it, too; nothing is changed".into());
+    }
+    let Some(sshd) = options.folders.sshd() else {
+        return Err("--sshd: whose configuration of sshd is meant? Name it with --sshd-config; nothing is changed".into());
+    };
+    let setup = Setup::for_service("sshd", options.config.as_deref(), stacks)?;
+    let config = setup.config().map_err(|error| error.to_string())?;
+    let longest = config.login_timeout.as_secs();
+    let copies = Copies::at(&options.state.state_dir);
+    let planned = DropIn::plan(&sshd, longest, &copies)
+        .map_err(|why| format!("{why}; nothing is changed"))?;
+    if planned.is_none() {
+        say("sshd: its settings are right; --sshd writes nothing.")?;
+    }
+    Ok(planned)
+}
+
+/// Makes the changes: with `--try` after the way back is arranged.
+fn make(
+    options: &Enable,
+    changes: &[Change],
+    settings: Option<&DropIn>,
+) -> Result<Exit, CommandError> {
+    let state = &options.state.state_dir;
+    if changes.is_empty() && settings.is_none() {
+        return Ok(Exit::Success);
+    }
+    let _lock = trial::pending::lock(state)?;
+    trial::none_waits(state)?;
+    let trial = match options.trial {
+        Some(patience) => Some(Trial::begin(
+            state,
+            &options.folders.pam_dir,
+            patience,
+            Made {
+                stacks: changes.iter().map(Change::stack).collect(),
+                sshd: settings.cloned(),
+            },
+        )?),
+        None => None,
+    };
+    let copies = Copies::at(state);
+    let write = || -> Result<(), CommandError> {
+        // First, because sshd may not like it.
+        if let Some(drop_in) = settings {
+            drop_in.write(&copies)?;
+        }
+        for change in changes {
+            let Change { service, file, .. } = change;
+            copies.keep(service, &change.before, &change.plan.block)?;
+            file.replace(&change.plan.after)?;
+            say(&format!(
+                "{service}: done. The file as it was is kept in {}.",
+                copies.before(service).display()
+            ))?;
+        }
+        if let Some(drop_in) = settings {
+            drop_in.reload()?;
+        }
+        trial.as_ref().map_or(Ok(()), Trial::made)
+    };
+    if let Err(why) = write() {
+        if let Some(trial) = &trial {
+            trial.give_up(&why);
+        }
+        return Err(why);
     }
     if let Some(change) = changes.first() {
         say(&format!(
@@ -189,12 +285,13 @@ fn consider(
         return Ok(None);
     }
     let mut proof = proof;
-    if let (true, Some(sshd)) = (service == "sshd", options.folders.sshd()) {
+    let asked = service == "sshd" && !options.sshd;
+    if let (true, Some(sshd)) = (asked, options.folders.sshd()) {
         let missing =
             Settings::of("nobody", &sshd).map(|s| s.missing(config.login_timeout.as_secs()));
         for Missing { what, line, .. } in missing.unwrap_or_default() {
             proof.doubts.push(format!(
-                "sshd: {what}; write {line} into /etc/ssh/sshd_config.d/00-authentik.conf, then sshd -t, and systemctl reload ssh"
+                "sshd: {what}; enable --sshd writes {line} into /etc/ssh/sshd_config.d/00-authentik-flow.conf, and reloads sshd"
             ));
         }
     }
@@ -215,7 +312,7 @@ fn consider(
 }
 
 /// Whom the change concerns.
-fn say_what_changes(change: &Change) -> Result<(), CommandError> {
+fn say_what_changes(state: &Path, change: &Change) -> Result<(), CommandError> {
     let Change {
         service,
         plan,
@@ -252,6 +349,28 @@ fn say_what_changes(change: &Change) -> Result<(), CommandError> {
     }
     for doubt in &proof.doubts {
         say(doubt)?;
+    }
+    let stack = proofs::Stack::with(service, &plan.after);
+    say_what_is_proved(state, &stack, names)
+}
+
+/// Which of the local accounts have got in by this very stack.
+fn say_what_is_proved(
+    state: &Path,
+    stack: &proofs::Stack,
+    names: &[String],
+) -> Result<(), CommandError> {
+    let service = stack.service();
+    let proved = stack.proved(state);
+    for name in names.iter().filter(|name| *name != "root") {
+        match proved.contains(name) {
+            true => say(&format!(
+                "{service}: proved by login --local: {name} gets in."
+            ))?,
+            false => say(&format!(
+                "{service}: not proved: whether {name} gets in with the local password. Try it: authentik-flow login --local {name} --service {service}"
+            ))?,
+        }
     }
     Ok(())
 }

@@ -72,6 +72,9 @@ fn by_sshd(
     let Some(sshd) = sshd else {
         return Ok(());
     };
+    // Root's reasons: they keep out root alone.
+    let mut kept_out = Vec::new();
+    let mut gets_in = false;
     for name in names.iter().filter(|name| can_log_in(name)) {
         match Settings::of(name, sshd) {
             Ok(settings) => match settings.keeps_out(&local::groups(name)) {
@@ -80,17 +83,24 @@ fn by_sshd(
                         "--local {name}: sshd does not let {name} in by a password: {why}; change that in sshd_config, or name another account"
                     ));
                 }
-                _ => {}
+                Some(why) => kept_out.push(format!("{name}: {why}")),
+                None => gets_in = true,
             },
             Err(why) => {
                 proof.doubts.push(format!(
                     "sshd: whether sshd lets {name} in is not proved: {why}"
                 ));
-                break;
+                return Ok(());
             }
         }
     }
-    Ok(())
+    match gets_in {
+        true => Ok(()),
+        false => Err(format!(
+            "no local way in would remain by sshd ({}); name an account with --local that sshd lets in by its password",
+            kept_out.join(", ")
+        )),
+    }
 }
 
 /// At least one of them must be able to become root.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use pam_authentik_flow::host::{FileKind, read_trusted_file};
 
+use super::drop_in::DropIn;
+use super::proofs;
 use crate::cli::CommandError;
 use crate::cli::files::{self, Existing, failed};
 
@@ -109,7 +111,9 @@ impl Copies {
     ) -> Result<(), CommandError> {
         DirBuilder::new()
             .recursive(true)
-            .mode(0o700)
+            // Programs without root's rights read the bindings in it; the files of
+            // this one are root's alone.
+            .mode(0o755)
             .create(&self.dir)
             .map_err(failed(&self.dir))?;
         let write = |path: &Path, text| files::write(path, text, 0o600, None, Existing::Replace);
@@ -135,11 +139,54 @@ impl Copies {
         self.before(service).exists() || self.block(service).exists()
     }
 
+    fn drop_in_path(&self) -> PathBuf {
+        self.dir.join("sshd.drop-in")
+    }
+
+    /// The file of sshd's settings that `enable --sshd` has written.
+    ///
+    /// # Errors
+    /// A copy that others could have written, or that is damaged.
+    pub(super) fn drop_in(&self) -> Result<Option<DropIn>, CommandError> {
+        let path = self.drop_in_path();
+        match path.symlink_metadata() {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(&path)(error)),
+        }
+        let text = PamFile::read(&path)?.text;
+        let kept = serde_json::from_str(&text)
+            .map_err(|error| format!("{} is damaged: {error}", path.display()))?;
+        Ok(Some(kept))
+    }
+
+    /// Keeps it, or forgets it.
+    ///
+    /// # Errors
+    /// Where the folder cannot be written to.
+    pub(super) fn keep_drop_in(&self, drop_in: Option<&DropIn>) -> Result<(), CommandError> {
+        let path = self.drop_in_path();
+        let Some(drop_in) = drop_in else {
+            return match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(failed(&path)(error))
+                }
+                _ => {
+                    let _ = std::fs::remove_dir(&self.dir);
+                    Ok(())
+                }
+            };
+        };
+        let text = serde_json::to_string_pretty(drop_in).map_err(|error| error.to_string())?;
+        files::write(&path, &text, 0o600, None, Existing::Replace)
+    }
+
     /// Removes all that is kept of a service.
     ///
     /// # Errors
     /// Where the folder cannot be written to.
     pub(super) fn forget(&self, service: &str) -> Result<(), CommandError> {
+        proofs::forget(&self.dir, service)?;
         // The last one is version 0.1.0's.
         let after = self.dir.join(format!("{service}.after"));
         for path in [self.before(service), self.block(service), after] {

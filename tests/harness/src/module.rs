@@ -95,7 +95,7 @@ fn absolute(path: &Path) -> Result<PathBuf, String> {
 ///
 /// When it is missing, or older than its sources.
 #[track_caller]
-pub(crate) fn command() -> PathBuf {
+pub fn command() -> PathBuf {
     if let Some(path) = std::env::var_os("AUTHENTIK_FLOW") {
         return PathBuf::from(path);
     }

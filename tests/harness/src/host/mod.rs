@@ -35,6 +35,7 @@ mod ssh;
 pub mod stacks;
 mod terminal;
 
+pub use crate::module::command;
 pub use batch::{Finished, Limit, Run};
 pub use builder::{RealHostBuilder, configuration};
 pub use programs::{available, packages};
@@ -221,6 +222,21 @@ impl RealHost {
     #[track_caller]
     pub fn config(&self, text: &str) {
         self.write(CONFIG, text);
+    }
+
+    /// Puts the command `authentik-flow` into the host, and tells its path there.
+    ///
+    /// # Panics
+    ///
+    /// When it is not built, or cannot be written.
+    #[track_caller]
+    pub fn install_command(&self) -> &'static str {
+        const PATH: &str = "/run/authentik-flow";
+        match std::fs::read(crate::module::command()) {
+            Ok(bytes) => self.put(PATH, &bytes, 0o755, 0),
+            Err(e) => panic!("the command cannot be read: {e}"),
+        }
+        PATH
     }
 
     // The log.

@@ -376,7 +376,7 @@ fn settings_of_sshd_are_looked_at() {
         ),
         (
             "UsePAM no\nKbdInteractiveAuthentication yes\n",
-            "write UsePAM yes",
+            "writes UsePAM yes",
         ),
         (
             "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication no\nLoginGraceTime 60\n",

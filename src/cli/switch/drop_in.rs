@@ -1,0 +1,254 @@
+//! `--sshd`: the settings of sshd that the module needs, in a file of their own.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::say;
+use super::store::{Copies, PamFile};
+use crate::cli::arguments::SshdConfig;
+use crate::cli::files::{self, Existing, failed};
+use crate::cli::sshd::{self, Missing, Settings};
+use crate::cli::{CommandError, programs};
+
+/// The first of two settings counts, and sshd reads these files by their names.
+const NAME: &str = "00-authentik-flow.conf";
+const HEAD: &str =
+    "# By authentik-flow enable --sshd; authentik-flow disable sshd takes this file away.\n";
+
+/// A file of settings that is written, or was.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct DropIn {
+    path: PathBuf,
+    text: String,
+    /// What was there before.
+    before: Option<String>,
+    /// Of which configuration it is a part, where that is not sshd's own.
+    config: Option<PathBuf>,
+}
+
+impl DropIn {
+    /// The file that is needed; `None` where no setting is missing.
+    ///
+    /// # Errors
+    /// Where such a file would let in somebody new, or is not `enable`'s to change.
+    pub(super) fn plan(
+        config: &SshdConfig,
+        longest: u64,
+        copies: &Copies,
+    ) -> Result<Option<Self>, CommandError> {
+        let needed = needed(config, longest)?;
+        if needed.is_empty() {
+            return Ok(None);
+        }
+        let path = path_of(config);
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        if !folder.is_dir() {
+            return Err(format!(
+                "--sshd: {} is not there, so sshd_config includes nothing from it; write into sshd_config: {}",
+                folder.display(),
+                needed.join(", ")
+            ));
+        }
+        let before = match path.symlink_metadata() {
+            Err(_) => None,
+            Ok(_) => {
+                let there = PamFile::read(&path)?.text;
+                if copies.drop_in()?.is_none_or(|kept| kept.text != there) {
+                    return Err(format!(
+                        "--sshd: {} is there already, and enable has not written it so; it stays as it is. Write there: {}",
+                        path.display(),
+                        needed.join(", ")
+                    ));
+                }
+                Some(there)
+            }
+        };
+        let mut text = before.clone().unwrap_or_else(|| HEAD.to_owned());
+        for line in &needed {
+            text.push_str(&format!("{line}\n"));
+        }
+        Ok(Some(Self {
+            path,
+            text,
+            before,
+            config: match config {
+                SshdConfig::Own => None,
+                SshdConfig::File(path) => Some(path.clone()),
+            },
+        }))
+    }
+
+    pub(super) fn show(&self) -> Result<(), CommandError> {
+        super::show(
+            &self.path,
+            self.before.as_deref().unwrap_or_default(),
+            &self.text,
+        )
+    }
+
+    fn config(&self) -> SshdConfig {
+        match &self.config {
+            None => SshdConfig::Own,
+            Some(path) => SshdConfig::File(path.clone()),
+        }
+    }
+
+    /// Writes it, and has sshd itself say that it reads it so.
+    ///
+    /// # Errors
+    /// Where sshd does not: then nothing of it is left.
+    pub(super) fn write(&self, copies: &Copies) -> Result<(), CommandError> {
+        copies.keep_drop_in(Some(self))?;
+        files::write(&self.path, &self.text, 0o644, None, Existing::Replace)?;
+        let config = self.config();
+        let wrong = test(&config)
+            .err()
+            .or_else(|| match without_effect(&config, &self.text) {
+                Ok(left) if left.is_empty() => None,
+                Ok(left) => Some(format!(
+                    "{} still does not hold with {}: sshd_config does not include that folder before its own settings (Include {}/*.conf, as its first line), or another file decides first",
+                    left.join(", "),
+                    self.path.display(),
+                    self.path.parent().unwrap_or(Path::new("/")).display(),
+                )),
+                Err(why) => Some(why),
+            });
+        let Some(wrong) = wrong else {
+            return Ok(());
+        };
+        self.restore(copies)?;
+        Err(format!("--sshd: {wrong}; nothing is changed"))
+    }
+
+    /// Has the running sshd read it, or says how.
+    pub(super) fn reload(&self) -> Result<(), CommandError> {
+        say(&match self.read_again() {
+            Ok(how) => format!("sshd: {} is read ({how}).", self.path.display()),
+            Err(why) => format!(
+                "sshd: the running sshd has not read {} ({why}); reload it yourself: systemctl reload ssh (sshd on other systems than Debian)",
+                self.path.display()
+            ),
+        })
+    }
+
+    /// Puts back what was there before, if the file is still as it was written. `false`:
+    /// somebody has changed it, and it stays.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub(super) fn restore(&self, copies: &Copies) -> Result<bool, CommandError> {
+        match std::fs::read_to_string(&self.path) {
+            Ok(there) if there == self.text => match &self.before {
+                Some(before) => {
+                    files::write(&self.path, before, 0o644, None, Existing::Replace)?;
+                }
+                None => remove(&self.path)?,
+            },
+            Ok(there) if Some(&there) != self.before.as_ref() => return Ok(false),
+            _ => {}
+        }
+        let before = self.before.as_ref().map(|before| Self {
+            text: before.clone(),
+            before: None,
+            ..self.clone()
+        });
+        copies.keep_drop_in(before.as_ref())?;
+        Ok(true)
+    }
+
+    /// Takes it away, whatever was there before it was changed last.
+    ///
+    /// # Errors
+    /// Where it cannot be removed.
+    pub(super) fn take_away(&self, copies: &Copies) -> Result<String, CommandError> {
+        let path = self.path.display();
+        match std::fs::read_to_string(&self.path) {
+            Ok(there) if there == self.text => remove(&self.path)?,
+            Ok(_) => {
+                copies.keep_drop_in(None)?;
+                return Ok(format!(
+                    "sshd: somebody has changed {path}, which enable --sshd had written; it stays as it is"
+                ));
+            }
+            Err(_) => {
+                copies.keep_drop_in(None)?;
+                return Ok(format!("sshd: {path} is not there any more"));
+            }
+        }
+        copies.keep_drop_in(None)?;
+        Ok(match self.read_again() {
+            Ok(how) => format!("sshd: {path} is taken away ({how})."),
+            Err(why) => format!(
+                "sshd: {path} is taken away, but sshd has not read that ({why}): run sshd -t, then systemctl reload ssh (sshd on other systems than Debian)"
+            ),
+        })
+    }
+
+    /// Has the running sshd read its settings again. Tells how.
+    ///
+    /// # Errors
+    /// Why it has not.
+    pub(super) fn read_again(&self) -> Result<String, CommandError> {
+        let config = self.config();
+        test(&config).and_then(|()| sshd::reload(&config))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn remove(path: &Path) -> Result<(), CommandError> {
+    std::fs::remove_file(path).map_err(failed(path))?;
+    files::sync(path.parent().unwrap_or(Path::new("/")));
+    Ok(())
+}
+
+/// Where the file belongs.
+fn path_of(config: &SshdConfig) -> PathBuf {
+    let main = match config {
+        SshdConfig::Own => Path::new("/etc/ssh/sshd_config"),
+        SshdConfig::File(path) => path,
+    };
+    main.with_file_name("sshd_config.d").join(NAME)
+}
+
+/// The lines that are missing.
+fn needed(config: &SshdConfig, longest: u64) -> Result<Vec<String>, CommandError> {
+    let settings = Settings::of("nobody", config)?;
+    let asks_for_passwords = settings.asks() || settings.takes_passwords();
+    if !asks_for_passwords {
+        return Err("--sshd: sshd asks nobody for a password now (keys alone). With KbdInteractiveAuthentication yes, root and the accounts of --local could log in with their local passwords, which they cannot now. If you want that, write the line into sshd_config yourself".into());
+    }
+    let missing = settings.missing(longest).into_iter();
+    let mut lines: Vec<String> = missing.map(|Missing { line, .. }| line).collect();
+    if settings.takes_passwords() && !settings.asks() {
+        lines.push("PasswordAuthentication no".into());
+    }
+    Ok(lines)
+}
+
+/// The lines of which sshd says otherwise.
+fn without_effect<'a>(config: &SshdConfig, text: &'a str) -> Result<Vec<&'a str>, CommandError> {
+    let settings = Settings::of("nobody", config)?;
+    let holds = |line: &str| {
+        line.split_once(' ').is_none_or(|(key, value)| {
+            settings.get(&key.to_ascii_lowercase()) == Some(value.trim())
+        })
+    };
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    Ok(lines.filter(|line| !holds(line)).collect())
+}
+
+fn test(config: &SshdConfig) -> Result<(), CommandError> {
+    let mut arguments = vec!["-t"];
+    if let SshdConfig::File(path) = config {
+        arguments.extend(["-f", path.to_str().unwrap_or_default()]);
+    }
+    let said = programs::ask("sshd", &arguments)?;
+    match said.succeeded {
+        true => Ok(()),
+        false => Err(format!("sshd -t: {}", said.complaint)),
+    }
+}

@@ -1,0 +1,105 @@
+//! Which local accounts have got in by a stack: what `login --local` has proved.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::block;
+use super::store::PamFile;
+use super::trial::pending::lock;
+use crate::cli::CommandError;
+use crate::cli::files::{self, Existing, failed};
+
+/// A service's file as it is now.
+pub(crate) struct Stack {
+    service: String,
+    text: String,
+}
+
+/// Who has got in by which stack.
+#[derive(Serialize, Deserialize)]
+struct Proofs {
+    /// The whole file: with another one nothing is proved.
+    stack: String,
+    /// Each account, with the time in seconds since 1970.
+    names: BTreeMap<String, u64>,
+}
+
+impl Stack {
+    /// # Errors
+    /// A file that cannot be read, or that others could have written.
+    pub(crate) fn read(pam_dir: &Path, service: &str) -> Result<Self, CommandError> {
+        Ok(Self {
+            service: service.into(),
+            text: PamFile::read(&pam_dir.join(service))?.text,
+        })
+    }
+
+    /// A file as it will be.
+    pub(super) fn with(service: &str, text: &str) -> Self {
+        Self {
+            service: service.into(),
+            text: text.into(),
+        }
+    }
+
+    /// Its service.
+    pub(super) fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// Whom the block of `enable` names; `None` where there is none.
+    pub(crate) fn names(&self) -> Option<Vec<String>> {
+        let found = block::find(&self.text).ok().flatten()?;
+        Some(found.names())
+    }
+
+    fn path(&self, state: &Path) -> PathBuf {
+        state.join(format!("{}.proved", self.service))
+    }
+
+    /// Who has got in by this very stack. Root alone can read that.
+    pub(crate) fn proved(&self, state: &Path) -> Vec<String> {
+        let proofs = PamFile::read(&self.path(state))
+            .ok()
+            .and_then(|file| serde_json::from_str::<Proofs>(&file.text).ok());
+        match proofs {
+            Some(proofs) if proofs.stack == self.text => proofs.names.into_keys().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Keeps that an account has got in.
+    ///
+    /// # Errors
+    /// Where the folder cannot be written to.
+    pub(crate) fn keep_proof(&self, state: &Path, name: &str) -> Result<(), CommandError> {
+        let _lock = lock(state)?;
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |time| time.as_secs());
+        let mut proofs = Proofs {
+            stack: self.text.clone(),
+            names: BTreeMap::new(),
+        };
+        for known in self.proved(state) {
+            proofs.names.insert(known, now);
+        }
+        proofs.names.insert(name.into(), now);
+        let text = serde_json::to_string_pretty(&proofs).map_err(|error| error.to_string())?;
+        files::write(&self.path(state), &text, 0o600, None, Existing::Replace)
+    }
+}
+
+/// Forgets what was proved of a service.
+///
+/// # Errors
+/// Where the folder cannot be written to.
+pub(super) fn forget(state: &Path, service: &str) -> Result<(), CommandError> {
+    let path = state.join(format!("{service}.proved"));
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(&path)(error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,160 @@
+//! `confirm`: the change stays.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use pam_authentik_flow::audit::accepted_logins;
+use pam_authentik_flow::host::{FileKind, read_trusted_file};
+use pam_authentik_flow::sys::since_boot;
+
+use super::end;
+use super::pending::{self, Pending};
+use super::session::Session;
+use crate::cli::arguments::Confirm;
+use crate::cli::switch::{proofs, say, say_what_is_proved};
+use crate::cli::{CommandError, Exit};
+
+/// Lets a change stay that works: root confirms it, from another login, after a login.
+pub(crate) fn run(options: &Confirm) -> Result<Exit, CommandError> {
+    let state = &options.state.state_dir;
+    if !nix::unistd::geteuid().is_root() {
+        return Err("only root can confirm a change; run this as root".into());
+    }
+    let nothing = || match pending::last(state) {
+        Some(last) => format!("no change waits to be confirmed. The last one:\n{last}"),
+        None => "no change waits to be confirmed: enable --try makes one".into(),
+    };
+    if !state.is_dir() {
+        return Err(nothing());
+    }
+    let _lock = pending::lock(state)?;
+    let Some(pending) = Pending::load(state)? else {
+        return Err(nothing());
+    };
+    let left = pending.left()?;
+    if left.is_zero() {
+        return Err("the time is over, and the change is being taken back".into());
+    }
+    let left = format!(
+        "the change takes itself back in {} s unless it is confirmed",
+        left.as_secs()
+    );
+    match Session::own().is_other_than(&pending.session) {
+        Some(true) => {}
+        Some(false) => {
+            return Err(format!(
+                "this is the login from which the change was made: log in a second time, and run authentik-flow confirm there as root; {left}"
+            ));
+        }
+        None => {
+            return Err(format!(
+                "whether this is another login than the one from which the change was made cannot be told: neither pam_loginuid nor logind knows this session; {left}. To keep it without that, wait for it, then run enable without --try"
+            ));
+        }
+    }
+    let logins = accepted()?;
+    let missing: Vec<&str> = pending
+        .made
+        .stacks
+        .iter()
+        .map(|stack| stack.service.as_str())
+        .filter(|service| !logins.contains_key(*service))
+        .collect();
+    if !missing.is_empty() {
+        return Err(format!(
+            "authentik has accepted no login by {} since the change; log in once by each of them with an account of authentik, then confirm; {left}",
+            missing.join(", ")
+        ));
+    }
+    end(state, &pending)?;
+    for stack in &pending.made.stacks {
+        let ago = logins.get(&stack.service).copied().unwrap_or_default();
+        say(&format!(
+            "{}: confirmed, and stays as it is. authentik accepted a login {} s ago.",
+            stack.service,
+            ago.as_secs()
+        ))?;
+        let now = proofs::Stack::with(&stack.service, &stack.after);
+        say_what_is_proved(state, &now, &now.names().unwrap_or_default())?;
+    }
+    Ok(Exit::Success)
+}
+
+/// The services by which authentik has accepted a login since the change, and how long
+/// ago it began: what the module has noted in a file of root's.
+fn accepted() -> Result<BTreeMap<String, Duration>, CommandError> {
+    let path = accepted_logins();
+    let bytes = read_trusted_file(&path, FileKind::Secret)
+        .map_err(|fault| format!("{} {fault}; no login can be proved", path.display()))?;
+    let now = since_boot().unwrap_or_default();
+    Ok(services(&String::from_utf8_lossy(&bytes), now))
+}
+
+fn services(text: &str, now: Duration) -> BTreeMap<String, Duration> {
+    let mut lines = text.lines();
+    let number = |text: &str| text.parse().ok().map(Duration::from_millis);
+    let mut found = BTreeMap::new();
+    let Some(since) = lines
+        .next()
+        .and_then(|line| number(line.strip_prefix("since ")?))
+    else {
+        return found;
+    };
+    for line in lines {
+        let Some((begun, service)) = line.split_once(' ') else {
+            continue;
+        };
+        if let Some(begun) = number(begun).filter(|begun| *begun >= since) {
+            found.insert(service.to_owned(), now.saturating_sub(begun));
+        }
+    }
+    found
+}
+
+/// Has logins noted from now on.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub(super) fn begin_noting(is_changed: bool) -> Result<(), CommandError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let path = accepted_logins();
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(crate::cli::files::failed(folder)(error));
+        }
+        _ => {}
+    }
+    let now = since_boot().unwrap_or_default().as_millis();
+    let text = match is_changed {
+        true => format!("since {now}\n"),
+        false => String::new(),
+    };
+    let existing = crate::cli::files::Existing::Replace;
+    crate::cli::files::write(&path, &text, 0o600, None, existing)
+}
+
+/// No login is noted any more.
+pub(super) fn end_noting() {
+    // It may be gone with the start of the machine.
+    let _ = std::fs::remove_file(accepted_logins());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_counts_that_began_after_the_change() {
+        let now = Duration::from_millis(9000);
+        let found = |text| services(text, now).into_keys().collect::<Vec<_>>();
+        assert_eq!(
+            found("since 5000\n4999 sshd\n5000 sudo\nx su\n6000\n"),
+            ["sudo"]
+        );
+        // The change was not made yet.
+        assert!(found("5000 sudo\n").is_empty());
+        assert!(found("").is_empty());
+    }
+}

@@ -1,0 +1,74 @@
+//! Which login session a process belongs to.
+
+use serde::{Deserialize, Serialize};
+
+/// What the kernel and systemd say of the session of a process. Neither can be changed by
+/// a process of the session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Session {
+    /// The number that the kernel gave the login (`pam_loginuid`).
+    audit: Option<u32>,
+    /// The control group into which logind has put it.
+    scope: Option<String>,
+}
+
+impl Session {
+    /// That of this process.
+    pub(super) fn own() -> Self {
+        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+        Self::parse(&read("/proc/self/sessionid"), &read("/proc/self/cgroup"))
+    }
+
+    fn parse(number: &str, groups: &str) -> Self {
+        let is_scope = |part: &&str| part.starts_with("session-") && part.ends_with(".scope");
+        let scope = groups.split(['/', '\n']).find(is_scope).map(str::to_owned);
+        let number = number.trim().parse().ok();
+        Self {
+            // The largest number says that no login has opened this session.
+            audit: number.filter(|number| *number != u32::MAX),
+            scope,
+        }
+    }
+
+    /// Whether this is another login than `first`. `None`: that cannot be told.
+    pub(super) fn is_other_than(&self, first: &Self) -> Option<bool> {
+        match (&self.audit, &first.audit) {
+            (Some(own), Some(first)) => return Some(own != first),
+            (Some(_), None) => return Some(true),
+            (None, _) => {}
+        }
+        match (&self.scope, &first.scope) {
+            (Some(own), Some(first)) => Some(own != first),
+            (Some(_), None) => Some(true),
+            (None, _) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_login_is_told_by_a_number_of_its_own() {
+        let none = Session::parse("4294967295", "0::/system.slice/x.service\n");
+        let first = Session::parse("3", "0::/user.slice/user-0.slice/session-3.scope\n");
+        let second = Session::parse("4", "0::/user.slice/user-0.slice/session-4.scope\n");
+        let scope = Session::parse(
+            "4294967295",
+            "1:name=systemd:/user.slice/session-c7.scope\n",
+        );
+        assert_eq!(scope.scope.as_deref(), Some("session-c7.scope"));
+        for (own, before, other) in [
+            (&first, &first, Some(false)),
+            (&second, &first, Some(true)),
+            (&second, &none, Some(true)),
+            (&none, &none, None),
+            (&none, &first, None),
+            (&scope, &scope, Some(false)),
+            (&scope, &none, Some(true)),
+        ] {
+            assert_eq!(own.is_other_than(before), other, "{own:?} {before:?}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! `enable --sshd`: the settings of the real sshd, which has them read.
+
+use std::time::{Duration, Instant};
+
+use authentik_double::Double;
+use pam_harness::accounts::LOCAL_ADMIN_PASSWORD;
+use pam_harness::host::RealHost;
+
+use crate::bench::PASSWORD;
+
+const STACK: &str = "/etc/pam.d/sshd";
+const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-authentik-flow.conf";
+const STATE: &str = "/run/state";
+/// As Debian has it.
+const DEBIAN: &str = "Include /etc/ssh/sshd_config.d/*.conf\nKbdInteractiveAuthentication no\nUsePAM yes\nPrintMotd no\nLoginGraceTime 60\n";
+
+struct Site {
+    double: Double,
+    host: RealHost,
+    command: &'static str,
+    before: String,
+}
+
+impl Site {
+    fn with(settings: &str) -> Self {
+        let double = Double::builder().without_pause().start();
+        let host = RealHost::new(&double)
+            .own_stacks()
+            .sshd(settings)
+            .file(
+                "/etc/ssh/sshd_config.d/50-other.conf",
+                "X11Forwarding no\n",
+                0o644,
+            )
+            .start();
+        let command = host.install_command();
+        let before = host.read(STACK).unwrap();
+        Self {
+            double,
+            host,
+            command,
+            before,
+        }
+    }
+
+    fn started(settings: &str) -> Self {
+        let site = Self::with(settings);
+        // The first client starts sshd.
+        let mut ssh = site.host.ssh("localadmin").run(&["true"]);
+        ssh.answer("assword:", LOCAL_ADMIN_PASSWORD);
+        assert_eq!(ssh.finish().status, 0);
+        site
+    }
+
+    fn run(&self, arguments: &[&str]) -> (i32, String) {
+        let words = [&[self.command], arguments, &["--state-dir", STATE]].concat();
+        let output = self.host.output("root", &words);
+        let text = [output.stdout, output.stderr].concat();
+        (
+            output.status.code().unwrap_or(-1),
+            String::from_utf8_lossy(&text).into_owned(),
+        )
+    }
+
+    #[track_caller]
+    fn enable(&self, more: &[&str]) -> String {
+        let words = ["enable", "sshd", "--sshd", "--local", "localadmin"];
+        let (status, text) = self.run(&[&words, more].concat());
+        assert_eq!(status, 0, "{text}");
+        text
+    }
+
+    /// Nothing is written where it is refused.
+    #[track_caller]
+    fn is_refused(&self, part: &str) {
+        let kept = self.host.read(DROP_IN);
+        let words = ["enable", "sshd", "--sshd", "--local", "localadmin"];
+        let (status, text) = self.run(&words);
+        assert_eq!(status, 1, "{text}");
+        assert!(text.contains(part), "no {part:?} in {text}");
+        assert_eq!(self.host.read(STACK).unwrap(), self.before);
+        assert_eq!(self.host.read(DROP_IN), kept);
+    }
+
+    /// Whether the running sshd asks questions, by the client's own words.
+    fn asks_questions(&self) -> bool {
+        let mut ssh = self
+            .host
+            .ssh("alice")
+            .option("PreferredAuthentications=none")
+            .run(&["true"]);
+        // It may start again at this moment.
+        ssh.expect_or_end(&["Permission denied (", "refused", "reset", "closed"]);
+        let ended = ssh.finish();
+        ended.transcript.contains("keyboard-interactive")
+    }
+
+    #[track_caller]
+    fn comes_to_ask(&self, wanted: bool) {
+        let begun = Instant::now();
+        while self.asks_questions() != wanted {
+            assert!(begun.elapsed() < Duration::from_secs(20));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+/// There and back, with the running sshd.
+#[test]
+fn the_running_sshd_reads_what_is_missing_and_forgets_it_again() {
+    pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
+    let site = Site::started(DEBIAN);
+    assert!(!site.asks_questions());
+    let text = site.enable(&[]);
+    for part in [
+        "+KbdInteractiveAuthentication yes",
+        "+PasswordAuthentication no",
+        // login_timeout is longer.
+        "+LoginGraceTime ",
+        "is read (SIGHUP to process ",
+    ] {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+    site.comes_to_ask(true);
+    for (user, password) in [("alice", PASSWORD), ("localadmin", LOCAL_ADMIN_PASSWORD)] {
+        let mut ssh = site.host.ssh(user).run(&["true"]);
+        ssh.answer("assword:", password);
+        assert_eq!(ssh.finish().status, 0, "{user}");
+    }
+    let (_, check) = site.run(&["check"]);
+    assert!(!check.contains("sshd cannot ask"), "{check}");
+    // Again, nothing is to be done.
+    let text = site.enable(&[]);
+    assert!(text.contains("its settings are right"), "{text}");
+    let (status, text) = site.run(&["disable", "sshd"]);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("is taken away (SIGHUP"), "{text}");
+    assert_eq!(site.host.read(DROP_IN), None);
+    assert_eq!(site.host.read(STACK).unwrap(), site.before);
+    site.comes_to_ask(false);
+    let _ = &site.double;
+}
+
+/// With `--try` the settings are taken back together with the stack.
+#[test]
+fn settings_are_taken_back_with_the_stack() {
+    pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
+    let site = Site::started(DEBIAN);
+    site.enable(&["--try", "5s"]);
+    site.comes_to_ask(true);
+    let begun = Instant::now();
+    while site.host.read(DROP_IN).is_some() {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    site.comes_to_ask(false);
+    assert_eq!(site.host.read(STACK).unwrap(), site.before);
+    let (_, text) = site.run(&["confirm"]);
+    assert!(
+        text.contains("00-authentik-flow.conf is as it was before (SIGHUP to process "),
+        "{text}"
+    );
+}
+
+/// Nothing is written that sshd does not read, or that would let in somebody new.
+#[test]
+fn settings_that_would_not_hold_are_refused() {
+    pam_harness::require_real_host!("sshd", "sudo", "ssh-keygen");
+    let site = Site::with(DEBIAN);
+    let key = "HostKey /etc/ssh/host_key\n";
+    let made = [
+        "ssh-keygen",
+        "-q",
+        "-t",
+        "ed25519",
+        "-N",
+        "",
+        "-f",
+        "/etc/ssh/host_key",
+    ];
+    assert!(site.host.output("root", &made).status.success());
+    let config = |text: &str| {
+        site.host
+            .write("/etc/ssh/sshd_config", &format!("{key}{text}"))
+    };
+    // It is not included.
+    config(&DEBIAN.replace("Include", "# Include"));
+    site.is_refused("sshd_config does not include that folder");
+    // Another setting comes first.
+    config(&format!("KbdInteractiveAuthentication no\n{DEBIAN}"));
+    site.is_refused("KbdInteractiveAuthentication yes still does not hold");
+    // Keys alone: a local password would be enough from now on.
+    config(&format!("{DEBIAN}PasswordAuthentication no\n"));
+    site.is_refused("sshd does not let localadmin in by a password");
+    // A file that somebody else has written.
+    config(DEBIAN);
+    site.host.write(DROP_IN, "Banner none\n");
+    site.is_refused("enable has not written it so");
+    site.host.remove(DROP_IN);
+    // sshd does not run: what is written holds, and that it has not read it is said.
+    let text = site.enable(&[]);
+    assert!(text.contains("the running sshd has not read"), "{text}");
+    // Somebody has changed it since.
+    let edited = site.host.read(DROP_IN).unwrap() + "Banner none\n";
+    site.host.write(DROP_IN, &edited);
+    let (status, text) = site.run(&["disable", "sshd"]);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("it stays as it is"), "{text}");
+    assert_eq!(site.host.read(DROP_IN), Some(edited));
+    // It belongs to sshd.
+    let (status, text) = site.run(&["enable", "sudo", "--sshd", "--local", "localadmin"]);
+    assert!(status == 1 && text.contains("name it, too"), "{text}");
+}

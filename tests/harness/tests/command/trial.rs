@@ -1,0 +1,349 @@
+//! `enable --try` and `confirm`, on hosts with the real sshd.
+
+use std::time::{Duration, Instant};
+
+use authentik_double::Double;
+use pam_harness::Module;
+use pam_harness::accounts::LOCAL_ADMIN_PASSWORD;
+use pam_harness::host::RealHost;
+
+use crate::bench::PASSWORD;
+
+const STACK: &str = "/etc/pam.d/sshd";
+const STATE: &str = "/run/state";
+
+/// A host whose stacks are the machine's own, with the command and an sshd that runs.
+struct Site {
+    /// It answers as long as this is there.
+    _double: Double,
+    host: RealHost,
+    command: &'static str,
+    /// sshd's stack.
+    before: String,
+}
+
+impl Site {
+    fn new() -> Self {
+        let double = Double::builder().without_pause().start();
+        let host = RealHost::new(&double).own_stacks().start();
+        let command = host.install_command();
+        // The first client starts sshd.
+        let mut ssh = host.ssh("localadmin").run(&["true"]);
+        ssh.answer("assword:", LOCAL_ADMIN_PASSWORD);
+        assert_eq!(ssh.finish().status, 0);
+        let before = host.read(STACK).unwrap();
+        Self {
+            _double: double,
+            host,
+            command,
+            before,
+        }
+    }
+
+    fn stack(&self) -> String {
+        self.host.read(STACK).unwrap()
+    }
+
+    /// The command, without a terminal: its exit status and what it says.
+    fn run(&self, arguments: &[&str]) -> (i32, String) {
+        let words = [&[self.command], arguments, &["--state-dir", STATE]].concat();
+        let output = self.host.output("root", &words);
+        let text = [output.stdout, output.stderr].concat();
+        (
+            output.status.code().unwrap_or(-1),
+            String::from_utf8_lossy(&text).into_owned(),
+        )
+    }
+
+    #[track_caller]
+    fn enable(&self, more: &[&str]) -> String {
+        let (status, text) = self.run(&[&["enable", "sshd"], more].concat());
+        assert_eq!(status, 0, "{text}");
+        text
+    }
+
+    /// Waits until the stack is this.
+    #[track_caller]
+    fn becomes(&self, wanted: &str) -> Duration {
+        let begun = Instant::now();
+        while self.stack() != wanted {
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "it stays:\n{}",
+                self.stack()
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        begun.elapsed()
+    }
+
+    /// Whether what would take the change back still waits.
+    fn is_waited_for(&self) -> bool {
+        self.host
+            .processes()
+            .iter()
+            .any(|name| name == "authentik-flow")
+    }
+}
+
+/// Whatever becomes of the terminal and of the shell in which it was typed.
+#[test]
+fn a_change_that_nobody_confirms_takes_itself_back() {
+    pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
+    let site = Site::new();
+    for killed in [false, true] {
+        let mut shell = site.host.terminal("root", &["sh"]);
+        shell.send_line(&format!(
+            "{} enable --try 5s sshd --local localadmin --state-dir {STATE}; echo pid=$$.",
+            site.command
+        ));
+        shell.expect("this change takes itself back after 5 s, also if this terminal is gone.");
+        shell.expect("IF THE MACHINE IS STARTED AGAIN BEFORE, THE CHANGE STAYS");
+        assert_ne!(site.stack(), site.before);
+        if killed {
+            // The shell and all that it has started.
+            shell.send_line("kill -9 0");
+        }
+        // The terminal goes: SIGHUP to its processes.
+        drop(shell);
+        assert_ne!(site.stack(), site.before, "it waits");
+        let took = site.becomes(&site.before);
+        assert!(took > Duration::from_secs(2), "{took:?}");
+        let (status, text) = site.run(&["confirm"]);
+        assert_eq!(status, 1, "{text}");
+        for part in [
+            "no change waits to be confirmed",
+            "(sshd) is taken back: nobody has confirmed it in time.",
+            "sshd: the file is as it was before, byte for byte",
+        ] {
+            assert!(text.contains(part), "no {part:?} in {text}");
+        }
+    }
+    assert!(!site.is_waited_for(), "{:?}", site.host.processes());
+    let lines = site.host.read(&format!("{STATE}/sshd.before"));
+    assert_eq!(lines, None, "nothing is kept of the change");
+}
+
+/// With systemd as the first process: by time, by a power cut, and confirmed.
+#[test]
+fn with_systemd_a_change_does_not_outlive_a_start_unless_it_is_confirmed() {
+    pam_harness::require_real_host!("systemctl", "unshare", "nsenter", "sudo");
+    let double = Double::start();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    let text = pam_harness::host::configuration(&double, "linux-login");
+    let text = text.replace("ca_file = \"/etc/security/authentik-ca.pem\"\n", "");
+    std::fs::write(&config, text).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/command/booted.sh");
+    let output = std::process::Command::new(script)
+        .arg(pam_harness::host::command())
+        .arg(Module::built().path())
+        .arg(&config)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    if output.status.code() == Some(77) {
+        pam_harness::skip!("{}", said.lines().last().unwrap_or_default());
+    }
+    assert!(output.status.success(), "{said}");
+    for part in [
+        "taken back in time: ok",
+        "taken back at the next start, before a login service: ok",
+        "confirmed, and outlives a start: ok",
+    ] {
+        assert!(said.contains(part), "no {part:?} in {said}");
+    }
+}
+
+/// Root, in another login, after a login that authentik has accepted.
+#[test]
+fn a_change_stays_that_is_confirmed_from_a_second_login() {
+    pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
+    let site = Site::new();
+    // Each program from now on is of a login of its own.
+    site.host.session("USER=root\n");
+    let mut first = site.host.terminal("root", &["sh"]);
+    let command = site.command;
+    first.send_line(&format!(
+        "{command} enable --try 50s sshd --local localadmin --state-dir {STATE}"
+    ));
+    first.expect("run there as root: authentik-flow confirm");
+    let after = site.stack();
+
+    let (_, status) = site.run(&["status"]);
+    assert!(status.contains("takes itself back in"), "{status}");
+    let confirm = ["confirm", "--state-dir", STATE];
+    first.send_line(&format!("{command} {}", confirm.join(" ")));
+    first.expect("this is the login from which the change was made");
+    let in_second = || {
+        let mut ssh = site
+            .host
+            .ssh("root")
+            .run(&[&[command], &confirm[..]].concat());
+        ssh.answer("assword:", LOCAL_ADMIN_PASSWORD);
+        ssh.finish()
+    };
+    // Root's own login is none that authentik has accepted.
+    let refused = in_second();
+    assert_eq!(refused.status, 1, "{}", refused.transcript);
+    assert!(
+        refused
+            .transcript
+            .contains("authentik has accepted no login by sshd since the change"),
+        "{}",
+        refused.transcript
+    );
+    // One that it has refused is none, either, nor what a user writes to the log.
+    let mut ssh = site
+        .host
+        .ssh("alice")
+        .option("PreferredAuthentications=keyboard-interactive")
+        .option("NumberOfPasswordPrompts=1")
+        .run(&["true"]);
+    ssh.answer("assword:", "wrong");
+    assert_ne!(ssh.finish().status, 0);
+    let forged = "pam_authentik_flow(sshd:auth): PAM_SUCCESS: user=alice";
+    site.host.output("alice", &["logger", "-t", "sshd", forged]);
+    let path = "/run/pam_authentik_flow/accepted";
+    let line = format!("echo 99999999999 sshd >>{path}");
+    let output = site.host.output("alice", &["sh", "-c", &line]);
+    assert!(!output.status.success());
+    assert_eq!(in_second().status, 1);
+
+    let mut ssh = site.host.ssh("alice").run(&["true"]);
+    ssh.answer("assword:", PASSWORD);
+    let ended = ssh.finish();
+    assert_eq!(ended.status, 0, "{}", ended.transcript);
+    let output = site
+        .host
+        .output("alice", &[&[command], &confirm[..]].concat());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("run this as root"), "{text}");
+    assert_eq!(site.stack(), after);
+    let confirmed = in_second();
+    assert_eq!(confirmed.status, 0, "{}", confirmed.transcript);
+    assert!(
+        confirmed
+            .transcript
+            .contains("sshd: confirmed, and stays as it is."),
+        "{}",
+        confirmed.transcript
+    );
+    assert_eq!(site.host.read(path), None, "no login is noted any more");
+    let begun = Instant::now();
+    while site.is_waited_for() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "it still waits");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(site.stack(), after);
+    let (status, text) = site.run(&["disable", "sshd"]);
+    assert_eq!(status, 0, "{text}");
+    assert_eq!(site.stack(), site.before);
+}
+
+/// Never to none where there was one.
+#[test]
+fn the_block_that_was_there_before_comes_back() {
+    pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
+    let site = Site::new();
+    site.enable(&["--local", "localadmin"]);
+    let first = site.stack();
+    site.enable(&["--local", "operator", "--try", "5s"]);
+    let second = site.stack();
+    assert!(second.contains("root:operator"), "{second}");
+    // One at a time.
+    for more in [&["--try", "5s"][..], &[]] {
+        let (status, text) =
+            site.run(&[&["enable", "sudo", "--local", "localadmin"], more].concat());
+        assert_eq!(status, 1, "{text}");
+        assert!(
+            text.contains("a change of sshd waits to be confirmed"),
+            "{text}"
+        );
+    }
+    site.becomes(&first);
+    // disable knows it as its own.
+    let (status, text) = site.run(&["disable", "sshd"]);
+    assert_eq!(status, 0, "{text}");
+    assert_eq!(site.stack(), site.before);
+
+    // The same where something else has changed in the file meanwhile.
+    site.enable(&["--local", "localadmin"]);
+    site.enable(&["--local", "operator", "--try", "5s"]);
+    let more = "session optional pam_mkhomedir.so\n";
+    site.host.stack("sshd", &(site.stack() + more));
+    site.becomes(&(first + more));
+    let (status, text) = site.run(&["disable", "sshd"]);
+    assert_eq!(status, 0, "{text}");
+    assert_eq!(site.stack(), site.before.clone() + more);
+}
+
+/// Lines that somebody has changed since are theirs: they are left, and the log, the
+/// terminals and each login say so.
+#[test]
+fn what_somebody_has_changed_since_is_left_and_said() {
+    pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
+    let site = Site::new();
+    for (from, to, part) in [
+        (
+            "user in root:localadmin",
+            "user in root:localadmin:bob",
+            "somebody has changed its lines",
+        ),
+        (
+            "# END authentik-flow enable\n",
+            "",
+            "one of the two marks of its lines is gone",
+        ),
+        (
+            "@include common-auth",
+            "auth required pam_permit.so",
+            "other auth lines of the file have changed",
+        ),
+    ] {
+        let _ = site
+            .host
+            .output("root", &["rm", "-f", "/run/motd.d/90-authentik-flow"]);
+        site.enable(&["--local", "localadmin", "--try", "5s"]);
+        let edited = site.stack().replace(from, to);
+        assert_ne!(edited, site.stack());
+        site.host.stack("sshd", &edited);
+        let begun = Instant::now();
+        let note = loop {
+            if let Some(note) = site.host.read("/run/motd.d/90-authentik-flow") {
+                break note;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30));
+            std::thread::sleep(Duration::from_millis(100));
+        };
+        assert!(
+            note.contains(part) && note.contains("STILL THERE"),
+            "{note}"
+        );
+        assert_eq!(site.stack(), edited);
+        let log = site.host.new_log();
+        let told = |line: &pam_harness::LogLine| line.text.contains(part);
+        assert!(log.iter().any(told), "{part}: {log:?}");
+        let (status, text) = site.run(&["confirm"]);
+        assert!(status == 1 && text.contains(part), "{text}");
+        site.host.stack("sshd", &site.before);
+        let _ = site.run(&["disable", "sshd"]);
+    }
+}
+
+/// `disable` ends a change that waits.
+#[test]
+fn a_change_that_is_taken_out_is_not_taken_back_again() {
+    pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
+    let site = Site::new();
+    site.enable(&["--local", "localadmin", "--try", "5s"]);
+    let (status, text) = site.run(&["disable", "sshd"]);
+    assert_eq!(status, 0, "{text}");
+    assert_eq!(site.stack(), site.before);
+    // Whoever puts lines in from now on keeps them.
+    site.enable(&["--local", "operator"]);
+    let after = site.stack();
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(site.stack(), after);
+    assert!(!site.is_waited_for());
+}
