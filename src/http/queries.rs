@@ -1,7 +1,6 @@
 //! Where a server's addresses came from, and whether they are complete: a proof that
 //! the server is unavailable needs a name that was looked up completely.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -17,12 +16,17 @@ pub(super) fn are_of_hosts_file(tried: &[SocketAddr], host: &str) -> bool {
     let text = read_trusted_file(Path::new(HOSTS_FILE), FileKind::Configuration);
     let text = text.unwrap_or_default();
     let given = addresses_in(&String::from_utf8_lossy(&text), host);
-    let tried: BTreeSet<IpAddr> = tried.iter().map(SocketAddr::ip).collect();
-    !given.is_empty() && given == tried
+    let is_given = |at: &SocketAddr| given.contains(&at.ip());
+    !given.is_empty() && tried.iter().all(is_given) && all_tried(given.iter().copied(), tried)
+}
+
+/// Whether each address is one of those that were tried, at whatever port.
+fn all_tried(mut addresses: impl Iterator<Item = IpAddr>, tried: &[SocketAddr]) -> bool {
+    addresses.all(|address| tried.iter().any(|at| at.ip() == address))
 }
 
 /// The addresses that a text such as `/etc/hosts` has for `host` (hosts(5)).
-fn addresses_in(text: &str, host: &str) -> BTreeSet<IpAddr> {
+fn addresses_in(text: &str, host: &str) -> Vec<IpAddr> {
     let lines = text.lines().map(|line| {
         let line = line.split('#').next().unwrap_or_default();
         let mut words = line.split_ascii_whitespace();
@@ -60,8 +64,7 @@ impl Queries {
     /// Whether both were answered: with addresses that were all tried, or with the
     /// answer that there are none.
     pub(super) fn are_complete(&self, tried: &[SocketAddr]) -> bool {
-        let tried: BTreeSet<IpAddr> = tried.iter().map(SocketAddr::ip).collect();
-        let all_tried = |found: &[SocketAddr]| found.iter().all(|at| tried.contains(&at.ip()));
+        let all_tried = |found: &[SocketAddr]| all_tried(found.iter().map(SocketAddr::ip), tried);
         match (&self.a, &self.aaaa) {
             (Ok(a), Ok(aaaa)) => all_tried(a) && all_tried(aaaa),
             // A file such as /etc/hosts has one address, and the name servers do not

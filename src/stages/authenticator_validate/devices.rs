@@ -115,19 +115,19 @@ pub(super) fn usable<'a>(
     if devices.is_empty() && !details.device_challenges.is_empty() {
         return Err(refuse(without_key.unwrap_or(Obstacle::NoFactor)));
     }
-    match &prompts.second_factor {
-        Some(allowed) => {
-            let had_some = !devices.is_empty();
-            let place =
-                |device: &Device<'_>| allowed.iter().position(|class| *class == device.class);
-            devices.retain(|device| place(device).is_some());
-            devices.sort_by_key(place);
-            if devices.is_empty() && had_some {
-                return Err(refuse(Obstacle::FactorNotAllowed));
-            }
+    let allowed = prompts.second_factor.as_deref();
+    let place = |device: &Device<'_>| allowed?.iter().position(|class| *class == device.class);
+    if allowed.is_some() {
+        let had_some = !devices.is_empty();
+        devices.retain(|device| place(device).is_some());
+        if devices.is_empty() && had_some {
+            return Err(refuse(Obstacle::FactorNotAllowed));
         }
-        // The server's times are all of one format and zone, so text sorts them.
-        None => devices.sort_by(|a, b| b.last_used.cmp(&a.last_used)),
     }
+    devices.sort_by(|a, b| match allowed {
+        Some(_) => place(a).cmp(&place(b)),
+        // The server's times are all of one format and zone, so text sorts them.
+        None => b.last_used.cmp(&a.last_used),
+    });
     Ok(devices)
 }
