@@ -12,8 +12,8 @@ use crate::words::{Words, fill};
 /// In which language the person is addressed, and where authentik is.
 #[derive(Debug, Clone)]
 pub struct Wording {
-    /// The module's messages in their language.
-    pub words: Arc<Words>,
+    /// The module's messages in their language; English before it is known.
+    pub(crate) words: Option<Arc<Words>>,
     /// The address of authentik, if it is known.
     pub server: Option<String>,
     /// Whether the message must be ASCII.
@@ -25,7 +25,7 @@ impl Wording {
     #[must_use]
     pub fn unknown() -> Self {
         Self {
-            words: Arc::new(Words::of("en")),
+            words: None,
             server: None,
             ascii_only: false,
         }
@@ -35,10 +35,16 @@ impl Wording {
     #[must_use]
     pub fn of(config: &Config) -> Self {
         Self {
-            words: Arc::clone(&config.prompt.words),
+            words: Some(Arc::clone(&config.prompt.words)),
             server: Some(config.url.to_string()),
             ascii_only: false,
         }
+    }
+
+    // Made only where somebody reads them: most logins know their language by then.
+    fn words(&self) -> Arc<Words> {
+        let words = self.words.clone();
+        words.unwrap_or_else(|| Arc::new(Words::of("en")))
     }
 }
 
@@ -75,7 +81,7 @@ fn server_words(error: &mut LoginError) -> Option<&mut Option<String>> {
 }
 
 fn compose(error: &LoginError, wording: &Wording) -> Option<String> {
-    let words = &wording.words;
+    let words = &*wording.words();
     let text = match error {
         LoginError::Conversation | LoginError::Skipped(_) | LoginError::LookupSkipped(_) => {
             return None;
@@ -161,7 +167,7 @@ fn compose(error: &LoginError, wording: &Wording) -> Option<String> {
 }
 
 fn cannot_go_on(reason: &Obstacle, wording: &Wording) -> String {
-    let words = &wording.words;
+    let words = &*wording.words();
     let text = fill(words.cannot_go_on, "reason", &obstacle(reason, words));
     match reason {
         // There the person sets it up.
@@ -210,7 +216,7 @@ pub fn of_key(fault: &KeyFault, words: &Words) -> String {
 fn with_address(denial: &str, wording: &Wording) -> String {
     match &wording.server {
         Some(server) => {
-            let address = fill(wording.words.address_of_service, "url", server);
+            let address = fill(wording.words().address_of_service, "url", server);
             format!("{denial}\n{address}")
         }
         None => denial.to_owned(),
