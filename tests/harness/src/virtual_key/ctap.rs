@@ -25,6 +25,8 @@ pub(super) struct State {
     token: Vec<u8>,
     /// Whether the token may make a credential.
     pub(super) may_make: bool,
+    /// Whether it may sign with one.
+    may_sign: bool,
     agreement: Option<Agreement>,
     /// Those that `getNextAssertion` has not given yet.
     next: Vec<(Value, bool)>,
@@ -38,6 +40,7 @@ impl State {
             wrong_in_a_row: 0,
             token: crypto::random(32),
             may_make: false,
+            may_sign: false,
             agreement: None,
             next: Vec::new(),
         }
@@ -124,11 +127,12 @@ impl State {
                 }
                 let permissions = request.at(9).and_then(Value::int).unwrap_or(0);
                 if sub == 9
-                    && (permissions & 2 == 0 || request.at(10).and_then(Value::text).is_none())
+                    && (permissions & 3 == 0 || request.at(10).and_then(Value::text).is_none())
                 {
                     return Err(0x02);
                 }
                 self.may_make = sub == 5 || permissions & 1 != 0;
+                self.may_sign = sub == 5 || permissions & 2 != 0;
                 self.pin_token(protocol, request)
             }
             _ => Err(0x3e),
@@ -183,6 +187,9 @@ impl State {
         let options = request.at(5);
         let silent = options.and_then(|it| it.named("up")) == Some(&Value::Bool(false));
         let verified = self.is_verified(request, [2, 5, 6, 7])?;
+        if request.at(6).is_some() && !self.may_sign {
+            return Err(0x33);
+        }
         if self.settings.always_verifies && !verified && !silent {
             return Err(0x36);
         }
