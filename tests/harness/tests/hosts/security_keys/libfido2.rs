@@ -25,6 +25,20 @@ fido2-assert -V $3 -i /tmp/signed /tmp/key.pem es256
 echo verified
 ";
 
+/// Has the key make a credential, verifies what it attests, and has it sign with it.
+const MAKE: &str = "\
+set -e
+{ head -c 32 /dev/urandom | base64; echo localhost; echo kay; echo a2F5; } >/tmp/in
+fido2-cred -M $1 -i /tmp/in -o /tmp/made /dev/hidraw7 es256
+fido2-cred -V $2 -i /tmp/made -o /tmp/own es256
+{ head -c 32 /dev/urandom | base64; echo localhost; head -n 1 /tmp/own; } >/tmp/in
+tail -n +2 /tmp/own >/tmp/key.pem
+fido2-assert -G -t up=true -i /tmp/in -o /tmp/out /dev/hidraw7
+head -n 4 /tmp/out >/tmp/signed
+fido2-assert -V -p -i /tmp/signed /tmp/key.pem es256
+echo verified
+";
+
 fn host(bench: &Bench, packages: &Path) -> RealHost {
     let host = bench.host().packages(packages).start();
     host.put("/tmp/id", &bench.credential.id, 0o644, 0);
@@ -156,4 +170,29 @@ fn libfido2_finds_a_passkey_by_itself() {
     let ended = terminal.finish();
     assert_eq!(ended.status, 0, "{}", ended.transcript);
     assert!(ended.transcript.ends_with("verified\n"));
+}
+
+#[test]
+fn libfido2_verifies_a_credential_that_the_virtual_key_makes() {
+    pam_harness::require_real_host!();
+    let packages = pam_harness::require_packages!("fido2-cred");
+    for (pin, ask, verify) in [(None, "", ""), (Some(PIN), "-v", "-v")] {
+        let settings = Settings {
+            pin: pin.map(str::to_owned),
+            ..Settings::default()
+        };
+        let bench = Bench::new(Validate::new(), settings);
+        let host = host(&bench, &packages);
+        host.write("/tmp/make", MAKE);
+        let mut terminal = host.terminal("root", &["sh", "/tmp/make", ask, verify]);
+        if let Some(pin) = pin {
+            terminal.answer("PIN", pin);
+        }
+        let ended = terminal.finish();
+        assert_eq!(ended.status, 0, "{}", ended.transcript);
+        assert!(ended.transcript.ends_with("verified\n"));
+        let events = bench.key.events();
+        let touches = events.iter().filter(|it| **it == Event::Touched).count();
+        assert_eq!(touches, 2);
+    }
 }
