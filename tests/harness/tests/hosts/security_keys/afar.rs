@@ -52,6 +52,7 @@ fn ssh(host: &RealHost, command: &[&str]) -> Terminal {
 }
 
 const SUDO: [&str; 4] = ["sudo", "-k", "id", "-un"];
+const TOUCH: &str = "touch your security key: ";
 const FROM_AFAR: &str = "logind says that the session is remote";
 const NO_SESSION: &str = "this process belongs to no session that logind knows";
 
@@ -190,7 +191,7 @@ fn no_key_blinks_for_somebody_from_afar() {
         let mut terminal = (way.start)(&host);
         terminal.answer("assword", PASSWORD);
         // Whatever it asks then, nobody answers.
-        terminal.expect_or_end(&["somebody who sits at this host", "login: "]);
+        terminal.expect_or_end(&["somebody who sits at this host", "login: ", TOUCH]);
         drop(terminal);
         let lines = host.new_lines().join(" | ");
         let events = bench.key.events();
@@ -211,7 +212,7 @@ fn no_key_blinks_for_somebody_from_afar() {
         let before = blinks(&bench);
         let mut terminal = start(&host);
         terminal.answer("assword", PASSWORD);
-        terminal.answer("touch your security key: ", "");
+        terminal.answer(TOUCH, "");
         terminal.expect_or_end(&["root", "$ "]);
         drop(terminal);
         assert_eq!(blinks(&bench), before + 1);
