@@ -66,9 +66,28 @@ impl<C: Converse> Transaction<C> {
         confdir: &Path,
         conversation: C,
     ) -> Result<Transaction<C>, Code> {
+        let confdir = c_string(confdir.as_os_str().as_encoded_bytes())?;
+        Transaction::begin(service, user, Some(&confdir), conversation)
+    }
+
+    /// Starts a transaction with the stack that libpam finds by itself, in
+    /// `/etc/pam.d` or elsewhere.
+    pub fn start_by_default(
+        service: &str,
+        user: Option<&str>,
+        conversation: C,
+    ) -> Result<Transaction<C>, Code> {
+        Transaction::begin(service, user, None, conversation)
+    }
+
+    fn begin(
+        service: &str,
+        user: Option<&str>,
+        confdir: Option<&CStr>,
+        conversation: C,
+    ) -> Result<Transaction<C>, Code> {
         let service = c_string(service.as_bytes())?;
         let user = user.map(|u| c_string(u.as_bytes())).transpose()?;
-        let confdir = c_string(confdir.as_os_str().as_encoded_bytes())?;
         let application = Box::into_raw(Box::new(conversation));
         let pam_conv = ffi::PamConv {
             conversation: conversation_callback::<C>,
@@ -76,13 +95,14 @@ impl<C: Converse> Transaction<C> {
         };
         let mut handle = ptr::null_mut();
         // SAFETY: the strings end in NUL and, like `pam_conv`, which libpam
-        // copies, outlive the call; `user` may be null; `handle` is writable.
+        // copies, outlive the call; `user` and the folder may be null (`pam_start`
+        // calls it so); `handle` is writable.
         let code = unsafe {
             ffi::pam_start_confdir(
                 service.as_ptr(),
                 user.as_ref().map_or(ptr::null(), |u| u.as_ptr()),
                 &pam_conv,
-                confdir.as_ptr(),
+                confdir.map_or(ptr::null(), CStr::as_ptr),
                 &mut handle,
             )
         };

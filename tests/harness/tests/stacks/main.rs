@@ -10,3 +10,4 @@ mod random;
 mod real;
 mod same;
 mod sets;
+mod system;

@@ -35,7 +35,16 @@ pub(crate) struct Answers {
 
 /// Asks libpam for the stack `service` in `dir`.
 pub(crate) fn ask(dir: &Path, service: &str) -> Option<Answers> {
-    let start = || match Transaction::start(service, Some("root"), dir, Deaf) {
+    answers(|| Transaction::start(service, Some("root"), dir, Deaf))
+}
+
+/// Asks libpam for the stack `service` where it looks by itself.
+pub(crate) fn ask_by_default(service: &str) -> Option<Answers> {
+    answers(|| Transaction::start_by_default(service, Some("root"), Deaf))
+}
+
+fn answers(start: impl Fn() -> Result<Transaction<Deaf>, pam_harness::Code>) -> Option<Answers> {
+    let start = || match start() {
         Ok(transaction) => Some(transaction),
         // The files could not be read.
         Err(pam_harness::Code::PAM_ABORT) => None,
