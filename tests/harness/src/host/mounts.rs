@@ -49,6 +49,7 @@ pub(crate) fn arrange(plan: &Plan, program: &Path) -> Result<(), String> {
         )?;
     } else {
         overlay(&plan.modules, &scratch.join("modules"), None)?;
+        overlay(Path::new("/var/lib"), &scratch.join("var"), None)?;
     }
     // What is hidden below must be bound first, and where /run is not there yet.
     let holder = scratch.join("program");

@@ -1,6 +1,7 @@
 //! The real sshd, sudo, su, login and a screen locker, each with the module and
 //! the stacks that the project ships, on a host that lives for the test.
 
+mod binding;
 mod cached;
 mod callers_limits;
 mod case;
