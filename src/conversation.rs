@@ -1,5 +1,6 @@
 //! The conversation with the person who logs in.
 
+use crate::display::Display;
 use crate::error::LoginError;
 use crate::secret::Secret;
 
@@ -32,6 +33,12 @@ pub trait Conversation {
 
     /// Shows what went wrong. If it cannot be shown, the result is the same.
     fn tell_error(&mut self, text: &str);
+
+    /// What the application shows of prompts and texts. Unless it says otherwise, all of
+    /// them at once.
+    fn display(&self) -> Display {
+        Display::default()
+    }
 
     /// Whether the person's screen shows more than ASCII, as far as the host knows.
     fn shows_unicode(&self) -> bool;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::read::{FromToml, Mistake, Written, one_of, parsed, table};
 use super::values::Limit;
 
+use crate::display::PromptStyle;
 use crate::words::Words;
 
 /// How people are asked.
@@ -25,6 +26,8 @@ pub struct Prompts {
     pub language: Option<LanguageTag>,
     /// The module's own words, in that language.
     pub words: Arc<Words>,
+    /// How a question is put together.
+    pub style: PromptStyle,
     /// How a QR code is drawn.
     pub qr: QrStyle,
     /// The classes of second factors that may be used here, the first one
@@ -129,6 +132,17 @@ impl FromToml for FactorClass {
     }
 }
 
+impl FromToml for PromptStyle {
+    fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
+        let choices = [
+            ("auto", Self::Auto),
+            ("short", Self::Short),
+            ("full", Self::Full),
+        ];
+        one_of(value, &choices)
+    }
+}
+
 impl FromToml for QrStyle {
     fn from_toml(value: &Written<'_>) -> Result<Self, Mistake> {
         let choices = [
@@ -148,6 +162,7 @@ table! {
         attempts: Option<u32>,
         code_pause: Option<Limit>,
         language: Option<LanguageTag>,
+        style: Option<PromptStyle>,
         qr: Option<QrStyle>,
         second_factor: Option<Vec<FactorClass>>,
         code_separator: Option<String>,
@@ -164,6 +179,7 @@ impl PromptKeys {
             attempts: self.attempts.or(below.attempts),
             code_pause: self.code_pause.or(below.code_pause),
             language: self.language.or(below.language),
+            style: self.style.or(below.style),
             qr: self.qr.or(below.qr),
             second_factor: self.second_factor.or(below.second_factor),
             code_separator: self.code_separator.or(below.code_separator),
@@ -216,6 +232,7 @@ impl PromptKeys {
                 .map_or(Duration::from_secs(1), |Limit(pause)| pause),
             language: self.language,
             words,
+            style: self.style.unwrap_or_default(),
             qr: self.qr.unwrap_or_default(),
             second_factor: self.second_factor,
             code_separator,

@@ -417,3 +417,15 @@ fn a_wrong_drop_in_is_named_with_its_line() {
     let main = load_files(&[("/f.toml", &format!("override = true\n{LEAST}"))], "sshd");
     assert!(main.unwrap_err().contains("drop-ins alone"));
 }
+
+#[test]
+fn a_service_has_its_own_style_of_questions() {
+    use crate::display::PromptStyle;
+    let text =
+        format!("{LEAST}[prompt]\nstyle = \"full\"\n[services.sudo.prompt]\nstyle = \"short\"\n");
+    let style = |text: &str, service: &str| load(text, service).unwrap().prompt.style;
+    assert_eq!(style(LEAST, "sudo"), PromptStyle::Auto);
+    assert_eq!(style(&text, "sshd"), PromptStyle::Full);
+    assert_eq!(style(&text, "sudo-i"), PromptStyle::Short);
+    assert!(load(&format!("{LEAST}[prompt]\nstyle = \"long\"\n"), "sshd").is_err());
+}

@@ -14,9 +14,10 @@ use pam::module::PamHandle;
 use zeroize::Zeroizing;
 
 use crate::conversation::Conversation;
+use crate::display::{Display, Prompts, sudo_replaces_prompts};
 use crate::error::LoginError;
 use crate::secret::Secret;
-use crate::sys::{RaisedLimits, locale_is_utf8};
+use crate::sys::{RaisedLimits, command_line, locale_is_utf8};
 use crate::text;
 
 unsafe extern "C" {
@@ -305,6 +306,16 @@ impl Conversation for Transaction<'_> {
         if !shown.is_empty() {
             let _ = self.show(PAM_ERROR_MSG, &shown);
         }
+    }
+
+    fn display(&self) -> Display {
+        let mut display = Display::of(&self.service());
+        if display.prompts == Prompts::Replaceable
+            && sudo_replaces_prompts(command_line().as_deref())
+        {
+            display.prompts = Prompts::Replaced;
+        }
+        display
     }
 
     /// sshd sets no locale, and the client's is not known before the login; nearly all

@@ -3,14 +3,13 @@
 
 use crate::config::Prompts;
 use crate::conversation::Conversation;
+pub(super) use crate::display::join;
+use crate::display::{Asked, Display, PromptStyle};
 use crate::error::{LoginError, Obstacle};
 use crate::first_answer::{FirstAnswer, Question};
 use crate::secret::Secret;
-use crate::text;
 use crate::words::{Words, fill};
 
-/// What fits into one prompt, with its blank and its NUL.
-const PROMPT_BYTES: usize = text::MAX_MESSAGE_BYTES - 2;
 /// What a choice or a yes and no are called in an error.
 const ANSWER: &str = "answer";
 
@@ -28,6 +27,8 @@ pub(super) enum Enter {
 /// The conversation of one login.
 pub(super) struct Dialogue<'a> {
     conversation: &'a mut dyn Conversation,
+    display: Display,
+    style: PromptStyle,
     words: &'a Words,
     attempts: u32,
     /// Whether the application can be asked only once, and whether it was.
@@ -48,7 +49,9 @@ impl<'a> Dialogue<'a> {
         first: &'a mut FirstAnswer,
     ) -> Self {
         Self {
+            display: conversation.display(),
             conversation,
+            style: prompts.style,
             words: &prompts.words,
             attempts: prompts.attempts,
             single: prompts.single,
@@ -114,16 +117,21 @@ impl<'a> Dialogue<'a> {
         is_hidden: bool,
     ) -> Result<Secret, LoginError> {
         let heading = self.heading.take().unwrap_or_default();
+        let before = join(&heading, lead);
         let question = Question {
             component: self.component.clone(),
-            text: join(&join(&heading, lead), prompt),
+            text: join(&before, prompt),
             what,
             is_hidden,
         };
         if let Some(typed) = self.first.take_late(&question) {
             return Ok(typed);
         }
-        let prompt = self.prepare(&question.text)?;
+        let prompt = self.prepare(Asked {
+            before: &before,
+            question: prompt,
+            is_password: what == "password",
+        })?;
         let typed = if is_hidden {
             self.conversation.ask_secret(&prompt, what)
         } else {
@@ -182,6 +190,11 @@ impl<'a> Dialogue<'a> {
     /// Shows what is not followed by a question of its own.
     pub(super) fn tell(&mut self, text: &str) -> Result<(), LoginError> {
         self.conversation.tell(text)
+    }
+
+    /// Whether a text is seen while authentik waits for something.
+    pub(super) fn shows_texts_at_once(&self) -> bool {
+        self.display.shows_texts_at_once()
     }
 
     /// Asks yes or no; Enter is `default`.
@@ -262,37 +275,20 @@ impl<'a> Dialogue<'a> {
         }
     }
 
-    /// Makes one prompt of what is to be read and asked; what has no room in it is
-    /// told before.
-    fn prepare(&mut self, whole: &str) -> Result<String, LoginError> {
+    /// Makes the prompt of a question, and tells what is to be read before it as this
+    /// program shows it.
+    fn prepare(&mut self, asked: Asked<'_>) -> Result<String, LoginError> {
         if self.single && std::mem::replace(&mut self.asked, true) {
             return Err(LoginError::Unsupported {
                 component: self.component.clone(),
                 reason: Obstacle::SecondPrompt,
             });
         }
-        if whole.len() <= PROMPT_BYTES {
-            return Ok(whole.to_owned());
+        let arranged = self.display.arrange(self.style, asked);
+        for text in &arranged.texts {
+            self.conversation.tell(text)?;
         }
-        // The last line is the question itself.
-        let (told, asked) = whole.rsplit_once('\n').unwrap_or(("", whole));
-        let mut asked = asked.to_owned();
-        let mut told = told.to_owned();
-        if asked.len() > PROMPT_BYTES {
-            told = join(&told, &asked);
-            asked = ">".into();
-        }
-        self.conversation.tell(&told)?;
-        Ok(asked)
-    }
-}
-
-/// Two texts, one below the other.
-pub(super) fn join(above: &str, below: &str) -> String {
-    match (above.is_empty(), below.is_empty()) {
-        (true, _) => below.to_owned(),
-        (_, true) => above.to_owned(),
-        _ => format!("{above}\n{below}"),
+        Ok(arranged.prompt)
     }
 }
 

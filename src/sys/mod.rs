@@ -2,6 +2,7 @@
 //! this is the only folder with `unsafe` code; its interface is safe.
 
 mod clock;
+mod command_line;
 mod connect;
 mod dns;
 mod limits;
@@ -11,6 +12,7 @@ mod setuid;
 mod stopped;
 
 pub use clock::since_boot;
+pub use command_line::command_line;
 pub use connect::{Refusal, refusal_of};
 pub use dns::{Family, LookupError, look_up};
 pub use limits::{RaisedLimits, RestoredLimits, has_stack};

@@ -10,106 +10,94 @@ use std::borrow::Cow;
 /// What stands for a character that the table does not have.
 const LOST: char = '?';
 
-/// Characters, and what each of them becomes.
-const TABLE: [(&str, &str); 84] = [
-    ("\u{e4}\u{e6}", "ae"),
-    ("\u{c4}\u{c6}", "Ae"),
-    ("\u{f6}\u{153}", "oe"),
-    ("\u{d6}\u{152}", "Oe"),
-    ("\u{fc}", "ue"),
-    ("\u{dc}", "Ue"),
-    ("\u{df}", "ss"),
-    ("\u{1e9e}", "SS"),
-    ("àáâãåāăąª", "a"),
-    ("ÀÁÂÃÅĀĂĄ", "A"),
-    ("çćĉċč", "c"),
-    ("ÇĆĈĊČ", "C"),
-    ("ďđð", "d"),
-    ("ĎĐÐ", "D"),
-    ("èéêëēĕėęě", "e"),
-    ("ÈÉÊËĒĔĖĘĚ", "E"),
-    ("ĝğġģ", "g"),
-    ("ĜĞĠĢ", "G"),
-    ("ĥħ", "h"),
-    ("ĤĦ", "H"),
-    ("ìíîïĩīĭįı", "i"),
-    ("ÌÍÎÏĨĪĬĮİ", "I"),
-    ("ĳ", "ij"),
-    ("Ĳ", "IJ"),
-    ("ĵ", "j"),
-    ("Ĵ", "J"),
-    ("ķĸ", "k"),
-    ("Ķ", "K"),
-    ("ĺļľŀł", "l"),
-    ("ĹĻĽĿŁ", "L"),
-    ("ñńņňŋ", "n"),
-    ("ÑŃŅŇŊ", "N"),
-    ("òóôõøōŏőº", "o"),
-    ("ÒÓÔÕØŌŎŐ", "O"),
-    ("ŕŗř", "r"),
-    ("ŔŖŘ", "R"),
-    ("śŝşšșſ", "s"),
-    ("ŚŜŞŠȘ", "S"),
-    ("ţťŧț", "t"),
-    ("ŢŤŦȚ", "T"),
-    ("þ", "th"),
-    ("Þ", "Th"),
-    ("ùúûũūŭůűųµ", "u"),
-    ("ÙÚÛŨŪŬŮŰŲ", "U"),
-    ("ŵ", "w"),
-    ("Ŵ", "W"),
-    ("ýÿŷ", "y"),
-    ("ÝŸŶ", "Y"),
-    ("źżž", "z"),
-    ("ŹŻŽ", "Z"),
-    ("\u{fb01}", "fi"),
-    ("\u{fb02}", "fl"),
-    // Quotes, and what looks like one.
-    ("\u{201c}\u{201d}\u{201e}\u{201f}\u{ab}\u{bb}\u{2033}", "\""),
-    (
-        "\u{2018}\u{2019}\u{201a}\u{201b}\u{2039}\u{203a}\u{2032}\u{b4}\u{2bc}",
-        "'",
-    ),
-    // Dashes and the minus sign.
-    (
-        "\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2015}\u{2212}",
-        "-",
-    ),
-    ("\u{2026}", "..."),
-    ("\u{2022}\u{2023}\u{25aa}\u{25cf}\u{25e6}\u{b7}", "*"),
-    ("\u{2192}\u{2794}\u{279c}", "->"),
-    ("\u{2190}", "<-"),
-    ("\u{2194}", "<->"),
-    ("\u{21d2}", "=>"),
-    ("\u{21d0}", "<="),
-    ("\u{2191}", "^"),
-    ("\u{2193}", "v"),
-    // Blanks of other widths.
-    (
-        "\u{a0}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\u{2007}\u{2008}\u{2009}\u{200a}\u{202f}\u{205f}\u{3000}",
-        " ",
-    ),
-    // A sentence is understood without these.
-    ("\u{bf}\u{a1}", ""),
-    ("\u{20ac}", "EUR"),
-    ("\u{a3}", "GBP"),
-    ("\u{a9}", "(c)"),
-    ("\u{ae}", "(R)"),
-    ("\u{2122}", "(TM)"),
-    ("\u{b0}", " deg"),
-    ("\u{d7}", "x"),
-    ("\u{f7}", "/"),
-    ("\u{b1}", "+-"),
-    ("\u{2248}", "~"),
-    ("\u{2260}", "!="),
-    ("\u{2264}", "<="),
-    ("\u{2265}", ">="),
-    ("\u{bd}", "1/2"),
-    ("\u{bc}", "1/4"),
-    ("\u{be}", "3/4"),
-    ("\u{2116}", "No."),
-    ("\u{a7}", "section "),
-];
+/// In each line characters, a tab, and what each of them becomes. It is one text: the
+/// loader would have to fill in an address for each text of a list.
+const TABLE: &str = "\
+äæ\tae
+ÄÆ\tAe
+öœ\toe
+ÖŒ\tOe
+ü\tue
+Ü\tUe
+ß\tss
+ẞ\tSS
+àáâãåāăąª\ta
+ÀÁÂÃÅĀĂĄ\tA
+çćĉċč\tc
+ÇĆĈĊČ\tC
+ďđð\td
+ĎĐÐ\tD
+èéêëēĕėęě\te
+ÈÉÊËĒĔĖĘĚ\tE
+ĝğġģ\tg
+ĜĞĠĢ\tG
+ĥħ\th
+ĤĦ\tH
+ìíîïĩīĭįı\ti
+ÌÍÎÏĨĪĬĮİ\tI
+ĳ\tij
+Ĳ\tIJ
+ĵ\tj
+Ĵ\tJ
+ķĸ\tk
+Ķ\tK
+ĺļľŀł\tl
+ĹĻĽĿŁ\tL
+ñńņňŋ\tn
+ÑŃŅŇŊ\tN
+òóôõøōŏőº\to
+ÒÓÔÕØŌŎŐ\tO
+ŕŗř\tr
+ŔŖŘ\tR
+śŝşšșſ\ts
+ŚŜŞŠȘ\tS
+ţťŧț\tt
+ŢŤŦȚ\tT
+þ\tth
+Þ\tTh
+ùúûũūŭůűųµ\tu
+ÙÚÛŨŪŬŮŰŲ\tU
+ŵ\tw
+Ŵ\tW
+ýÿŷ\ty
+ÝŸŶ\tY
+źżž\tz
+ŹŻŽ\tZ
+\u{fb01}\tfi
+\u{fb02}\tfl
+\u{201c}\u{201d}\u{201e}\u{201f}\u{ab}\u{bb}\u{2033}\t\"
+\u{2018}\u{2019}\u{201a}\u{201b}\u{2039}\u{203a}\u{2032}\u{b4}\u{2bc}\t'
+\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2015}\u{2212}\t-
+\u{2026}\t...
+\u{2022}\u{2023}\u{25aa}\u{25cf}\u{25e6}\u{b7}\t*
+\u{2192}\u{2794}\u{279c}\t->
+\u{2190}\t<-
+\u{2194}\t<->
+\u{21d2}\t=>
+\u{21d0}\t<=
+\u{2191}\t^
+\u{2193}\tv
+\u{a0}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\u{2007}\u{2008}\u{2009}\u{200a}\u{202f}\u{205f}\u{3000}\t 
+\u{bf}\u{a1}\t
+\u{20ac}\tEUR
+\u{a3}\tGBP
+\u{a9}\t(c)
+\u{ae}\t(R)
+\u{2122}\t(TM)
+\u{b0}\t deg
+\u{d7}\tx
+\u{f7}\t/
+\u{b1}\t+-
+\u{2248}\t~
+\u{2260}\t!=
+\u{2264}\t<=
+\u{2265}\t>=
+\u{bd}\t1/2
+\u{bc}\t1/4
+\u{be}\t3/4
+\u{2116}\tNo.
+\u{a7}\tsection 
+";
 
 /// `text` in ASCII. A character that has no likeness there becomes a question mark.
 #[must_use]
@@ -137,6 +125,11 @@ pub fn can_show(text: &str) -> bool {
     lost.saturating_mul(4) <= seen().count()
 }
 
+/// The lines of the table.
+fn lines() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLE.split('\n').filter_map(|line| line.split_once('\t'))
+}
+
 enum Likeness {
     Same,
     Text(&'static str),
@@ -150,9 +143,7 @@ fn likeness(c: char) -> Option<Likeness> {
     if matches!(c, '\u{300}'..='\u{36f}') {
         return Some(Likeness::Text(""));
     }
-    let (_, like) = TABLE
-        .iter()
-        .find(|(characters, _)| characters.contains(c))?;
+    let (_, like) = lines().find(|(characters, _)| characters.contains(c))?;
     Some(Likeness::Text(like))
 }
 
@@ -194,7 +185,7 @@ mod tests {
     #[test]
     fn no_character_is_in_the_table_twice_and_all_become_ascii() {
         let mut seen = std::collections::BTreeSet::new();
-        for (characters, like) in TABLE {
+        for (characters, like) in lines() {
             assert!(like.is_ascii(), "{like}");
             for c in characters.chars() {
                 assert!(!c.is_ascii() && seen.insert(c), "{c}");

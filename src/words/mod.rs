@@ -124,6 +124,15 @@ mod tests {
         }
     }
 
+    /// Behind `(alice@host) `, too.
+    #[test]
+    fn the_prompt_for_a_push_is_one_line_in_every_language() {
+        for (name, words) in languages() {
+            let columns = words.push.chars().count();
+            assert!(columns <= 56, "{name}, {columns} columns: {}", words.push);
+        }
+    }
+
     #[test]
     fn yes_and_no_are_told_apart_in_every_language() {
         for (name, words) in languages() {

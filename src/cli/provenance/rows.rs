@@ -6,6 +6,7 @@ use pam_authentik_flow::config::{
     AbsolutePath, AccessRules, AccountDomain, AccountRules, ClientFiles, Config, FactorClass,
     Fallback, FirstPass, KeyPlace, KeyRules, LanguageTag, Prompts, QrStyle, Slug, UserRules,
 };
+use pam_authentik_flow::display::PromptStyle;
 
 /// One value.
 pub(super) struct Row {
@@ -200,6 +201,7 @@ impl Rows {
             code_pause,
             language,
             words: _,
+            style,
             qr,
             second_factor,
             code_separator,
@@ -221,6 +223,7 @@ impl Rows {
             &["prompt", "language"],
             language.as_ref().map(LanguageTag::as_str),
         );
+        self.add(&["prompt", "style"], prompt_style(style));
         self.add(&["prompt", "qr"], qr_style(qr));
         self.add(&["prompt", "second_factor"], factors);
         self.add_if(&["prompt", "code_separator"], code_separator);
@@ -249,6 +252,14 @@ fn fallback(fallback: Fallback) -> &'static str {
     match fallback {
         Fallback::Deny => "deny",
         Fallback::Ignore => "ignore",
+    }
+}
+
+fn prompt_style(style: PromptStyle) -> &'static str {
+    match style {
+        PromptStyle::Auto => "auto",
+        PromptStyle::Short => "short",
+        PromptStyle::Full => "full",
     }
 }
 

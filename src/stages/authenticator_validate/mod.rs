@@ -254,7 +254,12 @@ fn from_menu(
             match device.class {
                 FactorClass::Totp => return code_at_hand(stages, "", Some(words.code_of_app)),
                 FactorClass::Static => return code_at_hand(stages, "", Some(words.code_of_list)),
-                FactorClass::Duo => return push(stages, device),
+                FactorClass::Duo if stages.dialogue.shows_texts_at_once() => {
+                    stages.dialogue.tell(words.push_waits)?;
+                    return push(stages, device);
+                }
+                // They would read it only after they have approved the push.
+                FactorClass::Duo => return push_alone(stages, device, String::new()),
                 FactorClass::Webauthn => {
                     let Some(request) = &device.request else {
                         return Err(LoginError::Bug("a key without a request".into()));

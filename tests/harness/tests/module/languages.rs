@@ -15,13 +15,13 @@ fn the_words_and_the_header_follow_the_configuration() {
         (
             "fr",
             "Mot de passe : ",
-            "Ce mot de passe n'a pas été accepté.",
+            "Ce mot de passe n'a pas ete accepte.",
         ),
-        ("es", "Contraseña: ", "La contraseña no se ha aceptado."),
-        ("it", "Password: ", "La password non è stata accettata."),
-        ("pt-BR", "Senha: ", "A senha não foi aceita."),
+        ("es", "Contraseña: ", "La contrasena no se ha aceptado."),
+        ("it", "Password: ", "La password non e stata accettata."),
+        ("pt-BR", "Senha: ", "A senha nao foi aceita."),
         ("nl", "Wachtwoord: ", "Het wachtwoord is niet geaccepteerd."),
-        ("pl", "Hasło: ", "Hasło nie zostało przyjęte."),
+        ("pl", "Hasło: ", "Haslo nie zostalo przyjete."),
         ("en", "Password: ", "That password was not accepted."),
         // A language without a file: the server may have it all the same.
         ("ja", "Password: ", "That password was not accepted."),
@@ -34,6 +34,7 @@ fn the_words_and_the_header_follow_the_configuration() {
             &["authentik refused the password"],
         );
         assert_eq!(outcome.prompts(), [prompt]);
+        // OpenSSH's client would escape other letters in this text.
         assert_eq!(outcome.shown(), [refusal]);
         for request in bench.double.requests() {
             let sent = request

@@ -184,7 +184,7 @@ fn a_push_is_sent_on_enter_and_waited_for() {
     expect(&outcome, "PAM_SUCCESS", &[]);
     assert_eq!(
         outcome.prompts()[1],
-        "Press Enter to send a push to your phone, then approve it there: "
+        "Press Enter, then approve the push on your phone: "
     );
     assert_eq!(sent(&bench, "\"duo\""), 1);
 }

@@ -14,6 +14,11 @@ use scenarios::{SCENARIOS, Scenario};
 const SUDOERS: &str = "Defaults !lecture\nDefaults passwd_tries=1\nALL ALL=(ALL:ALL) ALL\n";
 
 const PROGRAMS: [&str; 3] = ["ssh", "sudo", "login"];
+/// For what people meet most: code, menu, push, enrolment, refusal.
+const ALL_PROGRAMS: [&str; 5] = ["ssh", "sudo", "sudo -p", "login", "su"];
+const IN_ALL_PROGRAMS: [&str; 5] = ["code", "menu", "push", "set_up_an_app", "denied"];
+/// The text of `sudo -p`, which stands in place of each prompt.
+const OWN_PROMPT: &str = "My own prompt: ";
 
 /// Plays a scenario with one program, and gives what was seen.
 fn see(program: &str, scenario: &Scenario) -> String {
@@ -36,13 +41,18 @@ fn see(program: &str, scenario: &Scenario) -> String {
             .option("PreferredAuthentications=keyboard-interactive")
             .run(&["id", "-un"]),
         "sudo" => host.sudo(user, &["id", "-un"]),
+        "sudo -p" => host.sudo(user, &["-p", OWN_PROMPT, "id", "-un"]),
+        // Anybody may ask; the questions are for the account that they want.
+        "su" => host.su("operator", &[user, "-c", "id -un"]),
         _ => host.login(),
     };
     if program == "login" {
         terminal.expect("login: ").send_line(user);
     }
-    for step in (scenario.steps)() {
-        step.take(&mut terminal, &double);
+    for (number, step) in (scenario.steps)().into_iter().enumerate() {
+        let own = (program == "sudo -p").then_some(OWN_PROMPT);
+        // Nothing but that text asks for the password.
+        step.take(&mut terminal, &double, own, number == 0);
     }
     if program == "login" {
         if !scenario.gets_in {
@@ -60,7 +70,12 @@ fn see(program: &str, scenario: &Scenario) -> String {
 fn keep(name: &str) {
     let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name);
     let scenario = scenario.unwrap_or_else(|| panic!("there is no scenario {name}"));
-    let seen: Vec<String> = PROGRAMS
+    let programs: &[&str] = if IN_ALL_PROGRAMS.contains(&name) {
+        &ALL_PROGRAMS
+    } else {
+        &PROGRAMS
+    };
+    let seen: Vec<String> = programs
         .iter()
         .map(|program| format!("=== {program}\n{}", see(program, scenario)))
         .collect();

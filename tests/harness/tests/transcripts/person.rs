@@ -38,8 +38,21 @@ impl Step {
         }
     }
 
-    pub(crate) fn take(&self, terminal: &mut Terminal, double: &Double) {
-        terminal.expect(self.waits_for);
+    /// With `sudo -p`, `own` stands in place of each prompt, and the words of the
+    /// question are above it; of the password there are none.
+    pub(crate) fn take(
+        &self,
+        terminal: &mut Terminal,
+        double: &Double,
+        own: Option<&str>,
+        is_first: bool,
+    ) {
+        if own.is_none() || !is_first {
+            terminal.expect(self.waits_for);
+        }
+        if let Some(own) = own {
+            terminal.expect(own);
+        }
         let text = match self.typed {
             Typed::Text(text) => text.to_owned(),
             Typed::Then(think) => {
