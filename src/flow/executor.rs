@@ -213,3 +213,6 @@ impl Run<'_> {
         error.into()
     }
 }
+
+#[cfg(test)]
+mod tests;
