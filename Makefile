@@ -15,6 +15,7 @@
 #              target/repository; KEY=FINGERPRINT is the key that signs it.
 # make test-repository: fresh Debian systems install and update from such a one, and
 #              refuse it where it is damaged (root, debootstrap, network).
+# make test-ansible: the Ansible role, by Debian's ansible-core in a fresh Debian 12.
 # make test-distros: the deb, and the first login of README.md and docs/, in fresh
 #              Debian systems (root, debootstrap, network).
 # make test-rpm: the rpm in a Debian 13 with rpm and authselect: update, profiles, removal.
@@ -37,7 +38,7 @@ CARGO ?= cargo
 SECONDS ?= 600
 
 .PHONY: all help module command demo quick test soak break-rules mutants fuzz deny bench deb rpm tarball \
-	repository test-repository test-distros test-rpm test-pacman test-distros-build check-packages clean
+	repository test-repository test-ansible test-distros test-rpm test-pacman test-distros-build check-packages clean
 
 all: module
 
@@ -119,6 +120,10 @@ repository:
 test-repository: deb
 	@scripts/require repository distros </dev/null
 	@scripts/test-repository </dev/null
+
+test-ansible: deb
+	@scripts/require repository distros </dev/null
+	@scripts/test-ansible </dev/null
 
 test-distros: deb
 	@scripts/require distros </dev/null

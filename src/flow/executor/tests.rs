@@ -13,12 +13,12 @@ where
     F: FnMut(u32, Option<&[u8]>) -> Result<Answer, RequestError>,
 {
     fn get(&mut self, _: &str) -> Result<Answer, RequestError> {
-        self.0 += 1;
+        self.0 = self.0.saturating_add(1);
         self.1(self.0, None)
     }
 
     fn post(&mut self, _: &str, body: &[u8], _: Option<Duration>) -> Result<Answer, RequestError> {
-        self.0 += 1;
+        self.0 = self.0.saturating_add(1);
         self.1(self.0, Some(body))
     }
 }
