@@ -176,6 +176,30 @@ fn a_key_that_is_set_up_already_is_said_to_be() {
     }
 }
 
+/// A key that shows nothing, and then answers with what was not asked for.
+#[test]
+fn a_key_that_answers_with_another_credential_is_refused() {
+    let refused = |bytes: &[u8], words: &str| {
+        assert_eq!(key::play(bytes), key::Ended::Refused(words.into()));
+    };
+    // It signs with another credential than it has shown.
+    let signs = [&[0; 17][..], &[0, 0, 0, 1]].concat();
+    refused(
+        &signs,
+        "the security key failed: it signed with another credential",
+    );
+    // It says that it has no excluded credential, and makes that very one.
+    let profile = [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+    let makes = [&[3, 0, 1, 0, 0, 0][..], &profile, &[0, 0, 1, 0x2e]].concat();
+    refused(
+        &makes,
+        "the security key is set up for this account already",
+    );
+    // It is busy for good.
+    let busy = [&[0; 17][..], &[17]].concat();
+    refused(&busy, "the security key failed: it is busy");
+}
+
 /// Keys that answer anything, for some thousand logins: see `login_invariant::key`.
 #[test]
 fn no_key_breaks_what_must_hold() {

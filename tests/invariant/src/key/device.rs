@@ -63,6 +63,8 @@ pub(super) struct FuzzedKey<'a> {
     endless: Option<(Report, Duration)>,
     gone: bool,
     takes_nothing: bool,
+    /// It says that it is busy, whatever it is asked.
+    always_busy: bool,
     /// The last reply to a key agreement: its x coordinate, if it is known.
     agreement: Option<Option<Vec<u8>>>,
     /// The tries that the host was told, if it is known.
@@ -119,6 +121,7 @@ impl<'a> FuzzedKey<'a> {
             endless: None,
             gone: false,
             takes_nothing,
+            always_busy: false,
             agreement: None,
             told_tries: None,
             may_be_busy: false,
@@ -315,7 +318,11 @@ impl<'a> FuzzedKey<'a> {
 
     fn signed(&mut self, list: &[Vec<u8>], present: u8) -> Value {
         let of_list = list.get(self.profile.has).cloned();
-        let id = of_list.unwrap_or_else(|| vec![self.profile.has as u8; 16]);
+        let mut id = of_list.unwrap_or_else(|| vec![self.profile.has as u8; 16]);
+        if present == 1 && self.world.borrow_mut().choices.byte() == 1 {
+            // Another one than it has shown.
+            id = vec![0xee; 16];
+        }
         let mut entries = Vec::new();
         if self.profile.names_it {
             let entry = vec![("id", Value::Bytes(id)), ("type", text("public-key"))];
@@ -380,7 +387,10 @@ impl<'a> FuzzedKey<'a> {
         self.unanswered = false;
         let world = Rc::clone(&self.world);
         let choices = &mut world.borrow_mut().choices;
-        let deed = choices.byte();
+        let deed = match self.always_busy {
+            true => 17,
+            false => choices.byte(),
+        };
         self.may_be_busy = matches!(deed, 4 | 12 | 14 | 17);
         match deed {
             1 => message = vec![choices.byte()],
@@ -458,6 +468,7 @@ impl<'a> FuzzedKey<'a> {
             17 => {
                 let busy = reports(channel, wire::ERROR, &[6])[0];
                 self.endless = Some((busy, Duration::from_millis(1)));
+                self.always_busy = true;
                 return None;
             }
             18 => {
