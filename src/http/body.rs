@@ -19,13 +19,15 @@ const PICTURES: [&[u8]; 2] = [b"pending_user_avatar", b"avatar"];
 /// Longer than these names.
 const MAX_NAME_BYTES: usize = 32;
 
-/// Reads a body of at most [`Answer::MAX_BODY_BYTES`]; the pictures of JSON do not count.
+/// Reads a body of at most [`Answer::MAX_BODY_BYTES`]. The pictures of JSON do not count:
+/// they are dropped from a body that is longer, and stay in any other.
 pub(super) fn read(body: impl Read, is_json: bool) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
     let mut body = body.take(MAX_READ_BYTES.saturating_add(1));
     // On the heap, whose freed memory is wiped.
     let mut part = Zeroizing::new(vec![0_u8; PART_BYTES]);
     let mut kept = Zeroizing::new(Vec::with_capacity(PART_BYTES));
-    let mut pictures = Pictures::default();
+    // Looking at each byte costs as much as the rest of HTTP, so it begins only here.
+    let mut pictures: Option<Pictures> = None;
     let mut length = 0_u64;
     loop {
         let count = match body.read(&mut part) {
@@ -36,15 +38,23 @@ pub(super) fn read(body: impl Read, is_json: bool) -> Result<Zeroizing<Vec<u8>>,
         };
         length = length.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         let new = part.get(..count).unwrap_or_default();
-        match is_json {
-            true => kept.extend(new.iter().filter(|byte| pictures.keeps(**byte))),
-            false => kept.extend_from_slice(new),
+        match &mut pictures {
+            Some(pictures) => kept.extend(new.iter().filter(|byte| pictures.keeps(**byte))),
+            None => kept.extend_from_slice(new),
         }
-        let size = u64::try_from(kept.len()).unwrap_or(u64::MAX);
-        if length > MAX_READ_BYTES || size > Answer::MAX_BODY_BYTES {
+        if pictures.is_none() && is_json && is_too_long(&kept) {
+            let mut found = Pictures::default();
+            kept.retain(|byte| found.keeps(*byte));
+            pictures = Some(found);
+        }
+        if length > MAX_READ_BYTES || is_too_long(&kept) {
             return Err(ureq::Error::BodyExceedsLimit(Answer::MAX_BODY_BYTES));
         }
     }
+}
+
+fn is_too_long(body: &[u8]) -> bool {
+    u64::try_from(body.len()).unwrap_or(u64::MAX) > Answer::MAX_BODY_BYTES
 }
 
 /// Finds the content of the strings that are pictures, byte by byte. What is no JSON is
@@ -123,13 +133,14 @@ mod tests {
 
     fn kept(text: &str, is_json: bool) -> Option<String> {
         let whole = read(text.as_bytes(), is_json).ok()?;
-        // Wherever a part ends, the result is the same.
-        let mut pictures = Pictures::default();
-        let alone: Vec<u8> = text.bytes().filter(|b| pictures.keeps(*b)).collect();
-        if is_json {
-            assert_eq!(alone, *whole, "{text}");
-        }
         Some(String::from_utf8_lossy(&whole).into_owned())
+    }
+
+    /// The text as it is in a body that is too long without its pictures.
+    fn without_pictures(text: &str) -> String {
+        let mut pictures = Pictures::default();
+        let left: Vec<u8> = text.bytes().filter(|b| pictures.keeps(*b)).collect();
+        String::from_utf8_lossy(&left).into_owned()
     }
 
     #[test]
@@ -145,7 +156,8 @@ mod tests {
                 r#"[{"avatar":""},{"avatar":""}]"#,
             ),
         ] {
-            assert_eq!(kept(text, true).as_deref(), Some(expected));
+            assert_eq!(without_pictures(text), expected);
+            assert_eq!(kept(text, true).as_deref(), Some(text));
             assert_eq!(kept(text, false).as_deref(), Some(text));
         }
         for same in [
@@ -157,7 +169,21 @@ mod tests {
             r#"{"avatar""x"}"#,
             "",
         ] {
-            assert_eq!(kept(same, true).as_deref(), Some(same));
+            assert_eq!(without_pictures(same), same);
+        }
+    }
+
+    /// Wherever the limit falls, what is left is the same.
+    #[test]
+    fn the_pictures_of_a_long_body_are_left_out_from_its_beginning_on() {
+        for before in [0, 7, 8_150, 400_000, 1_048_500] {
+            let text = |first: &str, second: &str| {
+                format!(
+                    r#"{{"avatar":"{first}","a":"\"b","pending_user_avatar":"{second}","c":1}}"#
+                )
+            };
+            let long = text(&"x".repeat(before), &"y".repeat(1_100_000));
+            assert_eq!(kept(&long, true), Some(text("", "")), "{before}");
         }
     }
 
