@@ -193,7 +193,7 @@ pub(in crate::cli::switch) fn lock(state: &Path) -> Result<Lock, CommandError> {
             .recursive(true)
             .mode(0o755)
             .create(state)
-            .map_err(failed(state))?;
+            .map_err(|error| unchanged(state, error))?;
         let file = File::options()
             .write(true)
             .create(true)
@@ -204,7 +204,7 @@ pub(in crate::cli::switch) fn lock(state: &Path) -> Result<Lock, CommandError> {
         let file = match file {
             // The one that had the lock has removed the folder.
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            file => file.map_err(failed(&path))?,
+            file => file.map_err(|error| unchanged(&path, error))?,
         };
         let locked = Flock::lock(file, FlockArg::LockExclusive)
             .map_err(|(_, error)| failed(&path)(error.into()))?;
@@ -218,6 +218,11 @@ pub(in crate::cli::switch) fn lock(state: &Path) -> Result<Lock, CommandError> {
             });
         }
     }
+}
+
+/// The error at `path`, before anything is changed.
+fn unchanged(path: &Path, error: std::io::Error) -> CommandError {
+    format!("{}; nothing is changed", failed(path)(error))
 }
 
 /// Keeps what became of the last change, for a person who asks later.
