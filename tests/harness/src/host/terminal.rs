@@ -155,6 +155,11 @@ impl Terminal {
         tcgetattr(&self.keyboard).is_ok_and(|now| now.local_flags.contains(LocalFlags::ECHO))
     }
 
+    /// Whether the program has closed its side.
+    pub fn has_ended(&self) -> bool {
+        self.screen.lock().ended
+    }
+
     /// What stood on the screen so far.
     pub fn transcript(&self) -> String {
         render(&self.screen.lock().bytes, &self.secrets)
