@@ -303,3 +303,22 @@ fn an_answer_goes_over_a_fresh_connection_once_somebody_has_typed() {
     expect(&outcome, "PAM_SUCCESS", &[]);
     assert_eq!(bench.double.connections(), 2);
 }
+
+/// sshd's own lines are those of sshd-session since OpenSSH 9.8, and no program here is
+/// called as its service is.
+#[test]
+fn the_tag_in_the_log_is_the_service_and_not_the_program() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    for service in ["sshd", "sudo-i"] {
+        let outcome = bench
+            .pam_for(service, "linux-login")
+            .user("alice")
+            .answer_secret(PASSWORD)
+            .authenticate()
+            .run();
+        expect(&outcome, "PAM_SUCCESS", &["user=alice"]);
+        let tags: Vec<_> = outcome.log().iter().map(|line| &line.tag).collect();
+        assert_eq!(tags, [service], "{}", outcome.transcript());
+    }
+}
