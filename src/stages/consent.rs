@@ -1,4 +1,4 @@
-//! `ak-stage-consent`: what is asked for is shown, and yes or no is the answer.
+//! `ak-stage-consent`: shows what the application asks for, and takes yes or no.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +12,8 @@ use crate::text;
 pub(super) const COMPONENT: &str = "ak-stage-consent";
 /// How many permissions of each kind are shown.
 const MAX_PERMISSIONS: usize = 50;
-/// How often a consent that was given is given again, with the token that the
-/// server sent beside its refusal.
+/// How often the module repeats a consent with the new token that the server sent with its
+/// refusal.
 const MAX_TOKENS: usize = 3;
 
 #[derive(Deserialize)]
@@ -49,8 +49,8 @@ pub(super) fn answer(
             "it refuses the very token of its own consent".into(),
         )));
     }
-    // What was agreed to stays agreed to; only its token is new. A consent to
-    // anything else is another stage, which asks again.
+    // The person has agreed to this, and only the token is new. A consent to anything
+    // else is another stage, which asks again.
     if rejected == 0 {
         stages.show_title(challenge);
     }
@@ -82,7 +82,7 @@ fn agrees(stages: &mut Stages<'_>, details: &Details) -> Result<bool, LoginError
             .map(|name| format!("  - {name}"))
             .collect();
         if permissions.len() > MAX_PERMISSIONS {
-            // Nobody agrees to what was not shown.
+            // Nobody can agree to something that was not shown.
             return Err(nonsense(ServerFault::Nonsense(format!(
                 "a consent to more than {MAX_PERMISSIONS} permissions"
             ))));

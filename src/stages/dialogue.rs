@@ -1,5 +1,5 @@
-//! Questions to the person, made of what every one of them needs: what must be
-//! read first, the prompt, numbered choices, and an end to asking again.
+//! Questions to the person, with the parts that each of them needs: text to read first,
+//! the prompt, numbered choices, and a limit for asking again.
 
 use crate::config::Prompts;
 use crate::conversation::Conversation;
@@ -10,10 +10,10 @@ use crate::first_answer::{FirstAnswer, Question};
 use crate::secret::Secret;
 use crate::words::{Words, fill};
 
-/// What a choice or a yes and no are called in an error.
+/// The name of a choice, or of a yes or no, in an error.
 const ANSWER: &str = "answer";
 
-/// What Enter alone does at a choice.
+/// What Enter alone means at a choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Enter {
     /// Nothing: the question is asked again.
@@ -31,14 +31,14 @@ pub(super) struct Dialogue<'a> {
     style: PromptStyle,
     words: &'a Words,
     attempts: u32,
-    /// Whether the application can be asked only once, and whether it was.
+    /// Whether the application can ask only one question, and whether it has asked it.
     single: bool,
     asked: bool,
     /// The component that asks, for an error.
     component: String,
-    /// What is shown in front of the next question.
+    /// The text that is shown above the next question.
     heading: Option<String>,
-    /// Whether somebody has answered at all in this login.
+    /// Whether the person has answered any question in this login.
     first: &'a mut FirstAnswer,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Dialogue<'a> {
             words: &prompts.words,
             attempts: prompts.attempts,
             single: prompts.single,
-            // The question that was answered late was one.
+            // The question with the late answer counts as one.
             asked: first.came_late(),
             first,
             component: String::new(),
@@ -63,12 +63,12 @@ impl<'a> Dialogue<'a> {
         }
     }
 
-    /// The password that an earlier module of the stack has left.
+    /// The password that an earlier module of the stack left.
     pub(super) fn stack_authtok(&mut self) -> Option<Secret> {
         self.conversation.stack_authtok()
     }
 
-    /// Whether more than ASCII can be shown, as far as can be told.
+    /// Whether the screen shows more than ASCII, as far as the host knows.
     pub(super) fn shows_unicode(&self) -> bool {
         self.conversation.shows_unicode()
     }
@@ -77,19 +77,19 @@ impl<'a> Dialogue<'a> {
         self.conversation.leave_authtok(password);
     }
 
-    /// Whose questions come next.
+    /// Sets the component that asks the next questions.
     pub(super) fn set_component(&mut self, component: &str) {
         component.clone_into(&mut self.component);
     }
 
-    /// Puts `heading` in front of the next question.
+    /// Shows `heading` above the next question.
     pub(super) fn set_heading(&mut self, heading: Option<String>) {
         let before = self.heading.take().unwrap_or_default();
         let both = join(&before, &heading.unwrap_or_default());
         self.heading = Some(both).filter(|heading| !heading.is_empty());
     }
 
-    /// Asks for what is not echoed; `lead` is read first.
+    /// Asks for text that is not echoed, after the text `lead`.
     pub(super) fn ask_secret(
         &mut self,
         lead: &str,
@@ -99,7 +99,7 @@ impl<'a> Dialogue<'a> {
         self.question(lead, prompt, what, true)
     }
 
-    /// Asks for what may be seen; `lead` is read first.
+    /// Asks for text that is echoed, after the text `lead`.
     pub(super) fn ask(
         &mut self,
         lead: &str,
@@ -140,18 +140,18 @@ impl<'a> Dialogue<'a> {
         self.first.note(question, typed)
     }
 
-    /// The flow sends the person a message: what it asks next belongs to it.
+    /// Notes that the flow sends the person a message, to which the next question belongs.
     pub(super) fn message_sent(&mut self) {
         self.first.message_sent();
     }
 
-    /// Whether a password that was typed late waits for its question.
+    /// Whether a late password waits for its question.
     pub(super) fn has_late_password(&self) -> bool {
         self.first.has_late_password()
     }
 
-    /// Asks for one of `options`, which are numbered from one; gives its index,
-    /// or `None` where Enter skips the question.
+    /// Asks for one of `options`, which are numbered from one. Returns its index, or `None`
+    /// if Enter skips the question.
     pub(super) fn choose(
         &mut self,
         lead: &str,
@@ -178,7 +178,7 @@ impl<'a> Dialogue<'a> {
                 Enter::Skips if typed.is_empty() => return Ok(None),
                 _ => {}
             }
-            // Some type what they read instead of its number.
+            // Some people type the option's text instead of its number.
             let named = || options.iter().position(|option| option == typed);
             option(typed, options.len())
                 .or_else(named)
@@ -187,17 +187,17 @@ impl<'a> Dialogue<'a> {
         })
     }
 
-    /// Shows what is not followed by a question of its own.
+    /// Shows a text that belongs to no question.
     pub(super) fn tell(&mut self, text: &str) -> Result<(), LoginError> {
         self.conversation.tell(text)
     }
 
-    /// Whether a text is seen while authentik waits for something.
+    /// Whether the person sees a text while authentik waits for something.
     pub(super) fn shows_texts_at_once(&self) -> bool {
         self.display.shows_texts_at_once()
     }
 
-    /// Asks yes or no; Enter is `default`.
+    /// Asks yes or no. Enter means `default`.
     pub(super) fn yes_or_no(
         &mut self,
         lead: &str,
@@ -226,7 +226,7 @@ impl<'a> Dialogue<'a> {
         })
     }
 
-    /// One line that may be seen, asked for until there is one.
+    /// Asks for one echoed line until it is not empty.
     pub(super) fn line(&mut self, lead: &str, prompt: &str) -> Result<Secret, LoginError> {
         let words = self.words;
         self.ask_until(lead, prompt, |typed| {
@@ -237,8 +237,8 @@ impl<'a> Dialogue<'a> {
         })
     }
 
-    /// Asks for what may be seen until `accept` takes it, without the blanks around
-    /// it. What `accept` says otherwise is read before the next try.
+    /// Asks for echoed text until `accept` accepts it, without the blanks around it. The
+    /// message of `accept` is shown before the next try.
     pub(super) fn ask_until<T>(
         &mut self,
         lead: &str,
@@ -256,10 +256,10 @@ impl<'a> Dialogue<'a> {
         Err(self.used_up())
     }
 
-    /// Ends the questions of a stage that has refused as many answers as may be.
+    /// Checks whether the stage may refuse another answer.
     ///
     /// # Errors
-    /// [`LoginError::AnswersUsedUp`] then.
+    /// [`LoginError::AnswersUsedUp`] if it has refused too many.
     pub(super) fn may_ask_again(&self, rejected: usize) -> Result<(), LoginError> {
         match u32::try_from(rejected) {
             Ok(rejected) if rejected < self.attempts => Ok(()),
@@ -267,7 +267,7 @@ impl<'a> Dialogue<'a> {
         }
     }
 
-    /// The error of somebody who answered one question wrongly too often.
+    /// The error for one question that was answered wrongly too often.
     pub(super) fn used_up(&self) -> LoginError {
         LoginError::AnswersUsedUp {
             question: self.component.clone(),
@@ -311,10 +311,10 @@ pub(super) fn range(count: usize) -> String {
     }
 }
 
-/// The index of the option whose number was typed.
+/// The index of the option with the typed number.
 pub(super) fn option(typed: &str, count: usize) -> Option<usize> {
     let number: usize = typed.parse().ok()?;
-    // "+1" and "01" are numbers, too, and no way to write an option.
+    // "+1" and "01" are numbers as well, but nobody types an option like this.
     let is_plain = typed == number.to_string();
     (is_plain && (1..=count).contains(&number)).then(|| number.saturating_sub(1))
 }

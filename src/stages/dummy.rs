@@ -1,4 +1,4 @@
-//! `ak-stage-dummy`: nothing is asked, so on it goes.
+//! `ak-stage-dummy`: asks for nothing.
 
 use super::refused_without_cause;
 use crate::error::LoginError;

@@ -1,18 +1,17 @@
-//! `ak-stage-email`: authentik mails a link, and the flow goes on behind it.
-//! The person pastes the link; its `flow_token` alone is used, and nothing is
-//! ever fetched from what was pasted.
+//! `ak-stage-email`: authentik mails a link, with which the flow continues. The person
+//! pastes the link. Only its `flow_token` is used, and the link itself is never fetched.
 
 use super::Stages;
 use crate::error::LoginError;
 use crate::flow::{Challenge, FlowToken, Response};
 
 pub(super) const COMPONENT: &str = "ak-stage-email";
-/// How often the e-mail may be asked for again in one login.
+/// How often a person may ask for another e-mail in one login.
 const MAX_MAILS: u32 = 3;
-/// How the server says that it has sent the e-mail once more.
+/// The error code with which the server says that it has sent another e-mail.
 const SENT: &str = "email-sent";
-/// The parameters that the module puts into its own queries come back in the
-/// link; any other one is not from the mail that this login has asked for.
+/// The link contains the parameters of the module's own queries. A link with any other
+/// parameter is not from the e-mail of this login.
 const OWN_PARAMETERS: &str = "pam_";
 
 pub(super) fn answer(
@@ -20,7 +19,7 @@ pub(super) fn answer(
     challenge: &Challenge,
     rejected: usize,
 ) -> Result<Response, LoginError> {
-    // It has sent one by now, before anybody was asked for anything.
+    // The server has sent one by now, before the person is asked for anything.
     stages.dialogue.message_sent();
     let words = &stages.prompts.words;
     let mut lead = words.mail_told.to_owned();
@@ -51,7 +50,7 @@ pub(super) fn answer(
     }
 }
 
-/// The token of a link to this very flow of the configured server.
+/// The token of a link to this flow on the configured server.
 fn flow_token(link: &str, server: &str, flow: &str) -> Option<FlowToken> {
     let rest = link.strip_prefix(server)?;
     let rest = rest.strip_prefix("/if/flow/")?.strip_prefix(flow)?;

@@ -1,6 +1,6 @@
-//! `ak-stage-endpoint-agent` (since 2025.12): authentik asks for its own agent's word
-//! on this device. There is none here, which is said; whether that will do is
-//! the stage's to decide.
+//! `ak-stage-endpoint-agent` (since 2025.12): asks for a statement of authentik's own agent
+//! about this device. The module answers that there is no agent, and the stage decides
+//! whether that is enough.
 
 use serde::Serialize;
 

@@ -1,5 +1,4 @@
-//! `ak-stage-identification`: who logs in, and in its combined form the
-//! password with it.
+//! `ak-stage-identification`: sends the name, and in the combined form also the password.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +15,7 @@ struct Details {
     password_fields: bool,
     #[serde(default)]
     captcha_stage: Option<serde::de::IgnoredAny>,
-    /// Since 2025.12: what a passkey is asked for, in the place of a name.
+    /// Since 2025.12: the request to a passkey, which replaces the name.
     #[serde(default)]
     passkey_challenge: Option<ChallengeOptions>,
 }
@@ -47,14 +46,14 @@ pub(super) fn answer(
             reason: Obstacle::Browser,
         });
     }
-    // A passkey that was refused was no wrong name and no wrong password.
+    // A refused passkey is neither a wrong name nor a wrong password.
     let rejected = match keys::passkey_was_sent(stages) {
         true => 0,
         false => rejected,
     };
     if let Some(options) = &details.passkey_challenge {
         if let Some(assertion) = keys::passkey(stages, options)? {
-            // A key that has not verified the person shows that somebody has the key.
+            // A key that has not verified the person only shows that somebody has the key.
             let proof = assertion.user_verified.then_some(Proof::SecurityKey);
             let answer = Passkey {
                 component: COMPONENT,

@@ -1,5 +1,5 @@
-//! The stages of a flow: one file for each that is answered, each a function
-//! from its challenge and a conversation to a response.
+//! The stages of a flow, one file each. A stage is a function from its challenge and a
+//! conversation to a response.
 
 mod authenticator_validate;
 mod consent;
@@ -36,17 +36,17 @@ pub struct Stages<'a> {
     first_pass: FirstPass,
     user: &'a str,
     flow: &'a str,
-    /// Where authentik is, without a slash at the end.
+    /// authentik's address, without a slash at the end.
     server: String,
     deadline: Deadline,
     push_timeout: Duration,
-    /// The password that was sent last: a code that equals it is not sent.
+    /// The password that was sent last. A code that equals it is not sent.
     password: Option<Secret>,
-    /// The same with the code that was behind it.
+    /// The same, with the code that followed it.
     password_as_typed: Option<Secret>,
-    /// Whether an earlier module of the stack had asked for it.
+    /// Whether an earlier module of the stack asked for it.
     password_of_stack: bool,
-    /// The code that was typed in one answer with the password.
+    /// The code that was typed together with the password.
     typed_code: Option<Secret>,
     codes: authenticator_validate::Codes,
     form: prompt::Form,
@@ -54,13 +54,13 @@ pub struct Stages<'a> {
     keys: keys::Keys<'a>,
     /// Whether the flow's title was shown.
     titled: bool,
-    /// How many e-mails with a link were asked for again.
+    /// How often another e-mail with a link was asked for.
     mails: u32,
 }
 
 impl<'a> Stages<'a> {
-    /// For `user`, as authentik names them, in a login that has or awaits its `first`
-    /// answer.
+    /// The stages for `user`, their name in authentik. `first` is the first answer of the
+    /// login, or says that it is still awaited.
     pub fn new(
         conversation: &'a mut dyn Conversation,
         config: &'a Config,
@@ -88,8 +88,8 @@ impl<'a> Stages<'a> {
         }
     }
 
-    /// Lets somebody who sits at this host use a security key that is plugged in here:
-    /// `context` tells where they are.
+    /// Lets a person who sits at this host use a security key that is plugged in here.
+    /// `context` says where they are.
     #[must_use]
     pub fn with_keys(mut self, context: &'a LoginContext) -> Self {
         self.keys.context = Some(context);
@@ -102,7 +102,7 @@ impl<'a> Stages<'a> {
         self.form.password()
     }
 
-    /// Asks for a secret of a flow that is no login; `lead` is read first.
+    /// Asks for a secret in a flow that is not a login, after the text `lead`.
     ///
     /// # Errors
     /// As [`Conversation::ask_secret`].
@@ -115,20 +115,20 @@ impl<'a> Stages<'a> {
         self.dialogue.ask_secret(lead, prompt, what)
     }
 
-    /// Puts the flow's title in front of the next question, once in a login.
+    /// Shows the flow's title above the next question, once in a login.
     fn show_title(&mut self, challenge: &Challenge) {
         if !std::mem::replace(&mut self.titled, true) {
             self.dialogue.set_heading(challenge.title());
         }
     }
 
-    /// A code for a stage that does not prove anything, asked for until there is one.
+    /// Asks for a code, for a stage that proves nothing, until it is not empty.
     fn code(&mut self, lead: &str, prompt: &str) -> Result<Secret, LoginError> {
         self.code_or_nothing(lead, prompt, |_| None)
     }
 
-    /// As [`Stages::code`]. What `otherwise` gives is shown when nothing was typed, as
-    /// long as it gives something: that is no wrong answer.
+    /// As [`Stages::code`]. If nothing was typed, the text from `otherwise` is shown as long
+    /// as there is one, and this does not count as a wrong answer.
     fn code_or_nothing(
         &mut self,
         lead: &str,
@@ -156,17 +156,16 @@ impl<'a> Stages<'a> {
         Err(self.dialogue.used_up())
     }
 
-    /// Whether somebody, or an application that answers every prompt alike, typed
-    /// the password where something else was asked for.
+    /// Whether the answer to another question is the password: a mistake, or an application
+    /// that gives the same answer to every prompt.
     fn is_password(&self, typed: &Secret) -> bool {
         [&self.password, &self.password_as_typed]
             .into_iter()
             .any(|known| known.as_ref() == Some(typed))
     }
 
-    /// The password, from the person or from an earlier module of the stack; an
-    /// empty one never leaves the host. `rejected` is how often the server has
-    /// refused one in this stage.
+    /// The password, from the person or from an earlier module of the stack. An empty one is
+    /// never sent. `rejected` is how many passwords the server has refused in this stage.
     fn password(&mut self, challenge: &Challenge, rejected: usize) -> Result<&Secret, LoginError> {
         const WHAT: &str = "password";
         let from_stack = match (self.first_pass, rejected) {
@@ -175,10 +174,10 @@ impl<'a> Stages<'a> {
                     .stack_authtok()
                     .ok_or(LoginError::NoStackPassword)?,
             ),
-            // Somebody was asked already: the stack has none, or it was refused.
+            // The person was asked before: the stack has no password, or it was refused.
             (FirstPass::Try, 0) if self.dialogue.has_late_password() => None,
             (FirstPass::Try, 0) => self.dialogue.stack_authtok(),
-            // The stack's password was refused; now the person is asked, once.
+            // The stack's password was refused. Now the person is asked, once.
             (FirstPass::Try, 1) if self.password_of_stack => None,
             (_, 0) => None,
             _ => {
@@ -217,8 +216,8 @@ impl<'a> Stages<'a> {
         Ok(self.password.insert(password))
     }
 
-    /// Takes the code off an answer that holds both, for applications that can
-    /// ask only once.
+    /// Splits an answer that holds both a password and a code, for applications that can
+    /// ask only one question.
     fn without_code(&mut self, typed: Secret) -> Secret {
         let Some(separator) = &self.prompts.code_separator else {
             return typed;
@@ -236,17 +235,16 @@ impl<'a> Stages<'a> {
     }
 }
 
-/// The code in what stands behind a password: six to eight digits, as apps give them,
-/// in two groups of the same length or in one, or twelve letters and digits, as
-/// authentik's recovery codes are. Blanks around it do not matter. A password's end
-/// that looks otherwise is a part of the password.
+/// The code in the text after a password: six to eight digits in one group or in two equal
+/// ones, as apps show them, or twelve letters and digits, as in authentik's recovery codes.
+/// Blanks around it do not matter. Any other text is part of the password.
 fn code_in(text: &str) -> Option<Secret> {
     let text = text.trim();
     let (left, right) = text.split_once(' ').unwrap_or((text, ""));
     if !right.is_empty() && left.len() != right.len() {
         return None;
     }
-    // Of its full length from the start, so that it is never moved.
+    // It has its full capacity from the start, so that it never moves.
     let mut code = String::with_capacity(text.len());
     code.push_str(left);
     code.push_str(right);
@@ -306,12 +304,12 @@ impl Answerer for Stages<'_> {
     }
 }
 
-/// What a stage makes of a challenge that is not as it should be.
+/// The error for a challenge that is not valid.
 fn nonsense(fault: ServerFault) -> LoginError {
     fault.into()
 }
 
-/// What a stage makes of a refusal of an answer that holds nothing of a person's.
+/// The error if the server refuses an answer that holds nothing from the person.
 fn refused_without_cause(rejected: usize) -> Result<(), LoginError> {
     if rejected == 0 {
         return Ok(());

@@ -1,6 +1,7 @@
-//! `xak-flow-redirect` of a redirect stage in mid-flow. It is never followed;
-//! with `[prompt] skip_redirects` it is answered, as a browser does that comes
-//! back, and the flow goes on; but for a login elsewhere, which is never passed by. What the flow is worth shows at its end all the same.
+//! `xak-flow-redirect` from a redirect stage within a flow. It is never followed. With
+//! `[prompt] skip_redirects` it is answered as by a browser that comes back, and the flow
+//! continues. A login at a source is never skipped. Whether anybody is logged in shows at
+//! the end of the flow in any case.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,14 +22,14 @@ struct Answer<'a> {
     to: &'a str,
 }
 
-/// Where a redirect leads.
+/// The target of a redirect.
 #[derive(Debug, PartialEq, Eq)]
 enum Destination {
-    /// A login at a source. Before 2025.12.6, 2026.2.4 and 2026.5.1 the answer of a
-    /// redirect stage passed a source stage, and nobody had logged in there
-    /// (CVE-2026-49448): it is never sent.
+    /// A login at a source. Before 2025.12.6, 2026.2.4 and 2026.5.1, the answer to a
+    /// redirect stage also passed a source stage, without a login at the source
+    /// (CVE-2026-49448). So this answer is never sent.
     Source,
-    /// Another flow, in whose place the answer would begin this one again.
+    /// Another flow. The answer would start the current flow again instead.
     OtherFlow,
     /// Any other page.
     Page,

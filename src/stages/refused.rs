@@ -1,8 +1,8 @@
-//! The components that are not answered, each with its reason.
+//! The components that the module does not answer, each with the reason.
 
 use crate::error::{LoginError, Obstacle};
 
-/// Every component that authentik sends and that no stage here answers.
+/// All components of authentik that no stage here answers.
 const REFUSED: [(&str, Obstacle); 12] = [
     ("ak-stage-captcha", Obstacle::Browser),
     ("xak-flow-shell", Obstacle::Browser),

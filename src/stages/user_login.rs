@@ -1,5 +1,5 @@
-//! `ak-stage-user-login`, where its stage asks whether to stay signed in: no.
-//! A session on a host lasts as long as the host says, and no cookie is kept.
+//! `ak-stage-user-login`, if it asks whether to stay signed in. The answer is no: the host
+//! decides how long a session lasts, and no cookie is kept.
 
 use serde::Serialize;
 

@@ -1,43 +1,43 @@
-//! What was tried so far, and how long the server wants to be left alone.
+//! The tries at a second factor so far, and how long the server refuses further ones.
 
 use std::time::{Duration, Instant};
 
 use crate::config::{FactorClass, Prompts};
 use crate::error::LoginError;
 
-/// What was sent last to this stage.
+/// The last answer to this stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Sent {
     #[default]
     Nothing,
     Code,
-    /// The choice of a device, upon which the server sends a message.
+    /// The choice of a device to which the server sends a message.
     Selection,
     Push,
-    /// What a security key has signed.
+    /// The signature of a security key.
     Key,
-    /// The choice of what to set up.
+    /// The choice of a kind to set up.
     SetUp,
 }
 
 /// How many answers in one login may name an option that does not exist.
 const MAX_UNKNOWN_OPTIONS: u32 = 10;
 
-/// What was tried so far in this login.
+/// The tries so far in this login.
 #[derive(Default)]
 pub(in crate::stages) struct Codes {
     wrong: u32,
     /// How many answers named an option that does not exist.
     unknown_options: u32,
-    /// How many of those the server has seen, for its throttling.
+    /// How many of these the server has seen, for its throttling.
     refused_by_server: u32,
-    /// Until when the server refuses even a right code.
+    /// The end of the time in which the server refuses even a right code.
     throttled_until: Option<Instant>,
     /// Whether the password was given as a code.
     repeated: bool,
-    /// Why the message that was asked for last could not be sent, where it could not.
+    /// Why the last message could not be sent, if it failed.
     pub(super) not_sent: Option<String>,
-    /// How many could not be sent.
+    /// How many messages could not be sent.
     failed_messages: u32,
     /// The class that was chosen in this run of the stage.
     pub(super) chosen: Option<FactorClass>,
@@ -50,7 +50,7 @@ impl Codes {
     /// Counts one wrong code.
     ///
     /// # Errors
-    /// [`LoginError::CodesUsedUp`] when it was the last that may be tried.
+    /// [`LoginError::CodesUsedUp`] if no more tries are allowed.
     pub(super) fn count_wrong(&mut self, attempts: u32) -> Result<(), LoginError> {
         self.wrong = self.wrong.saturating_add(1);
         if self.wrong < attempts {
@@ -62,11 +62,11 @@ impl Codes {
         })
     }
 
-    /// Counts an answer that names an option that does not exist. It is no code, and
-    /// takes none of the attempts.
+    /// Counts an answer that names an option that does not exist. It is not a code and uses
+    /// up no attempt.
     ///
     /// # Errors
-    /// [`LoginError::AnswersUsedUp`] for the last that is put up with in a login.
+    /// [`LoginError::AnswersUsedUp`] if there were too many of them in this login.
     pub(super) fn count_unknown_option(&mut self, component: &str) -> Result<(), LoginError> {
         self.unknown_options = self.unknown_options.saturating_add(1);
         if self.unknown_options < MAX_UNKNOWN_OPTIONS {
@@ -78,7 +78,7 @@ impl Codes {
         })
     }
 
-    /// Counts the password, given as a code; it was not sent.
+    /// Counts a password that was given as a code. It was not sent.
     ///
     /// # Errors
     /// As [`Codes::count_wrong`].
@@ -106,7 +106,7 @@ impl Codes {
     /// Counts a message that the server could not send, for the reason that it gives.
     ///
     /// # Errors
-    /// [`LoginError::MessageNotSent`] when as many have failed as may be tried.
+    /// [`LoginError::MessageNotSent`] if too many have failed.
     pub(super) fn message_failed(
         &mut self,
         words: Option<String>,
@@ -121,10 +121,11 @@ impl Codes {
         Ok(())
     }
 
-    /// The flow went back over an answer: what was chosen is forgotten there.
+    /// Notes that the flow went back because of an answer. The choice of a device is
+    /// forgotten.
     ///
     /// # Errors
-    /// [`LoginError::PushRefused`] after a push: no other one follows it; else
+    /// [`LoginError::PushRefused`] after a push, because no second push is sent. Otherwise
     /// as [`Codes::count_wrong`].
     pub(in crate::stages) fn sent_back(&mut self, prompts: &Prompts) -> Result<(), LoginError> {
         self.chosen = None;
@@ -134,8 +135,8 @@ impl Codes {
         self.refused_by_server(prompts)
     }
 
-    /// For how long a code is held back: as long as the server would refuse
-    /// even a right one.
+    /// How long to wait before a code is sent: as long as the server refuses even a right
+    /// one.
     pub(super) fn pause(&mut self) -> Duration {
         self.throttled_until.take().map_or(Duration::ZERO, |until| {
             until.saturating_duration_since(Instant::now())

@@ -13,24 +13,24 @@ use crate::stages::nonsense;
 use crate::text;
 use crate::words::{Words, fill};
 
-/// How many of a person's devices are looked at.
+/// How many devices of a person are considered.
 const MAX_DEVICES: usize = 32;
 
-/// A way to give a second factor: one for each class.
+/// A way to give a second factor. There is one for each class.
 pub(super) struct Device<'a> {
     pub(super) class: FactorClass,
     pub(super) uid: String,
-    /// The entry itself, which selects the device when it is sent back.
+    /// The entry itself. It selects the device when it is sent back.
     pub(super) entry: &'a RawValue,
-    /// Where a message goes to, masked by the server; cleaned.
+    /// The address of a message, masked by the server; cleaned.
     pub(super) address: Option<String>,
-    /// What a security key is asked for.
+    /// The request to a security key.
     pub(super) request: Option<Request>,
     last_used: Option<String>,
 }
 
 impl Device<'_> {
-    /// What stands in the menu.
+    /// The text in the menu.
     pub(super) fn label(&self, words: &Words) -> String {
         match (self.class, &self.address) {
             (FactorClass::Totp, _) => words.factor_totp.into(),
@@ -60,11 +60,11 @@ struct Entry {
     last_used: Option<String>,
 }
 
-/// The devices that can be used here, the one to offer first in front; empty
-/// where the person has none at all.
+/// The devices that can be used here, with the one to offer first at the front. Empty if the
+/// person has no device at all.
 ///
 /// # Errors
-/// Where the person has devices, and none can be used here.
+/// If the person has devices, but none can be used here.
 pub(super) fn usable<'a>(
     details: &Details<'a>,
     prompts: &Prompts,
@@ -126,7 +126,7 @@ pub(super) fn usable<'a>(
     }
     devices.sort_by(|a, b| match allowed {
         Some(_) => place(a).cmp(&place(b)),
-        // The server's times are all of one format and zone, so text sorts them.
+        // The server sends all times in the same format and zone, so they sort as text.
         None => b.last_used.cmp(&a.last_used),
     });
     Ok(devices)

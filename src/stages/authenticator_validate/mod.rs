@@ -1,9 +1,8 @@
 //! `ak-stage-authenticator-validate`: the second factor.
 //!
-//! The server tries a code against all of the person's devices, so a code can
-//! be typed whatever was chosen. Messages by SMS and e-mail are sent only once
-//! their device is chosen, and a push is answered on the phone while the
-//! request waits.
+//! The server tries a code with all devices of the person, so the person can type a code
+//! whatever they have chosen. The server sends a message by SMS or e-mail only after its
+//! device is chosen. A push is answered on the phone while the request waits.
 
 mod codes;
 mod devices;
@@ -91,13 +90,13 @@ pub(super) fn answer(
                 .message_failed(theirs, stages.prompts.attempts)?;
             lead
         }
-        // Somebody has typed a code that they had from before.
+        // The person typed a code that they already had.
         Sent::Code if not_sent.is_some() => {
             stages.codes.not_sent = not_sent;
             stages.codes.refused_by_server(stages.prompts)?;
             challenge.error_words().unwrap_or_default()
         }
-        // The server's "Empty response" is its word for a message that was sent.
+        // With "Empty response" the server says that it has sent a message.
         Sent::Selection | Sent::Nothing => String::new(),
         Sent::Push => {
             return Err(LoginError::PushRefused {
@@ -111,7 +110,7 @@ pub(super) fn answer(
         }
         Sent::Code => {
             stages.codes.refused_by_server(stages.prompts)?;
-            // One and the same answer for a code that is wrong, used, or early.
+            // The server gives the same answer for a code that is wrong, used, or too early.
             let theirs = challenge.error_words().unwrap_or_default();
             join(&theirs, stages.prompts.words.code_works_once)
         }
@@ -138,8 +137,8 @@ pub(super) fn answer(
     }
 }
 
-/// Whether the server sent no message: its word for one that was sent belongs to
-/// no field.
+/// Whether the server could not send a message. Its answer for a message that was sent
+/// belongs to no field.
 fn no_message_was_sent(challenge: &Challenge) -> bool {
     let mut errors = challenge.errors().iter();
     errors.any(|error| error.field != "non_field_errors")
@@ -170,7 +169,7 @@ fn code_at_hand(
     }
 }
 
-/// A message is the only way: it is sent at once, and again for an empty answer.
+/// A message is the only way. It is sent at once, and again after an empty answer.
 fn message_alone(
     stages: &mut Stages<'_>,
     device: &Device<'_>,
@@ -207,8 +206,8 @@ fn message_alone(
     }
 }
 
-/// A push is the only way. It is sent when somebody presses Enter, and not for
-/// an application that answers every prompt with the password.
+/// A push is the only way. It is sent when the person presses Enter, and not to an
+/// application that answers every prompt with the password.
 fn push_alone(
     stages: &mut Stages<'_>,
     device: &Device<'_>,
@@ -258,7 +257,7 @@ fn from_menu(
                     stages.dialogue.tell(words.push_waits)?;
                     return push(stages, device);
                 }
-                // They would read it only after they have approved the push.
+                // The person would read it only after approving the push.
                 FactorClass::Duo => return push_alone(stages, device, String::new()),
                 FactorClass::Webauthn => {
                     let Some(request) = &device.request else {
@@ -296,8 +295,8 @@ fn from_menu(
     }
 }
 
-/// Leaves a security key out where others can be used and none is plugged in that
-/// could answer: the person reads what they have read before.
+/// Leaves security keys out if there are other devices and no key that is plugged in can
+/// answer. The person then reads the same as without security keys.
 fn without_absent_key(stages: &Stages<'_>, devices: &mut Vec<Device<'_>>) {
     devices.retain(|device| {
         device.request.as_ref().is_none_or(|request| {
@@ -307,8 +306,8 @@ fn without_absent_key(stages: &Stages<'_>, devices: &mut Vec<Device<'_>>) {
     });
 }
 
-/// The answer that a security key has signed. One to a request that names nobody is a
-/// passkey's: it proves who somebody is where the key has verified them.
+/// The answer that a security key has signed. If the request names no credential, it is the
+/// answer of a passkey, and proves the identity if the key has verified the person.
 fn signed(
     stages: &mut Stages<'_>,
     request: &Request,
@@ -326,12 +325,12 @@ fn signed(
     }
 }
 
-/// One or two digits are meant as an option: no code of authentik's is so short.
+/// One or two digits mean an option: authentik has no codes that are so short.
 fn is_number_of_an_option(typed: &str) -> bool {
     matches!(typed.len(), 1 | 2) && typed.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// No device at all: one is set up, where the flow allows it.
+/// The person has no device at all and sets one up, if the flow allows it.
 fn set_up(
     stages: &mut Stages<'_>,
     offered: &[enrol::SetUp],
@@ -387,16 +386,16 @@ fn ask(stages: &mut Stages<'_>, lead: &str, prompt: &str) -> Result<Secret, Logi
     stages.dialogue.ask_secret(lead, prompt, WHAT)
 }
 
-/// What somebody typed at a prompt for a code.
+/// The answer to a prompt for a code.
 enum Typed {
     Nothing,
     Code(Secret),
-    /// The password or a key's PIN, which was counted; with the words to say next.
+    /// The password or a key's PIN, which counts as a wrong code, with the next message.
     Password(String),
 }
 
 fn judge(stages: &mut Stages<'_>, typed: Secret) -> Result<Typed, LoginError> {
-    // Apps show codes in groups, and people type them so.
+    // Apps show codes in groups, and people type them in groups.
     let mut code = String::with_capacity(typed.expose().len());
     code.extend(typed.expose().chars().filter(|c| !c.is_whitespace()));
     let code = Secret::new(code);

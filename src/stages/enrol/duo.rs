@@ -1,4 +1,4 @@
-//! `ak-stage-authenticator-duo`: the Duo app is activated.
+//! `ak-stage-authenticator-duo`: activates the Duo app.
 
 use serde::Deserialize;
 
@@ -17,7 +17,7 @@ const MAX_ADDRESS: usize = 1024;
 
 #[derive(Deserialize)]
 struct Details {
-    /// What Duo's app reads from the QR code: `duo://…`.
+    /// The address that Duo's app reads from the QR code: `duo://…`.
     activation_code: String,
 }
 
@@ -40,7 +40,7 @@ pub(in crate::stages) fn answer(
             None => join(words.duo_open, &address),
         };
     }
-    // Enter says that it is done; anything else asks for another drawing.
+    // Enter means "done". Any other answer asks for another drawing.
     for drawn in 1..QrDrawings::MOST {
         let typed = stages.dialogue.ask(&lead, words.duo_done, "answer")?;
         match &drawings {
@@ -53,7 +53,7 @@ pub(in crate::stages) fn answer(
     Response::of_component(COMPONENT)
 }
 
-/// The QR code after `before` other drawings of it, and the address that is in it.
+/// The QR code and its address. `before` is how many drawings were shown before.
 fn scan(words: &Words, drawings: &QrDrawings, before: usize, address: &str) -> String {
     join(&join(words.duo_scan, &drawings.draw(before)), address)
 }

@@ -1,5 +1,5 @@
-//! `ak-stage-authenticator-sms` and `ak-stage-authenticator-email`: first the
-//! address, then the code that was sent there.
+//! `ak-stage-authenticator-sms` and `ak-stage-authenticator-email`: ask for the address
+//! first, and then for the code that was sent to it.
 
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +69,7 @@ pub(in crate::stages) fn answer(
         }
         return Response::new(&answer);
     }
-    // It knew the address, and has sent a code there.
+    // The server knew the address and has sent a code to it.
     stages.dialogue.message_sent();
     let prompt = match &details.email {
         _ if is_sms => words.sms_code.to_owned(),

@@ -1,4 +1,4 @@
-//! Setting up a second factor: the choice, and a file for each kind.
+//! Sets up a second factor: the choice of a kind, and a file for each kind.
 
 pub(super) mod duo;
 pub(super) mod message;
@@ -14,7 +14,7 @@ use crate::error::{LoginError, Obstacle};
 use crate::flow::Challenge;
 use crate::text;
 
-/// How many kinds are offered.
+/// How many kinds are offered at most.
 const MAX_OFFERED: usize = 16;
 
 /// One kind that the flow offers to set up.
@@ -27,10 +27,10 @@ pub(super) struct SetUp {
     meta_model_name: String,
 }
 
-/// Asks which kind to set up, and gives its `pk`.
+/// Asks which kind to set up, and returns its `pk`.
 ///
 /// # Errors
-/// Where none of them works at a terminal.
+/// If none of them works in a terminal.
 pub(super) fn choose(
     stages: &mut Stages<'_>,
     offered: &[SetUp],
@@ -80,10 +80,10 @@ pub(super) fn choose(
         .ok_or_else(|| LoginError::Bug("a choice that was not offered".into()))
 }
 
-/// The server's words on the last answer, and an end to asking again.
+/// The server's message about the last answer.
 ///
 /// # Errors
-/// [`LoginError::AnswersUsedUp`] when there were as many wrong answers as may be.
+/// [`LoginError::AnswersUsedUp`] if there were too many wrong answers.
 fn lead_after(
     stages: &Stages<'_>,
     challenge: &Challenge,

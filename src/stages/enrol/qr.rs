@@ -4,22 +4,23 @@ use qrcode::{Color, EcLevel, QrCode};
 
 use crate::config::QrStyle;
 
-/// The quiet zone that ISO/IEC 18004 asks for, in modules. Readers need less of it.
+/// The quiet zone that ISO/IEC 18004 requires, in modules. Readers accept a smaller one.
 const QUIET: usize = 4;
-/// The least that is drawn: it parts the code from the terminal's background.
+/// The smallest quiet zone that is drawn. It separates the code from the terminal's
+/// background.
 const LEAST_QUIET: usize = 1;
 /// The lines of a terminal without the heading, the secret and the prompt.
 const LINES: usize = 21;
-/// A module that is drawn in ASCII, which is about twice as high as it is wide. `#` is
-/// too thin on a light background: readers take it for white.
+/// A dark module in ASCII. A character is about twice as high as it is wide. `#` is too
+/// thin on a light background, where readers see it as white.
 const ASCII_MODULE: &str = "@@";
 /// The columns of a terminal.
 const COLUMNS: usize = 80;
 
 /// A QR code, and the ways to draw it.
 ///
-/// A terminal's colours cannot be known. On a dark background the light modules must be
-/// drawn, on a light background the dark ones; many readers do not take the reverse.
+/// The colours of a terminal are unknown. On a dark background the light modules must be
+/// drawn, on a light background the dark ones. Many readers do not accept the reverse.
 pub(super) struct QrDrawings {
     width: usize,
     colors: Vec<Color>,
@@ -34,11 +35,11 @@ struct Way {
 }
 
 impl QrDrawings {
-    /// How often somebody may have it drawn in another way: each way twice.
+    /// How often a person may ask for another drawing: each way twice.
     pub(super) const MOST: usize = 8;
 
-    /// The drawings of `content`; `None` where the configuration says so, or where it
-    /// does not fit into a QR code. `unicode` says what [`QrStyle::Auto`] stands for.
+    /// The drawings of `content`. `None` if the configuration says so, or if it does not fit
+    /// into a QR code. `unicode` decides what [`QrStyle::Auto`] means.
     pub(super) fn of(content: &str, style: QrStyle, unicode: bool) -> Option<Self> {
         let ascii_first = match style {
             QrStyle::Never => return None,
@@ -64,8 +65,8 @@ impl QrDrawings {
         }
     }
 
-    /// The drawing after `before` others: for a dark background, for a light one, and
-    /// then with the other characters.
+    /// The drawing after `before` others: first for a dark background, then for a light one,
+    /// and then with the other characters.
     pub(super) fn draw(&self, before: usize) -> String {
         let (other, on_light) = match before % 4 {
             0 => (false, false),
@@ -98,7 +99,7 @@ impl QrDrawings {
     fn drawn(&self, way: Way) -> String {
         let quiet = self.quiet(way.ascii);
         let full = self.width.saturating_add(quiet.saturating_mul(2));
-        // A module outside of the code is light, below the last line, too.
+        // A module outside the code is light, also below the last line.
         let is_drawn = |x: usize, y: usize| {
             let inside = x
                 .checked_sub(quiet)
@@ -154,7 +155,7 @@ mod tests {
         assert!(lines.len() <= LINES, "{} lines", lines.len());
         let width = lines[0].len();
         assert!(lines.iter().all(|line| line.len() == width));
-        // A blank line's end would be cut off, so the quiet zone is drawn.
+        // Blanks at the end of a line would be cut off, so the quiet zone is drawn.
         for line in &lines {
             assert!(line[0] == '\u{2588}' && line[width - 1] == '\u{2588}');
         }

@@ -1,4 +1,4 @@
-//! `ak-stage-authenticator-static`: recovery codes are handed out.
+//! `ak-stage-authenticator-static`: shows new recovery codes.
 
 use serde::Deserialize;
 
@@ -10,7 +10,7 @@ use crate::stages::{Stages, nonsense};
 use crate::text;
 
 pub(in crate::stages) const COMPONENT: &str = "ak-stage-authenticator-static";
-/// How many codes are shown; authentik hands out six unless told otherwise.
+/// How many codes are shown at most. authentik's default is six.
 const MAX_CODES: usize = 100;
 
 #[derive(Deserialize)]

@@ -12,10 +12,10 @@ use crate::text;
 use crate::words::fill;
 
 pub(in crate::stages) const COMPONENT: &str = "ak-stage-authenticator-totp";
-/// The longest address that is shown; authentik's own are below 200 bytes.
+/// The longest address that is shown, in bytes. authentik's own have less than 200.
 const MAX_ADDRESS: usize = 1024;
-/// What every app assumes where an address does not say it (the `otpauth` address
-/// format of Google Authenticator, which the others follow).
+/// The values that every app assumes if an address does not have them (the `otpauth` format
+/// of Google Authenticator, which other apps follow).
 const ASSUMED: [&str; 3] = ["algorithm=SHA1", "digits=6", "period=30"];
 
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ pub(in crate::stages) fn answer(
     let details: Details = challenge.details().map_err(nonsense)?;
     let address = short(&text::one_line(&details.config_url, MAX_ADDRESS));
     let drawings = drawings(stages, &address);
-    // The secret stays the same, and is on the screen already.
+    // The secret is the same as before, and is still on the screen.
     let lead = match rejected {
         0 => set_up(stages, &address, drawings.as_ref(), 0),
         _ => lead_after(stages, challenge, rejected)?,
@@ -61,8 +61,8 @@ pub(in crate::stages) fn answer(
     })
 }
 
-/// What is to be scanned or typed into the app; the QR code after `before` other
-/// drawings of it.
+/// The text to scan or to type into the app. `before` is how many drawings of the QR code
+/// were shown before.
 fn set_up(
     stages: &Stages<'_>,
     address: &str,
@@ -78,8 +78,8 @@ fn set_up(
     if let Some(secret) = secret {
         lead = join(&lead, &fill(words.totp_secret, "secret", secret));
     }
-    // The secret alone is enough where the app knows the rest by itself. Beside a QR
-    // code, the address would take the lines that the code needs.
+    // The secret alone is enough if the app assumes the other values. Beside a QR code,
+    // the address would take lines that the code needs.
     let is_enough = secret.is_some() && knows_the_rest(address);
     if drawings.is_none() || !is_enough {
         lead = join(&lead, &fill(words.totp_address, "address", address));
@@ -87,8 +87,8 @@ fn set_up(
     lead
 }
 
-/// The QR code of `address`, without what the code says twice where it would not fit
-/// the screen otherwise.
+/// The QR code of `address`. If it would not fit the screen, the issuer is left out of the
+/// label, because a parameter has it, too.
 fn drawings(stages: &Stages<'_>, address: &str) -> Option<QrDrawings> {
     let unicode = stages.dialogue.shows_unicode();
     let of = |address: &str| QrDrawings::of(address, stages.prompts.qr, unicode);
@@ -100,7 +100,7 @@ fn drawings(stages: &Stages<'_>, address: &str) -> Option<QrDrawings> {
     shorter.filter(QrDrawings::fits).or(whole)
 }
 
-/// `address` without the parameters that say what every app assumes.
+/// `address` without the parameters whose values every app assumes.
 fn short(address: &str) -> String {
     let Some((before, query)) = address.split_once('?') else {
         return address.to_owned();
@@ -121,7 +121,7 @@ fn knows_the_rest(address: &str) -> bool {
         .all(|name| parameter(address, name).is_none())
 }
 
-/// `address` with the issuer as a parameter alone, where the label repeats it.
+/// `address` with the issuer only as a parameter, if the label repeats it.
 fn issuer_once(address: &str) -> Option<String> {
     let issuer = parameter(address, "issuer")?;
     let scheme = "otpauth://totp/";
@@ -132,7 +132,7 @@ fn issuer_once(address: &str) -> Option<String> {
     Some(format!("{scheme}{rest}"))
 }
 
-/// A parameter of an address, as it stands there.
+/// A parameter of an address, still encoded.
 fn parameter<'a>(address: &'a str, name: &str) -> Option<&'a str> {
     let (_, query) = address.split_once('?')?;
     query

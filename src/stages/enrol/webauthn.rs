@@ -42,7 +42,7 @@ pub(in crate::stages) fn answer(
         0 => stages.prompts.words.key_sets_up.to_owned(),
         _ => lead_after(stages, challenge, rejected)?,
     };
-    // It proves nothing: whoever has come this far sets up a key of their own.
+    // This proves nothing: a person who got this far sets up a key of their own.
     let made = keys::sign(stages, &request, lead)?;
     Response::with_secret(&Answer {
         component: COMPONENT,

@@ -1,4 +1,4 @@
-//! What is asked of the person: a touch, a PIN, and an end to asking again.
+//! The questions to the person: a touch, a PIN, and a limit for asking again.
 
 use super::options::ChallengeOptions;
 use crate::error::LoginError;
@@ -9,16 +9,16 @@ use crate::security_key::{KeyAnswer, KeyFault, NotSigned, Pin, Request, Wanted};
 use crate::stages::Stages;
 use crate::stages::dialogue::join;
 
-/// How many wrong PINs end a login; a key itself takes no more in a row either.
+/// How many wrong PINs end a login. A key itself accepts no more in a row either.
 const MAX_WRONG_PINS: u32 = 3;
-/// What is asked for. Unlike a code it is for one challenge, and no late answer is
-/// given to another one.
+/// The name of the question. Unlike a code, the answer belongs to one challenge, and a late
+/// answer is not used for another one.
 const WHAT: &str = "PIN";
 
-/// What came of one try.
+/// The result of one try.
 pub(in crate::stages) enum Try {
     Answered(KeyAnswer),
-    /// It failed, and was counted; with the words to say next.
+    /// It failed and was counted, with the next message.
     Failed(String),
 }
 
@@ -62,7 +62,8 @@ pub(in crate::stages) fn sign(
             continue;
         }
         if prompt == words.key_insert {
-            // Nobody is asked to touch a key before it is known whether it is the one.
+            // The person is asked to touch a key only after the module knows that the key
+            // has the credential.
             match stages.keys.wanted(request, pin_wanted, &stages.deadline) {
                 Ok(_) => lead.clear(),
                 Err(fault) => lead = count(stages, fault)?,
@@ -92,7 +93,7 @@ pub(in crate::stages) fn passkey(
     let Ok(request) = stages.keys.request(options) else {
         return Ok(None);
     };
-    // Only who is verified may log in by the key alone.
+    // Only a verified person may log in with the key alone.
     let request = Request {
         must_verify: true,
         ..request
@@ -123,12 +124,12 @@ pub(in crate::stages) fn passkey(
     Ok(tried)
 }
 
-/// Whether the answer that was sent last is a passkey's.
+/// Whether the last answer came from a passkey.
 pub(in crate::stages) fn passkey_was_sent(stages: &mut Stages<'_>) -> bool {
     std::mem::take(&mut stages.keys.passkey_sent)
 }
 
-/// One try with a key that was chosen in a menu, which is a request to touch it.
+/// One try with a key that was chosen in a menu. The menu asks for the touch.
 ///
 /// # Errors
 /// As [`sign`].
@@ -178,8 +179,8 @@ fn with_pin(
             }
             return Ok(None);
         }
-        // The password of the flow or of the stack, from an application that answers
-        // every prompt alike or from a hand that is used to it, would cost a try.
+        // If the password came in place of the PIN, by mistake or from an application that
+        // gives the same answer to every prompt, it would cost a try.
         let of_stack = stages.dialogue.stack_authtok();
         if stages.is_password(&typed) || of_stack.as_ref() == Some(&typed) {
             count(stages, KeyFault::WrongPin { left: None })?;
@@ -196,7 +197,8 @@ fn with_pin(
     }
 }
 
-/// Looks anew, for a key may have come or gone while somebody typed, and has it sign.
+/// Looks again, because a key may have been plugged in or removed in the meantime, and has
+/// it sign.
 fn touched(
     stages: &mut Stages<'_>,
     request: &Request,
@@ -225,10 +227,10 @@ fn touched(
     }
 }
 
-/// Counts a try that has failed, and gives the words to say of it.
+/// Counts a failed try, and returns the message for it.
 ///
 /// # Errors
-/// [`LoginError::SecurityKey`] when it was the last.
+/// [`LoginError::SecurityKey`] if it was the last try.
 pub(in crate::stages) fn count(
     stages: &mut Stages<'_>,
     fault: KeyFault,
@@ -246,7 +248,7 @@ pub(in crate::stages) fn count(
     Ok(refusal::of_key(&fault, &stages.prompts.words))
 }
 
-/// Whether nothing that the person could do now would help.
+/// Whether the person can do nothing about it now.
 fn ends_it(fault: &KeyFault) -> Result<(), LoginError> {
     match fault {
         KeyFault::PinBlocked | KeyFault::PinPaused | KeyFault::PinReserve { .. } => {
@@ -256,7 +258,7 @@ fn ends_it(fault: &KeyFault) -> Result<(), LoginError> {
     }
 }
 
-/// The server's words and the module's own on an answer that was refused.
+/// The messages of the server and of the module about a refused answer.
 pub(in crate::stages) fn refused_by_server(
     stages: &mut Stages<'_>,
     theirs: Option<String>,

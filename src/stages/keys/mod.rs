@@ -1,5 +1,4 @@
-//! Security keys that are plugged into this host, in the stages that take their
-//! answer.
+//! Security keys that are plugged into this host, for the stages that accept them.
 
 mod ask;
 mod options;
@@ -16,19 +15,19 @@ use crate::security_key::{
 pub(super) use ask::{Try, passkey, passkey_was_sent, refused_by_server, sign, sign_once};
 pub(super) use options::{ChallengeOptions, CreationOptions, PublicKeyCredential};
 
-/// What is known of this host's keys in one login.
+/// The state of this host's security keys in one login.
 pub(super) struct Keys<'a> {
     pub(super) rules: &'a KeyRules,
-    /// Where the person is; `None` where keys have no part, as when a password is changed.
+    /// Where the person is. `None` if keys are not used, as for a change of password.
     pub(super) context: Option<&'a LoginContext>,
-    /// The PINs that were typed: they are not sent to the server.
+    /// The PINs that were typed. They are never sent to the server.
     pins: Vec<Secret>,
     wrong_pins: u32,
     /// How many tries have failed.
     failed: u32,
-    /// Whether nobody is asked for a passkey any more.
+    /// Whether the person is no longer asked for a passkey.
     passkey_is_over: bool,
-    /// Whether the answer that was sent last is a passkey's.
+    /// Whether the last answer came from a passkey.
     passkey_sent: bool,
 }
 
@@ -45,7 +44,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Whether somebody typed a PIN where something else was asked for.
+    /// Whether the answer to another question is a PIN.
     pub(super) fn is_pin(&self, typed: &Secret) -> bool {
         self.pins.contains(typed)
     }
@@ -60,7 +59,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Reads what authentik asks for.
+    /// Reads authentik's request.
     ///
     /// # Errors
     /// Why no key of this host is asked for it.
@@ -73,7 +72,7 @@ impl<'a> Keys<'a> {
     /// As [`Keys::request`], for a key that is to be set up.
     ///
     /// # Errors
-    /// Why none of this host is set up.
+    /// Why no key of this host can be set up.
     pub(super) fn creation(&self, options: &CreationOptions) -> Result<Request, Obstacle> {
         self.here()?;
         options.request(&self.rules.rp_id, &self.rules.origin)
@@ -84,14 +83,14 @@ impl<'a> Keys<'a> {
         self.here().is_ok()
     }
 
-    /// Asks each key that is plugged in now, without a word to the person.
+    /// Asks each key that is plugged in now, without the person noticing.
     fn look(
         &self,
         request: &Request,
         pin_wanted: bool,
         deadline: &Deadline,
     ) -> Result<Look<Node>, KeyFault> {
-        // Whoever has moved away meanwhile uses no key of this host.
+        // A person who has left in the meantime uses no key of this host.
         let here = self.here().map_err(|_| KeyFault::NoKey)?;
         let PluggedIn { keys, refused } = plugged_in(&here);
         if let ([], [(number, why), ..]) = (keys.as_slice(), refused.as_slice()) {

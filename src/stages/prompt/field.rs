@@ -1,4 +1,4 @@
-//! One field of a form: what the server says of it, and what the person reads.
+//! One field of a form: its description by the server, and the text for the person.
 
 use serde::Deserialize;
 
@@ -10,10 +10,10 @@ const MAX_LABEL: usize = 200;
 const MAX_SUB_TEXT: usize = 400;
 const MAX_SHOWN: usize = 2000;
 
-/// What a field wants.
+/// The type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Any text; `username` and `email`, which the server checks, too.
+    /// Any text, also `username` and `email`, which the server checks.
     Text,
     Password,
     Number,
@@ -21,12 +21,12 @@ pub(super) enum Kind {
     Choice,
     Date,
     DateTime,
-    /// Shown, and sent back as it came.
+    /// Shown, and sent back unchanged.
     ReadOnly,
-    /// Shown alone.
+    /// Only shown.
     Static,
     Separator,
-    /// Neither shown nor asked: sent back as it came.
+    /// Neither shown nor asked for, but sent back unchanged.
     Hidden,
     File,
     /// A type that this version does not know.
@@ -71,7 +71,7 @@ pub(super) struct Field {
     choices: Option<Vec<Choice>>,
 }
 
-/// One of a field's choices: a policy may name it otherwise than it is sent.
+/// One of a field's choices. Its label may differ from the value that is sent.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Choice {
@@ -98,7 +98,7 @@ impl Field {
     pub(super) fn kind(&self) -> Kind {
         match self.kind.as_str() {
             "text" | "text_area" | "username" | "email" => Kind::Text,
-            // Without choices, as authentik sends it, the language's tag is typed.
+            // authentik sends no choices for it, so the person types a language tag.
             "ak-locale" if self.choices().is_empty() => Kind::Text,
             "radio-button-group" | "dropdown" | "ak-locale" => Kind::Choice,
             "password" => Kind::Password,
@@ -120,7 +120,7 @@ impl Field {
         self.choices.as_deref().unwrap_or_default()
     }
 
-    /// The value that is there before anybody types; empty where there is none.
+    /// The initial value; empty if there is none.
     pub(super) fn initial_value(&self) -> &str {
         self.initial_value.as_deref().unwrap_or_default()
     }
@@ -136,12 +136,12 @@ impl Field {
         }
     }
 
-    /// The small print, cleaned; may have several lines.
+    /// The small print, cleaned. It may have several lines.
     pub(super) fn sub_text(&self) -> String {
         text::from_html(self.sub_text.as_deref().unwrap_or_default(), MAX_SUB_TEXT)
     }
 
-    /// What a field that takes no answer shows.
+    /// The text of a field that takes no answer.
     pub(super) fn shown(&self) -> String {
         let value = text::from_html(self.initial_value(), MAX_SHOWN);
         match self.kind() {
@@ -152,7 +152,7 @@ impl Field {
         }
     }
 
-    /// The prompt; `default` is what Enter stands for.
+    /// The prompt. `default` is the meaning of Enter.
     pub(super) fn prompt(&self, words: &Words, default: &str) -> String {
         let mut remarks = Vec::new();
         if !self.required {

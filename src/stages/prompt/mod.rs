@@ -1,4 +1,4 @@
-//! `ak-stage-prompt`: a form, asked field by field in its order.
+//! `ak-stage-prompt`: a form, which is asked field by field.
 
 mod field;
 mod value;
@@ -20,7 +20,7 @@ use value::Value;
 pub(super) const COMPONENT: &str = "ak-stage-prompt";
 /// How many fields a form may have.
 const MAX_FIELDS: usize = 100;
-/// How many choices a field may have: all of them are shown.
+/// How many choices a field may have. All of them are shown.
 const MAX_CHOICES: usize = 200;
 const WHAT: &str = "answer";
 
@@ -29,8 +29,8 @@ struct Details {
     fields: Vec<Field>,
 }
 
-/// What was answered so far, by the fields' keys: after a refusal only what was
-/// wrong is asked again.
+/// The answers so far, by the fields' keys. After a refusal, only the wrong ones are asked
+/// for again.
 #[derive(Default)]
 pub(super) struct Form {
     values: BTreeMap<String, Value>,
@@ -87,8 +87,8 @@ pub(super) fn answer(
     let wrong = |field: &Field| {
         let errors = challenge.errors();
         let is_named = |field: &Field| errors.iter().any(|error| error.field == field.field_key);
-        // What is wrong with the whole, or with what is not asked for, may be
-        // wrong with anything that was typed.
+        // An error of the whole form, or of a field that nobody is asked for, may
+        // concern any answer.
         let all_named = errors
             .iter()
             .all(|error| fields.iter().any(|field| error.field == field.field_key));
@@ -104,14 +104,14 @@ pub(super) fn answer(
     for field in &again {
         let errors = words_of(challenge, field);
         if !errors.is_empty() {
-            // What was refused is not offered again: Enter would send it.
+            // A refused value is not offered again, because Enter would send it.
             values.remove(&field.field_key);
         }
         lead = join(&lead, &errors);
         take(stages, field, &mut lead, &mut values)?;
     }
     if !lead.is_empty() {
-        // Something was left to read behind the last question, or there was none.
+        // There is text after the last question, or there was no question.
         if again.iter().any(|field| field.kind().is_asked()) {
             stages.dialogue.tell(&lead)?;
         } else {
@@ -121,7 +121,7 @@ pub(super) fn answer(
         }
     }
     passwords_agree(stages, &again, &mut values)?;
-    // Any field may hold what nobody else is to know.
+    // Any field may hold something confidential.
     let response = Response::with_secret(&Answer(&values));
     stages.form.values = values;
     stages.form.password = fields
@@ -131,7 +131,7 @@ pub(super) fn answer(
     response
 }
 
-/// The server's words on one field's last answer.
+/// The server's message about the last answer of one field.
 fn words_of(challenge: &Challenge, field: &Field) -> String {
     let words: Vec<&str> = challenge
         .errors()
@@ -142,7 +142,7 @@ fn words_of(challenge: &Challenge, field: &Field) -> String {
     words.join("\n")
 }
 
-/// The server's words that belong to no field.
+/// The server's messages that belong to no field.
 fn general_errors(challenge: &Challenge, fields: &[Field]) -> String {
     let words: Vec<&str> = challenge
         .errors()
@@ -153,7 +153,7 @@ fn general_errors(challenge: &Challenge, fields: &[Field]) -> String {
     words.join("\n")
 }
 
-/// Asks for one field, or adds what it shows to what is read before the next.
+/// Asks for one field, or adds its text to the text above the next question.
 fn take(
     stages: &mut Stages<'_>,
     field: &Field,
@@ -167,7 +167,7 @@ fn take(
         }
         Kind::ReadOnly => {
             *lead = join(&join(lead, &field.shown()), &field.sub_text());
-            // An empty one is refused by the server.
+            // The server refuses an empty one.
             (!field.initial_value().is_empty()).then(|| Value::text(field.initial_value()))
         }
         Kind::Hidden => {
@@ -196,8 +196,7 @@ fn take(
     Ok(())
 }
 
-/// Asks until the answer is one that can be sent; none for an optional field
-/// that was left empty.
+/// Asks until the answer can be sent. `None` for an optional field that was left empty.
 fn ask(
     stages: &mut Stages<'_>,
     field: &Field,
@@ -243,7 +242,7 @@ fn ask(
     })
 }
 
-/// A password is hidden, blanks are a part of it, and none is offered.
+/// Asks for a password: not echoed, with its blanks, and without an initial value.
 fn ask_password(
     stages: &mut Stages<'_>,
     field: &Field,
@@ -284,7 +283,7 @@ fn choose(
     };
     let labels: Vec<String> = choices.iter().map(field::Choice::label).collect();
     if choices.is_empty() {
-        // A server that offers nothing takes nothing.
+        // If the server offers no choice, it accepts none.
         return Ok(None);
     }
     let heading = format!("{}:", field.label());
@@ -296,8 +295,8 @@ fn choose(
         .map(|choice| Value::text(choice.value())))
 }
 
-/// The server wants all passwords of a form to be the same; where they are
-/// not, they are asked for again, here.
+/// The server requires that all passwords of a form are the same. If they differ, the module
+/// asks for them again.
 fn passwords_agree(
     stages: &mut Stages<'_>,
     fields: &[&Field],

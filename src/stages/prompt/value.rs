@@ -1,4 +1,4 @@
-//! What is sent for a field, checked as far as it can be before it is sent.
+//! The value of a field, checked as far as possible before it is sent.
 
 use serde::Serialize;
 use time::{Date, Month, Time, UtcOffset};
@@ -34,21 +34,21 @@ pub(super) fn number(typed: &str) -> Option<Value> {
     typed.parse().ok().map(Value::Number)
 }
 
-/// A day that there is, as `YYYY-MM-DD`.
+/// A valid date, as `YYYY-MM-DD`.
 pub(super) fn date(typed: &str) -> Option<Value> {
     is_day(typed).then(|| Value::text(typed))
 }
 
-/// A moment as `YYYY-MM-DD HH:MM`, with seconds and an offset from UTC or
-/// without: as ISO 8601 has it, but that a blank may stand for the `T`.
+/// A date and time as `YYYY-MM-DD HH:MM`, optionally with seconds and an offset from UTC. The
+/// format is that of ISO 8601, with `T` or a blank in the middle.
 pub(super) fn date_time(typed: &str) -> Option<Value> {
     let text = typed.replacen(' ', "T", 1);
     let (day, time) = text.split_once('T')?;
     (is_day(day) && is_time(time)).then(|| Value::text(&text))
 }
 
-// The parsers of `time` stay out of the module: in the version that Rust 1.85 can
-// build, one of them can exhaust the stack (see deny.toml).
+// The module does not use the parsers of `time`: in the version that Rust 1.85 can build,
+// one of them can exhaust the stack (see deny.toml).
 
 fn is_day(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
