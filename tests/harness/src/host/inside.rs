@@ -6,6 +6,7 @@ use crate::script::PluggedKey;
 use crate::terminal;
 use crate::transaction::Transaction;
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::signal::{SigHandler, Signal};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Gid, Uid, setgid, setgroups, setsid, setuid};
 use serde::{Deserialize, Serialize};
@@ -169,6 +170,7 @@ pub fn do_job(job: &str) -> Result<u8, String> {
                 crate::namespace::join_session(&session)?;
             }
             setsid().map_err(failed("a session of its own"))?;
+            take_signals()?;
             if let Some(path) = terminal {
                 // To a session's first process without a terminal the first one
                 // that it opens becomes its own.
@@ -194,6 +196,17 @@ pub fn do_job(job: &str) -> Result<u8, String> {
         }
         Job::Put { path, mode, owner } => put(&path, mode, owner).map(|()| 0),
     }
+}
+
+/// Takes the signals of a terminal as a login does: tests that run in the background of a
+/// shell ignore them, and a program keeps that.
+fn take_signals() -> Result<(), String> {
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
+        // SAFETY: the default action is no handler, so nothing of ours runs in it.
+        let earlier = unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) };
+        earlier.map_err(failed(signal))?;
+    }
+    Ok(())
 }
 
 fn put(path: &Path, mode: u32, owner: u32) -> Result<(), String> {
