@@ -247,18 +247,22 @@ impl Files {
     }
 
     fn collect_file(&self, from: &From<'_>, service: &mut Service) -> Result<(), Broken> {
-        let text = self.read(from.path).map_err(|error| {
-            service.broken.get_or_insert(Problem {
-                file: from.path.into(),
-                line: 0,
-                what: error.to_string(),
-            });
-            Broken
-        })?;
+        let text = self.read_or_break(from.path, service)?;
         if !service.files.iter().any(|known| known == from.path) {
             service.files.push(from.path.into());
         }
         self.collect(from, &text, service)
+    }
+
+    fn read_or_break(&self, path: &Path, service: &mut Service) -> Result<String, Broken> {
+        self.read(path).map_err(|error| {
+            service.broken.get_or_insert(Problem {
+                file: path.into(),
+                line: 0,
+                what: error.to_string(),
+            });
+            Broken
+        })
     }
 
     fn collect(&self, from: &From<'_>, text: &str, service: &mut Service) -> Result<(), Broken> {
@@ -276,7 +280,8 @@ impl Files {
         name: &str,
         service: &mut Service,
     ) -> Result<(), Broken> {
-        let text = self.read(from.path).unwrap_or_default();
+        // Without this file, too, libpam has nothing to begin with: pam_start fails.
+        let text = self.read_or_break(from.path, service)?;
         let read = self.lines(from, &text, service);
         for line in &read.lines {
             let mut words = Words::of(&line.text);
