@@ -9,6 +9,8 @@
 # make bench:  what a login costs, in one table; ROUNDS=5 is quicker, and
 #              SECTIONS=… measures in part (see benches/README.md).
 # make deb:    the package for Debian and Ubuntu, in target/packages.
+# make cross ARCH=arm64: the same for arm64 or armhf, by Debian 12's cross compilers
+#              (root, debootstrap, network).
 # make rpm:    the package for Fedora and its relatives.
 # make tarball: what is built with its pages, SHA256SUMS and an SBOM.
 # make repository: a signed apt repository of the packages in target/packages, in
@@ -37,7 +39,7 @@ CARGO ?= cargo
 
 SECONDS ?= 600
 
-.PHONY: all help module command demo quick test soak break-rules mutants fuzz deny bench deb rpm tarball \
+.PHONY: all help module command demo quick test soak break-rules mutants fuzz deny bench deb cross rpm tarball \
 	repository test-repository test-ansible test-distros test-rpm test-pacman test-distros-build check-packages clean
 
 all: module
@@ -105,6 +107,10 @@ packaged: module command
 deb: packaged
 	@scripts/require deb </dev/null
 	@packaging/deb/build </dev/null
+
+cross:
+	@scripts/require toolchain distros </dev/null
+	@scripts/cross "$(ARCH)" </dev/null
 
 rpm:
 	@packaging/rpm/build </dev/null
