@@ -37,7 +37,7 @@ const VIEW_GROUP: &str = "authentik_core.view_group";
 
 /// Answers `pam_sm_acct_mgmt`.
 ///
-/// It never answers `PAM_SUCCESS` for a user about whom nothing is known. If nobody is to
+/// It never answers `PAM_SUCCESS` for an unknown user. If nobody is to
 /// be looked up, the other modules of the stack decide.
 pub fn manage(transaction: &mut Transaction<'_>, arguments: &[&CStr]) -> PamResultCode {
     let mut call = Call::begin(transaction, "account");

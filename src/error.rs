@@ -164,7 +164,7 @@ pub enum LoginError {
         "this account is bound to another person: it belongs to uid {bound}, and the name to uid {actual} in authentik; if that is right, run authentik-flow bind --replace"
     )]
     AnotherPerson {
-        /// The `uid` of the person to whom the account is bound.
+        /// The `uid` that the account is bound to.
         bound: String,
         /// The `uid` of the person who has the name in authentik.
         actual: String,
@@ -174,7 +174,7 @@ pub enum LoginError {
         "this account is bound to no person yet, and this service does not run as root: log in once by another service, or run authentik-flow bind"
     )]
     NotBound,
-    /// To whom the account of this host belongs cannot be told or written.
+    /// The binding of the account cannot be read or written.
     #[error("the account's file in /var/lib/authentik-flow/bindings, or its directory, {0}")]
     Binding(FileFault),
     /// The account is disabled in authentik.

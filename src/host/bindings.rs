@@ -81,7 +81,7 @@ impl Bindings {
         }
     }
 
-    /// To whom `account` belongs; `None` if nobody was bound to it.
+    /// The `uid` that `account` is bound to; `None` if it has no binding.
     ///
     /// # Errors
     /// Whatever leaves a doubt. A file or directory that exists and cannot be read,
@@ -106,8 +106,8 @@ impl Bindings {
         Ok(names)
     }
 
-    /// Binds `account` to `uid`, unless it belongs to somebody. Gives the person to
-    /// whom it belongs now: of two calls at the same time, both give the same one.
+    /// Binds `account` to `uid`, unless it has a binding. Returns the `uid` that it is
+    /// bound to now: two calls at the same time return the same one.
     ///
     /// # Errors
     /// As [`Bindings::find`], and what keeps the file from being written. Then nothing

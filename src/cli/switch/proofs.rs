@@ -49,7 +49,7 @@ impl Stack {
         &self.service
     }
 
-    /// Whom the block of `enable` names; `None` where there is none.
+    /// The accounts in the block of `enable`; `None` if there is no block.
     pub(crate) fn names(&self) -> Option<Vec<String>> {
         let found = block::find(&self.text).ok().flatten()?;
         Some(found.names())

@@ -151,7 +151,7 @@ fn a_short_session_of_a_refused_login_is_ended() {
     assert_eq!(bench.double.active_sessions("alice"), 0);
 }
 
-/// Only the answer that says whose session it is counts: an earlier cookie may be that
+/// Only the answer of `users/me` counts: an earlier cookie may be that
 /// of the session before the login.
 #[test]
 fn a_lifetime_that_an_earlier_answer_gives_does_not_count() {

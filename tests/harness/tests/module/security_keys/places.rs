@@ -1,4 +1,4 @@
-//! For whom a key of this host is there: for somebody who sits at it.
+//! A key of this host is only for a person who sits at it.
 
 use super::{
     TOUCH, after_password, bench, credential, ends_in, expect, kay, logged, settings, with_flow,
