@@ -126,6 +126,41 @@ fn unsafe_code_stays_at_the_border() {
     );
 }
 
+/// A file that no module names is not built: nobody notices when it no longer says what
+/// is so.
+#[test]
+fn every_file_belongs_to_a_module() {
+    let sources = sources();
+    let is_declared = |name: &str| {
+        let path = Path::new(name);
+        let (folder, stem) = (path.parent().unwrap(), path.file_stem().unwrap());
+        // A folder's own file is declared one folder above.
+        let (folder, module) = match stem == "mod" {
+            true => (folder.parent().unwrap(), folder.file_name().unwrap()),
+            false => (folder, stem),
+        };
+        let parents = [
+            folder.join("mod.rs"),
+            folder.with_extension("rs"),
+            folder.join("lib.rs"),
+        ];
+        let declaration = format!("mod {};", module.to_str().unwrap());
+        let by_path = format!("#[path = \"../{name}\"]");
+        sources.iter().any(|(other, text)| {
+            let is_parent = parents.contains(&PathBuf::from(other));
+            is_parent && text.lines().any(|line| line.trim().ends_with(&declaration))
+                || other.starts_with("bin/") && text.contains(&by_path)
+        })
+    };
+    let lost: Vec<_> = sources
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| !["lib.rs", "main.rs"].contains(name) && !name.starts_with("bin/"))
+        .filter(|name| !is_declared(name))
+        .collect();
+    assert!(lost.is_empty(), "nothing builds {lost:?}");
+}
+
 /// How often the keyword stands there: `unsafe_code` is the name of a lint.
 fn words(code: &str) -> usize {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
