@@ -189,6 +189,14 @@ pub(crate) struct Check {
     #[arg(long, conflicts_with = "quiet")]
     pub(crate) json: bool,
 
+    /// Print metrics in Prometheus's text format, for node_exporter's textfile collector
+    #[arg(long, conflicts_with_all = ["quiet", "json"])]
+    pub(crate) prometheus: bool,
+
+    /// Write the metrics to this file, which is replaced as a whole
+    #[arg(long, value_name = "FILE", requires = "prometheus")]
+    pub(crate) output: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) state: State,
 }

@@ -3,13 +3,12 @@
 use std::io::Write;
 
 use super::arguments::{Folders, Status as Options};
-use super::local;
 use super::logins;
 use super::report::{Page, Status};
 use super::setup::{Setup, find_module};
 use super::sshd::Settings;
 use super::stack::{Entry, Kind, Stacks};
-use super::ways::{WayIn, to_authentik, while_down};
+use super::ways::{WayIn, kept_out, to_authentik, while_down};
 use super::{CommandError, Exit, printed};
 use pam_authentik_flow::config::Config;
 
@@ -173,16 +172,11 @@ fn while_authentik_is_down(
         ),
         WayIn::Names(names) if names.is_empty() => (Status::Wrong, "nobody gets in".into()),
         WayIn::Names(names) => {
-            let sshd = folders.sshd().filter(|_| service == "sshd");
             let mut open = false;
             let shown: Vec<String> = names
                 .iter()
                 .map(|name| {
-                    let kept_out = sshd.as_ref().and_then(|source| {
-                        let settings = Settings::of(name, source).ok()?;
-                        settings.keeps_out(&local::groups(name))
-                    });
-                    let kept_out = kept_out.or_else(|| local::kept_out(name));
+                    let kept_out = kept_out(name, service, folders);
                     open |= kept_out.is_none();
                     match kept_out {
                         Some(why) => format!("{name} (kept out: {why})"),

@@ -1,7 +1,9 @@
 //! How a service comes to authentik, and who gets in by it without.
 
+use super::arguments::Folders;
 use super::judge::{Answer, Stack};
 use super::local;
+use super::sshd::Settings;
 use super::stack::results::{Secret, mentioned};
 use super::stack::{Code, CodeSet, Entry, Kind, Person, Stacks};
 use super::switch::block_in;
@@ -75,13 +77,8 @@ pub(crate) fn while_down(service: &str, auth: &[Entry], rules: Option<&UserRules
         .collect();
     // Accounts that the configuration ignores never meet authentik.
     for (name, uid) in local::accounts() {
-        let is_left_alone = rules.is_some_and(|rules| {
-            rules.ignore.contains(&name)
-                || (uid == 0 && !rules.allow_root)
-                || (uid != 0 && uid < rules.min_uid)
-        });
         let ignored = CodeSet::one(Code::IGNORE);
-        if is_left_alone
+        if rules.is_some_and(|rules| is_left_alone(rules, &name, uid))
             && !names.contains(&name)
             && gets_in(&Person::named(&name), ignored) == Answer::Yes
         {
@@ -90,4 +87,56 @@ pub(crate) fn while_down(service: &str, auth: &[Entry], rules: Option<&UserRules
     }
     names.retain(|name| local::has_password(name) != Some(false));
     WayIn::Names(names)
+}
+
+/// Why an account with a local password does not get in by a service all the same: sshd
+/// or the account's own state keeps it out.
+pub(crate) fn kept_out(name: &str, service: &str, folders: &Folders) -> Option<String> {
+    let sshd = folders.sshd().filter(|_| service == "sshd");
+    let by_sshd = sshd.and_then(|source| {
+        let settings = Settings::of(name, &source).ok()?;
+        settings.keeps_out(&local::groups(name))
+    });
+    by_sshd.or_else(|| local::kept_out(name))
+}
+
+/// Whether an account gets in by a local password while authentik is down. `None`: that
+/// cannot be told from here, as without root's rights.
+pub(crate) fn is_kept(
+    service: &str,
+    auth: &[Entry],
+    rules: Option<&UserRules>,
+    folders: &Folders,
+) -> Option<bool> {
+    let stack = Stack {
+        kind: Kind::Auth,
+        service,
+        entries: auth,
+    };
+    let mut is_known = true;
+    for (name, uid) in local::accounts() {
+        let code = match rules.is_some_and(|rules| is_left_alone(rules, &name, uid)) {
+            true => Code::IGNORE,
+            false => Code::AUTHINFO_UNAVAIL,
+        };
+        let person = Person::named(&name);
+        let gets_in = stack.gets_in(&person, CodeSet::one(code), Secret::Local);
+        match (gets_in, local::has_password(&name)) {
+            (Answer::No, _) | (_, Some(false)) => {}
+            (Answer::Yes, Some(true)) => {
+                if kept_out(&name, service, folders).is_none() {
+                    return Some(true);
+                }
+            }
+            _ => is_known = false,
+        }
+    }
+    is_known.then_some(false)
+}
+
+/// Whether the module ignores an account, by the configuration.
+fn is_left_alone(rules: &UserRules, name: &str, uid: u32) -> bool {
+    rules.ignore.iter().any(|ignored| ignored == name)
+        || (uid == 0 && !rules.allow_root)
+        || (uid != 0 && uid < rules.min_uid)
 }

@@ -14,7 +14,7 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::server::ANONYMOUS;
-use crate::cli::report::Report;
+use crate::cli::report::{Measure, Report};
 
 /// From so many days on a renewal has plainly not happened.
 const SOON: i64 = 14;
@@ -44,6 +44,13 @@ pub(super) fn look(
         Ok(_) => None,
     };
     let days_left = seen.as_ref().map(|seen| seen.days_left);
+    if let Some(seen) = &seen {
+        report.measure_of_server(
+            Measure::CertificateExpiry,
+            &config.url.to_string(),
+            seen.not_after,
+        );
+    }
     let is_good = match refused {
         Some(words) => {
             let (found, remedy) = match words.split_once("; ") {
@@ -88,6 +95,8 @@ struct Seen {
     names: Vec<String>,
     issuer: String,
     days_left: i64,
+    /// In seconds since 1970.
+    not_after: i64,
     until: String,
 }
 
@@ -124,6 +133,7 @@ impl Seen {
             names,
             issuer: clean(common.unwrap_or(&issuer.to_string())),
             days_left: not_after.timestamp().saturating_sub(now).div_euclid(DAY),
+            not_after: not_after.timestamp(),
             until: clean(&not_after.to_string()),
         })
     }

@@ -6,7 +6,7 @@ use pam_authentik_flow::http::{HttpsTransport, Transport};
 use pam_authentik_flow::login_context::LoginContext;
 use serde::Deserialize;
 
-use crate::cli::report::Report;
+use crate::cli::report::{Measure, Report};
 
 /// The least versions with the fixes that docs/security/advisories.md names.
 const LEAST: &str = "2026.2.7, 2026.5.7 or 2026.8.2";
@@ -142,6 +142,7 @@ pub(super) fn outpost(
     match first_challenge(config, context, forged) {
         Some(challenge) if challenge.component == "ak-stage-access-denied" => {
             report.ok("outpost.required", format!("{slug} refuses a token that is no outpost's"));
+            report.measure_of_server(Measure::OutpostTokenAccepted, &config.url.to_string(), true);
         }
         Some(_) => report.wrong(
             "outpost.not-required",

@@ -11,6 +11,7 @@ mod server;
 mod stacks;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use pam_authentik_flow::audit::{Audit, Trace};
@@ -22,9 +23,9 @@ use pam_authentik_flow::login_context::LoginContext;
 
 use super::arguments::Check;
 use super::remedy::of_config;
-use super::report::{Head, Output, Report};
+use super::report::{Head, Measure, Output, Report};
 use super::setup::Setup;
-use super::{CommandError, Exit, printed};
+use super::{CommandError, Exit, files, printed};
 
 /// How long all requests may take together.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -37,10 +38,13 @@ pub(crate) fn run(options: &Check) -> Result<Exit, CommandError> {
         config: setup.path().display().to_string(),
         offline: options.offline,
     };
-    let output = match (options.json, options.quiet) {
-        (true, _) => Output::Json,
-        (false, true) => Output::Quiet,
-        (false, false) => Output::Text,
+    let output = match options {
+        Check { json: true, .. } => Output::Json,
+        Check { quiet: true, .. } => Output::Quiet,
+        Check {
+            prometheus: true, ..
+        } => Output::Metrics,
+        _ => Output::Text,
     };
     let mut report = Report::new(head, output);
     match setup.config() {
@@ -62,12 +66,35 @@ pub(crate) fn run(options: &Check) -> Result<Exit, CommandError> {
     }
     report.waits_for("playing through the PAM stacks");
     stacks::look(&mut report, options, &setup)?;
+    if options.prometheus {
+        return metrics(report, options.output.as_deref());
+    }
     let is_well = report.is_well();
     printed(report.finish())?;
     Ok(match is_well {
         true => Exit::Success,
         false => Exit::Failure,
     })
+}
+
+/// Gives the report as metrics. What is wrong stands in them, so that the exit code can
+/// say whether they were written.
+fn metrics(report: Report, output: Option<&Path>) -> Result<Exit, CommandError> {
+    match output {
+        Some(path) => {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+            // Another user runs node_exporter.
+            files::write(
+                &path,
+                &report.metrics(),
+                0o644,
+                None,
+                files::Existing::Replace,
+            )?;
+        }
+        None => printed(report.finish())?,
+    }
+    Ok(Exit::Success)
 }
 
 fn configuration(report: &mut Report, setup: &Setup, config: &Config) {
@@ -189,7 +216,7 @@ impl<'a> Way<'a> {
 fn reach(report: &mut Report, options: &Check, setup: &Setup, config: &Config, asked: &mut Asked) {
     let way = Way::of(setup, config);
     keys::look(report, config, &way.context);
-    let Some(mut transport) = files(report, &way) else {
+    let Some(mut transport) = named_files(report, &way) else {
         return;
     };
     if options.offline {
@@ -197,13 +224,9 @@ fn reach(report: &mut Report, options: &Check, setup: &Setup, config: &Config, a
         return;
     }
     asked.is_new(config, "server", "");
-    let Some(connected) = network::reach(report, config) else {
-        return;
-    };
-    report.waits_for(&format!("asking {}", config.url));
-    if !certificate::look(report, config, connected, &mut transport)
-        || !server::answers(report, config, &mut transport)
-    {
+    let is_up = answers(report, config, &mut transport);
+    report.measure_of_server(Measure::ServerUp, &config.url.to_string(), is_up);
+    if !is_up {
         return;
     }
     asked.is_new(config, "answers", "");
@@ -211,8 +234,18 @@ fn reach(report: &mut Report, options: &Check, setup: &Setup, config: &Config, a
     server::what_cannot_be_told(report);
 }
 
+/// Whether authentik answers as it should.
+fn answers(report: &mut Report, config: &Config, transport: &mut HttpsTransport) -> bool {
+    let Some(connected) = network::reach(report, config) else {
+        return false;
+    };
+    report.waits_for(&format!("asking {}", config.url));
+    certificate::look(report, config, connected, transport)
+        && server::answers(report, config, transport)
+}
+
 /// The files that the configuration names.
-fn files(report: &mut Report, way: &Way<'_>) -> Option<HttpsTransport> {
+fn named_files(report: &mut Report, way: &Way<'_>) -> Option<HttpsTransport> {
     let transport = match way.transport() {
         Ok(transport) => Some(transport),
         Err(error) => {

@@ -3,7 +3,7 @@
 use pam_authentik_flow::config::Config;
 
 use super::leftovers::sections;
-use super::{Asked, Way, files, questions, reach};
+use super::{Asked, Way, named_files, questions, reach};
 use crate::cli::CommandError;
 use crate::cli::arguments::Check;
 use crate::cli::remedy::of_config;
@@ -69,7 +69,7 @@ fn one(
     let mut way = Way::of(setup, config);
     let token = main.account.as_ref().map(|rules| rules.token_file.clone());
     way.token = way.token.or(token);
-    if let Some(mut transport) = files(report, &way) {
+    if let Some(mut transport) = named_files(report, &way) {
         questions(report, &way, &mut transport, asked);
     }
 }

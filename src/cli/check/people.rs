@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::Way;
 use crate::cli::remedy::of_config;
-use crate::cli::report::Report;
+use crate::cli::report::{Measure, Report};
 
 /// How many people are looked up, at most: each is a request.
 const MAX_PEOPLE: usize = 200;
@@ -47,7 +47,7 @@ pub(super) fn look(report: &mut Report, way: &Way<'_>, mut is_new: impl FnMut(&s
             return;
         }
     };
-    if sees_nobody(report, &mut transport) {
+    if sees_nobody(report, config, &mut transport) {
         return;
     }
     groups(report, &wanted, &mut transport);
@@ -92,11 +92,21 @@ fn count(transport: &mut HttpsTransport, path: &str) -> Found {
 
 /// Whether the token is shown empty lists, as an outpost's is: what they say of
 /// groups and people is nothing.
-fn sees_nobody(report: &mut Report, transport: &mut HttpsTransport) -> bool {
-    let blind = matches!(
-        count(transport, "/api/v3/core/users/?page_size=1"),
-        Found::Count(0)
-    );
+fn sees_nobody(report: &mut Report, config: &Config, transport: &mut HttpsTransport) -> bool {
+    let found = count(transport, "/api/v3/core/users/?page_size=1");
+    let accepted = match found {
+        Found::Count(people) => Some(people > 0),
+        Found::Forbidden(_) => Some(false),
+        Found::Failed(_) => None,
+    };
+    if let Some(accepted) = accepted {
+        report.measure_of_server(
+            Measure::LookupTokenAccepted,
+            &config.url.to_string(),
+            accepted,
+        );
+    }
+    let blind = matches!(found, Found::Count(0));
     if blind {
         report.wrong(
             "token.sees-nobody",

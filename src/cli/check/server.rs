@@ -16,7 +16,7 @@ use pam_authentik_flow::secret::Secret;
 use pam_authentik_flow::stages::Stages;
 use serde::Deserialize;
 
-use crate::cli::report::Report;
+use crate::cli::report::{Measure, Report};
 
 /// What authentik tells anybody, cheaply.
 pub(super) const ANONYMOUS: &str = "/api/v3/root/config/";
@@ -49,9 +49,10 @@ pub(super) fn answers(
                 format!("{url} answers, {} ms", took.as_millis()),
             );
             report.value("took_milliseconds", took.as_millis());
+            report.measure_of_server(Measure::ServerResponse, &url.to_string(), took);
             clock(
                 report,
-                transport,
+                (config, &*transport),
                 sent.checked_add(took.checked_div(2).unwrap_or(took))
                     .unwrap_or(sent),
             );
@@ -110,7 +111,7 @@ fn what_to_do(fault: &ServerFault) -> &'static str {
     }
 }
 
-fn clock(report: &mut Report, transport: &HttpsTransport, here: SystemTime) {
+fn clock(report: &mut Report, (config, transport): (&Config, &HttpsTransport), here: SystemTime) {
     let date = transport.server_date();
     let Some(there) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
         report.unknown(
@@ -144,6 +145,7 @@ fn clock(report: &mut Report, transport: &HttpsTransport, here: SystemTime) {
         ),
     }
     report.value("ahead_seconds", off);
+    report.measure_of_server(Measure::ClockAhead, &config.url.to_string(), off);
 }
 
 /// The first challenge, by the module's own code; says whether a login can begin so.
@@ -194,7 +196,31 @@ pub(super) fn flow(
         }
         Err(error) => error,
     };
-    let remedy = match &error {
+    let remedy = remedy_of_flow(&error, config);
+    let captcha = matches!(
+        &error,
+        LoginError::Unsupported { component, .. } if component == "ak-stage-identification"
+    );
+    let found = match captcha {
+        true => format!(
+            "{slug}: its identification stage asks for a captcha, which needs a web browser"
+        ),
+        false => format!("{slug}: {error}"),
+    };
+    report.wrong("flow.wrong", found, remedy);
+    if matches!(&error, LoginError::Denied { .. }) && config.outpost_token.is_some() {
+        report.measure_of_server(
+            Measure::OutpostTokenAccepted,
+            &config.url.to_string(),
+            false,
+        );
+    }
+    false
+}
+
+/// What to do about a flow with which no login can begin.
+fn remedy_of_flow(error: &LoginError, config: &Config) -> &'static str {
+    match error {
         LoginError::UnknownFlow { .. } => {
             "correct `flow`: the slug stands in authentik's admin interface, Flows and Stages, Flows"
         }
@@ -219,19 +245,7 @@ pub(super) fn flow(
         LoginError::Server { fault, .. } => what_to_do(fault),
         LoginError::Unavailable(proof) => what_to_do(proof.fault()),
         _ => "look at authentik's own log",
-    };
-    let captcha = matches!(
-        &error,
-        LoginError::Unsupported { component, .. } if component == "ak-stage-identification"
-    );
-    let found = match captcha {
-        true => format!(
-            "{slug}: its identification stage asks for a captcha, which needs a web browser"
-        ),
-        false => format!("{slug}: {error}"),
-    };
-    report.wrong("flow.wrong", found, remedy);
-    false
+    }
 }
 
 /// Lets the module's stage answer the first challenge, with nobody to ask, and

@@ -9,12 +9,13 @@ use crate::cli::arguments::Check;
 use crate::cli::fallback;
 use crate::cli::judge::{Finding, LeftAlone, guarded, judge, password};
 use crate::cli::login_shells::{self, LoginShell};
-use crate::cli::report::{Report, Status, Step};
+use crate::cli::report::{Measure, Report, Status, Step};
 use crate::cli::setup::{Setup, find_module};
 use crate::cli::sshd::{Missing, Settings};
 use crate::cli::stack::{Entry, Kind, MODULE, Stacks};
 use crate::cli::switch::services::is_shared;
-use pam_authentik_flow::config::Config;
+use crate::cli::ways;
+use pam_authentik_flow::config::{Config, ConfigError};
 
 /// Services that are no login of a person at this host, and what becomes of
 /// them when the module is in their stack.
@@ -103,6 +104,7 @@ impl Look<'_> {
                         format!("{service}: libpam cannot read the stack: {problem}"),
                         "correct that line: until then nobody gets in by this service",
                     );
+                    report.measure_of_service(Measure::StackGood, service, false);
                 }
                 return Ok(());
             }
@@ -135,7 +137,35 @@ impl Look<'_> {
         }
         self.services
             .push((service.to_owned(), guarded(service, &auth)));
+        self.way_in(report, service, &auth)
+    }
+
+    /// Whether a local way in is kept while authentik is down.
+    fn way_in(
+        &self,
+        report: &mut Report,
+        service: &str,
+        auth: &[Entry],
+    ) -> Result<(), CommandError> {
+        let config = self.config_of(service)?;
+        let rules = config.as_ref().ok().map(|config| &config.user);
+        let folders = &self.options.service.folders;
+        let kept = match auth.iter().any(Entry::is_ours) {
+            true => ways::is_kept(service, auth, rules, folders),
+            false => None,
+        };
+        if let Some(kept) = kept {
+            report.measure_of_service(Measure::LocalWayIn, service, kept);
+        }
         Ok(())
+    }
+
+    /// The configuration of a service, by the arguments in its stack.
+    fn config_of(&self, service: &str) -> Result<Result<Config, ConfigError>, CommandError> {
+        Ok(match self.options.service.service == service {
+            true => self.setup.config(),
+            false => Setup::for_service(service, None, self.stacks)?.config(),
+        })
     }
 
     /// Whether the files are there that the lines name.
@@ -186,11 +216,7 @@ impl Look<'_> {
         account: &[Entry],
     ) -> Result<LeftAlone, CommandError> {
         let is_asked_for = self.options.service.service == service;
-        let config = match is_asked_for {
-            true => self.setup.config(),
-            false => Setup::for_service(service, None, self.stacks)?.config(),
-        };
-        let config = match config {
+        let config = match self.config_of(service)? {
             Ok(config) => config,
             Err(error) => {
                 if !is_asked_for {
@@ -383,6 +409,16 @@ fn show(
     }
     let mut findings: Vec<_> = findings.into_values().collect();
     findings.sort_by_key(|(finding, _)| finding.status != Status::Wrong);
+    for (service, _) in services {
+        let concerns = |by: &[String]| {
+            by.iter()
+                .any(|names| names.split(", ").any(|n| n == service))
+        };
+        let is_wrong = findings
+            .iter()
+            .any(|(finding, by)| finding.status == Status::Wrong && concerns(by));
+        report.measure_of_service(Measure::StackGood, service, !is_wrong);
+    }
     let mut touched = Vec::new();
     for (finding, by) in findings {
         let found = format!("{}: {}", by.join(", "), finding.what);

@@ -1,6 +1,7 @@
 //! What a command has found, for people and for programs.
 
 mod ids;
+mod metrics;
 mod page;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use time::OffsetDateTime;
 
+pub(crate) use metrics::Measure;
 pub(crate) use page::{Page, arrow};
 
 /// What a step came to.
@@ -24,6 +26,18 @@ pub(crate) enum Status {
     Wrong,
     /// It could not be found out from here.
     Unknown,
+}
+
+impl Status {
+    /// Its word, in JSON and in labels.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Wrong => "wrong",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// One thing that was looked at.
@@ -78,6 +92,8 @@ pub(crate) enum Output {
     Quiet,
     /// All at the end, as one object.
     Json,
+    /// All at the end, as numbers: [`Report::metrics`] has them.
+    Metrics,
 }
 
 /// The version of the JSON. It rises when a program that reads it must change.
@@ -88,6 +104,7 @@ const FORMAT: u32 = 1;
 pub(crate) struct Report {
     head: Head,
     steps: Vec<Step>,
+    samples: Vec<metrics::Sample>,
     /// The service that the next steps concern, where it is another one than asked for.
     scope: Option<String>,
     output: Output,
@@ -130,6 +147,7 @@ impl Report {
         let mut report = Self {
             head,
             steps: Vec::new(),
+            samples: Vec::new(),
             scope: None,
             output,
             page: Page::of_stdout(),
@@ -228,7 +246,7 @@ impl Report {
         let is_shown = match self.output {
             Output::Text => true,
             Output::Quiet => step.status == Status::Wrong,
-            Output::Json => false,
+            Output::Json | Output::Metrics => false,
         };
         if is_shown {
             let text = self.page.step(&step);
@@ -284,6 +302,7 @@ impl Report {
                 serde_json::to_writer_pretty(&mut out, &self.whole())?;
                 writeln!(out)?;
             }
+            Output::Metrics => io::stdout().lock().write_all(self.metrics().as_bytes())?,
         }
         self.unwritten.map_or(Ok(()), Err)
     }

@@ -10,6 +10,7 @@ mod extent;
 mod local_login;
 mod login;
 mod login_shells;
+mod metrics;
 mod pages;
 mod people;
 mod safety;
