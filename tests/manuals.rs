@@ -61,13 +61,16 @@ fn items(section: &str) -> Vec<(Vec<&str>, &str)> {
         .collect()
 }
 
-#[test]
-fn every_key_has_its_place_and_its_default() {
+/// The tables of keys: their heading in the manual page, and the keys of each.
+fn tables_of_keys() -> Vec<(&'static str, Vec<String>)> {
     let keys = source("src/config/keys.rs");
     let prompt = source("src/config/prompt.rs");
     let security_key = source("src/config/security_key.rs");
-    let page = page("pam_authentik_flow.toml.5");
-    for (text, of, heading) in [
+    // A table of keys that is new needs a section that is new.
+    let is_table = |line: &&str| line.ends_with("Keys,") && !line.ends_with(": Keys,");
+    let tables = keys.lines().filter(is_table).count();
+    assert_eq!(tables, 7, "the tables of Keys have sections in the page");
+    [
         (&keys, "Keys", "AT THE TOP"),
         (&keys, "UserKeys", "[user]"),
         (&keys, "AccessKeys", "[access]"),
@@ -76,9 +79,30 @@ fn every_key_has_its_place_and_its_default() {
         (&keys, "PasswordKeys", "[password]"),
         (&prompt, "PromptKeys", "[prompt]"),
         (&security_key, "SecurityKeyKeys", "[security_key]"),
-    ] {
+    ]
+    .into_iter()
+    .map(|(text, of, heading)| (heading, fields(text, of)))
+    .collect()
+}
+
+/// Their keys as people write them down: `url`, `[user] ignore`.
+fn all_keys() -> Vec<String> {
+    let of_table = |(heading, fields): (&str, Vec<String>)| {
+        let lead = match heading.starts_with('[') {
+            true => format!("{heading} "),
+            false => String::new(),
+        };
+        let full = move |field| format!("{lead}{field}");
+        fields.into_iter().map(full).collect::<Vec<String>>()
+    };
+    tables_of_keys().into_iter().flat_map(of_table).collect()
+}
+
+#[test]
+fn every_key_has_its_place_and_its_default() {
+    let page = page("pam_authentik_flow.toml.5");
+    for (heading, fields) in tables_of_keys() {
         let items = items(section(&page, heading));
-        let fields = fields(text, of);
         for field in &fields {
             let (_, text) = items
                 .iter()
@@ -96,11 +120,73 @@ fn every_key_has_its_place_and_its_default() {
             );
         }
     }
-    // A table of keys that is new needs a section that is new.
-    let is_table = |line: &&str| line.ends_with("Keys,") && !line.ends_with(": Keys,");
-    let tables = keys.lines().filter(is_table).count();
-    assert_eq!(tables, 7, "the tables of Keys have sections in the page");
     assert!(page.contains(".Sh [services.NAME]\n"));
+}
+
+#[test]
+fn every_key_is_in_the_table_of_the_docs_with_its_default() {
+    let docs = source("docs/configure.md");
+    let (_, table) = docs
+        .split_once("\n## Every key\n")
+        .expect("a section with every key");
+    let table = table.split("\n## ").next().unwrap_or_default();
+    let page = page("pam_authentik_flow.toml.5").replace("\\&", "");
+    let rows: Vec<(&str, &str)> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
+        .collect();
+    let keys = all_keys();
+    for key in &keys {
+        let row = rows.iter().find(|(name, _)| name == key);
+        let (_, rest) = row.unwrap_or_else(|| panic!("docs/configure.md lacks {key}"));
+        let default = rest.trim_end_matches(" |").rsplit(" | ").next();
+        let default = default.unwrap_or_default().trim_matches('`');
+        // Values are the manual page's own; words may be shorter here.
+        if default.starts_with(['"', '[']) || default.chars().all(|c| c.is_ascii_digit()) {
+            let value = default.split('`').next().unwrap_or_default();
+            let (heading, field) = key.split_once("] ").unwrap_or(("AT THE TOP", key));
+            let heading = match heading.starts_with('[') {
+                true => format!("{heading}]"),
+                false => heading.to_owned(),
+            };
+            let section = section(&page, &heading);
+            let items = items(section);
+            let item = items.iter().find(|(names, _)| names.contains(&field));
+            let text = item.map_or("", |(_, text)| text);
+            let (_, text) = text.rsplit_once("Default:").unwrap_or_default();
+            assert!(text.contains(value), "{key}: {value} is not in {text}");
+        }
+    }
+    for (name, _) in rows {
+        let is_known = keys.iter().any(|key| key == name) || name == "override";
+        assert!(is_known, "docs/configure.md has {name}, which is no key");
+    }
+}
+
+#[test]
+fn every_key_is_in_the_example() {
+    let example = source("conf/pam_authentik_flow.toml");
+    let mut heading = String::new();
+    let mut shown = Vec::new();
+    for line in example.lines() {
+        // A comment of words has a blank behind its sign.
+        let line = line.strip_prefix('#').unwrap_or(line);
+        if line.starts_with('[') {
+            heading = format!("{line} ");
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            if !key.contains(' ') && !key.is_empty() {
+                shown.push(format!("{heading}{key}"));
+            }
+        }
+    }
+    let keys = all_keys();
+    for key in &keys {
+        assert!(shown.contains(key), "the example lacks {key}");
+    }
+    for key in &shown {
+        let is_known = keys.contains(key) || key.starts_with("[services.");
+        assert!(is_known, "the example has {key}, which is no key");
+    }
 }
 
 #[test]
