@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, LanguageTag};
 use crate::error::{LoginError, Obstacle};
 use crate::fault::ServerFault;
 use crate::security_key::KeyFault;
@@ -16,6 +16,8 @@ pub struct Wording {
     pub(crate) words: Option<Arc<Words>>,
     /// The address of authentik, if it is known.
     pub server: Option<String>,
+    /// The tag of the language, if the configuration has one.
+    pub language: Option<LanguageTag>,
     /// Whether the message must be ASCII.
     pub ascii_only: bool,
 }
@@ -27,6 +29,7 @@ impl Wording {
         Self {
             words: None,
             server: None,
+            language: None,
             ascii_only: false,
         }
     }
@@ -37,6 +40,7 @@ impl Wording {
         Self {
             words: Some(Arc::clone(&config.prompt.words)),
             server: Some(config.url.to_string()),
+            language: config.prompt.language.clone(),
             ascii_only: false,
         }
     }
@@ -63,7 +67,8 @@ pub fn message(error: &LoginError, wording: &Wording) -> Option<String> {
     if let Some(theirs) = server_words(&mut error) {
         *theirs = theirs.take().filter(|words| ascii::can_show(words));
     }
-    compose(&error, wording).map(|text| ascii::of(&text).into_owned())
+    let language = wording.language.as_ref().map_or("", LanguageTag::as_str);
+    compose(&error, wording).map(|text| ascii::of(&text, language).into_owned())
 }
 
 /// Where an error keeps the server's words, if it is of a kind that has some.

@@ -301,7 +301,7 @@ impl Conversation for Transaction<'_> {
         let mut shown = text::for_person(message, text::MAX_MESSAGE_BYTES.saturating_sub(1));
         if message.is_ascii() {
             // The sign that it was cut.
-            shown = text::ascii::of(&shown).into_owned();
+            shown = text::ascii::of(&shown, "").into_owned();
         }
         if !shown.is_empty() {
             let _ = self.show(PAM_ERROR_MSG, &shown);

@@ -1,8 +1,9 @@
 //! Text in ASCII, for what shows nothing else.
 //!
-//! German's `ä`, `ö`, `ü` and `ß` become `ae`, `oe`, `ue` and `ss`, as German writes
-//! them where it has no others. Every other letter loses its mark: `é` becomes `e`, `ł`
-//! becomes `l`. The table is the module's own: iconv(3) and the locale of the process
+//! `ä`, `ö` and `ü` become `ae`, `oe` and `ue`, as German writes them where it has no
+//! others. In languages that write two dots for another reason, such as Spanish, they
+//! become `a`, `o` and `u`: `desagüe` is `desague`. Every other letter loses its mark: `é`
+//! becomes `e`, `ł` becomes `l`. The table is the module's own: iconv(3) and the locale of the process
 //! would load files and depend on who started it.
 
 use std::borrow::Cow;
@@ -99,14 +100,32 @@ const TABLE: &str = "\
 \u{a7}\tsection 
 ";
 
-/// `text` in ASCII. A character that has no likeness there becomes a question mark.
+/// The letters with two dots, and what is left of each without them.
+const DOTTED: &str = "äaöoüuÄAÖOÜU";
+
+/// The languages in which the dots go and no `e` comes.
+const DOTS_GO: [&str; 6] = ["es", "fr", "it", "nl", "pl", "pt"];
+
+/// `text`, which is in the language of this tag, in ASCII. A character that has no likeness
+/// there becomes a question mark.
 #[must_use]
-pub fn of(text: &str) -> Cow<'_, str> {
+pub fn of<'a>(text: &'a str, language: &str) -> Cow<'a, str> {
     if text.is_ascii() {
         return text.into();
     }
+    let language = language.split('-').next().unwrap_or_default();
+    let dots_go = DOTS_GO
+        .iter()
+        .any(|other| other.eq_ignore_ascii_case(language));
     let mut ascii = String::with_capacity(text.len());
     for c in text.chars() {
+        let undotted = DOTTED
+            .split_once(c)
+            .and_then(|(_, rest)| rest.chars().next());
+        if let Some(letter) = undotted.filter(|_| dots_go && !c.is_ascii()) {
+            ascii.push(letter);
+            continue;
+        }
         match likeness(c) {
             Some(Likeness::Same) => ascii.push(c),
             Some(Likeness::Text(like)) => ascii.push_str(like),
@@ -169,7 +188,29 @@ mod tests {
             ("plain", "plain"),
             ("日本", "??"),
         ] {
-            assert_eq!(of(text), ascii);
+            assert_eq!(of(text, "de"), ascii);
+        }
+    }
+
+    #[test]
+    fn two_dots_are_written_as_the_language_writes_them() {
+        for (text, tag, ascii) in [
+            ("Süd, Öl, Ärger", "de", "Sued, Oel, Aerger"),
+            ("Süd", "de-AT", "Sued"),
+            ("Süd", "", "Sued"),
+            ("Süd", "en", "Sued"),
+            ("El desagüe, ¿PINGÜINO?", "es", "El desague, PINGUINO?"),
+            ("pingüino", "es-MX", "pinguino"),
+            (
+                "geïnd, coördinatie, Äolus",
+                "NL",
+                "geind, coordinatie, Aolus",
+            ),
+            ("Saül", "fr", "Saul"),
+            ("cœur", "fr", "coeur"),
+            ("lingüiça", "pt-BR", "linguica"),
+        ] {
+            assert_eq!(of(text, tag), ascii, "{tag}");
         }
     }
 
@@ -207,7 +248,8 @@ mod tests {
             let text = std::fs::read_to_string(&path).unwrap();
             let words: std::collections::BTreeMap<String, String> = toml::from_str(&text).unwrap();
             for (key, text) in words {
-                let ascii = of(&text);
+                let tag = path.file_stem().unwrap().to_string_lossy();
+                let ascii = of(&text, &tag);
                 assert!(ascii.is_ascii() && !ascii.is_empty(), "{path:?}: {key}");
                 // Nothing is lost: it has no more question marks than before.
                 let marks = |text: &str| text.matches(LOST).count();
