@@ -9,12 +9,13 @@ use crate::account_status;
 use crate::audit::{Audit, Outcome, Severity};
 use crate::config::Config;
 use crate::conversation::Conversation as _;
-use crate::display::Display;
+use crate::display::{Display, sshd_is_asking};
 use crate::error::LoginError;
 use crate::host;
 use crate::login_context::LoginContext;
 use crate::pam::Transaction;
 use crate::refusal::{self, Wording};
+use crate::sys::command_line;
 
 /// One call of an entry point, from its start to its line in the log.
 pub struct Call {
@@ -22,8 +23,8 @@ pub struct Call {
     pub service: String,
     /// What the log says about the call.
     pub audit: Audit,
+    entry: &'static str,
     is_quiet: bool,
-    ends_in_ascii: bool,
     wording: Wording,
 }
 
@@ -35,8 +36,7 @@ impl Call {
         let mut audit = Audit::begin(&service, entry, transaction.log_wait());
         audit.set_origin(transaction.rhost().as_deref(), transaction.tty().as_deref());
         Self {
-            // What a look-up of the account says is shown as it is.
-            ends_in_ascii: entry == "auth" && Display::of(&service).escapes_refusals,
+            entry,
             service,
             audit,
             is_quiet: false,
@@ -91,12 +91,24 @@ impl Call {
     /// Tells the person why it failed, if there is something to say.
     pub fn explain(&self, transaction: &mut Transaction<'_>, error: &LoginError) {
         let wording = Wording {
-            ascii_only: self.ends_in_ascii,
+            ascii_only: self.ends_in_ascii(),
             ..self.wording.clone()
         };
         if let Some(text) = refusal::message(error, &wording) {
             transaction.tell_error(&text);
         }
+    }
+}
+
+impl Call {
+    /// Whether the text that ends this call must be ASCII. What is said of an account behind
+    /// a key or a ticket is shown as it is.
+    fn ends_in_ascii(&self) -> bool {
+        Display::of(&self.service).escapes_refusals
+            && match self.entry {
+                "account" => sshd_is_asking(command_line().as_deref()),
+                entry => entry == "auth",
+            }
     }
 }
 

@@ -227,6 +227,18 @@ pub fn sudo_replaces_prompts(command_line: Option<&[u8]>) -> bool {
     false
 }
 
+/// Whether this sshd is in a login by keyboard-interactive. That has a process of its own,
+/// which calls itself `sshd: alice [pam]`. `command_line` is sshd's own.
+#[must_use]
+pub fn sshd_is_asking(command_line: Option<&[u8]>) -> bool {
+    // sshd fills up the place of its first title.
+    let is_end = |byte: &u8| matches!(byte, 0 | b' ');
+    let title = command_line.unwrap_or_default();
+    let end = title.iter().rposition(|byte| !is_end(byte));
+    let title = end.and_then(|end| title.get(..=end));
+    title.is_some_and(|title| title.ends_with(b" [pam]"))
+}
+
 /// Two texts, one below the other.
 #[must_use]
 pub fn join(above: &str, below: &str) -> String {
@@ -314,6 +326,23 @@ mod tests {
         assert_eq!(asked("", &long), pair("", &long));
         let longer = format!("{long}x");
         assert_eq!(asked("a", &longer), pair(&format!("a\n{longer}"), ">"));
+    }
+
+    #[test]
+    fn the_process_of_sshd_that_asks_is_told_from_the_others() {
+        for title in ["sshd: alice [pam]", "sshd-session: alice [pam]\0\0\0"] {
+            assert!(sshd_is_asking(Some(title.as_bytes())), "{title}");
+        }
+        for title in [
+            "sshd: alice [priv]\0\0",
+            "sshd: [pam] [priv]",
+            "sshd",
+            "\0",
+            "",
+        ] {
+            assert!(!sshd_is_asking(Some(title.as_bytes())), "{title}");
+        }
+        assert!(!sshd_is_asking(None));
     }
 
     #[test]

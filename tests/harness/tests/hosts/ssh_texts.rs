@@ -3,6 +3,7 @@
 
 use crate::case::PASSWORD;
 use authentik_double::{Double, Flow};
+use pam_harness::accounts::LOCAL_ADMIN_PASSWORD;
 use pam_harness::host::{RealHost, configuration};
 
 fn host(double: &Double, flow: &str, language: &str, more: &str) -> RealHost {
@@ -40,6 +41,7 @@ fn the_text_that_ends_a_login_over_ssh_is_ascii() {
         double.world(|world| world.add_flow(flow));
     };
     denied("denied", "Zugriff nur für Büro „Süd“ – größer…");
+    denied("denied-in-spanish", "Solo desde el desagüe");
     denied("denied-in-japanese", "アクセスが拒否されました");
     for (flow, language, prompt, password, said) in [
         (
@@ -62,6 +64,13 @@ fn the_text_that_ends_a_login_over_ssh_is_ascii() {
             "Passwort:",
             PASSWORD,
             "Zugang verweigert: Zugriff nur fuer Buero \"Sued\" - groesser...",
+        ),
+        (
+            "denied-in-spanish",
+            "es-MX",
+            "Contraseña:",
+            PASSWORD,
+            "Acceso denegado: Solo desde el desague",
         ),
         (
             "denied-in-japanese",
@@ -110,4 +119,30 @@ fn prompts_and_what_is_said_of_an_account_keep_their_letters_over_ssh() {
         "{}",
         ended.transcript
     );
+}
+
+/// Behind a password of another module, the look-up of the account is a part of the login by
+/// keyboard-interactive, and what it says ends that login.
+#[test]
+fn what_is_said_of_an_account_behind_another_password_is_ascii() {
+    pam_harness::require_real_host!("sshd", "ssh");
+    let double = Double::builder().without_pause().start();
+    double.world(|world| world.user_mut("alice").active = false);
+    let host = RealHost::new(&double)
+        .config(&format!(
+            "{}\n[account]\ntoken_file = \"/etc/security/lookup.token\"\n\
+             [prompt]\nlanguage = \"fr\"\n",
+            configuration(&double, "linux-login")
+        ))
+        .file("/etc/security/lookup.token", "view-user-token\n", 0o600)
+        .local_password("alice")
+        .stack(
+            "sshd",
+            "auth required pam_unix.so\naccount required pam_authentik_flow.so\n\
+             account required pam_permit.so\nsession required pam_permit.so\n",
+        )
+        .start();
+    let seen = refused(&host, "alice", &[("Password:", LOCAL_ADMIN_PASSWORD)]);
+    assert!(seen.contains("connecter a cette machine."), "{seen}");
+    assert!(seen.is_ascii() && !seen.contains("\\3"), "{seen}");
 }
