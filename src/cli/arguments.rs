@@ -47,9 +47,9 @@ pub(crate) enum Command {
 
     /// Say why somebody can or cannot log in, without a password
     ///
-    /// Looks at the account, at what the configuration makes of the name, at the lines
-    /// of the stack, at sshd's own rules, at pam_faillock, at groups as far as the token
-    /// of [account] may look, and at the log of today. Run it as root.
+    /// Looks at the account, the configuration, the lines of the stack, sshd's own
+    /// rules, pam_faillock, the groups that the token of [account] can see, and today's
+    /// log. Run it as root.
     #[command(after_help = EXIT_CODES)]
     Explain(Explain),
 
@@ -163,7 +163,7 @@ pub(crate) enum SshdConfig {
 }
 
 impl Folders {
-    /// sshd's configuration; nothing where the stacks are not this host's own.
+    /// sshd's configuration; `None` if the stacks are not this host's own.
     pub(crate) fn sshd(&self) -> Option<SshdConfig> {
         match &self.sshd_config {
             Some(path) => Some(SshdConfig::File(path.clone())),

@@ -78,7 +78,7 @@ impl Work<'_> {
         let Some((setup, config)) = &self.config else {
             return self.remove(account);
         };
-        // A file that is damaged can only be replaced.
+        // A damaged file can only be replaced.
         let bound = match bound {
             Err(_) if self.options.replace => None,
             bound => bound?,
@@ -90,7 +90,7 @@ impl Work<'_> {
         match bound {
             Some(bound) if bound == uid => Ok(format!("already bound to uid {uid}")),
             Some(bound) if !self.options.replace && !self.options.all => Err(format!(
-                "bound to uid {bound}, and in authentik the name belongs to uid {uid}: is that the person whom you mean? Then add --replace"
+                "bound to uid {bound}, and in authentik the name belongs to uid {uid}: is that the person you mean? Then add --replace"
             )),
             Some(bound) => {
                 self.write(account, &uid)?;

@@ -1,6 +1,6 @@
 //! What the module's PAM codes mean, for people.
 
-/// The meaning of a code by its name, as docs/troubleshoot.md has it.
+/// The meaning of a code by its name, as in docs/troubleshoot.md.
 pub(crate) fn meaning(code: &str) -> &'static str {
     match code {
         "PAM_SUCCESS" => "the login is proved",

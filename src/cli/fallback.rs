@@ -1,5 +1,5 @@
-//! Stacks that fall back to something else while authentik is unavailable, in
-//! programs where that takes `addresses`.
+//! Stacks with a fallback for the time when authentik is unavailable, in programs where
+//! this needs `addresses`.
 
 use pam_authentik_flow::config::Config;
 
@@ -7,18 +7,18 @@ use super::judge::Finding;
 use super::report::Status;
 use super::stack::{Action, Code, Entry};
 
-/// Services of set-uid programs. There the module takes a server for unavailable
-/// only at addresses that no resolver chose: see pam_authentik_flow(8).
+/// Services of set-uid programs. In these the module treats a server as unavailable
+/// only if its addresses do not come from a resolver: see pam_authentik_flow(8).
 const SETUID: [&str; 5] = ["sudo", "sudo-i", "su", "su-l", "doas"];
 
-/// Whether a fallback of this service could never be used: its program is set-uid,
-/// and the configuration names no addresses.
+/// Whether a fallback of this service can never take effect, because its program is
+/// set-uid and the configuration names no addresses.
 pub(crate) fn is_without_effect(service: &str, config: &Config) -> bool {
     SETUID.contains(&service) && !config.has_fixed_addresses()
 }
 
-/// What is to be said of a stack that makes an exception for an authentik that is
-/// unavailable, and of an account rule that does.
+/// Findings about stacks and account rules with an exception for an unavailable
+/// authentik.
 pub(crate) fn findings(
     service: &str,
     auth: &[Entry],
@@ -55,7 +55,7 @@ pub(crate) fn findings(
         .collect()
 }
 
-/// Whether the stack goes on where the module says that authentik is unavailable.
+/// Whether the stack continues after the module has returned `PAM_AUTHINFO_UNAVAIL`.
 fn goes_on(entry: &Entry) -> bool {
     !matches!(
         entry.control.action(Code::AUTHINFO_UNAVAIL),

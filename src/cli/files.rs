@@ -1,4 +1,4 @@
-//! Files that the command writes: as a whole, or not at all.
+//! Files that the command writes, whole or not at all.
 
 use std::fs::Permissions;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::CommandError;
 
-/// Whether a file that is there may be written over.
+/// What happens to an existing file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Existing {
     /// It is replaced.
@@ -16,10 +16,10 @@ pub(crate) enum Existing {
     Keep,
 }
 
-/// Writes beside `path` and renames, so that nobody ever reads half of it.
+/// Writes a file beside `path` and renames it, so that nobody reads half of it.
 ///
 /// # Errors
-/// Where the folder cannot be written to, or a file stays that is there.
+/// The folder cannot be written to, or the file exists and must stay.
 pub(crate) fn write(
     path: &Path,
     text: &str,
@@ -29,7 +29,7 @@ pub(crate) fn write(
 ) -> Result<(), CommandError> {
     let failed = failed(path);
     let dir = path.parent().unwrap_or(Path::new("/"));
-    // No program asks for a service whose name begins with a dot.
+    // A dot in front: in /etc/pam.d no program uses it as a service.
     let mut file = tempfile::Builder::new()
         .prefix(".authentik-flow-")
         .tempfile_in(dir)
@@ -47,25 +47,25 @@ pub(crate) fn write(
         Existing::Keep => file.persist_noclobber(path),
     }
     .map_err(|error| failed(error.error))?;
-    // The rename itself outlives a power cut, too, where the folder allows it.
+    // This also makes the rename survive a power cut, if the file system allows it.
     sync(dir);
     Ok(())
 }
 
-/// Has what was renamed or removed in a folder outlive a power cut.
+/// Makes renames and removals in a folder survive a power cut.
 pub(crate) fn sync(dir: &Path) {
     if let Ok(dir) = std::fs::File::open(dir) {
         let _ = dir.sync_all();
     }
 }
 
-/// What went wrong with a path, and what to do.
+/// The error of a path, and what to do about it.
 pub(crate) fn failed(path: &Path) -> impl Fn(std::io::Error) -> CommandError {
     let path: PathBuf = path.into();
     move |error| {
         let shown = path.display();
         let kind = error.kind();
-        // Without the number, and without the name of a file that was in the making.
+        // Without the error number, and without the name of the temporary file.
         let error = error.to_string();
         let error = error.split(" (os error").next().unwrap_or_default();
         match kind {

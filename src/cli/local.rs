@@ -1,4 +1,4 @@
-//! The accounts of this host, as far as a local way in goes by them.
+//! The accounts of this host, and whether they can log in with a local password.
 
 use pam_authentik_flow::host::{Lookup, find_account};
 
@@ -10,8 +10,8 @@ pub(crate) fn uid(name: &str) -> Option<u32> {
     }
 }
 
-/// Whether an account can log in with a local password. `None`: that cannot be
-/// told from here, without root's rights or for an account of a directory.
+/// Whether an account can log in with a local password. `None` if that cannot be told:
+/// without root's rights, or for an account of a directory.
 pub(crate) fn has_password(name: &str) -> Option<bool> {
     let user = nix::unistd::User::from_name(name).ok()?;
     let Some(user) = user.filter(|user| user.name == name) else {
@@ -33,8 +33,8 @@ fn shadow(name: &str) -> Option<Vec<zeroize::Zeroizing<String>>> {
     Some(fields.map(|field| field.to_owned().into()).collect())
 }
 
-/// Why an account with a password cannot log in all the same: it has expired, its
-/// password has, or its shell is none.
+/// Why an account with a password cannot log in: it or its password has expired, or its
+/// shell is no login shell.
 pub(crate) fn kept_out(name: &str) -> Option<String> {
     let user = nix::unistd::User::from_name(name).ok().flatten()?;
     let shell = user.shell.to_string_lossy().into_owned();
@@ -57,7 +57,7 @@ pub(crate) fn kept_out(name: &str) -> Option<String> {
     if days(6).is_some_and(|end| end <= today) {
         return Some(format!("the account has expired (chage -E -1 {name})"));
     }
-    // The day of the last change, and after how many days and then more it ends.
+    // The day of the last change, the password's life in days, and the days of grace.
     let (last, most, inactive) = (days(1)?, days(3)?, days(5));
     if last == 0 {
         return Some(format!(
@@ -101,7 +101,7 @@ pub(crate) fn accounts() -> Vec<(String, u32)> {
         .collect()
 }
 
-/// Whether an account stands in `/etc/passwd`. `None`: that cannot be read.
+/// Whether an account is in `/etc/passwd`. `None` if the file cannot be read.
 pub(crate) fn is_in_passwd(name: &str) -> Option<bool> {
     let text = std::fs::read("/etc/passwd").ok()?;
     let text = String::from_utf8_lossy(&text);
@@ -111,8 +111,8 @@ pub(crate) fn is_in_passwd(name: &str) -> Option<bool> {
     )
 }
 
-/// The members of a group: those of its own line, and the accounts of
-/// `/etc/passwd` whose first group it is.
+/// The members of a group: those in its line, and the accounts of `/etc/passwd` with
+/// this primary group.
 pub(crate) fn members(group: &str) -> Vec<String> {
     let Some(group) = nix::unistd::Group::from_name(group).ok().flatten() else {
         return Vec::new();
@@ -127,8 +127,8 @@ pub(crate) fn members(group: &str) -> Vec<String> {
     members
 }
 
-/// Whether a field of passwd or shadow is a password: `!` and `*` lock one, and
-/// an empty one lets in nobody whom sshd or sudo asks.
+/// Whether a field of passwd or shadow is a usable password. `!` and `*` lock it; sshd
+/// and sudo accept no empty one.
 fn is_usable(field: &str) -> bool {
     !field.is_empty() && !field.starts_with(['!', '*'])
 }

@@ -11,7 +11,7 @@ use super::switch::proofs;
 use super::terminal::Terminal;
 use super::{CommandError, Exit, local, printed};
 
-/// Tries the login of a local account, and keeps that it worked.
+/// Tries the login of a local account, and records its success.
 pub(crate) fn run(options: &Login, name: &str) -> Result<Exit, CommandError> {
     let service = options.service.service.as_str();
     if !nix::unistd::geteuid().is_root() {
@@ -51,7 +51,7 @@ pub(crate) fn run(options: &Login, name: &str) -> Result<Exit, CommandError> {
     let attempt = Attempt {
         service,
         user: name,
-        // As sshd has it.
+        // sshd sets this, too.
         tty: match service {
             "sshd" => Some("ssh"),
             _ => own_tty.as_deref(),

@@ -1,6 +1,6 @@
-//! Which signs the terminal shows.
+//! Which characters the terminal can show.
 
-/// Whether the locale is one of UTF-8; it is taken for one where no variable says.
+/// Whether the locale uses UTF-8. Assumed if no variable is set.
 pub(crate) fn shows_unicode() -> bool {
     locale_of(|name| std::env::var(name).ok()).is_none_or(|locale| {
         let locale = locale.to_ascii_lowercase();

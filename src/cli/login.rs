@@ -25,7 +25,7 @@ use super::setup::Setup;
 use super::terminal::Terminal;
 use super::{CommandError, Exit, printed};
 
-/// Logs somebody in and shows how that went.
+/// Runs a login and shows its course.
 pub(crate) fn run(options: &Login) -> Result<Exit, CommandError> {
     let setup = Setup::of(&options.service)?;
     let mut terminal = Terminal::new();
@@ -75,7 +75,7 @@ fn log_in(
     })
 }
 
-/// Who logs in, for which service, and who watches.
+/// The user, the service, and the observer of the login.
 struct Trial<'a> {
     service: &'a str,
     user: &'a str,
@@ -94,7 +94,7 @@ fn attempt(
         steps,
     } = *trial;
     let mut audit = Audit::trial(service, "auth").observed_by(Rc::clone(steps) as Rc<dyn Observer>);
-    // There is no module in front of this one that could have left a password.
+    // No earlier module can have left a password.
     config.first_pass = FirstPass::Ask;
     if config.user.bind == Binding::Uid {
         config.user.bind = Binding::Compare;
@@ -106,7 +106,7 @@ fn attempt(
         AccountStatus::OtherSpelling => {
             return Err(LoginError::ImpossibleName(OTHER_SPELLING));
         }
-        // The module asks for a password first, and sends it nowhere.
+        // The module asks for a password first, and does not send it.
         AccountStatus::NoAccount if config.user.require_account => {
             return Err(LoginError::UnknownAccount);
         }
@@ -131,7 +131,7 @@ fn attempt(
     login::run(terminal, login, &mut audit)
 }
 
-/// Who calls; root says who is meant.
+/// The caller's name; root must name the user.
 fn caller(terminal: &mut Terminal) -> Result<String, LoginError> {
     let uid = nix::unistd::getuid();
     match nix::unistd::User::from_uid(uid) {
@@ -142,11 +142,11 @@ fn caller(terminal: &mut Terminal) -> Result<String, LoginError> {
     }
 }
 
-/// What authentik was asked, and how long it took.
+/// The requests to authentik, with the time that each took.
 #[derive(Default)]
 struct Steps {
     taken: RefCell<Vec<(String, Duration)>>,
-    /// The flow of the login, by which the end of the session is told from it.
+    /// The login's flow, to tell its requests from those that end the session.
     flow: OnceCell<String>,
     /// Who logs in.
     user: OnceCell<String>,

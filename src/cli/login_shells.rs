@@ -1,8 +1,8 @@
-//! `sudo -i` and `su -`, which may go by a stack of their own.
+//! `sudo -i` and `su -`, which may have their own stack.
 
 use super::stack::{Entry, Kind, Stacks};
 
-/// What is typed for a login shell, and its service beside that of the command.
+/// The command for a login shell, its service, and the service of the plain command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LoginShell {
     of: &'static str,
@@ -23,8 +23,8 @@ const LOGIN_SHELLS: [LoginShell; 2] = [
     },
 ];
 
-/// The login shell of a service that asks the module, where its own stack does
-/// not: neither by a line of its own nor by an include.
+/// The login shell of a service that asks the module, if the login shell's own stack
+/// does not, neither directly nor by an include.
 pub(crate) fn left_out(stacks: &Stacks, service: &str) -> Option<LoginShell> {
     let asks = |service: &str| {
         let entries = stacks.entries(service, Kind::Auth).ok()?;

@@ -1,4 +1,4 @@
-//! The logins of today, as the log has them.
+//! Today's logins, from the log.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
@@ -15,15 +15,15 @@ const JOURNALS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 /// How much of the end of a file is read, in bytes.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// What was found of today.
+/// The logins that were found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Today {
-    /// Where it was read, and how far it can be trusted.
+    /// The source, and how far it can be trusted.
     pub(crate) source: String,
     pub(crate) lines: Vec<LogLine>,
 }
 
-/// One line of the module's.
+/// One log line of the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogLine {
     /// `HH:MM`, in this host's time.
@@ -64,7 +64,7 @@ fn has_entries(dir: &Path) -> bool {
 }
 
 fn of_journal() -> Result<Today, String> {
-    // What others than root have written is left out.
+    // Lines that a process without root's rights has written are left out.
     let said = programs::ask(
         "journalctl",
         &[
@@ -111,7 +111,7 @@ fn of_file(path: &Path) -> Result<Today, String> {
 /// and the module's own text.
 fn parse(line: &str) -> Option<LogLine> {
     let (head, text) = line.split_once("]: pam_authentik_flow(")?;
-    // Another program's line may quote one of the module's.
+    // A line of another program may quote the module's.
     let mut head = head.split_whitespace();
     let first = head.next()?;
     let (time, tag) = match first.split_once('T') {
@@ -141,7 +141,7 @@ fn parse(line: &str) -> Option<LogLine> {
     })
 }
 
-/// `key=value`, where a value that holds blanks stands in quotes.
+/// `key=value`. A value with blanks is in quotes.
 fn fields(text: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut rest = text.trim();
@@ -163,7 +163,7 @@ fn fields(text: &str) -> BTreeMap<String, String> {
     found
 }
 
-/// Where the quote is that no backslash stands in front of.
+/// The place of the first quote without a backslash in front.
 fn end_of_quoted(text: &str) -> usize {
     let mut escaped = false;
     for (at, sign) in text.char_indices() {
@@ -245,7 +245,7 @@ mod tests {
         }
     }
 
-    /// What other programs log of a name that somebody made up counts for nothing.
+    /// A made-up user name in another program's line must not look like a login.
     #[test]
     fn only_the_modules_own_lines_count() {
         for line in [

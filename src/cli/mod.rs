@@ -41,7 +41,7 @@ use arguments::{Arguments, Command};
 enum Exit {
     /// All is well; the login is proved.
     Success,
-    /// Something is wrong, or was refused.
+    /// Something is wrong or refused.
     Failure,
     /// Ctrl-C, as shells report it.
     Interrupted,
@@ -58,7 +58,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command did not do its work: what is wrong, and what to do.
+/// Why a command failed: what is wrong, and what to do.
 type CommandError = String;
 
 /// Runs the command.
@@ -100,7 +100,8 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// The result of writing to standard output. A reader that has closed it wants no more.
+/// The result of a write to standard output. If the reader has closed it, that is no
+/// error.
 fn printed(result: std::io::Result<()>) -> Result<(), CommandError> {
     match result {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

@@ -1,4 +1,4 @@
-//! Programs of the host that are asked what holds: sshd and sudo.
+//! Programs of the host whose output `authentik-flow` reads, such as sshd and sudo.
 
 #![allow(
     clippy::disallowed_types,
@@ -10,7 +10,7 @@ use std::io::{Read, Seek};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Where such programs are, whatever the caller's PATH says.
+/// The folders of these programs. The caller's PATH does not count.
 const DIRS: [&str; 6] = [
     "/usr/local/sbin",
     "/usr/local/bin",
@@ -19,24 +19,24 @@ const DIRS: [&str; 6] = [
     "/sbin",
     "/bin",
 ];
-/// How long one may take.
+/// The time limit of a program.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How much of what it prints is read, in bytes.
+/// The limit of the output that is read, in bytes.
 const MOST: u64 = 64 * 1024 * 1024;
 
-/// What a program has said.
+/// The output of a program.
 pub(crate) struct Said {
     pub(crate) succeeded: bool,
     pub(crate) text: String,
-    /// The last line that it wrote to standard error.
+    /// The last line of standard error.
     pub(crate) complaint: String,
 }
 
 /// Runs a program without input and with an empty environment.
 ///
 /// # Errors
-/// A program that is not installed, cannot be started, or does not end.
+/// The program is not installed, cannot be started, or does not end.
 pub(crate) fn ask(name: &str, arguments: &[&str]) -> Result<Said, String> {
     let path = DIRS
         .iter()
@@ -44,7 +44,7 @@ pub(crate) fn ask(name: &str, arguments: &[&str]) -> Result<Said, String> {
         .find(|path| path.is_file())
         .ok_or_else(|| format!("{name} is not installed"))?;
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-    // A pipe holds 64 KiB, and a log is longer.
+    // A pipe holds 64 KiB. A log can be longer.
     let mut out = tempfile::tempfile().map_err(failed)?;
     let mut complaints = tempfile::tempfile().map_err(failed)?;
     let mut child = Command::new(&path)

@@ -1,4 +1,4 @@
-//! What to do about a configuration that is wrong, and about a login that failed.
+//! What to do about a wrong configuration, and about a failed login.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::suggest::nearest;
 /// The example, with every key in its table.
 const EXAMPLE: &str = include_str!("../../conf/pam_authentik_flow.toml");
 
-/// What is wrong with the configuration, and what to do.
+/// The error of a configuration, and what to do about it.
 pub(crate) fn of_config(error: &ConfigError) -> (String, String) {
     let shown = error.to_string();
     if let Place::File(path) = &error.place {
@@ -53,7 +53,7 @@ fn of_unreadable(path: &Path) -> String {
     }
 }
 
-/// A key that its table does not have: a misspelt one, or one of another table.
+/// A key that does not belong to its table: misspelt, or of another table.
 fn of_unknown_key(error: &ConfigError) -> Option<(String, String)> {
     let rest = error.problem.strip_prefix("unknown key ")?;
     let (key, allowed) = rest.split_once("; here are allowed: ")?;
@@ -83,7 +83,7 @@ fn of_unknown_key(error: &ConfigError) -> Option<(String, String)> {
     Some((found, remedy))
 }
 
-/// The table in which a line stands.
+/// The table of a line.
 fn table_above(path: &Path, line: usize) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     let lines = text.lines().take(line);
@@ -92,7 +92,7 @@ fn table_above(path: &Path, line: usize) -> Option<String> {
     last.split(']').next().map(str::to_owned)
 }
 
-/// Each key of the example with its table, also where a sign makes it a comment.
+/// Each key of the example with its table, including keys that are commented out.
 fn keys_of_example() -> impl Iterator<Item = (Option<&'static str>, &'static str)> {
     let mut table = None;
     EXAMPLE.lines().filter_map(move |line| {
@@ -110,7 +110,7 @@ fn keys_of_example() -> impl Iterator<Item = (Option<&'static str>, &'static str
     })
 }
 
-/// What to do about a login that failed. `user` is who logged in.
+/// What to do about a failed login of `user`.
 pub(crate) fn of_login(error: &LoginError, user: &str) -> String {
     const LOG: &str = "look at authentik's own log (Events, Logs in the admin interface)";
     match error {
@@ -186,7 +186,7 @@ pub(crate) fn of_login(error: &LoginError, user: &str) -> String {
     }
 }
 
-/// The same, where it is not about the person.
+/// The same for failures that have nothing to do with the person.
 fn of_host_or_server(error: &LoginError) -> String {
     match error {
         LoginError::Config(error) => of_config(error).1,
@@ -199,7 +199,7 @@ fn of_host_or_server(error: &LoginError) -> String {
         }
         LoginError::Conversation => "answer the questions; a pipe needs a line for each".into(),
         LoginError::Bug(_) => "report it, with the text above".into(),
-        // The others are those of a person, or of passwd.
+        // The others concern a person or passwd.
         _ => "authentik-flow check says what is wrong with the set-up".into(),
     }
 }
@@ -242,7 +242,7 @@ mod tests {
 
     use super::*;
 
-    /// What is said of an unknown key in the last line of a file.
+    /// The hint for an unknown key in the last line of a file.
     fn of(text: &str, allowed: &str) -> (String, String) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! The configuration as the module gets it: by the service's stack, or by name.
+//! The configuration as the module gets it, from the service's stack or by name.
 
 use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ use super::stack::{Entry, Kind, MODULE, Stacks};
 pub(crate) struct Setup {
     pub(crate) service: String,
     arguments: Vec<CString>,
-    /// Where in a stack they stand; `None` where no stack of the service names
-    /// the module, or the command line takes their place.
+    /// The line of the stack with them. `None` if no stack of the service names the
+    /// module, or if the command line replaces them.
     pub(crate) place: Option<String>,
 }
 
@@ -23,7 +23,7 @@ impl Setup {
     /// For the options of a subcommand.
     ///
     /// # Errors
-    /// A path that is not UTF-8, which no argument of a module can be.
+    /// A path that is not UTF-8 cannot be an argument of a module.
     pub(crate) fn of(options: &Service) -> Result<Self, CommandError> {
         let stacks = Stacks::at(&options.folders.pam_dir);
         Self::for_service(&options.service, options.config.as_deref(), &stacks)
@@ -73,7 +73,7 @@ impl Setup {
     /// The module's arguments.
     ///
     /// # Errors
-    /// What the module says of wrong ones.
+    /// The module's error for wrong arguments.
     pub(crate) fn arguments(&self) -> Result<Arguments, ConfigError> {
         Arguments::parse(&self.argument_list())
     }
@@ -81,12 +81,12 @@ impl Setup {
     /// The configuration, read as the module reads it.
     ///
     /// # Errors
-    /// What the module says of a wrong one.
+    /// The module's error for a wrong configuration.
     pub(crate) fn config(&self) -> Result<Config, ConfigError> {
         Config::load(&self.argument_list(), &self.service)
     }
 
-    /// The configuration's path, for people; also where the arguments are wrong.
+    /// The configuration's path for people, even if the arguments are wrong.
     pub(crate) fn path(&self) -> PathBuf {
         let arguments = self.arguments().or_else(|_| Arguments::parse(&[]));
         arguments.map_or_else(|_| PathBuf::new(), |read| read.config.as_path().into())
@@ -97,10 +97,10 @@ fn c_string(text: &str) -> Option<CString> {
     CString::new(text).ok()
 }
 
-/// Where libpam finds the module that a stack names, or where it looked for it.
+/// The file that libpam loads for a module's name in a stack.
 ///
 /// # Errors
-/// The places where it is not.
+/// The places where libpam looks, if it is in none of them.
 pub(crate) fn find_module(module: &str, folders: &Folders) -> Result<PathBuf, Vec<PathBuf>> {
     if module.starts_with('/') {
         let path = PathBuf::from(module);
@@ -129,7 +129,7 @@ pub(crate) fn find_ours(folders: &Folders) -> Result<PathBuf, Vec<PathBuf>> {
     find_module(MODULE, folders)
 }
 
-/// Those folders of modules that this system has: the one with pam_unix.so.
+/// This system's folders of PAM modules: those with pam_unix.so.
 fn module_dirs() -> Vec<PathBuf> {
     let mut dirs: Vec<PathBuf> = ["/lib64", "/usr/lib64", "/lib", "/usr/lib"]
         .iter()

@@ -1,4 +1,4 @@
-//! What sshd would do: its settings as it reads them itself (`sshd -T`).
+//! sshd's effective settings, as `sshd -T` prints them.
 
 use pam_authentik_flow::host::{FileKind, read_trusted_file};
 
@@ -63,7 +63,7 @@ impl Settings {
             .collect()
     }
 
-    /// Why sshd lets this user in by no password, whatever PAM says.
+    /// Why sshd accepts no password from this user, whatever PAM says.
     pub(crate) fn keeps_out(&self, groups: &[String]) -> Option<String> {
         let user = self.user.as_str();
         let users = |key| self.list(key);
@@ -107,13 +107,13 @@ impl Settings {
             || self.is("challengeresponseauthentication", "yes")
     }
 
-    /// Whether a password can be given in one piece.
+    /// Whether the `password` method is on.
     pub(crate) fn takes_passwords(&self) -> bool {
         self.is("passwordauthentication", "yes")
     }
 
-    /// Settings with which the module cannot work as it should. `longest` is how many
-    /// seconds a login may take.
+    /// Settings that the module needs and that are different. `longest` is the longest
+    /// time of a login in seconds.
     pub(crate) fn missing(&self, longest: u64) -> Vec<Missing> {
         let mut missing = Vec::new();
         let by_password = self.takes_passwords();
@@ -125,7 +125,7 @@ impl Settings {
         }
         if !self.asks() {
             missing.push(Missing {
-                // A password alone can still be given.
+                // A login that asks for a password alone still works.
                 is_wrong: !by_password,
                 what: "sshd cannot ask a second question: nobody with a second factor gets in"
                     .to_owned(),
@@ -154,10 +154,10 @@ impl Settings {
     }
 }
 
-/// A setting that should be another.
+/// A setting that should be different.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Missing {
-    /// Logins fail by it; else they are poorer.
+    /// Whether logins fail because of it.
     pub(crate) is_wrong: bool,
     pub(crate) what: String,
     /// The line to write.
@@ -182,10 +182,10 @@ impl Missing {
     }
 }
 
-/// Has the running sshd read its configuration again. Tells how.
+/// Makes the running sshd read its configuration again. Returns how.
 ///
 /// # Errors
-/// Why it could not be told to.
+/// Why that failed.
 pub(crate) fn reload(config: &SshdConfig) -> Result<String, String> {
     let own = matches!(config, SshdConfig::Own);
     if own && std::path::Path::new("/run/systemd/system").is_dir() {
@@ -217,7 +217,7 @@ pub(crate) fn reload(config: &SshdConfig) -> Result<String, String> {
         .trim()
         .parse()
         .map_err(|_| format!("{} holds no process", path.display()))?;
-    // The file may be of an sshd that has ended, and the number another's by now.
+    // The pid file may be stale, and the pid may belong to another process by now.
     let program = std::fs::read_link(format!("/proc/{process}/exe"))
         .map_err(|_| format!("the sshd of {} does not run", path.display()))?;
     if process < 2 || program.file_name().is_none_or(|name| name != "sshd") {
@@ -231,12 +231,13 @@ pub(crate) fn reload(config: &SshdConfig) -> Result<String, String> {
     Ok(format!("SIGHUP to process {process}"))
 }
 
-/// The user of a pattern that may name a host, too.
+/// The user part of a pattern, which may also name a host.
 fn of_user(pattern: &str) -> &str {
     pattern.split('@').next().unwrap_or_default()
 }
 
-/// sshd's patterns: `*` is any text, `?` one sign; `!` in front says no.
+/// sshd's patterns: `*` matches any text, `?` one character; a pattern that starts with
+/// `!` never matches here.
 fn matches(pattern: &str, text: &str) -> bool {
     fn glob(pattern: &[u8], text: &[u8]) -> bool {
         match (pattern.split_first(), text.split_first()) {

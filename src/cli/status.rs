@@ -1,4 +1,4 @@
-//! `status`: what holds on this host, on one screen.
+//! `status`: the state of this host on one screen.
 
 use std::io::Write;
 
@@ -12,10 +12,10 @@ use super::ways::{WayIn, kept_out, to_authentik, while_down};
 use super::{CommandError, Exit, printed};
 use pam_authentik_flow::config::Config;
 
-/// How many of today's logins that failed are shown.
+/// The number of today's failed logins that are shown.
 const FAILURES: usize = 3;
 
-/// The lines, as they will be printed.
+/// The lines to print.
 struct Screen {
     page: Page,
     text: String,
@@ -34,7 +34,7 @@ impl Screen {
     }
 }
 
-/// Prints what holds.
+/// Prints the state.
 pub(crate) fn run(options: &Options) -> Result<Exit, CommandError> {
     let mut screen = Screen {
         page: Page::of_stdout(),
@@ -99,7 +99,8 @@ fn configuration(
     Ok(())
 }
 
-/// A service: how it comes to authentik, and what holds while authentik is down.
+/// A service: the lines by which it asks authentik, and who gets in while authentik is
+/// down.
 fn one(
     screen: &mut Screen,
     service: &str,
@@ -168,7 +169,7 @@ fn while_authentik_is_down(
         ),
         WayIn::HangsOn(line) => (
             Status::Unknown,
-            format!("cannot be told from here, it hangs on {line}"),
+            format!("cannot be told from here, it depends on {line}"),
         ),
         WayIn::Names(names) if names.is_empty() => (Status::Wrong, "nobody gets in".into()),
         WayIn::Names(names) => {
@@ -196,7 +197,7 @@ fn while_authentik_is_down(
     }
 }
 
-/// The settings of sshd that logins through the module go by.
+/// The settings of sshd that matter to the module.
 fn sshd(screen: &mut Screen, folders: &Folders) {
     const SHOWN: [(&str, &str); 5] = [
         ("usepam", "UsePAM"),

@@ -1,4 +1,4 @@
-//! What somebody may have meant.
+//! Suggests similar words.
 
 /// The word among `known` that differs from `word` in at most two letters.
 pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {

@@ -1,5 +1,5 @@
-//! The conversation with whoever sits at standard input: a person at a
-//! terminal, or the lines of a pipe.
+//! The conversation on standard input: with a person at a terminal, or with the lines
+//! of a pipe.
 
 use std::io::{self, IsTerminal, Stdin, Write};
 use std::os::fd::AsFd;
@@ -14,25 +14,25 @@ use pam_authentik_flow::secret::Secret;
 use pam_authentik_flow::text;
 use zeroize::Zeroizing;
 
-/// Prompts and all words on standard output, answers from standard input.
+/// Writes prompts and messages to standard output, and reads answers from standard
+/// input.
 ///
-/// While a question waits, the signals that would end or stop the program are
-/// held back and read like any other input: the terminal gets its echo back
-/// before anything else happens, whichever way it ends.
+/// During a question, signals that would end or stop the program are blocked and read
+/// like input. So the terminal always gets its echo back first.
 #[derive(Debug)]
 pub(crate) struct Terminal {
     input: Stdin,
     interrupted: bool,
 }
 
-/// What a wait for one line came to.
+/// The result of waiting for a line.
 enum Waited {
     Line(Zeroizing<Vec<u8>>),
     /// The input has ended.
     End,
-    /// Ctrl-C, or another signal to end.
+    /// Ctrl-C, or another signal that ends the program.
     Interrupted,
-    /// Ctrl-Z: to be asked again once the program goes on.
+    /// Ctrl-Z: the question is asked again when the program continues.
     Stopped,
 }
 
@@ -44,7 +44,7 @@ impl Terminal {
         }
     }
 
-    /// Whether Ctrl-C, or another signal, has broken a question off.
+    /// Whether Ctrl-C or another signal has interrupted a question.
     pub(crate) fn was_interrupted(&self) -> bool {
         self.interrupted
     }
@@ -68,7 +68,8 @@ impl Terminal {
                     self.interrupted = true;
                     return Err(LoginError::Conversation);
                 }
-                // Its mask is as it was and the echo is on: now it may stop.
+                // The signal mask is restored and the echo is on: now the program may
+                // stop.
                 Waited::Stopped => raise(Signal::SIGTSTP).map_err(|_| LoginError::Conversation)?,
             }
         }
@@ -86,13 +87,13 @@ impl Terminal {
         drop(silence);
         drop(signals);
         if !echoed || !matches!(waited, Ok(Waited::Line(_))) {
-            // The next line would begin behind the prompt.
+            // Otherwise the next line would start after the prompt.
             writeln!(io::stdout())?;
         }
         waited
     }
 
-    /// Byte by byte, so that what follows is left for whoever reads next.
+    /// Byte by byte, so that the rest of the input is left for the next reader.
     fn read_line(&self, signals: &HeldSignals) -> io::Result<Waited> {
         let mut line = Zeroizing::new(Vec::with_capacity(Secret::MAX_BYTES.saturating_add(2)));
         loop {
@@ -117,7 +118,7 @@ impl Terminal {
                 0 if line.is_empty() => return Ok(Waited::End),
                 0 => return Ok(Waited::Line(line)),
                 _ if *byte == *b"\n" => return Ok(Waited::Line(line)),
-                // One byte too many tells that it is too long.
+                // One more byte than allowed shows that the line is too long.
                 _ if line.len() > Secret::MAX_BYTES => {}
                 _ => line.extend_from_slice(byte.as_slice()),
             }
@@ -166,7 +167,7 @@ fn usable(line: &[u8], what: &'static str) -> Result<Secret, LoginError> {
     Ok(Secret::new(text.to_owned()))
 }
 
-/// While it lives, the signals that end or stop a program are read from `fd`.
+/// While this lives, signals that end or stop a program are read from `fd`.
 struct HeldSignals {
     fd: SignalFd,
     before: SigSet,
@@ -202,14 +203,14 @@ impl Drop for HeldSignals {
     }
 }
 
-/// While it lives, a terminal does not show what is typed.
+/// While this lives, the terminal does not show what is typed.
 struct Silence<'a> {
     input: &'a Stdin,
     before: Termios,
 }
 
 impl<'a> Silence<'a> {
-    /// Nothing where the input is no terminal.
+    /// `None` if the input is no terminal.
     fn begin(input: &'a Stdin) -> Option<Self> {
         let before = tcgetattr(input).ok()?;
         let mut silent = before.clone();

@@ -1,4 +1,4 @@
-//! How a service comes to authentik, and who gets in by it without.
+//! The lines by which a service asks authentik, and who gets in without it.
 
 use super::arguments::Folders;
 use super::judge::{Answer, Stack};
@@ -9,8 +9,8 @@ use super::stack::{Code, CodeSet, Entry, Kind, Person, Stacks};
 use super::switch::block_in;
 use pam_authentik_flow::config::UserRules;
 
-/// By which lines a service asks authentik: the block of `enable`, an include, or lines
-/// that somebody else has written.
+/// The kind of these lines: the block of `enable`, an include, or lines by somebody
+/// else.
 pub(crate) fn to_authentik(stacks: &Stacks, service: &str) -> Option<String> {
     let read = stacks.load(service);
     let entry = Kind::ALL
@@ -38,7 +38,7 @@ pub(crate) fn to_authentik(stacks: &Stacks, service: &str) -> Option<String> {
     })
 }
 
-/// Whether a line stands where pam-auth-update puts those of profiles.
+/// Whether a line is in the part that pam-auth-update writes.
 fn is_of_profile(entry: &Entry) -> bool {
     std::fs::read_to_string(&entry.file).is_ok_and(|text| {
         text.contains("# here are the per-package modules (the \"Primary\" block)")
@@ -52,11 +52,11 @@ pub(crate) enum WayIn {
     Everybody,
     /// These accounts, whose passwords may be unknown here.
     Names(Vec<String>),
-    /// It hangs on a line of which nothing is known.
+    /// It depends on a line with an unknown module.
     HangsOn(String),
 }
 
-/// Plays the stack of logins through with an authentik that is down.
+/// Plays the `auth` stack while authentik is down.
 pub(crate) fn while_down(service: &str, auth: &[Entry], rules: Option<&UserRules>) -> WayIn {
     let stack = Stack {
         kind: Kind::Auth,

@@ -1,4 +1,4 @@
-//! The server's certificate: what it says, and what the module makes of it.
+//! The server's certificate, and whether the module accepts it.
 
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,12 +16,12 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use super::server::ANONYMOUS;
 use crate::cli::report::{Measure, Report};
 
-/// From so many days on a renewal has plainly not happened.
+/// A certificate that expires within so many days should have been renewed already.
 const SOON: i64 = 14;
 const DAY: i64 = 24 * 60 * 60;
 
-/// Looks at the certificate, then has the module's own client connect. Whether
-/// that worked.
+/// Looks at the certificate, then connects with the module's own client. Returns
+/// whether that worked.
 pub(super) fn look(
     report: &mut Report,
     config: &Config,
@@ -70,7 +70,7 @@ pub(super) fn look(
             );
             false
         }
-        // What else goes wrong is for the next step to say.
+        // The next step reports other failures.
         _ => {
             match seen {
                 Some(seen) if seen.days_left < SOON => report.warn(
@@ -90,7 +90,7 @@ pub(super) fn look(
     is_good
 }
 
-/// What a certificate says of itself.
+/// The contents of a certificate.
 struct Seen {
     names: Vec<String>,
     issuer: String,
@@ -164,7 +164,7 @@ fn address(bytes: &[u8]) -> Option<String> {
     Some(std::net::Ipv6Addr::from(sixteen).to_string())
 }
 
-/// The chain that the server shows, whatever is thought of it.
+/// The chain that the server sends, valid or not.
 fn handshake(config: &Config, mut stream: TcpStream) -> Option<Vec<CertificateDer<'static>>> {
     let provider = provider();
     let roots = Arc::new(trusted_roots(config).ok()?);
@@ -190,7 +190,7 @@ fn handshake(config: &Config, mut stream: TcpStream) -> Option<Vec<CertificateDe
         .set_write_timeout(Some(config.connect_timeout))
         .ok()?;
     while connection.is_handshaking() {
-        // A refusal has come after the certificate was seen.
+        // If the client refuses the certificate, it has seen it by then.
         if connection.complete_io(&mut stream).is_err() {
             break;
         }
@@ -199,7 +199,7 @@ fn handshake(config: &Config, mut stream: TcpStream) -> Option<Vec<CertificateDe
     Some(std::mem::take(&mut seen))
 }
 
-/// Keeps what the server shows, and judges it as any client does.
+/// Keeps the server's chain, and verifies it as any client does.
 #[derive(Debug)]
 struct Recorder {
     inner: Arc<WebPkiServerVerifier>,

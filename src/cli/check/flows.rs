@@ -1,4 +1,4 @@
-//! What one anonymous request for a flow tells of it, and of the server.
+//! What one anonymous request for a flow tells about the flow and the server.
 
 use pam_authentik_flow::config::{Config, Slug};
 use pam_authentik_flow::flow;
@@ -11,8 +11,8 @@ use crate::cli::report::{Measure, Report};
 /// The least versions with the fixes that docs/security/advisories.md names.
 const LEAST: &str = "2026.2.7, 2026.5.7 or 2026.8.2";
 
-/// Whether the flows exist that run besides that of the login. A login is good without
-/// them, and so nothing else tells.
+/// Checks that the flows exist that run besides the login's. A login works without
+/// them, so no other step would notice.
 pub(super) fn others(
     report: &mut Report,
     config: &Config,
@@ -43,7 +43,7 @@ pub(super) fn others(
     }
 }
 
-/// The ids of a flow that is there, missing, or not found out.
+/// The ids for a flow that exists, that is missing, and that could not be asked for.
 const PASSWORD: [&str; 3] = [
     "password-flow.good",
     "password-flow.missing",
@@ -55,7 +55,8 @@ const LOGOUT: [&str; 3] = [
     "logout-flow.unknown",
 ];
 
-/// `key` is what names the flow, and what becomes of a login where it is missing.
+/// `key` is the key that names the flow, with what happens to a login if the flow is
+/// missing.
 fn exists(
     report: &mut Report,
     [good, missing, unknown]: [&'static str; 3],
@@ -81,7 +82,7 @@ fn exists(
     }
 }
 
-/// Of a challenge, what tells about the flow and the version.
+/// The fields of a challenge that tell about the flow and the version.
 #[derive(Deserialize)]
 struct Challenge {
     component: String,
@@ -100,8 +101,8 @@ fn first_challenge(
     serde_json::from_slice(&answer.ok()?.body).ok()
 }
 
-/// Which version answers, as far as its first challenge shows: authentik tells its
-/// number to administrators alone.
+/// The server's version, as far as its first challenge shows it: authentik tells its
+/// number only to administrators.
 pub(super) fn version(
     report: &mut Report,
     config: &Config,
@@ -129,9 +130,9 @@ pub(super) fn version(
     }
 }
 
-/// Whether the flow refuses a token that is no outpost's. authentik ignores such a one
-/// without a word, so that a token which was revoked makes a person's address the
-/// host's; `forged` sends one that is wrong on purpose.
+/// Whether the flow refuses a token that belongs to no outpost. authentik silently
+/// ignores such a token and then takes the host's address for the person's, so a
+/// revoked token would go unnoticed. `forged` sends a token that is wrong on purpose.
 pub(super) fn outpost(
     report: &mut Report,
     config: &Config,

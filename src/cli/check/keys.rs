@@ -6,13 +6,13 @@ use pam_authentik_flow::security_key::{AtThisHost, plugged_in};
 
 use super::super::report::Report;
 
-/// Says which keys there are, and who may use them. Nothing is sent to a key.
+/// Lists the keys that are plugged in, and who may open them. Sends nothing to a key.
 pub(super) fn look(report: &mut Report, config: &Config, context: &LoginContext) {
     let rules = &config.security_key;
     if !rules.enabled {
         return;
     }
-    // Whoever is elsewhere uses no key of this host: there is nothing to say of them.
+    // From elsewhere nobody can use a key of this host, so there is nothing to check.
     let Ok(here) = AtThisHost::prove(context, rules.place) else {
         return;
     };

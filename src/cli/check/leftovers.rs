@@ -1,4 +1,5 @@
-//! What is left of a change that was taken back by half, and names that lead nowhere.
+//! The leftovers of a change that was only half taken back, and names of services that
+//! do not exist.
 
 use std::path::{Path, PathBuf};
 
@@ -138,7 +139,7 @@ pub(super) fn of_names(setup: &Setup, services: &[String]) -> Vec<(String, Findi
     findings
 }
 
-/// The names of `[services.NAME]`, each with the file that has it.
+/// The names of `[services.NAME]`, each with its file.
 pub(super) fn sections(setup: &Setup) -> Vec<(String, PathBuf)> {
     let mut found = Vec::new();
     for source in read_sources(&setup.path()).unwrap_or_default() {

@@ -27,7 +27,7 @@ use super::report::{Head, Measure, Output, Report};
 use super::setup::Setup;
 use super::{CommandError, Exit, files, printed};
 
-/// How long all requests may take together.
+/// The limit for all requests together.
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// Looks at everything, in the order in which a login meets it.
@@ -123,8 +123,8 @@ fn configuration(report: &mut Report, setup: &Setup, config: &Config) {
     password_prompt(report, config);
 }
 
-/// Programs that log in for somebody look for "assword" in what they are asked. They
-/// hang at a prompt in another language, and at one that the configuration words.
+/// Programs that type passwords look for "assword" in the prompt. They hang if the
+/// prompt is in another language or set by the configuration.
 fn password_prompt(report: &mut Report, config: &Config) {
     let prompt = &config.prompt.password;
     if !prompt.contains("assword") {
@@ -138,12 +138,13 @@ fn password_prompt(report: &mut Report, config: &Config) {
     }
 }
 
-/// What was asked already, of which server: other services have much in common.
+/// What was already asked of which server. Services have much in common, so this saves
+/// requests.
 #[derive(Default)]
 struct Asked(BTreeSet<String>);
 
 impl Asked {
-    /// Whether this was not asked before; from now on it was.
+    /// Whether this is the first time that it is asked. Notes it.
     fn is_new(&mut self, config: &Config, what: &str, name: &str) -> bool {
         self.0
             .insert(format!("{} {what} {name}", server_of(config)))
@@ -166,7 +167,7 @@ fn server_of(config: &Config) -> String {
     format!("{url} {addresses:?} {proxy:?} {ca_file:?}")
 }
 
-/// How a login asks, for the service of `setup`.
+/// The client of a login for the service of `setup`.
 struct Way<'a> {
     setup: &'a Setup,
     config: &'a Config,
@@ -199,7 +200,7 @@ impl<'a> Way<'a> {
         HttpsTransport::for_login(self.config, &self.context, deadline, trace)
     }
 
-    /// A transport that shows the token of `[account]`.
+    /// A transport that sends the token of `[account]`.
     fn lookup(&self) -> Option<Result<HttpsTransport, ConfigError>> {
         let token = self.token.as_ref()?;
         Some(HttpsTransport::for_lookup(
@@ -212,7 +213,8 @@ impl<'a> Way<'a> {
     }
 }
 
-/// Everything that needs the network, as far as it goes.
+/// Every step that needs the network. Stops at the first that makes the next ones
+/// pointless.
 fn reach(report: &mut Report, options: &Check, setup: &Setup, config: &Config, asked: &mut Asked) {
     let way = Way::of(setup, config);
     keys::look(report, config, &way.context);
@@ -254,7 +256,7 @@ fn named_files(report: &mut Report, way: &Way<'_>) -> Option<HttpsTransport> {
             None
         }
     }?;
-    // A login parses no more of a bundle than the server needs.
+    // A login parses only the certificates that the server's chain needs.
     if let Err(error) = trusted_roots(way.config) {
         let (found, remedy) = of_config(&error);
         report.wrong("files.wrong", found, remedy);
@@ -262,7 +264,8 @@ fn named_files(report: &mut Report, way: &Way<'_>) -> Option<HttpsTransport> {
     Some(transport)
 }
 
-/// What the configuration names in authentik, as far as it was not asked for before.
+/// The flow, application and groups that the configuration names, unless they were
+/// already checked.
 fn questions(
     report: &mut Report,
     way: &Way<'_>,

@@ -40,8 +40,8 @@ pub(super) fn reach(report: &mut Report, config: &Config) -> Option<TcpStream> {
     }
 }
 
-/// Who is connected to: the proxy, or authentik itself. Its host, its port, and
-/// the key that says so.
+/// The peer of the connection: the proxy, or authentik itself. Its host, its port, and
+/// the key that names it.
 fn peer(config: &Config) -> (&str, u16, &'static str) {
     match &config.proxy {
         Some(proxy) => (proxy.host(), proxy.port(), "proxy"),
@@ -122,7 +122,8 @@ fn connect(report: &mut Report, config: &Config, addresses: &[SocketAddr]) -> Op
         (Some((stream, address, took)), all) => {
             let found = format!("{address} answers, {} ms", took.as_millis());
             let milliseconds = took.as_millis();
-            // A name such as localhost has an address that nobody serves.
+            // A name such as localhost may also have an address on which nothing
+            // listens.
             if all || addresses.iter().all(|address| address.ip().is_loopback()) {
                 report.ok("connection.good", found);
             } else {

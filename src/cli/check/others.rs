@@ -1,4 +1,4 @@
-//! What other services are configured for: their flow, application and groups.
+//! The flow, application and groups of the other services in the configuration.
 
 use pam_authentik_flow::config::Config;
 
@@ -11,8 +11,8 @@ use crate::cli::report::Report;
 use crate::cli::setup::Setup;
 use crate::cli::stack::Stacks;
 
-/// Looks at each service that names the module, and at each that has a section of its
-/// own in the configuration. What was asked for another service is not asked again.
+/// Checks each service whose stack names the module, and each that has its own section
+/// in the configuration. Repeats no request that was made for another service.
 pub(super) fn look(
     report: &mut Report,
     options: &Check,
@@ -31,14 +31,14 @@ pub(super) fn look(
     }
     services.retain(|service| *service != setup.service);
     for service in services {
-        // Without lines of its own it reads what this service reads.
+        // Without its own section, its configuration is the one of this service.
         let path = setup.path();
         let path = (!naming.contains(&service)).then_some(path.as_path());
         let own = Setup::for_service(&service, path, &stacks)?;
         report.is_about(Some(&service));
         match own.config() {
             Ok(own_config) => one(report, options, (&own, &own_config), config, asked),
-            // The stacks' part says it of those that name the module.
+            // The check of the stacks reports services that name the module.
             Err(error) if !naming.contains(&service) => {
                 let (found, remedy) = of_config(&error);
                 report.wrong("configuration.wrong", found, remedy);

@@ -1,5 +1,5 @@
-//! Who is known to authentik: the groups of `[access]`, and this host's people.
-//! Only a token may look.
+//! Whether authentik knows the groups of `[access]` and the people of this host. This
+//! needs the token of `[account]`.
 
 use pam_authentik_flow::access::is_uuid;
 use pam_authentik_flow::account_status;
@@ -14,12 +14,12 @@ use super::Way;
 use crate::cli::remedy::of_config;
 use crate::cli::report::{Measure, Report};
 
-/// How many people are looked up, at most: each is a request.
+/// At most so many people are looked up, because each costs a request.
 const MAX_PEOPLE: usize = 200;
 /// `nobody`, and the highest uid of an account.
 const NOBODY: u32 = 65534;
 
-/// Looks up groups and people, where there is a token for it.
+/// Looks up groups and people if there is a token.
 pub(super) fn look(report: &mut Report, way: &Way<'_>, mut is_new: impl FnMut(&str, &str) -> bool) {
     let config = way.config;
     let mut wanted = config.access.groups().unwrap_or_default().to_vec();
@@ -66,7 +66,7 @@ struct Pagination {
     count: u64,
 }
 
-/// What became of a look-up.
+/// The result of a look-up.
 enum Found {
     Count(u64),
     Forbidden(u16),
@@ -78,7 +78,7 @@ fn count(transport: &mut HttpsTransport, path: &str) -> Found {
         Ok(answer) => match answer.status {
             200 => match serde_json::from_slice::<Page>(&answer.body) {
                 Ok(page) => Found::Count(page.pagination.count),
-                // One thing, asked for by its key.
+                // A single object, requested by its primary key.
                 Err(_) if answer.is_json => Found::Count(1),
                 Err(_) => Found::Failed("the answer is not JSON".into()),
             },
@@ -90,8 +90,8 @@ fn count(transport: &mut HttpsTransport, path: &str) -> Found {
     }
 }
 
-/// Whether the token is shown empty lists, as an outpost's is: what they say of
-/// groups and people is nothing.
+/// Whether authentik shows this token only empty lists, as it does for an outpost's.
+/// Then lists of groups and people prove nothing.
 fn sees_nobody(report: &mut Report, config: &Config, transport: &mut HttpsTransport) -> bool {
     let found = count(transport, "/api/v3/core/users/?page_size=1");
     let accepted = match found {
@@ -232,7 +232,7 @@ fn people(report: &mut Report, config: &Config, transport: &mut HttpsTransport) 
     }
 }
 
-/// The people of /etc/passwd whom the module is for.
+/// The accounts of /etc/passwd that the module asks authentik about.
 fn local_people(config: &Config) -> Vec<String> {
     let rules = &config.user;
     let text = std::fs::read("/etc/passwd").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What authentik answers, before anybody logs in.
+//! What authentik answers before a login.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,15 +18,15 @@ use serde::Deserialize;
 
 use crate::cli::report::{Measure, Report};
 
-/// What authentik tells anybody, cheaply.
+/// A cheap request that needs no login.
 pub(super) const ANONYMOUS: &str = "/api/v3/root/config/";
 
-/// From so many seconds on the clocks differ by more than the way takes.
+/// Round trips cannot explain a larger difference of the clocks, in seconds.
 const SLIGHT: u64 = 5;
-/// The time for which a code of an authenticator app is shown.
+/// How long an authenticator app shows a code, in seconds.
 const CODE: u64 = 30;
 
-/// Whether what answers is authentik, and what time it is there.
+/// Whether authentik is what answers, and its clock.
 pub(super) fn answers(
     report: &mut Report,
     config: &Config,
@@ -97,7 +97,7 @@ fn broken(report: &mut Report, config: &Config, fault: &ServerFault) {
     );
 }
 
-/// What to do about a fault on the way.
+/// What to do about a network fault.
 fn what_to_do(fault: &ServerFault) -> &'static str {
     match fault {
         ServerFault::Timeout(_) | ServerFault::LoginTimeout => {
@@ -148,7 +148,8 @@ fn clock(report: &mut Report, (config, transport): (&Config, &HttpsTransport), h
     report.measure_of_server(Measure::ClockAhead, &config.url.to_string(), off);
 }
 
-/// The first challenge, by the module's own code; says whether a login can begin so.
+/// Fetches the first challenge with the module's own code, and reports whether a login
+/// can start with it.
 pub(super) fn flow(
     report: &mut Report,
     config: &Config,
@@ -248,8 +249,8 @@ fn remedy_of_flow(error: &LoginError, config: &Config) -> &'static str {
     }
 }
 
-/// Lets the module's stage answer the first challenge, with nobody to ask, and
-/// sends nothing.
+/// Lets the module's stage try to answer the first challenge, without a person and
+/// without sending anything.
 struct First<'a> {
     stages: Stages<'a>,
     seen: Option<String>,
@@ -263,7 +264,7 @@ impl Answerer for First<'_> {
             None => challenge.component().to_owned(),
         });
         match self.stages.answer(challenge, rejected) {
-            // It could answer, or would have asked.
+            // The stage has an answer, or would ask for one.
             Ok(_) | Err(LoginError::Conversation) => {
                 self.fits = true;
                 Err(LoginError::Conversation)
@@ -277,7 +278,7 @@ impl Answerer for First<'_> {
     }
 }
 
-/// Nobody sits here.
+/// A conversation without a person.
 struct Nobody;
 
 impl Conversation for Nobody {
@@ -306,7 +307,7 @@ impl Conversation for Nobody {
     fn leave_authtok(&mut self, _: &Secret) {}
 }
 
-/// Whether authentik says whose session it is: of ours, nobody's.
+/// Whether authentik says who owns a session. This one has no owner yet.
 pub(super) fn users_me(report: &mut Report, transport: &mut HttpsTransport) {
     const BLOCKED: &str = "the module asks it after every login: let /api/v3/core/users/me/ through, in the proxy in front of authentik, too";
     match transport.get("/api/v3/core/users/me/") {
@@ -325,8 +326,7 @@ pub(super) fn users_me(report: &mut Report, transport: &mut HttpsTransport) {
     }
 }
 
-/// Whether there is such an application, as far as somebody can tell who is not
-/// logged in.
+/// Whether the application exists, as far as an anonymous request can tell.
 pub(super) fn application(report: &mut Report, slug: &Slug, transport: &mut HttpsTransport) {
     #[derive(Deserialize)]
     struct Verdict {
@@ -366,7 +366,7 @@ pub(super) fn application(report: &mut Report, slug: &Slug, transport: &mut Http
     }
 }
 
-/// What can only be found out in other ways.
+/// What `check` cannot find out.
 pub(super) fn what_cannot_be_told(report: &mut Report) {
     report.unknown(
         "stages.unknown",

@@ -17,8 +17,8 @@ use crate::cli::switch::services::is_shared;
 use crate::cli::ways;
 use pam_authentik_flow::config::{Config, ConfigError};
 
-/// Services that are no login of a person at this host, and what becomes of
-/// them when the module is in their stack.
+/// Services that are not logins of a person at this host, and what happens if the
+/// module is in their stack.
 const BYSTANDERS: [(&str, &str); 6] = [
     (
         "polkit-1",
@@ -28,25 +28,23 @@ const BYSTANDERS: [(&str, &str); 6] = [
     ("crond", "every job asks for the account"),
     ("atd", "every job asks for the account"),
     ("systemd-user", "no session starts while authentik is down"),
-    (
-        "other",
-        "every service without a file of its own goes by it",
-    ),
+    ("other", "every service without its own file uses it"),
 ];
 
-/// Those of them that never ask anybody for a password.
+/// The ones that never ask for a password.
 const ACCOUNT_ONLY: [&str; 4] = ["cron", "crond", "atd", "systemd-user"];
 
-/// What is known of the stacks.
+/// What the stacks say.
 struct Look<'a> {
     stacks: &'a Stacks,
     options: &'a Check,
     setup: &'a Setup,
-    /// What was found, and for which services.
+    /// The findings, each with its services.
     findings: BTreeMap<String, (Finding, Vec<String>)>,
-    /// Files that name the module, and the services that come by them.
+    /// The files that name the module, each with the services that use them.
     files: BTreeMap<PathBuf, Vec<String>>,
-    /// Services that name the module, each with who logs in there without authentik.
+    /// The services that name the module, each with the accounts that log in there
+    /// without authentik.
     services: Vec<(String, Vec<String>)>,
     unreadable: bool,
 }
@@ -74,7 +72,7 @@ pub(super) fn look(
     }
     let files = std::mem::take(&mut look.files);
     for (file, by) in &files {
-        // Those of sudo and su are included by sudo-i and su-l on purpose.
+        // sudo-i and su-l include the stacks of sudo and su on purpose.
         let own = by.iter().any(|service| stacks.path(service) == *file);
         if let Some(finding) = shared(file, by, own) {
             note(&mut look.findings, &by.join(", "), finding);
@@ -168,7 +166,7 @@ impl Look<'_> {
         })
     }
 
-    /// Whether the files are there that the lines name.
+    /// Whether the files exist that the lines name.
     fn modules<'e>(
         &mut self,
         service: &str,
@@ -188,7 +186,7 @@ impl Look<'_> {
         }
     }
 
-    /// What is to be said of lines that change passwords.
+    /// Findings about lines that change passwords.
     fn password(&self, service: &str, entries: &[Entry]) -> Result<Vec<Finding>, CommandError> {
         let Some(ours) = entries.iter().find(|entry| entry.is_ours()) else {
             return Ok(Vec::new());
@@ -208,7 +206,7 @@ impl Look<'_> {
         Ok(password::judge(service, entries))
     }
 
-    /// What the service's configuration has to do with its stack.
+    /// Where the service's configuration and its stack do not fit each other.
     fn configuration(
         &mut self,
         service: &str,
@@ -345,7 +343,7 @@ fn missing(entry: &Entry, places: &[PathBuf]) -> Finding {
     }
 }
 
-/// What is to be said of a file that several services come by.
+/// The findings about a file that several services use.
 fn shared(file: &std::path::Path, by: &[String], own: bool) -> Option<Finding> {
     let touched: Vec<String> = BYSTANDERS
         .iter()
@@ -426,7 +424,8 @@ fn show(
         report.add(step.of(&by));
         touched.extend(by);
     }
-    // Those that are well, by who logs in there without authentik.
+    // The healthy services, grouped by the accounts that log in there without
+    // authentik.
     let mut well: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (service, guarded) in services {
         let is_touched = touched

@@ -1,4 +1,4 @@
-//! What the token of `[account]` may see of somebody.
+//! What the token of `[account]` can find out about a person.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::Question;
 use crate::cli::remedy::of_login;
 use crate::cli::report::Report;
 
-/// How long all requests may take together.
+/// The limit for all requests together.
 const LONGEST: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
@@ -40,7 +40,7 @@ struct Group {
     name: String,
 }
 
-/// Looks somebody up who is called `theirs` in authentik.
+/// Looks up the person with the name `theirs` in authentik.
 pub(super) fn look(report: &mut Report, question: &Question<'_>, config: &Config, theirs: &str) {
     if question.options.offline {
         report.unknown("authentik.not-asked", "not asked, with --offline", None);
@@ -120,7 +120,7 @@ pub(super) fn look(report: &mut Report, question: &Question<'_>, config: &Config
     application(report, question, config);
 }
 
-/// Only a session of their own tells.
+/// Only the person's own session shows that.
 fn application(report: &mut Report, question: &Question<'_>, config: &Config) {
     if let Some(slug) = config.access.application() {
         report.unknown(
@@ -134,7 +134,7 @@ fn application(report: &mut Report, question: &Question<'_>, config: &Config) {
     }
 }
 
-/// Who they are there, in words.
+/// A description of the person in authentik.
 fn person(transport: &mut HttpsTransport, theirs: &str) -> Option<String> {
     let path = format!("/api/v3/core/users/?username={}", percent_encoded(theirs));
     let answer = transport.get(&path).ok()?;

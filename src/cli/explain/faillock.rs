@@ -5,12 +5,12 @@ use crate::cli::programs;
 use crate::cli::report::Report;
 use crate::cli::stack::{Entry, Kind};
 
-/// Where its settings are, beside the arguments.
+/// Its settings, unless arguments say otherwise.
 const SETTINGS: &str = "/etc/security/faillock.conf";
-/// How many failures it takes, unless something else is said.
+/// The default number of failures that lock an account.
 const DENY: usize = 3;
 
-/// Asks `faillock` where a line of the stack does.
+/// Runs `faillock` if the stack has a line of pam_faillock.
 pub(super) fn look(report: &mut Report, question: &Question<'_>) {
     let entries = question.stacks.entries(question.service, Kind::Auth);
     let entries = entries.unwrap_or_default();
@@ -57,7 +57,7 @@ fn unknown(report: &mut Report, why: &str) {
     );
 }
 
-/// A setting of the line, or of the file.
+/// A setting: the line's argument, else the file's.
 fn setting(arguments: &[String], file: &str, key: &str) -> Option<String> {
     let of = |text: &str| {
         let (found, value) = text.split_once('=')?;

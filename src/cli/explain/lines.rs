@@ -13,7 +13,7 @@ use crate::cli::suggest::nearest;
 /// What the module returns if authentik refuses.
 const REFUSED: [Code; 3] = [Code::AUTH_ERR, Code::PERM_DENIED, Code::MAXTRIES];
 
-/// Says by which line a login is decided; whether a line names the module.
+/// Reports which line decides the login. Returns whether a line names the module.
 pub(super) fn look(report: &mut Report, question: &Question<'_>, treatment: &Treatment) -> bool {
     let Question {
         name,
@@ -79,7 +79,7 @@ impl Play<'_> {
         stack.gets_in(self.person, ours, secret)
     }
 
-    /// The line that a success is due to: the last that was asked.
+    /// The line that made the call succeed: the last one that libpam called.
     fn decides(
         &self,
         ours: CodeSet,
@@ -128,7 +128,7 @@ impl Play<'_> {
     }
 
     fn with_module(&self, report: &mut Report, treatment: &Treatment) {
-        // A way that comes to the module has no end where it returns nothing.
+        // Without a result of the module, a path that reaches it does not end.
         let can_pass = self.answer(CodeSet::NONE, Secret::Local) != Answer::No;
         let must_pass = self.answer(refusals(), Secret::Local);
         match must_pass.and(match can_pass {
@@ -146,7 +146,7 @@ impl Play<'_> {
             Answer::Maybe(line) => {
                 report.unknown(
                     "stack.cannot-be-told",
-                    format!("whether they come to the module is not known: it hangs on {line}"),
+                    format!("whether they come to the module is not known: it depends on {line}"),
                     None,
                 );
             }
@@ -192,7 +192,7 @@ impl Play<'_> {
             ),
             Answer::Maybe(line) => report.unknown(
                 "stack.cannot-be-told",
-                format!("{meets}; whether authentik's yes lets them in hangs on {line}"),
+                format!("{meets}; whether authentik's yes lets them in depends on {line}"),
                 None,
             ),
             Answer::No => match self.answer(CodeSet::one(Code::SUCCESS), Secret::Local) {
@@ -244,7 +244,7 @@ fn nologin<'e>(report: &mut Report, person: &Person, lines: impl Iterator<Item =
     }
 }
 
-/// What the account lines say, where the login itself is proved.
+/// What the account lines decide after a successful authentication.
 fn accounts(report: &mut Report, question: &Question<'_>, person: &Person, account: &[Entry]) {
     let stack = Stack {
         kind: Kind::Account,
@@ -260,7 +260,7 @@ fn accounts(report: &mut Report, question: &Question<'_>, person: &Person, accou
     }
 }
 
-/// Lines that may keep somebody out, and that only a login asks.
+/// Lines that may refuse, and whose answer only a login gives.
 fn open<'e>(report: &mut Report, lines: impl Iterator<Item = &'e Entry>) {
     const JUDGED: [&str; 3] = ["pam_nologin.so", "pam_faillock.so", "pam_tally2.so"];
     let mut names: Vec<String> = lines

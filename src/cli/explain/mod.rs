@@ -22,7 +22,7 @@ use super::{CommandError, Exit, printed};
 /// How many lines of the log are shown.
 const LINES: usize = 3;
 
-/// What is asked about.
+/// The question.
 struct Question<'a> {
     options: &'a Explain,
     name: &'a str,
@@ -30,7 +30,7 @@ struct Question<'a> {
     stacks: Stacks,
 }
 
-/// What the module does with somebody.
+/// What the module does for a name.
 enum Treatment {
     /// It asks authentik about this name.
     Asks(String),
@@ -40,7 +40,7 @@ enum Treatment {
     Refuses,
 }
 
-/// Looks at everything that has a say in a login of this name.
+/// Looks at everything that takes part in a login of this name.
 pub(crate) fn run(options: &Explain) -> Result<Exit, CommandError> {
     let name = options.name.as_str();
     let service = options.service.service.as_str();
@@ -87,7 +87,7 @@ pub(crate) fn run(options: &Explain) -> Result<Exit, CommandError> {
     finish(report, &question)
 }
 
-/// The account, as the host has it.
+/// The host's account.
 fn account(report: &mut Report, name: &str) {
     let Some(user) = nix::unistd::User::from_name(name).ok().flatten() else {
         let accounts = local::accounts();
@@ -143,12 +143,12 @@ fn account(report: &mut Report, name: &str) {
     }
 }
 
-/// Of "it has expired (chage -E -1 NAME)" the first part.
+/// The first part of "it has expired (chage -E -1 NAME)".
 fn fact(why: &str) -> &str {
     why.rsplit_once(" (").map_or(why, |(fact, _)| fact)
 }
 
-/// And the second.
+/// The part in parentheses.
 fn remedy_in(why: &str) -> String {
     let remedy = why.rsplit_once(" (").map(|(_, remedy)| remedy);
     remedy.map_or_else(
@@ -157,7 +157,7 @@ fn remedy_in(why: &str) -> String {
     )
 }
 
-/// What the configuration makes of the name.
+/// What the configuration says about the name.
 fn module(report: &mut Report, name: &str, config: &Config) -> Treatment {
     let status = match account_status::of(name, &config.user) {
         Ok(status) => status,
@@ -267,7 +267,7 @@ fn sshd(report: &mut Report, question: &Question<'_>) {
     );
 }
 
-/// Whether somebody who comes with a key meets authentik.
+/// Whether authentik is asked about a login with an SSH key.
 fn with_a_key(report: &mut Report, question: &Question<'_>, config: Option<&Config>) {
     let account = question.stacks.entries(question.service, Kind::Account);
     let account = account.unwrap_or_default();
@@ -283,7 +283,7 @@ fn with_a_key(report: &mut Report, question: &Question<'_>, config: Option<&Conf
     report.ok("sshd.key", found);
 }
 
-/// What the log says of today.
+/// Today's lines of the log.
 fn log(report: &mut Report, name: &str) {
     match logins::today() {
         Err(why) => report.unknown("log.unreadable", format!("not readable: {why}"), None),
@@ -312,12 +312,12 @@ fn log(report: &mut Report, name: &str) {
     }
 }
 
-/// What to do, by the first thing that is wrong.
+/// What to do about the first problem.
 fn finish(report: Report, question: &Question<'_>) -> Result<Exit, CommandError> {
     let Question { name, service, .. } = question;
     let first = |status: Status| {
         let mut steps = report.steps().iter();
-        // Without a log the rest is as well known.
+        // A missing log changes nothing about the rest.
         steps
             .find(|step| step.status == status && !step.id.starts_with("log."))
             .cloned()

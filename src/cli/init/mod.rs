@@ -27,13 +27,13 @@ const EARLIER_EXAMPLE: [u8; 32] = [
     0x7f, 0xfb, 0x12, 0x63, 0x03, 0x49, 0x17, 0x1b, 0xa6, 0x64, 0x4d, 0x7e, 0x48, 0xec, 0xe4, 0x9c,
 ];
 
-/// Screen lockers, which do not run as root, read it as well; it holds no secret.
+/// Screen lockers do not run as root and must read it. It holds no secret.
 const MODE: u32 = 0o644;
 
 const FLOW: &str = "linux-login";
 const GROUP: &str = "linux-users";
 
-/// What the file is to say.
+/// The values to write.
 struct Values {
     url: ServerUrl,
     flow: Slug,
@@ -99,7 +99,7 @@ fn groups_of(options: &Init) -> Vec<String> {
     }
 }
 
-/// A path that the configuration may name, of a file that is there.
+/// A path that the configuration may name. The file must exist.
 fn path_of(path: Option<&PathBuf>, option: &str) -> Result<Option<String>, CommandError> {
     let Some(path) = path else {
         return Ok(None);
@@ -117,7 +117,7 @@ fn path_of(path: Option<&PathBuf>, option: &str) -> Result<Option<String>, Comma
     Ok(Some(text.to_owned()))
 }
 
-/// Keeps a file that is written again.
+/// Keeps a copy of the file that is overwritten.
 fn keep(path: &Path) -> Result<(), CommandError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".before");
@@ -138,7 +138,7 @@ fn read_back(path: &Path) -> Result<(), CommandError> {
     })
 }
 
-/// What was done, and what comes next.
+/// Says what is done, and what to do next.
 fn said(options: &Init, path: &Path, values: &Values) -> std::io::Result<()> {
     let shown = path.display();
     let config = match options.config.to_str() {
@@ -162,7 +162,8 @@ fn fill(values: &Values) -> String {
         ca_file,
         outpost_token_file,
     } = values;
-    // A string of JSON is one of TOML, too, but for what no path here holds.
+    // A JSON string is also a TOML string, except for characters that these values
+    // cannot hold.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let groups: Vec<String> = groups.iter().map(|group| quoted(group)).collect();
     let mut text = EXAMPLE
@@ -190,8 +191,8 @@ fn fill(values: &Values) -> String {
     text
 }
 
-/// Whether a file is there that nobody has written anything into: the example, as
-/// packages install it, or as version 0.1.0 did.
+/// Whether the file is an unchanged example: the one that packages install, or the one
+/// of version 0.1.0.
 fn is_untouched(path: &Path) -> bool {
     let is_file = path
         .symlink_metadata()
@@ -207,7 +208,7 @@ fn is_untouched(path: &Path) -> bool {
 mod tests {
     use super::*;
 
-    /// A changed example must not make `init` write the example's own values.
+    /// If the example changes, `init` must still replace its values.
     #[test]
     fn every_value_finds_its_place() {
         let text = fill(&Values {

@@ -12,12 +12,12 @@ use crate::cli::files::{self, Existing};
 use crate::cli::terminal::Terminal;
 use crate::cli::{CommandError, printed};
 
-/// Where a token that is typed is put.
+/// The file for a token that is typed.
 const TOKEN_FILE: &str = "/etc/security/authentik-outpost.token";
-/// It is root's alone.
+/// Only root may read it.
 const TOKEN_MODE: u32 = 0o600;
 
-/// Asks for what the options do not say; `None` after Ctrl-C.
+/// Asks for the values that the options leave out. `None` after Ctrl-C.
 pub(super) fn ask(options: &Init) -> Result<Option<Values>, CommandError> {
     let mut terminal = Terminal::new();
     match questions(&mut terminal, options) {
@@ -69,7 +69,7 @@ fn questions(terminal: &mut Terminal, options: &Init) -> Result<Values, CommandE
     })
 }
 
-/// The outpost's token, which is written into a file of its own.
+/// Asks for the outpost's token, and writes it into its own file.
 fn token(terminal: &mut Terminal) -> Result<Option<String>, CommandError> {
     let path = Path::new(TOKEN_FILE);
     if path.is_file() {

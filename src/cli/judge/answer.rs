@@ -3,12 +3,12 @@
 use crate::cli::stack::results::{Gates, Secret, Situation, is_unknown};
 use crate::cli::stack::{Code, CodeSet, Detail, Entry, Kind, Person, play};
 
-/// Whether something is so.
+/// An answer to a question about a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
     Yes,
     No,
-    /// It hangs on this line.
+    /// It depends on this line.
     Maybe(String),
 }
 
@@ -43,8 +43,8 @@ impl Stack<'_> {
         ours.map(Entry::place).unwrap_or_default()
     }
 
-    /// Whether somebody gets in, where the module returns one of `ours` and those who
-    /// keep people out have nothing against it.
+    /// Whether somebody gets in if the module returns one of `ours` and every gate lets
+    /// them pass.
     pub(crate) fn gets_in(&self, person: &Person, ours: CodeSet, secret: Secret<'_>) -> Answer {
         let situation = Situation {
             kind: self.kind,
@@ -57,7 +57,7 @@ impl Stack<'_> {
         self.by(&|entry| situation.results(entry))
     }
 
-    /// Whether the stack succeeds with these results.
+    /// Whether the stack can succeed with these results.
     pub(crate) fn by(&self, results: &impl Fn(&Entry) -> CodeSet) -> Answer {
         let outcomes = play(self.entries, Detail::Verdict, |_, entry| results(entry));
         let codes = outcomes.codes();
@@ -67,9 +67,9 @@ impl Stack<'_> {
         if !codes.may_fail() {
             return Answer::Yes;
         }
-        // A wrong secret fails in several ways, which most stacks take alike; what
-        // makes the difference is a line whose success is not known, above all one
-        // of which nothing is.
+        // A wrong secret can fail with several codes, which most stacks treat alike. So
+        // the line to name is one that may or may not succeed, and first of all one
+        // with an unknown module.
         let way = outcomes.way_to(Code::SUCCESS);
         let open = |unknown: bool| {
             way.iter()
@@ -86,7 +86,7 @@ impl Stack<'_> {
     }
 }
 
-/// A line, for people: where it stands, and what it is.
+/// A line for people: its place and its text.
 pub(crate) fn shown(entry: &Entry) -> String {
     let mut words = format!("{} {}", entry.place(), entry.name());
     for argument in &entry.arguments {

@@ -1,9 +1,8 @@
 //! What is dangerous in a stack that names the module.
 //!
-//! Nothing is guessed from the look of a line: the stack is played through for
-//! somebody whom the module leaves alone, refuses, or cannot judge, and what
-//! comes out is held against what should. A module of which nothing is known goes
-//! every way; where the answer hangs on it, it cannot be told.
+//! The engine plays the stack for somebody that the module ignores, refuses or cannot
+//! judge, and compares the result with what it should be. An unknown module may return
+//! anything; if the answer depends on it, the answer is "cannot be told".
 
 mod answer;
 mod passed;
@@ -16,7 +15,7 @@ use super::stack::results::{Secret, mentioned};
 use super::stack::{Code, CodeSet, Entry, Kind, Person};
 pub(crate) use answer::{Answer, Stack};
 
-/// Something about a stack that an administrator should know.
+/// A finding about a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
     /// Its id in a report.
@@ -50,21 +49,21 @@ pub(super) fn warning(
     }
 }
 
-/// Something that hangs on a line of which nothing is known.
+/// A finding that depends on a line with an unknown module.
 fn cannot_be_told(line: &str, what: &str) -> Finding {
     Finding {
         status: Status::Unknown,
         ..wrong(
             "stack.cannot-be-told",
             format!(
-                "{line}: what this line returns cannot be told from here, and {what} hangs on it"
+                "{line}: what this line returns cannot be told from here, and {what} depends on it"
             ),
             "log in that way by hand, with a root shell left open; or move the line in front of the lines of pam_authentik_flow.so and their guards, where nothing jumps over it",
         )
     }
 }
 
-/// Whom the module leaves alone, by the service's configuration.
+/// The accounts that the module ignores, by the service's configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct LeftAlone {
     pub(crate) root: bool,
@@ -72,7 +71,7 @@ pub(crate) struct LeftAlone {
 }
 
 impl Default for LeftAlone {
-    /// As the configuration's defaults have it.
+    /// The configuration's defaults.
     fn default() -> Self {
         Self {
             root: true,
@@ -81,10 +80,10 @@ impl Default for LeftAlone {
     }
 }
 
-/// What the module answers when it is broken: its configuration is wrong, its
-/// file is gone.
+/// The module's results when it is broken: its configuration is wrong, or its file is
+/// missing.
 const BROKEN: [Code; 2] = [Code::SERVICE_ERR, Code::MODULE_UNKNOWN];
-/// What it answers to somebody whom authentik refuses.
+/// The module's results for somebody that authentik refuses.
 const REFUSED: [Code; 4] = [
     Code::AUTH_ERR,
     Code::PERM_DENIED,
@@ -92,8 +91,8 @@ const REFUSED: [Code; 4] = [
     Code::USER_UNKNOWN,
 ];
 
-/// Judges one kind of a service's stack. `account` is its account stack, which
-/// has a say in every login, too.
+/// Judges one kind of a service's stack. `account` is the service's account stack,
+/// which also takes part in every login.
 pub(crate) fn judge(
     kind: Kind,
     service: &str,
@@ -128,7 +127,8 @@ pub(crate) fn judge(
     findings
 }
 
-/// Those who log in without authentik, by name: the guards let them pass the module.
+/// The names of those who log in without authentik, because guards lead them past the
+/// module.
 pub(crate) fn guarded(service: &str, entries: &[Entry]) -> Vec<String> {
     let stack = Stack {
         kind: Kind::Auth,
@@ -144,7 +144,7 @@ pub(crate) fn guarded(service: &str, entries: &[Entry]) -> Vec<String> {
     names
 }
 
-/// Whether somebody gets in whom everything has refused.
+/// Whether somebody gets in although every module has refused.
 fn open_to_all(stack: &Stack<'_>) -> Option<Finding> {
     let place = stack.place();
     match worst(stack, &REFUSED, Secret::Wrong) {
@@ -161,7 +161,7 @@ fn open_to_all(stack: &Stack<'_>) -> Option<Finding> {
     }
 }
 
-/// What an unmentioned person gets in the worst case of these results.
+/// The worst outcome of these results for somebody that the stack does not mention.
 fn worst(stack: &Stack<'_>, codes: &[Code], secret: Secret<'_>) -> Answer {
     let mut answer = Answer::No;
     for is_local in [true, false] {
@@ -177,9 +177,10 @@ fn worst(stack: &Stack<'_>, codes: &[Code], secret: Secret<'_>) -> Answer {
     answer
 }
 
-/// Whether nobody gets in with a local password: at all, or once the module is broken.
+/// Whether nobody gets in with a local password: never, or not while the module is
+/// broken.
 fn locked(stack: &Stack<'_>, left_alone: &LeftAlone) -> Option<Finding> {
-    // Whoever has no password here gets in with none.
+    // An account without a password does not count.
     let person = |name: &String| {
         let has_password = local::has_password(name) != Some(false);
         has_password.then(|| Person::named(name))
@@ -190,7 +191,7 @@ fn locked(stack: &Stack<'_>, left_alone: &LeftAlone) -> Option<Finding> {
     if left_alone.root {
         spared.extend(root.clone());
     }
-    // The profiles of packages leave this group alone, where there is one.
+    // The packages' profiles let this group skip the module, if it exists.
     let has_group = stack
         .entries
         .iter()
@@ -251,7 +252,7 @@ fn locked(stack: &Stack<'_>, left_alone: &LeftAlone) -> Option<Finding> {
     }
 }
 
-/// Whether a local password is enough where authentik was to be asked, too.
+/// Whether a local password is enough although authentik should also be asked.
 fn fails_open(stack: &Stack<'_>) -> Option<Finding> {
     let place = stack.place();
     let refused = worst(stack, &REFUSED, Secret::Local);
@@ -300,7 +301,8 @@ fn fails_open(stack: &Stack<'_>) -> Option<Finding> {
     }
 }
 
-/// Whether even whom authentik accepts, and who knows the local password, is refused.
+/// Whether the stack refuses even somebody that authentik accepts and who knows the
+/// local password.
 fn nobody(stack: &Stack<'_>) -> Option<Finding> {
     let accepted = worst(stack, &[Code::SUCCESS], Secret::Local);
     (accepted == Answer::No).then(|| {
@@ -315,7 +317,7 @@ fn nobody(stack: &Stack<'_>) -> Option<Finding> {
     })
 }
 
-/// Whether an account that authentik denies is let by all the same.
+/// Whether an account passes that authentik denies.
 fn denial_counts_for_nothing(stack: &Stack<'_>) -> Option<Finding> {
     let denials = [
         Code::PERM_DENIED,

@@ -1,11 +1,11 @@
-//! Lines that keep people out, and that a login through authentik never comes to.
+//! Requirements that a login through authentik never reaches.
 
 use super::answer::{Answer, Stack, shown};
 use super::{Finding, warning, wrong};
 use crate::cli::stack::results::{Gates, Secret, Situation, asks_for_secret, is_gate, is_unknown};
 use crate::cli::stack::{Action, Code, CodeSet, Entry, Person, Role};
 
-/// What some of them are for.
+/// The purpose of some of them, for people.
 const PURPOSES: [(&str, &str); 7] = [
     ("pam_nologin.so", "logins while the host is being shut down"),
     ("pam_securetty.so", "root's logins from insecure terminals"),
@@ -16,8 +16,8 @@ const PURPOSES: [(&str, &str); 7] = [
     ("pam_wheel.so", "accounts outside its group"),
 ];
 
-/// Requirements of a login with a local password that one through authentik skips.
-/// What the account stack asks anyway is asked of every login.
+/// Requirements of a login with a local password that a login through authentik skips.
+/// The account stack's own requirements hold for every login, so they do not count.
 pub(super) fn by_success(stack: &Stack<'_>, account: &[Entry]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for entry in stack.entries {
@@ -27,7 +27,8 @@ pub(super) fn by_success(stack: &Stack<'_>, account: &[Entry]) -> Vec<Finding> {
                 entry.control.action(Code::AUTH_ERR),
                 Action::Bad | Action::Die
             )
-            // They count tries of a password that nobody types here.
+            // They count wrong local passwords, and a login through authentik types
+            // none.
             && !entry.arguments.iter().any(|word| word == "authfail" || word == "authsucc");
         if !counts || account.iter().any(|other| other.name() == entry.name()) {
             continue;
@@ -64,7 +65,7 @@ pub(super) fn by_success(stack: &Stack<'_>, account: &[Entry]) -> Vec<Finding> {
     findings
 }
 
-/// Whether somebody gets in whom this one line refuses.
+/// Whether somebody gets in although this one line refuses.
 fn with_refusal(stack: &Stack<'_>, refuses: &Entry, ours: Code, secret: Secret<'_>) -> Answer {
     let person = Person::somebody(true);
     let situation = Situation {
@@ -76,7 +77,7 @@ fn with_refusal(stack: &Stack<'_>, refuses: &Entry, ours: Code, secret: Secret<'
         gates: Gates::Open,
     };
     stack.by(&|entry| {
-        // It says the same wherever it stands.
+        // It returns the same at every place.
         if entry.module == refuses.module && entry.arguments == refuses.arguments {
             return CodeSet::one(Code::AUTH_ERR);
         }

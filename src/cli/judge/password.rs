@@ -5,7 +5,7 @@ use super::{Finding, cannot_be_told, warning, wrong};
 use crate::cli::stack::results::{Gates, Secret, Situation, is_unknown};
 use crate::cli::stack::{Code, CodeSet, Entry, Kind, Person};
 
-/// Modules that look at a new password, and have nothing against a good one.
+/// Modules that check a new password, and accept a good one.
 const LOOK_AT_IT: [&str; 7] = [
     "pam_cracklib.so",
     "pam_gnome_keyring.so",
@@ -16,7 +16,7 @@ const LOOK_AT_IT: [&str; 7] = [
     "pam_ecryptfs.so",
 ];
 
-/// What the module returns where authentik refuses, or cannot be asked.
+/// The module's results if authentik refuses or cannot be asked.
 const REFUSED: [&str; 5] = [
     "auth_err",
     "perm_denied",
@@ -25,7 +25,7 @@ const REFUSED: [&str; 5] = [
     "try_again",
 ];
 
-/// Judges the `password` stack of a service that names the module in it.
+/// Judges the `password` stack of a service whose stack names the module.
 pub(crate) fn judge(service: &str, entries: &[Entry]) -> Vec<Finding> {
     let stack = Stack {
         kind: Kind::Password,
@@ -66,7 +66,7 @@ pub(crate) fn judge(service: &str, entries: &[Entry]) -> Vec<Finding> {
     findings
 }
 
-/// Whether a change of the password succeeds where the module returns `ours`.
+/// Whether a change of the password succeeds if the module returns `ours`.
 fn changes(stack: &Stack<'_>, person: &Person, ours: Code) -> Answer {
     let situation = Situation {
         kind: stack.kind,

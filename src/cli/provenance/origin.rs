@@ -57,17 +57,18 @@ struct File<'a> {
 
 /// The files and arguments that values can come from.
 pub(super) struct Origins<'a> {
-    /// The first outranks all others.
+    /// The first one wins.
     files: Vec<File<'a>>,
     service: &'a str,
     arguments: &'a Arguments,
 }
 
 impl<'a> Origins<'a> {
-    /// Of files that the module takes: the configuration file is the first of them.
+    /// The origins of files that the module accepts. The configuration file comes
+    /// first.
     ///
     /// # Errors
-    /// What the module would say of a file that it does not take.
+    /// The module's error for a file that it does not accept.
     pub(super) fn of_files(
         sources: &'a [Source],
         service: &'a str,
@@ -131,7 +132,7 @@ impl<'a> Origins<'a> {
         Origin::Default
     }
 
-    /// The section that the service goes by: its own, or that of `sudo` for `sudo-i`.
+    /// The service's section: its own, or that of `sudo` for `sudo-i`.
     fn section(&self) -> Option<&str> {
         let family = self
             .service
@@ -166,8 +167,8 @@ fn file_name(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// Whether `key` is one of `[access]`, and `within` has an `[access]` of its own.
-/// It is one decision, which replaces what stands below it as a whole.
+/// Whether `key` belongs to `[access]` and `within` has its own `[access]`. That table
+/// is one decision, which replaces an earlier table as a whole.
 fn decides_access_anew(within: &DeTable<'_>, key: &[&str]) -> bool {
     key.first() == Some(&"access")
         && ["groups", "application", "allow_any_user"]
@@ -175,7 +176,7 @@ fn decides_access_anew(within: &DeTable<'_>, key: &[&str]) -> bool {
             .any(|own| offset(within, &["access", own]).is_some())
 }
 
-/// At which byte a key below `within` begins.
+/// The byte offset of a key below `within`.
 fn offset(within: &DeTable<'_>, key: &[&str]) -> Option<usize> {
     let (last, tables) = key.split_last()?;
     let mut within = within;

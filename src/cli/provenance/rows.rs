@@ -12,7 +12,7 @@ use pam_authentik_flow::display::PromptStyle;
 pub(super) struct Row {
     /// The tables and the key, as in the file.
     pub(super) key: Vec<&'static str>,
-    /// `None`: nothing is set, and nothing is used.
+    /// `None` if no value is set and no default is used.
     pub(super) value: Option<String>,
 }
 
@@ -20,8 +20,8 @@ pub(super) struct Row {
 #[derive(Default)]
 struct Rows(Vec<Row>);
 
-/// Every value of the configuration. A field that is added to one of these
-/// structures and forgotten here does not compile.
+/// Every value of the configuration. A new field in one of these structures does not
+/// compile until it is added here.
 pub(super) fn rows(config: Config) -> Vec<Row> {
     let Config {
         url,
@@ -232,7 +232,7 @@ impl Rows {
     }
 }
 
-/// What is in a list; `None` where it is empty.
+/// The entries of a list; `None` if it is empty.
 fn list(values: &[String]) -> Option<String> {
     (!values.is_empty()).then(|| values.join(", "))
 }

@@ -1,4 +1,4 @@
-//! What a command has found, for people and for programs.
+//! The findings of a command, for people and for programs.
 
 mod ids;
 mod metrics;
@@ -14,17 +14,17 @@ use time::OffsetDateTime;
 pub(crate) use metrics::Measure;
 pub(crate) use page::{Page, arrow};
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
     /// All is well.
     Ok,
-    /// It works, and should be looked at.
+    /// It works, but deserves a look.
     Warning,
     /// It does not work, or is dangerous.
     Wrong,
-    /// It could not be found out from here.
+    /// It cannot be told from here.
     Unknown,
 }
 
@@ -40,12 +40,12 @@ impl Status {
     }
 }
 
-/// One thing that was looked at.
+/// One step.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Step {
-    /// What was found, in a word that stays the same, such as `flow.missing`.
+    /// A stable id of the finding, such as `flow.missing`.
     pub(crate) id: &'static str,
-    /// What it is about, for people.
+    /// The subject, for people.
     pub(crate) name: &'static str,
     pub(crate) status: Status,
     /// The services that it concerns.
@@ -76,19 +76,19 @@ impl Step {
         }
     }
 
-    /// The same, of these services.
+    /// The same finding for these services.
     pub(crate) fn of(mut self, services: &[String]) -> Self {
         self.services = services.to_vec();
         self
     }
 }
 
-/// How a report is given.
+/// How a report is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Output {
     /// Each step as soon as it is known.
     Text,
-    /// Of these only what is wrong.
+    /// Only the steps that are wrong.
     Quiet,
     /// All at the end, as one object.
     Json,
@@ -96,7 +96,7 @@ pub(crate) enum Output {
     Metrics,
 }
 
-/// The version of the JSON. It rises when a program that reads it must change.
+/// The version of the JSON. It rises when a reader must change.
 const FORMAT: u32 = 1;
 
 /// All steps, in order.
@@ -105,18 +105,18 @@ pub(crate) struct Report {
     head: Head,
     steps: Vec<Step>,
     samples: Vec<metrics::Sample>,
-    /// The service that the next steps concern, where it is another one than asked for.
+    /// The service of the next steps, if it is not the one that was asked for.
     scope: Option<String>,
     output: Output,
     page: Page,
-    /// How wide the progress line is that stands there.
+    /// The width of the progress line on the screen.
     waiting: usize,
     begun: Instant,
-    /// The first thing that went wrong with the output.
+    /// The first error of the output.
     unwritten: Option<io::Error>,
 }
 
-/// What a report is about.
+/// The subject of a report.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Head {
     pub(crate) service: String,
@@ -126,7 +126,7 @@ pub(crate) struct Head {
     pub(crate) offline: bool,
 }
 
-/// The report as a program gets it.
+/// The report for programs.
 #[derive(Serialize)]
 struct Whole<'a> {
     format: u32,
@@ -141,7 +141,7 @@ struct Whole<'a> {
 }
 
 impl Report {
-    /// A report that is shown as it grows, or at its end as JSON.
+    /// A report that prints each step at once, or JSON at the end.
     pub(crate) fn new(head: Head, output: Output) -> Self {
         let title = format!("service {}, {}", head.service, head.config);
         let mut report = Self {
@@ -191,7 +191,7 @@ impl Report {
         }
     }
 
-    /// Says on a terminal what is waited for from now on.
+    /// Shows on a terminal what the command is waiting for.
     pub(crate) fn waits_for(&mut self, what: &str) {
         if self.output != Output::Text {
             return;
@@ -255,7 +255,7 @@ impl Report {
         self.steps.push(step);
     }
 
-    /// Gives the last step a number, for programs. The name ends in the unit.
+    /// Adds a number to the last step, for programs. The name ends in the unit.
     pub(crate) fn value(&mut self, name: &'static str, number: impl TryInto<i64>) {
         if let (Some(step), Ok(number)) = (self.steps.last_mut(), number.try_into()) {
             step.values.insert(name, number);
@@ -272,7 +272,7 @@ impl Report {
         &self.steps
     }
 
-    /// Ends the text with these lines, and nothing that counts.
+    /// Ends the text with these lines, without a count.
     ///
     /// # Errors
     /// Where the output is closed.
@@ -281,12 +281,12 @@ impl Report {
         self.unwritten.map_or(Ok(()), Err)
     }
 
-    /// The page, for lines around the steps.
+    /// The page, for lines before and after the steps.
     pub(crate) fn page(&self) -> Page {
         self.page
     }
 
-    /// The end: for people a line that counts, for programs one object.
+    /// Ends the report: with a line of counts for people, with one object for programs.
     ///
     /// # Errors
     /// Where the output is closed.

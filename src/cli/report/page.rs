@@ -7,17 +7,17 @@ use anstyle::{AnsiColor, Style};
 use super::{Status, Step};
 use crate::cli::locale;
 
-/// What fits on a line of the terminal, and which signs it shows.
+/// The width of the terminal, and the characters it can show.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Page {
-    /// `None` if the output is no terminal: lines are as long as they are.
+    /// `None` if the output is no terminal: then lines are not wrapped.
     pub(crate) columns: Option<usize>,
     pub(crate) unicode: bool,
 }
 
 /// The widest name.
 const NAME_WIDTH: usize = 14;
-/// On a narrower terminal the names get a line of their own.
+/// On a narrower terminal names are on a separate line.
 const NARROW: usize = 60;
 
 impl Status {
@@ -35,7 +35,7 @@ impl Status {
 }
 
 impl Page {
-    /// What standard output is.
+    /// The page for standard output.
     pub(crate) fn of_stdout() -> Self {
         let is_terminal = io::stdout().is_terminal();
         let size = terminal_size::terminal_size_of(io::stdout());
@@ -83,8 +83,8 @@ impl Page {
         }
     }
 
-    /// A name and a text beside it, or below it on a narrow terminal. `lead` stands in
-    /// front and is so many columns wide.
+    /// A name and a text beside it, or below it on a narrow terminal. `lead` comes
+    /// first and has the given width in columns.
     fn row(self, lead: &str, lead_width: usize, name: &str, text: &str) -> String {
         let indent = self.indent(lead_width);
         let head = match self.is_narrow() {
@@ -127,8 +127,8 @@ impl Page {
         out
     }
 
-    /// What is being waited for, on a line that the next output replaces; nothing where
-    /// the output is no terminal.
+    /// The progress line. The next output replaces it. Empty if the output is no
+    /// terminal.
     pub(super) fn progress(self, text: &str) -> Option<(String, usize)> {
         let columns = self.columns?;
         let dots = match self.unicode {
@@ -156,7 +156,7 @@ pub(crate) fn arrow(text: &str) -> String {
     format!("{} {text}", sign_of_arrow(locale::shows_unicode()))
 }
 
-/// Takes away a progress line that is so wide, also where escapes are not wanted.
+/// Clears a progress line of this width without escape sequences.
 pub(super) fn erased(width: usize) -> String {
     match width {
         0 => String::new(),

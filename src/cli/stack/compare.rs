@@ -1,14 +1,14 @@
-//! A stack before and after a change, played through together: who gets in by one
-//! of them alone?
+//! Plays a stack before and after a change together: does anybody get in by only one of
+//! them?
 //!
-//! What a module returns is the same in both, so a difference is the change's own.
+//! Modules return the same in both, so a difference comes from the change.
 
 use super::engine::play::{Detail, Met, Pairs, Together, play};
 use super::person::Person;
 use super::results::{Gates, Secret, Situation, asks_for_secret};
 use super::{Code, CodeSet, Entry, Kind};
 
-/// Two `auth` stacks: the second is the first, and a block of lines more.
+/// Two `auth` stacks: the second is the first with one more block of lines.
 pub(crate) struct Change<'a> {
     pub(crate) service: &'a str,
     pub(crate) before: &'a [Entry],
@@ -17,7 +17,7 @@ pub(crate) struct Change<'a> {
     pub(crate) block: std::ops::Range<usize>,
     /// The entries of the first that the block repeats, in their order.
     pub(crate) repeated: &'a [usize],
-    /// Where the repeated ones begin in the second.
+    /// The index in the second where the repeated ones begin.
     pub(crate) repeated_at: usize,
     pub(crate) debian: bool,
 }
@@ -25,12 +25,12 @@ pub(crate) struct Change<'a> {
 /// What would become worse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Harm {
-    /// Somebody gets in who did not before; by this entry of the stack before, which
-    /// is asked no more, where one can be named.
+    /// Somebody gets in who did not before. With the entry of the old stack that is no
+    /// longer asked, if there is one.
     Laxer { who: String, entry: Option<usize> },
-    /// Somebody does not get in who did before; by this entry of the stack after.
+    /// Somebody no longer gets in. With the entry of the new stack that refuses.
     KeptOut { who: String, entry: Option<usize> },
-    /// None of these names got in before, so no way in would remain.
+    /// None of these names got in before, so no way in would be left.
     NoWayIn { who: String },
     /// Nobody gets in by a password, so there is nothing that authentik could
     /// replace.
@@ -46,7 +46,8 @@ struct Case<'a> {
     ours: CodeSet,
 }
 
-/// What the module returns to whom authentik does not let in, whatever the reason.
+/// The module's results for somebody that does not get in through authentik, for any
+/// reason.
 pub(crate) fn refusals() -> CodeSet {
     Code::all()
         .filter(|code| ![Code::SUCCESS, Code::IGNORE, Code::INCOMPLETE].contains(code))
@@ -97,7 +98,7 @@ impl Change<'_> {
         }
     }
 
-    /// Those whom authentik refuses, or whom the module leaves alone.
+    /// People that authentik refuses or the module ignores.
     fn not_let_in(&self, person: &Person) -> Result<(), Harm> {
         for secret in [Secret::Local, Secret::Wrong] {
             self.same(&Case {
@@ -123,8 +124,8 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Those whom authentik lets in: as if they had given the secret of one of the
-    /// lines. Whether there is such a line.
+    /// People that authentik lets in: they must get in as if they had given the secret
+    /// of one of the lines. Returns whether there is such a line.
     fn let_in(&self, person: &Person) -> Result<bool, Harm> {
         let mut harm = None;
         let secrets = self.before.iter().filter(|entry| asks_for_secret(entry));
@@ -173,12 +174,12 @@ impl Change<'_> {
         .codes()
     }
 
-    /// The entries of the second stack that are the same line: the one that the block
-    /// repeats, and the one behind it.
+    /// The entries of the second stack for the same line: the repeated one in the
+    /// block, and the original behind it.
     fn partners(&self, at: usize) -> [Option<usize>; 2] {
         let place = self.repeated.iter().position(|repeated| *repeated == at);
         let repeated = place.map(|place| self.repeated_at.saturating_add(place));
-        // Both walks meet at the repeated line, and would not at one before it.
+        // Both walks can meet at the repeated line, but not at an earlier one.
         let is_before = self.repeated.iter().any(|repeated| *repeated > at);
         if repeated.is_none() && is_before && at >= self.block.start {
             return [None, None];
@@ -225,7 +226,8 @@ impl Change<'_> {
                         .iter()
                         .flat_map(|a| b.iter().map(move |b| (a, b)))
                         .collect(),
-                    // Where it has refused, nothing behind it counts; it says the same again.
+                    // If it has refused, nothing behind it counts: the line returns the
+                    // same again.
                     (None, Some(_)) if again => vec![(Code::SUCCESS, Code::SUCCESS)],
                     (Some(one), None) | (None, Some(one)) => {
                         one.iter().map(|code| (code, code)).collect()
@@ -271,8 +273,8 @@ impl Change<'_> {
         Harm::Laxer { who, entry }
     }
 
-    /// pam_setcred after it: nobody who had credentials before is kept out by them,
-    /// neither on the same handle nor on one of its own, as sshd has it.
+    /// pam_setcred after authentication: nobody who got credentials before may fail
+    /// there now, neither on the same handle nor on a separate one, as in sshd.
     fn credentials(&self, person: &Person, ours: CodeSet, secret: Secret<'_>) -> Result<(), Harm> {
         let harm = || Harm::KeptOut {
             who: format!("{} by pam_setcred", person.shown()),
@@ -305,7 +307,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Whether pam_setcred can succeed, and whether it can fail, after a success of
+    /// Whether pam_setcred can succeed and whether it can fail, after a successful
     /// authentication on the same handle.
     fn chain(
         &self,

@@ -22,9 +22,9 @@ pub(crate) const MODULE: &str = "pam_authentik_flow.so";
 
 /// The folder of the stacks.
 const PAM_DIR: &str = "/etc/pam.d";
-/// Where libpam looks for a service that it has not.
+/// Where libpam looks for services that this folder does not have.
 const VENDOR_DIR: &str = "/usr/lib/pam.d";
-/// The one file for all services of systems without such a folder.
+/// The single file for all services, on systems without such a folder.
 const SINGLE: &str = "/etc/pam.conf";
 
 impl Entry {
@@ -38,7 +38,7 @@ impl Entry {
         self.role == Role::Module && self.name() == MODULE
     }
 
-    /// Where it stands, for people.
+    /// Its file and line, for people.
     pub(crate) fn place(&self) -> String {
         format!("{}:{}", self.file.display(), self.line)
     }
@@ -67,14 +67,14 @@ impl Stacks {
         }
     }
 
-    /// From now on the service's own file is read as `text`.
+    /// Uses `text` instead of the service's own file.
     pub(crate) fn plan(&mut self, service: &str, text: &str) {
         self.files
             .planned
             .push((self.path(service), text.to_owned()));
     }
 
-    /// The same stacks, where the service's own file is `text`.
+    /// The same stacks with `text` instead of the service's own file.
     pub(crate) fn with(&self, service: &str, text: &str) -> Self {
         let mut planned = self.clone();
         planned.files.planned.clear();
@@ -82,7 +82,7 @@ impl Stacks {
         planned
     }
 
-    /// Whether libpam is Debian's, which differs from others in some rules.
+    /// Whether libpam is Debian's, which differs in some rules.
     pub(crate) fn debian(&self) -> bool {
         self.files.debian
     }
@@ -101,7 +101,7 @@ impl Stacks {
             .flatten()
             .filter(|entry| entry.path().is_file())
             .filter_map(|entry| entry.file_name().into_string().ok())
-            // What packages and editors leave behind is no program's service.
+            // Files that packages and editors leave behind are not services.
             .filter(|name| {
                 !name.starts_with('.')
                     && !name.ends_with('~')
@@ -115,8 +115,8 @@ impl Stacks {
         names
     }
 
-    /// The services whose stacks name the module, by themselves or by an include; not
-    /// those files that are only included.
+    /// The services whose stacks name the module, directly or by an include. Files that
+    /// are only included are not services.
     pub(crate) fn naming_module(&self) -> Vec<String> {
         let mut services = self.services();
         services.retain(|service| {
@@ -149,7 +149,7 @@ impl Stacks {
     }
 }
 
-/// Whether libpam reads all lines of a service as they are meant.
+/// Checks that libpam reads all lines of a service as they are meant.
 ///
 /// # Errors
 /// The first line that it does not.

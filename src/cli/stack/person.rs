@@ -1,17 +1,16 @@
-//! Whose login is played through: what is known of somebody.
+//! The person whose login is played, as far as known.
 
 use std::ffi::CString;
 
 use crate::cli::local;
 
-/// Somebody who logs in. What is unknown is left open, and every answer that hangs
-/// on it goes every way.
+/// Somebody who logs in. Every answer that depends on an unknown fact goes both ways.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Person {
-    /// Nothing for somebody whom no stack and no configuration mentions.
+    /// `None` for somebody that no stack and no configuration mentions.
     pub(crate) name: Option<String>,
     pub(crate) uid: Uid,
-    /// Whether the account stands in `/etc/passwd`.
+    /// Whether the account is in `/etc/passwd`.
     pub(crate) is_local: Option<bool>,
 }
 
@@ -25,7 +24,7 @@ pub(crate) enum Uid {
 }
 
 impl Person {
-    /// Somebody whom nothing in a stack mentions.
+    /// Somebody that no stack mentions.
     pub(crate) fn anybody() -> Self {
         Self {
             name: None,
@@ -34,7 +33,7 @@ impl Person {
         }
     }
 
-    /// The same, with an account in `/etc/passwd` or in a directory alone.
+    /// The same person with an account in `/etc/passwd`, or only in a directory.
     pub(crate) fn somebody(is_local: bool) -> Self {
         Self {
             is_local: Some(is_local),
@@ -63,7 +62,7 @@ impl Person {
         self.name.as_deref().unwrap_or("somebody else")
     }
 
-    /// Whether a comparison of the uid with `number` holds, where that is known.
+    /// Whether a comparison of the uid with `number` holds, if known.
     pub(super) fn uid_holds(&self, operator: &str, number: u32) -> Option<bool> {
         let compare = |uid: u32| match operator {
             "<" | "lt" => Some(uid < number),
@@ -76,7 +75,7 @@ impl Person {
         };
         match self.uid {
             Uid::Is(uid) => compare(uid),
-            // All from 1000 up are alike only if the lowest and the highest are.
+            // All uids from 1000 up agree only if the lowest and the highest do.
             Uid::Persons => {
                 let (low, high) = (compare(1000)?, compare(u32::MAX)?);
                 let between = number > 1000 && ["=", "eq", "!=", "ne"].contains(&operator);
@@ -86,7 +85,7 @@ impl Person {
         }
     }
 
-    /// Whether they are in a group of this host, where that is known.
+    /// Whether the person is in a group of this host, if known.
     pub(super) fn is_in_group(&self, group: &str) -> Option<bool> {
         let name = self.name.as_deref()?;
         let user = nix::unistd::User::from_name(name).ok()??;
@@ -98,7 +97,7 @@ impl Person {
         Some(groups.contains(&group.gid))
     }
 
-    /// Their login shell, where there is an account.
+    /// The login shell, if there is an account.
     pub(super) fn shell(&self) -> Option<String> {
         let user = nix::unistd::User::from_name(self.name.as_deref()?).ok()??;
         Some(user.shell.to_string_lossy().into_owned())

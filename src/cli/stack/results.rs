@@ -1,8 +1,7 @@
-//! What the modules of a stack may return to somebody, as far as can be said
-//! without asking them.
+//! The codes that the modules of a stack may return for somebody, without calling them.
 //!
-//! What is said of a module is in its manual page. Of one that is not named here
-//! nothing is known: it may return anything.
+//! The rules come from the modules' manual pages. A module that is not named here is
+//! unknown and may return anything.
 
 use super::person::Person;
 use super::{Code, CodeSet, Entry, Kind};
@@ -48,8 +47,8 @@ const GATES: [&str; 9] = [
     "pam_tally2.so",
 ];
 
-/// Whether a line asks for the secret that authentik is to replace. A smart card that
-/// pam_sss requires is none: it is asked for in front of any password.
+/// Whether a line asks for the secret that authentik replaces. A smart card that
+/// pam_sss requires does not count: pam_sss asks for it before any password.
 pub(crate) fn asks_for_secret(entry: &Entry) -> bool {
     let name = entry.name();
     let takes_password = !entry
@@ -59,7 +58,7 @@ pub(crate) fn asks_for_secret(entry: &Entry) -> bool {
     LOCAL_SECRETS.contains(&name) || (DIRECTORY_SECRETS.contains(&name) && takes_password)
 }
 
-/// Whether nothing is known of a line's module.
+/// Whether a line's module is unknown.
 pub(crate) fn is_unknown(entry: &Entry) -> bool {
     let name = entry.name();
     const JUDGED: [&str; 6] = [
@@ -77,27 +76,27 @@ pub(crate) fn is_unknown(entry: &Entry) -> bool {
         || JUDGED.contains(&name))
 }
 
-/// Whether a line's module keeps somebody out by itself: what it says is not known,
-/// and where it is meant to refuse, it must be heard.
+/// Whether a line's module is a gate: it may refuse, its answer is not known here, and
+/// its refusal must count.
 pub(crate) fn is_gate(entry: &Entry) -> bool {
     GATES.contains(&entry.name())
 }
 
-/// What somebody answers to modules that ask for a secret.
+/// The secret that somebody gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Secret<'a> {
-    /// The one of the local account.
+    /// The local account's.
     Local,
-    /// The one that this line asks for, and no other.
+    /// The one that this line asks for.
     Of(&'a Entry),
-    /// None that is right.
+    /// A wrong one.
     Wrong,
 }
 
-/// What modules that keep people out return.
+/// The results of gates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gates {
-    /// They have nothing against it.
+    /// They let everybody pass.
     Open,
     /// Anything.
     Any,
@@ -110,13 +109,13 @@ pub(crate) struct Situation<'a> {
     pub(crate) service: &'a str,
     pub(crate) person: &'a Person,
     pub(crate) secret: Secret<'a>,
-    /// What this project's module returns.
+    /// The results of this project's module.
     pub(crate) ours: CodeSet,
     pub(crate) gates: Gates,
 }
 
 impl Situation<'_> {
-    /// What the module of `entry` may return.
+    /// The codes that the module of `entry` may return.
     pub(crate) fn results(&self, entry: &Entry) -> CodeSet {
         const YES: CodeSet = CodeSet::one(Code::SUCCESS);
         let has = |word: &str| entry.arguments.iter().any(|argument| argument == word);
@@ -133,7 +132,7 @@ impl Situation<'_> {
             return self.of_secret(entry);
         }
         match name {
-            // The stacks have it for sshd's credentials alone: it knows nobody there.
+            // Stacks use this only for sshd's pam_setcred: no account is in that file.
             "pam_localuser.so" if has("file=/dev/null") => CodeSet::one(Code::PERM_DENIED),
             "pam_localuser.so" => either(self.person.is_local, Code::PERM_DENIED),
             "pam_succeed_if.so" => either(self.condition(&entry.arguments), Code::AUTH_ERR),
@@ -144,12 +143,12 @@ impl Situation<'_> {
             }
             "pam_deny.so" => CodeSet::one(Code::AUTH_ERR),
             "pam_permit.so" => YES,
-            // Root calls su or chsh: that is no login.
+            // It succeeds for root's own su or chsh, which is no login.
             "pam_rootok.so" => CodeSet::one(Code::AUTH_ERR),
             "pam_faillock.so" if has("authfail") => CodeSet::one(Code::AUTH_ERR),
             _ if SETTERS.contains(&name) => YES.with(Code::IGNORE),
             _ if GATES.contains(&name) && self.gates == Gates::Any => CodeSet::ANY,
-            // These say nothing where they have nothing against it.
+            // These return PAM_IGNORE if they do not refuse.
             "pam_nologin.so" if !has("successok") => CodeSet::one(Code::IGNORE),
             "pam_wheel.so" if !has("trust") => CodeSet::one(Code::IGNORE),
             _ if GATES.contains(&name) => YES,
@@ -161,7 +160,7 @@ impl Situation<'_> {
         let refused = CodeSet::of(&[Code::AUTH_ERR, Code::USER_UNKNOWN, Code::AUTHINFO_UNAVAIL]);
         let is_directory = DIRECTORY_SECRETS.contains(&entry.name());
         if self.kind != Kind::Auth {
-            // Everybody's account is well where it is known.
+            // An account that is known is valid.
             return match is_directory {
                 true => refused.with(Code::SUCCESS),
                 false => CodeSet::one(Code::SUCCESS),
@@ -178,10 +177,10 @@ impl Situation<'_> {
         }
     }
 
-    /// What pam_sm_setcred of `entry` may return.
+    /// The codes that pam_sm_setcred of `entry` may return.
     pub(crate) fn credentials(&self, entry: &Entry) -> CodeSet {
         if entry.is_ours() {
-            // It has none, and fails only where it is missing.
+            // It sets no credentials, and fails only if it is missing.
             return match self.ours.contains(Code::MODULE_UNKNOWN) {
                 true => CodeSet::one(Code::MODULE_UNKNOWN),
                 false => CodeSet::one(Code::SUCCESS),
@@ -218,7 +217,7 @@ impl Situation<'_> {
             "quiet_success",
             "audit",
         ];
-        // The caller's uid, and not the one of who logs in.
+        // With `use_uid` the conditions are about the caller.
         let of_caller = arguments.iter().any(|word| word == "use_uid");
         let mut words = arguments
             .iter()
@@ -248,7 +247,7 @@ impl Situation<'_> {
 
     fn user_holds(&self, operator: &str, right: &str) -> Option<bool> {
         if self.person.name.is_none() && ["ingroup", "notingroup"].contains(&operator) {
-            // Its members are mentioned with it.
+            // A group's members count as mentioned, so this person is not one of them.
             return Some(operator == "notingroup");
         }
         let group = |wanted: bool| {
@@ -266,7 +265,7 @@ impl Situation<'_> {
             ("ingroup", _) => group(true),
             ("notingroup", _) => group(false),
             (_, Some(name)) => text_holds(name, operator, right),
-            // Nobody who is named there.
+            // Somebody that the condition does not name.
             (_, None) => match operator {
                 "=" | "in" => Some(false),
                 "!=" | "notin" => Some(true),
@@ -287,8 +286,7 @@ fn text_holds(left: &str, operator: &str, right: &str) -> Option<bool> {
     }
 }
 
-/// The names that conditions of a stack mention: those of users, and the members of
-/// groups.
+/// The names in a stack's conditions: users, and the members of groups.
 pub(crate) fn mentioned(entries: &[Entry]) -> Vec<String> {
     let mut names = Vec::new();
     let conditions = entries

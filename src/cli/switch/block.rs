@@ -8,21 +8,22 @@ use crate::cli::stack::{Entry, MODULE};
 const BEGIN: &str = "# BEGIN authentik-flow enable; authentik-flow disable ";
 const BEGIN_REST: &str = " takes these lines out.";
 const END: &str = "# END authentik-flow enable";
-/// What version 0.1.0 wrote in front of three lines, with no mark behind them.
+/// Version 0.1.0 wrote this before its three lines, without a mark after them.
 const OLD_BEGIN: &str = "# By authentik-flow enable; authentik-flow disable ";
 const OLD_LINES: usize = 3;
 
-/// How a success of the module goes on behind the lines that it replaces.
+/// How a success of the module skips the lines that it replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
-    /// It jumps over so many lines, and one behind them says yes.
+    /// It jumps over so many lines, and a line after them succeeds.
     Jump(usize),
-    /// No line behind them says yes, so it counts itself, and the next line jumps.
+    /// No line after them succeeds, so the module's success counts, and the next line
+    /// jumps.
     CountAndJump(usize),
 }
 
 impl Way {
-    /// How many lines behind the block are skipped.
+    /// The number of lines after the block that are skipped.
     pub(super) fn skipped(self) -> usize {
         match self {
             Self::Jump(over) | Self::CountAndJump(over) => over,
@@ -30,22 +31,22 @@ impl Way {
     }
 }
 
-/// What a block says.
+/// The contents of a block.
 pub(super) struct Block<'a> {
     pub(super) service: &'a str,
-    /// Who skips the module.
+    /// The accounts that skip the module.
     pub(super) names: &'a [String],
     pub(super) config: Option<PathBuf>,
-    /// Lines that would be skipped, and must be asked.
+    /// Lines that a jump would skip and that must still be asked.
     pub(super) repeated: Vec<String>,
     pub(super) way: Way,
 }
 
 impl Block<'_> {
-    /// How many lines stand in front of the repeated ones.
+    /// The number of lines before the repeated ones.
     pub(super) const GUARDS: usize = 2;
 
-    /// How many of its lines are no comments.
+    /// The number of lines that are not comments.
     pub(super) fn entries(&self) -> usize {
         let jump = usize::from(matches!(self.way, Way::CountAndJump(_)));
         [Self::GUARDS, self.repeated.len(), 1, jump]
@@ -53,7 +54,7 @@ impl Block<'_> {
             .fold(0, |sum: usize, more| sum.saturating_add(*more))
     }
 
-    /// Its lines, each with its end.
+    /// Its lines, each with its line end.
     pub(super) fn text(&self) -> String {
         let Self { service, .. } = self;
         let behind = self.entries().saturating_sub(1);
@@ -69,10 +70,10 @@ impl Block<'_> {
                 &format!("[success={behind} default=ignore]"),
                 &format!("pam_succeed_if.so quiet user in {names}"),
             ),
-            // sshd asks for credentials on a handle of its own, where pam_succeed_if
-            // says nothing: this one says yes, and leaves the module out, for a
-            // module that is missing would keep out root as well. It knows nobody in
-            // /dev/null, so it never counts at a login.
+            // sshd calls pam_setcred on a separate handle, where pam_succeed_if returns
+            // PAM_IGNORE. This line succeeds there and skips the module: a missing
+            // module would otherwise keep out root, too. /dev/null names nobody, so the
+            // line never counts at a login.
             line(
                 &format!("[success={} default=ignore]", behind.saturating_sub(1)),
                 "pam_localuser.so file=/dev/null",
@@ -98,7 +99,7 @@ impl Block<'_> {
     }
 }
 
-/// A line of a stack, written again as one that must be passed.
+/// A line of a stack, repeated with a control that makes it a requirement.
 pub(super) fn repeat(entry: &Entry) -> String {
     let mut line = format!("auth  {:<43} {}", "required", entry.module);
     for argument in &entry.arguments {
@@ -112,12 +113,12 @@ pub(super) fn repeat(entry: &Entry) -> String {
     line
 }
 
-/// A block that stands in a file.
+/// A block in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     /// The numbers of its lines, from one.
     pub(super) lines: Range<usize>,
-    /// They, each with its end.
+    /// The lines, each with its line end.
     pub(super) text: String,
 }
 
@@ -146,8 +147,8 @@ pub(super) fn find(text: &str) -> Result<Option<Found>, usize> {
 }
 
 impl Found {
-    /// Whether it is still what `enable` writes: each line one of its own, with the
-    /// jumps that belong together.
+    /// Whether it is still as `enable` writes it: only `enable`'s own lines, with jumps
+    /// that fit together.
     pub(super) fn is_whole(&self, written: Option<&str>) -> bool {
         match written {
             Some(written) => self.text == written,
@@ -166,7 +167,7 @@ impl Found {
             .collect()
     }
 
-    /// Who skips the module, by its first line.
+    /// The accounts that skip the module, from the first line.
     pub(super) fn names(&self) -> Vec<String> {
         let list = self.text.split_once("user in ").map(|(_, after)| after);
         let list = list.and_then(|list| list.split_whitespace().next());
@@ -222,7 +223,7 @@ mod tests {
             assert_eq!(found.without(&after), before);
             assert_eq!(found.names(), ["root", "localadmin"]);
             assert!(found.is_whole(Some(&block)) && found.is_whole(None));
-            // With lines more around it.
+            // With more lines around it.
             let more = format!("new\n{after}new\n");
             let found = find(&more).unwrap().unwrap();
             assert_eq!(found.without(&more), "new\na\nb\nnew\n");

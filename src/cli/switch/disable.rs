@@ -10,18 +10,18 @@ use crate::cli::arguments::Disable;
 use crate::cli::stack::{Entry, Kind, Stacks};
 use crate::cli::{CommandError, Exit};
 
-/// What becomes of one service.
+/// What happens to one service.
 enum Verdict {
-    /// The block goes.
+    /// The block is taken out.
     Out { file: PamFile, found: Found },
     /// Nothing of `enable` is in the file.
     Nothing { says: String, forget: bool },
-    /// It stays, for this reason.
+    /// The block stays, for this reason.
     Refused(String),
 }
 
-/// Takes the module out of stacks into which `enable` has put it, one service after
-/// the other: one that cannot be changed keeps no other from it.
+/// Takes the module out of the stacks that `enable` has changed, one service after the
+/// other. If one cannot be changed, the others still are.
 pub(crate) fn disable(options: &Disable) -> Result<Exit, CommandError> {
     let stacks = Stacks::at(&options.folders.pam_dir);
     let copies = Copies::at(&options.state.state_dir);
@@ -37,7 +37,7 @@ pub(crate) fn disable(options: &Disable) -> Result<Exit, CommandError> {
         true => Some(trial::pending::lock(state)?),
         false => None,
     };
-    // Those whose lines stay.
+    // Services whose lines stay.
     let mut left: Vec<&str> = Vec::new();
     for service in &services {
         let path = stacks.path(service);
@@ -74,7 +74,7 @@ pub(crate) fn disable(options: &Disable) -> Result<Exit, CommandError> {
             }
         }
     }
-    // Its settings stay with the module.
+    // sshd keeps its settings while the module is in its stack.
     let leaves_sshd = match options.all {
         true => !left.contains(&"sshd"),
         false => services.iter().any(|service| service == "sshd") && !left.contains(&"sshd"),
@@ -91,7 +91,7 @@ pub(crate) fn disable(options: &Disable) -> Result<Exit, CommandError> {
     })
 }
 
-/// The services in whose file a block of `enable` stands.
+/// The services with a block of `enable` in their file.
 fn enabled(stacks: &Stacks) -> Vec<String> {
     let mut services = stacks.services();
     services.retain(|service| {
@@ -153,7 +153,7 @@ pub(super) fn half_a_block(path: &Path, line: usize) -> String {
     )
 }
 
-/// Why a stack that names the module is not for `disable`.
+/// Why `disable` does not change a stack that names the module.
 fn by_hand(stacks: &Stacks, service: &str) -> Option<CommandError> {
     let read = stacks.load(service);
     let places: Vec<String> = Kind::ALL

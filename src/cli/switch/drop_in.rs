@@ -1,4 +1,4 @@
-//! `--sshd`: the settings of sshd that the module needs, in a file of their own.
+//! `--sshd`: the settings of sshd that the module needs, in a separate file.
 
 use std::path::{Path, PathBuf};
 
@@ -11,27 +11,28 @@ use crate::cli::files::{self, Existing, failed};
 use crate::cli::sshd::{self, Missing, Settings};
 use crate::cli::{CommandError, programs};
 
-/// The first of two settings counts, and sshd reads these files by their names.
+/// sshd reads these files in the order of their names, and the first value of a setting
+/// counts.
 const NAME: &str = "00-authentik-flow.conf";
 const HEAD: &str =
     "# By authentik-flow enable --sshd; authentik-flow disable sshd takes this file away.\n";
 
-/// A file of settings that is written, or was.
+/// The file of settings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct DropIn {
     path: PathBuf,
     text: String,
-    /// What was there before.
+    /// The earlier text.
     before: Option<String>,
-    /// Of which configuration it is a part, where that is not sshd's own.
+    /// The configuration that includes it, if that is not sshd's own.
     config: Option<PathBuf>,
 }
 
 impl DropIn {
-    /// The file that is needed; `None` where no setting is missing.
+    /// The file that is needed. `None` if no setting is missing.
     ///
     /// # Errors
-    /// Where such a file would let in somebody new, or is not `enable`'s to change.
+    /// The file would let in somebody new, or `enable` did not write the existing one.
     pub(super) fn plan(
         config: &SshdConfig,
         longest: u64,
@@ -94,10 +95,10 @@ impl DropIn {
         }
     }
 
-    /// Writes it, and has sshd itself say that it reads it so.
+    /// Writes it, and asks sshd itself whether the settings hold.
     ///
     /// # Errors
-    /// Where sshd does not: then nothing of it is left.
+    /// The settings do not hold. The file is then as before.
     pub(super) fn write(&self, copies: &Copies) -> Result<(), CommandError> {
         copies.keep_drop_in(Some(self))?;
         files::write(&self.path, &self.text, 0o644, None, Existing::Replace)?;
@@ -121,7 +122,7 @@ impl DropIn {
         Err(format!("--sshd: {wrong}; nothing is changed"))
     }
 
-    /// Has the running sshd read it, or says how.
+    /// Makes the running sshd read it, or says how to do that.
     pub(super) fn reload(&self) -> Result<(), CommandError> {
         say(&match self.read_again() {
             Ok(how) => format!("sshd: {} is read ({how}).", self.path.display()),
@@ -132,8 +133,8 @@ impl DropIn {
         })
     }
 
-    /// Puts back what was there before, if the file is still as it was written. `false`:
-    /// somebody has changed it, and it stays.
+    /// Restores the earlier state, if the file is as it was written. `false`: somebody
+    /// has changed it, and it stays.
     ///
     /// # Errors
     /// Where it cannot be written.
@@ -157,7 +158,7 @@ impl DropIn {
         Ok(true)
     }
 
-    /// Takes it away, whatever was there before it was changed last.
+    /// Removes the file, whatever its earlier text was.
     ///
     /// # Errors
     /// Where it cannot be removed.
@@ -185,7 +186,7 @@ impl DropIn {
         })
     }
 
-    /// Has the running sshd read its settings again. Tells how.
+    /// Makes the running sshd read its settings again. Returns how.
     ///
     /// # Errors
     /// Why it has not.
@@ -205,7 +206,7 @@ fn remove(path: &Path) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Where the file belongs.
+/// The path of the file.
 fn path_of(config: &SshdConfig) -> PathBuf {
     let main = match config {
         SshdConfig::Own => Path::new("/etc/ssh/sshd_config"),
@@ -229,7 +230,7 @@ fn needed(config: &SshdConfig, longest: u64) -> Result<Vec<String>, CommandError
     Ok(lines)
 }
 
-/// The lines of which sshd says otherwise.
+/// The lines that do not hold according to sshd.
 fn without_effect<'a>(config: &SshdConfig, text: &'a str) -> Result<Vec<&'a str>, CommandError> {
     let settings = Settings::of("nobody", config)?;
     let holds = |line: &str| {

@@ -1,4 +1,4 @@
-//! `enable` and `disable`: the module in the stack of a service, and out of it.
+//! `enable` and `disable` put the module into the stack of a service and take it out.
 
 mod block;
 mod disable;
@@ -31,7 +31,7 @@ use store::{Copies, PamFile};
 use trial::Trial;
 use trial::pending::{Made, Stack};
 
-/// Whether `enable` keeps something of a service.
+/// Whether `enable` has kept anything about a service.
 pub(crate) fn kept(state: &Path, service: &str) -> bool {
     Copies::at(state).has(service)
 }
@@ -42,7 +42,7 @@ pub(crate) fn block_in(text: &str) -> Option<std::ops::Range<usize>> {
     Some(found.lines)
 }
 
-/// What `enable --try` waits for, if it does.
+/// The change that `enable --try` has made and nobody has confirmed yet.
 pub(crate) fn pending(state: &Path) -> Option<String> {
     let (services, seconds) = trial::waiting(state).ok().flatten()?;
     Some(format!(
@@ -50,7 +50,7 @@ pub(crate) fn pending(state: &Path) -> Option<String> {
     ))
 }
 
-/// A change that is thought through and not made yet.
+/// A planned change.
 struct Change {
     service: String,
     file: PamFile,
@@ -58,16 +58,16 @@ struct Change {
     before: String,
     plan: Plan,
     proof: Proof,
-    /// Who skips the module.
+    /// The accounts that skip the module.
     names: Vec<String>,
-    /// Accounts with a local password that authentik is asked about from now on.
+    /// Accounts with a local password that will now be asked by authentik.
     asked: Vec<String>,
-    /// For whom the configuration leaves the module out.
+    /// The accounts that the configuration ignores.
     left_alone: String,
 }
 
 impl Change {
-    /// What takes it back again.
+    /// The command that takes it back.
     fn stack(&self) -> Stack {
         Stack {
             service: self.service.clone(),
@@ -78,8 +78,8 @@ impl Change {
     }
 }
 
-/// Puts the module into stacks. Nothing is written before all of it is known to
-/// be right.
+/// Puts the module into stacks. Writes nothing before every change is planned and
+/// judged.
 pub(crate) fn enable(options: &Enable) -> Result<Exit, CommandError> {
     let mut stacks = Stacks::at(&options.folders.pam_dir);
     is_installed(options)?;
@@ -123,7 +123,7 @@ pub(crate) fn enable(options: &Enable) -> Result<Exit, CommandError> {
     make(options, &changes, settings.as_ref())
 }
 
-/// What `--sshd` has to write.
+/// The file that `--sshd` must write.
 fn sshd_settings(options: &Enable, stacks: &Stacks) -> Result<Option<DropIn>, CommandError> {
     if !options.sshd {
         return Ok(None);
@@ -146,7 +146,7 @@ fn sshd_settings(options: &Enable, stacks: &Stacks) -> Result<Option<DropIn>, Co
     Ok(planned)
 }
 
-/// Makes the changes: with `--try` after the way back is arranged.
+/// Makes the changes. With `--try`, first arranges that they are taken back.
 fn make(
     options: &Enable,
     changes: &[Change],
@@ -172,7 +172,7 @@ fn make(
     };
     let copies = Copies::at(state);
     let write = || -> Result<(), CommandError> {
-        // First, because sshd may not like it.
+        // First, because sshd may reject it.
         if let Some(drop_in) = settings {
             drop_in.write(&copies)?;
         }
@@ -219,8 +219,8 @@ fn is_installed(options: &Enable) -> Result<(), CommandError> {
     ))
 }
 
-/// Who skips the module: root always, so that no configuration keeps it out. Without
-/// `--local` those stay who do already.
+/// The accounts that skip the module. Root always does, so that no configuration keeps
+/// it out. Without `--local` the list in the file stays.
 fn names_of(options: &Enable, already: &[String]) -> Vec<String> {
     let named = match options.local.is_empty() {
         true => already,
@@ -235,7 +235,7 @@ fn names_of(options: &Enable, already: &[String]) -> Vec<String> {
     names
 }
 
-/// The change for one service; `None` where it is made already.
+/// The change for one service. `None` if the file already has it.
 fn consider(
     options: &Enable,
     stacks: &Stacks,
@@ -311,7 +311,7 @@ fn consider(
     }))
 }
 
-/// Whom the change concerns.
+/// The people that the change concerns.
 fn say_what_changes(state: &Path, change: &Change) -> Result<(), CommandError> {
     let Change {
         service,
@@ -354,7 +354,7 @@ fn say_what_changes(state: &Path, change: &Change) -> Result<(), CommandError> {
     say_what_is_proved(state, &stack, names)
 }
 
-/// Which of the local accounts have got in by this very stack.
+/// Says which of the local accounts have already logged in through exactly this stack.
 fn say_what_is_proved(
     state: &Path,
     stack: &proofs::Stack,
@@ -375,8 +375,8 @@ fn say_what_is_proved(
     Ok(())
 }
 
-/// While authentik is down, the lines that are written here let nobody in but those
-/// of `--local`. Who wants local passwords to be enough then must know what it takes.
+/// While authentik is down, these lines let in only the accounts of `--local`. Says
+/// what it takes to allow local passwords then.
 fn say_what_a_fallback_needs(
     options: &Enable,
     stacks: &Stacks,
@@ -391,7 +391,7 @@ fn say_what_a_fallback_needs(
     Ok(())
 }
 
-/// Names the login shell that goes on without the module, and how to take it along.
+/// Names the login shell whose stack lacks the module, and how to add it.
 fn say_what_is_left_out(
     options: &Enable,
     stacks: &Stacks,
@@ -409,7 +409,7 @@ fn say_what_is_left_out(
     }
     let LoginShell { service, typed, .. } = shell;
     say(&format!(
-        "{service}: `{typed}` goes by this stack of its own, which asks authentik nothing; take it along: {along} {service}"
+        "{service}: `{typed}` has its own stack, which asks authentik nothing; take it along: {along} {service}"
     ))
 }
 

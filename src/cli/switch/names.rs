@@ -1,25 +1,25 @@
-//! The accounts of `--local`, each of which is to be a way in.
+//! The accounts of `--local`. Each must be a way in.
 
 use crate::cli::arguments::SshdConfig;
 use crate::cli::sshd::Settings;
 use crate::cli::{CommandError, local, programs};
 
-/// What was found out about the accounts.
+/// The findings about the accounts.
 #[derive(Debug, Default)]
 pub(super) struct Proof {
-    /// What could not be found out, or what is to be minded.
+    /// Facts that could not be checked, and warnings.
     pub(super) doubts: Vec<String>,
-    /// Who can become root, and how.
+    /// The accounts that can become root, and how.
     pub(super) root: Vec<String>,
 }
 
-/// Refuses names by which nobody would get in by `service`, and names of which none
-/// could become root.
+/// Refuses names that cannot log in by `service`, and a list in which nobody can become
+/// root.
 ///
-/// Root's password may be locked, as it often is, while another account has one.
+/// Root's password may be locked if another account has one.
 ///
 /// # Errors
-/// A name without an account or a password, or whom something keeps out.
+/// A name without an account or a password, or that something keeps out.
 pub(super) fn hold(
     names: &[String],
     service: &str,
@@ -72,7 +72,7 @@ fn by_sshd(
     let Some(sshd) = sshd else {
         return Ok(());
     };
-    // Root's reasons: they keep out root alone.
+    // These reasons concern only root.
     let mut kept_out = Vec::new();
     let mut gets_in = false;
     for name in names.iter().filter(|name| can_log_in(name)) {
@@ -158,7 +158,7 @@ fn gives_root(line: &str) -> bool {
         .any(|user| ["ALL", "root"].contains(&user.trim()));
     let commands = what.split(',').map(|command| {
         let command = command.trim();
-        // NOPASSWD: and the like stand in front.
+        // Tags such as NOPASSWD: come first.
         let bare = command.rsplit(": ").next().unwrap_or(command);
         bare.trim()
     });
@@ -177,7 +177,7 @@ fn gives_root(line: &str) -> bool {
             .any(|command| SHELLS.contains(&command))
 }
 
-/// Accounts with a local password that are asked by authentik from now on.
+/// Accounts with a local password that will now be asked by authentik.
 pub(super) fn asked_from_now_on(
     names: &[String],
     is_left_alone: impl Fn(&str, u32) -> bool,

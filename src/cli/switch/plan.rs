@@ -1,5 +1,5 @@
-//! Where the block goes, and how a success goes on behind it, so that nobody gets
-//! in or is kept out by the change.
+//! Plans the place of the block and the jump after a success, so that nobody new gets
+//! in and nobody is kept out.
 
 use super::block::{Block, Way, insert, repeat};
 use crate::cli::CommandError;
@@ -11,13 +11,13 @@ use crate::cli::stack::{Action, Code, Entry, Kind, Person, Role, Service, Stacks
 pub(super) struct Plan {
     pub(super) block: String,
     pub(super) after: String,
-    /// The lines that a success of the module skips, for people.
+    /// The lines that a success of the module skips.
     pub(super) skipped: Vec<String>,
     /// The lines that the block repeats because they would be skipped.
     pub(super) repeated: Vec<String>,
 }
 
-/// What a plan is made for.
+/// The input of a plan.
 pub(super) struct Wish<'a> {
     pub(super) stacks: &'a Stacks,
     pub(super) service: &'a str,
@@ -27,10 +27,10 @@ pub(super) struct Wish<'a> {
     pub(super) config: Option<std::path::PathBuf>,
 }
 
-/// Where the block goes.
+/// The place of the block.
 struct Spot<'a> {
     before: &'a Service,
-    /// The first entry of the line in front of which it goes.
+    /// The first entry of the line before which it goes.
     start: usize,
     /// The first entry that asks for a secret.
     first: usize,
@@ -38,15 +38,15 @@ struct Spot<'a> {
     own_line: usize,
 }
 
-/// How often a line is added to the block before it is given up.
+/// The limit of lines that are added to the block.
 const MOST_REPEATED: usize = 8;
 
 impl Wish<'_> {
-    /// The block that changes for nobody what it should not.
+    /// Finds a block that makes nothing laxer and keeps nobody out.
     ///
     /// # Errors
-    /// A stack that asks for no secret or that libpam cannot read, and what every
-    /// block would make worse, with the line.
+    /// A stack that asks for no secret, a stack that libpam cannot read, or the line by
+    /// which every block would make something worse.
     pub(super) fn plan(&self) -> Result<Plan, CommandError> {
         let before = self.stacks.with(self.service, self.text).load(self.service);
         readable(&before).map_err(|problem| format!("{problem}; correct that line first"))?;
@@ -58,8 +58,8 @@ impl Wish<'_> {
             .ok_or("its stack asks for no local password, so no local way in would remain; write the lines by hand, as in the package's example stacks")?;
         let mut own_line = first.own_line;
         while let Some(jump) = jump_over(auth, own_line) {
-            // These choose which secret is asked for, and keep nobody out: the block can
-            // stand in front of them, where no jump leads elsewhere than before.
+            // These lines choose which secret is asked for, and keep nobody out. The
+            // block can go before them if no jump is changed by that.
             if !["pam_usertype.so", "pam_localuser.so"].contains(&jump.name()) {
                 return Err(format!(
                     "line {} of {} jumps over the place of the module's lines, and would land among them; write the lines by hand, and update that jump",
@@ -72,7 +72,7 @@ impl Wish<'_> {
         self.at(&before, at, own_line)
     }
 
-    /// The block in front of this line of the service's own file.
+    /// The block before this line of the service's own file.
     fn at(&self, before: &Service, first: usize, own_line: usize) -> Result<Plan, CommandError> {
         let auth = before.own(Kind::Auth);
         let start = auth
@@ -187,7 +187,8 @@ impl Wish<'_> {
     }
 }
 
-/// Which of two reasons is the one to tell: a named line, then who is kept out.
+/// Chooses the better of two reasons: one that names a line, then one that says who is
+/// kept out.
 fn worse(known: Option<Harm>, new: Harm) -> Option<Harm> {
     let rank = |harm: &Harm| match harm {
         Harm::NoWayIn { .. } => 4,
@@ -202,8 +203,8 @@ fn worse(known: Option<Harm>, new: Harm) -> Option<Harm> {
     }
 }
 
-/// Whether a line can be asked once more in front of the module: it lets everybody
-/// by or refuses, and leads nowhere else.
+/// Whether a line can be repeated before the module: it passes or refuses, and does not
+/// jump.
 fn is_repeatable(entry: &Entry) -> bool {
     let goes_on = matches!(
         entry.control.action(Code::SUCCESS),
@@ -220,7 +221,7 @@ fn shown(entry: &Entry) -> String {
     format!("{} ({})", entry.place(), entry.name())
 }
 
-/// What `over` lines from `start` are, with all that stands in a substack.
+/// The end of `over` lines from `start`, with the contents of substacks.
 fn skipped(auth: &[Entry], start: usize, over: usize) -> Vec<String> {
     let mut left = over;
     let mut lines = Vec::new();
@@ -238,10 +239,10 @@ fn skipped(auth: &[Entry], start: usize, over: usize) -> Vec<String> {
     lines
 }
 
-/// A module in front of line `own_line` that a result leads over that line: with
-/// lines more there it would lead to another module than before.
+/// A module before line `own_line` with a jump over that line: with more lines there it
+/// would reach another module.
 fn jump_over(auth: &[Entry], own_line: usize) -> Option<&Entry> {
-    // What stands in a substack is not counted, nor can it lead out of there.
+    // Lines in a substack do not count, and a jump cannot leave it.
     let ahead: Vec<&Entry> = auth
         .iter()
         .filter(|entry| entry.level == 0 && entry.own_line < own_line)

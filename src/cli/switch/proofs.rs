@@ -1,4 +1,5 @@
-//! Which local accounts have got in by a stack: what `login --local` has proved.
+//! The local accounts that have logged in through a stack, as `login --local` has
+//! proved.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,10 +18,10 @@ pub(crate) struct Stack {
     text: String,
 }
 
-/// Who has got in by which stack.
+/// The record: who has logged in through which stack.
 #[derive(Serialize, Deserialize)]
 struct Proofs {
-    /// The whole file: with another one nothing is proved.
+    /// The whole file. For another text nothing is proved.
     stack: String,
     /// Each account, with the time in seconds since 1970.
     names: BTreeMap<String, u64>,
@@ -59,7 +60,8 @@ impl Stack {
         state.join(format!("{}.proved", self.service))
     }
 
-    /// Who has got in by this very stack. Root alone can read that.
+    /// The accounts that have logged in through exactly this stack. Only root can read
+    /// the record.
     pub(crate) fn proved(&self, state: &Path) -> Vec<String> {
         let proofs = PamFile::read(&self.path(state))
             .ok()
@@ -70,7 +72,7 @@ impl Stack {
         }
     }
 
-    /// Keeps that an account has got in.
+    /// Records that an account has logged in.
     ///
     /// # Errors
     /// Where the folder cannot be written to.
@@ -92,7 +94,7 @@ impl Stack {
     }
 }
 
-/// Forgets what was proved of a service.
+/// Deletes the record of a service.
 ///
 /// # Errors
 /// Where the folder cannot be written to.

@@ -4,12 +4,9 @@ use crate::cli::CommandError;
 use crate::cli::stack::Stacks;
 use crate::cli::suggest::nearest;
 
-/// Services whose lines many others go by, or that are no login of a person.
+/// Services whose lines many others use, or that are not logins of a person.
 const REFUSED: [(&str, &str); 16] = [
-    (
-        "other",
-        "every service without a file of its own goes by it",
-    ),
+    ("other", "every service without its own file uses it"),
     ("cron", "every job would ask for the account"),
     ("crond", "every job would ask for the account"),
     ("atd", "every job would ask for the account"),
@@ -55,7 +52,7 @@ pub(crate) fn is_shared(name: &str) -> bool {
     SHARED.contains(&name) || name.starts_with("common-") || name.starts_with("base-")
 }
 
-/// Refuses services that the module has no business in.
+/// Refuses services that must not have the module.
 ///
 /// # Errors
 /// Why, and what to do instead.
@@ -79,11 +76,11 @@ pub(super) fn hold(service: &str, has_file: bool) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Refuses a service that nothing has, and says which one may be meant.
+/// Refuses a service that does not exist, and suggests a similar one.
 ///
 /// # Errors
-/// Where neither the folder of the stacks nor the system's own has it, and another has a
-/// similar name.
+/// Neither the folder of the stacks nor the system's own has it, and another service
+/// has a similar name.
 pub(super) fn exists(service: &str, stacks: &Stacks) -> Result<(), CommandError> {
     let known = stacks.services();
     let near = nearest(service, known.iter().map(String::as_str));

@@ -1,7 +1,6 @@
-//! Files of `/etc/pam.d`, read and replaced as a whole, and the copies of them.
+//! Reads and replaces files of `/etc/pam.d` as a whole, and keeps copies of them.
 //!
-//! The copies are not kept beside them: libpam takes every file there for a
-//! service.
+//! The copies are elsewhere, because libpam treats every file there as a service.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -14,7 +13,7 @@ use super::proofs;
 use crate::cli::CommandError;
 use crate::cli::files::{self, Existing, failed};
 
-/// A service's file as it is.
+/// The current file of a service.
 pub(super) struct PamFile {
     path: PathBuf,
     pub(super) text: String,
@@ -24,10 +23,10 @@ pub(super) struct PamFile {
 }
 
 impl PamFile {
-    /// Reads a file that root alone can have written.
+    /// Reads a file that only root can write.
     ///
     /// # Errors
-    /// A file that is missing, a link, not UTF-8, or could be others' work.
+    /// The file is missing, a link, not UTF-8, or others can write it.
     pub(super) fn read(path: &Path) -> Result<Self, CommandError> {
         let shown = path.display();
         let metadata = path.symlink_metadata().map_err(|error| {
@@ -62,11 +61,11 @@ impl PamFile {
         })
     }
 
-    /// Puts `text` in its place, with the same owner and mode: at any moment
-    /// there is the one or the other, whole.
+    /// Replaces it by `text`, with the same owner and mode. At any moment the old or
+    /// the new file is there as a whole.
     ///
     /// # Errors
-    /// Where the folder cannot be written to, or the file was changed meanwhile.
+    /// The folder cannot be written to, or the file has changed meanwhile.
     pub(super) fn replace(&self, text: &str) -> Result<(), CommandError> {
         if Self::read(&self.path)?.text != self.text {
             return Err(format!(
@@ -79,7 +78,7 @@ impl PamFile {
     }
 }
 
-/// What `enable` has found and written: the file before, for people, and the block.
+/// The copies of `enable`: the file before the change, for people, and the block.
 pub(super) struct Copies {
     dir: PathBuf,
 }
@@ -98,8 +97,8 @@ impl Copies {
         self.dir.join(format!("{service}.block"))
     }
 
-    /// Keeps both, before anything is changed. `before` is nothing where an earlier
-    /// copy stays the right one.
+    /// Keeps both before the change. `before` is `None` if an earlier copy is still
+    /// right.
     ///
     /// # Errors
     /// Where the folder cannot be written to.
@@ -111,8 +110,8 @@ impl Copies {
     ) -> Result<(), CommandError> {
         DirBuilder::new()
             .recursive(true)
-            // Programs without root's rights read the bindings in it; the files of
-            // this one are root's alone.
+            // Programs without root's rights read the bindings in it. The files of this
+            // module are for root only.
             .mode(0o755)
             .create(&self.dir)
             .map_err(failed(&self.dir))?;
@@ -121,10 +120,10 @@ impl Copies {
         write(&self.block(service), block)
     }
 
-    /// The block as `enable` wrote it, if it has kept it.
+    /// The block that `enable` wrote, if it kept a copy.
     ///
     /// # Errors
-    /// A copy that others could have written, and a folder that cannot be read.
+    /// Others can write the copy, or the folder cannot be read.
     pub(super) fn find(&self, service: &str) -> Result<Option<String>, CommandError> {
         let path = self.block(service);
         match path.symlink_metadata() {
@@ -134,7 +133,7 @@ impl Copies {
         }
     }
 
-    /// Whether anything is kept of a service.
+    /// Whether anything is kept about a service.
     pub(super) fn has(&self, service: &str) -> bool {
         self.before(service).exists() || self.block(service).exists()
     }
@@ -146,7 +145,7 @@ impl Copies {
     /// The file of sshd's settings that `enable --sshd` has written.
     ///
     /// # Errors
-    /// A copy that others could have written, or that is damaged.
+    /// Others can write the copy, or it is damaged.
     pub(super) fn drop_in(&self) -> Result<Option<DropIn>, CommandError> {
         let path = self.drop_in_path();
         match path.symlink_metadata() {
@@ -160,7 +159,7 @@ impl Copies {
         Ok(Some(kept))
     }
 
-    /// Keeps it, or forgets it.
+    /// Keeps or deletes it.
     ///
     /// # Errors
     /// Where the folder cannot be written to.
@@ -181,7 +180,7 @@ impl Copies {
         files::write(&path, &text, 0o600, None, Existing::Replace)
     }
 
-    /// Removes all that is kept of a service.
+    /// Deletes everything that is kept about a service.
     ///
     /// # Errors
     /// Where the folder cannot be written to.
@@ -197,7 +196,7 @@ impl Copies {
                 _ => {}
             }
         }
-        // Others may be kept in it.
+        // Copies of other services may be in it.
         let _ = std::fs::remove_dir(&self.dir);
         Ok(())
     }

@@ -74,20 +74,20 @@ impl Code {
         NAMES.get(self.index()).copied().unwrap_or("unknown")
     }
 
-    /// The code whose name `text` begins with, and what follows it: libpam looks
-    /// for no end of the word.
+    /// The code whose name `text` starts with, and the rest. libpam does not look for
+    /// the end of the word.
     pub(crate) fn at_start_of(text: &str) -> Option<(Self, &str)> {
         Self::all().find_map(|code| Some((code, text.strip_prefix(code.name())?)))
     }
 }
 
-/// The codes that a module may return, as far as is known.
+/// The codes that a module may return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct CodeSet(u32);
 
 impl CodeSet {
     pub(crate) const NONE: Self = Self(0);
-    /// Nothing is known: each code that a module can return from a finished call.
+    /// Unknown: every code that a module can return from a finished call.
     pub(crate) const ANY: Self = Self(!(1 << Code::INCOMPLETE.0));
 
     pub(crate) const fn one(code: Code) -> Self {
@@ -121,7 +121,7 @@ impl CodeSet {
         self.contains(Code::SUCCESS)
     }
 
-    /// Whether something else than success is among them.
+    /// Whether another code than success is among them.
     pub(crate) const fn may_fail(self) -> bool {
         self.0 & !1 != 0
     }

@@ -1,8 +1,8 @@
-//! The control of a line: what each result leads to (pam.conf(5)).
+//! The control of a line: the action for each result (pam.conf(5)).
 
 use super::codes::Code;
 
-/// What a result leads to.
+/// The action for a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Action {
     Ignore,
@@ -11,7 +11,7 @@ pub(crate) enum Action {
     Bad,
     Die,
     Reset,
-    /// Over so many modules.
+    /// A jump over so many modules.
     Jump(usize),
 }
 
@@ -25,16 +25,16 @@ pub(crate) struct Control {
 const MAX_JUMP: usize = 2_147_483_647;
 
 impl Control {
-    /// A control that takes every result for a failure.
+    /// A control that treats every result as a failure.
     pub(crate) fn all_bad() -> Self {
         Self {
             actions: [Action::Bad; 32],
         }
     }
 
-    /// The control of a line: a word such as `required`, in any case, or pairs such
-    /// as `success=1 default=ignore`, whose brackets are gone. The second value is
-    /// what is wrong with the pairs: libpam then takes every result for a failure.
+    /// Parses a control: a word such as `required`, in any case, or pairs such as
+    /// `success=1 default=ignore`, without brackets. The second value is the error in
+    /// the pairs: libpam then treats every result as a failure.
     pub(crate) fn parse(text: &str) -> (Self, Option<String>) {
         let word = text.to_ascii_lowercase();
         let pairs = match word.as_str() {
@@ -70,7 +70,7 @@ impl Control {
                         *slot = Some(action);
                     }
                 }
-                // The first one counts, and only where nothing is said yet.
+                // The first `default` counts, and only for codes without an action.
                 None => actions.iter_mut().for_each(|slot| {
                     slot.get_or_insert(action);
                 }),
@@ -82,7 +82,7 @@ impl Control {
         })
     }
 
-    /// What `code` leads to.
+    /// The action for `code`.
     pub(crate) fn action(&self, code: Code) -> Action {
         let action = self.actions.get(code.index());
         action.copied().unwrap_or(Action::Bad)

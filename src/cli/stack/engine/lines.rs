@@ -12,12 +12,12 @@ pub(crate) struct Line {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Lines {
     pub(crate) lines: Vec<Line>,
-    /// The number of a last line that ends in a backslash: libpam takes the whole
-    /// file for broken.
+    /// The number of the last line if it ends in a backslash: libpam then rejects the
+    /// whole file.
     pub(crate) unfinished: Option<usize>,
 }
 
-/// Which libpam reads.
+/// The version of libpam that reads the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Age {
     /// Before 1.7: a blank line or a comment between a line and its continuation is
@@ -71,8 +71,8 @@ pub(crate) fn assemble(text: &str, age: Age) -> Lines {
 
 const BLANK: [char; 3] = [' ', '\t', '\n'];
 
-/// The words of a line. What stands in brackets is one word without them; `\]` in
-/// it is a bracket.
+/// The words of a line. Text in brackets is one word without the brackets; `\]` in it
+/// is a bracket.
 pub(crate) struct Words<'a> {
     rest: Option<&'a str>,
 }

@@ -1,4 +1,4 @@
-//! The files of stacks, put together as libpam does when a transaction starts.
+//! Reads the files of a service's stacks as libpam does when a transaction starts.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use super::Kind;
 use super::control::Control;
 use super::lines::{self, Age, Words};
 
-/// The service whose stacks stand in for those that another one does not have.
+/// The service whose stacks are used for kinds that a service does not have.
 pub(crate) const OTHER: &str = "other";
 /// How deep files may include each other; libpam stops at 16.
 const MAX_DEPTH: usize = 16;
@@ -23,16 +23,16 @@ pub(crate) enum Role {
     MustFail,
 }
 
-/// One line of a stack, wherever it was included from.
+/// One line of a stack, with includes resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The file in which it stands.
+    /// The file of the line.
     pub(crate) file: PathBuf,
     /// The line in that file, from one.
     pub(crate) line: usize,
-    /// The line of the service's own file by which it came in.
+    /// The line of the service's own file that included it.
     pub(crate) own_line: usize,
-    /// In how many substacks it stands.
+    /// The number of substacks around it.
     pub(crate) level: usize,
     pub(crate) role: Role,
     pub(crate) control: Control,
@@ -41,7 +41,7 @@ pub(crate) struct Entry {
     pub(crate) arguments: Vec<String>,
 }
 
-/// Something about a line that its author does not expect.
+/// A line that does not do what its author expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) file: PathBuf,
@@ -55,20 +55,20 @@ impl std::fmt::Display for Problem {
     }
 }
 
-/// Where libpam finds its files, and by which rules it reads them.
+/// The places of libpam's files, and the rules by which it reads them.
 #[derive(Debug, Clone)]
 pub(crate) struct Files {
     /// The folder of the stacks, `/etc/pam.d`.
     pub(crate) dir: PathBuf,
-    /// Folders in which a service is looked for that `dir` does not have.
+    /// Folders in which libpam looks for services that `dir` does not have.
     pub(crate) vendors: Vec<PathBuf>,
-    /// The one file for all services, which is read where none of the folders is
-    /// there.
+    /// The single file for all services, which libpam reads if none of the folders
+    /// exists.
     pub(crate) single: Option<PathBuf>,
-    /// Debian's libpam: it knows `@include`, looks for an included file in `dir`
-    /// alone, and takes a jump in a chain that is followed for nothing more.
+    /// Debian's libpam: it knows `@include`, looks for included files only in `dir`,
+    /// and does not count a jump of a followed chain as a success or failure.
     pub(crate) debian: bool,
-    /// Files that are read as they will be.
+    /// Files with planned contents, read instead of those on disk.
     pub(crate) planned: Vec<(PathBuf, String)>,
 }
 
@@ -77,16 +77,16 @@ pub(crate) struct Files {
 pub(crate) struct Service {
     own: Stacks,
     other: Stacks,
-    /// Lines that do not do what they seem to do.
+    /// Lines that do not do what they appear to do.
     pub(crate) problems: Vec<Problem>,
-    /// Why every call fails: libpam takes the whole configuration for broken.
+    /// Why every call fails: libpam rejects the whole configuration.
     pub(crate) broken: Option<Problem>,
-    /// Nobody can say what libpam makes of it: an `@include` below another include has
-    /// failed, and Debian's libpam then goes by a control that it has never set.
+    /// The behaviour is undefined: an `@include` below another include failed, and
+    /// Debian's libpam then uses an uninitialised control.
     pub(crate) undefined: bool,
     /// The files that were read.
     pub(crate) files: Vec<PathBuf>,
-    /// Whether the service has a file of its own, or lines in the single one.
+    /// Whether the service has its own file, or lines in the single file.
     pub(crate) is_there: bool,
 }
 
@@ -119,8 +119,8 @@ impl Stacks {
 }
 
 impl Service {
-    /// The stack of a kind: the service's own, or `other`'s where it has no line of
-    /// that kind.
+    /// The stack of a kind: the service's own, or `other`'s if the service has no line
+    /// of that kind.
     pub(crate) fn stack(&self, kind: Kind) -> &[Entry] {
         match self.own.of(kind) {
             own if own.is_empty() => self.other.of(kind),
@@ -134,10 +134,10 @@ impl Service {
     }
 }
 
-/// libpam gives the whole configuration up.
+/// libpam rejects the whole configuration.
 struct Broken;
 
-/// What a line includes.
+/// An include.
 struct Included<'a> {
     /// The line.
     number: usize,
@@ -148,7 +148,7 @@ struct Included<'a> {
     deeper: usize,
 }
 
-/// From where lines are read.
+/// The source of lines.
 struct From<'a> {
     path: &'a Path,
     level: usize,
@@ -156,12 +156,12 @@ struct From<'a> {
     own_line: Option<usize>,
     /// Lines of this kind alone.
     only: Option<Kind>,
-    /// The service in whose stacks they are put.
+    /// The service that gets the lines.
     into_other: bool,
 }
 
 impl Files {
-    /// The service's file: in the folder, or where the system's own are.
+    /// The service's file: in the folder, or in the system's own folders.
     pub(crate) fn find_service(&self, name: &str) -> Option<PathBuf> {
         let mut dirs = vec![&self.dir];
         dirs.extend(&self.vendors);
@@ -229,7 +229,7 @@ impl Files {
         let problems = service.problems.len();
         match self.find_service(OTHER) {
             Some(path) => {
-                // What went wrong is kept there.
+                // The error is kept there.
                 let _ = self.collect_file(&from(&path, true), &mut service);
             }
             None if !read_something => {
@@ -241,7 +241,7 @@ impl Files {
             }
             None => {}
         }
-        // What is odd about other's lines counts only where they are used.
+        // Odd lines of `other` count only if they are used.
         service.problems.truncate(problems);
         service
     }
@@ -280,7 +280,7 @@ impl Files {
         name: &str,
         service: &mut Service,
     ) -> Result<(), Broken> {
-        // Without this file, too, libpam has nothing to begin with: pam_start fails.
+        // Without this file libpam has no configuration at all: pam_start fails.
         let text = self.read_or_break(from.path, service)?;
         let read = self.lines(from, &text, service);
         for line in &read.lines {
@@ -371,7 +371,7 @@ impl Files {
             module: String::new(),
             arguments: Vec::new(),
         };
-        // One dash: no complaint in the log where the module is missing.
+        // A leading dash: libpam does not log a missing module.
         let word = first.strip_prefix('-').unwrap_or(&first);
         let kind = Kind::named(word);
         if kind.is_none() {
@@ -380,7 +380,7 @@ impl Files {
                 "{first:?} is none of auth, account, session, password: libpam takes the line for a module that refuses"
             )));
         }
-        // The most sensitive one, where nothing else is said.
+        // Codes without an action are failures.
         let kind = kind.or(from.only).unwrap_or(Kind::Auth);
         if from.only.is_some_and(|only| only != kind) {
             return Ok(());
@@ -485,7 +485,7 @@ impl Files {
     }
 }
 
-/// Puts the control and the module of a line in their place. What is wrong with them.
+/// Parses the control and the module of a line. Returns what is wrong with them.
 fn complete(entry: &mut Entry, control: Option<&str>, module: Option<String>) -> Option<String> {
     let mut wrong = match control {
         Some(text) => {
@@ -543,8 +543,8 @@ fn finished(from: &From<'_>, read: &lines::Lines, service: &mut Service) -> Resu
     }
 }
 
-/// The name by which libpam calls a module, without folder and ending; it gives up
-/// where there is none.
+/// The name by which libpam calls a module, without folder and suffix. Without one
+/// libpam gives up.
 fn module_name(module: &str) -> Option<&str> {
     let name = module.rsplit('/').next().unwrap_or_default();
     let name = name.rsplit_once('.').map_or(name, |(name, _)| name);

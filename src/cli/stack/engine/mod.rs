@@ -1,8 +1,8 @@
-//! The engine: how libpam reads stacks, and what it makes of them.
+//! The engine: reads stacks and computes their results as libpam does.
 //!
-//! Facts are those of Linux-PAM 1.5 and 1.7 (pam.conf(5), and what their libraries
-//! do, to which a test holds this). It uses nothing else of the command, so that the
-//! test can be built with it.
+//! The rules are those of Linux-PAM 1.5 and 1.7: pam.conf(5), and the behaviour of the
+//! libraries, with which a test compares it. It uses nothing else of the command, so
+//! that the test can build it alone.
 
 pub(crate) mod codes;
 pub(crate) mod control;

@@ -1,8 +1,8 @@
-//! What a stack makes of its modules' results, as libpam does.
+//! Computes the result of a stack from its modules' results, as libpam does.
 //!
-//! A module's result is a set of codes; each of them is followed. The states in
-//! which a module is reached are kept, so the work grows with their number and not
-//! with the number of ways that lead there.
+//! A module's result is a set of codes, and each code is followed. The states in which
+//! a module is reached are kept, so the work grows with the number of states and not
+//! with the number of paths.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,20 +18,20 @@ enum Impression {
     Negative,
 }
 
-/// Where a walk through a stack stands.
+/// The position of a walk through a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct State {
     /// The next entry.
     at: usize,
     impression: Impression,
     status: Code,
-    /// The level of the entry before.
+    /// The level of the previous entry.
     level: usize,
-    /// What was known at the entrance of each substack that it stands in.
+    /// The outcome at the entrance of each substack around it.
     entered: Vec<(Impression, Code)>,
 }
 
-/// By what a result's action is found.
+/// How the action for a result is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Chain {
     /// The call defines the chain, as authentication does: its own result.
@@ -40,8 +40,8 @@ enum Chain {
     /// result that the module gave then, or its own where it gave none.
     Follows {
         earlier: Option<Code>,
-        /// A jump is no more than that, as in Debian's libpam; elsewhere the module
-        /// counts as if it were required, too.
+        /// A jump only jumps, as in Debian's libpam. Elsewhere the module also counts
+        /// as if it were required.
         jumps_are_ignored: bool,
     },
 }
@@ -62,7 +62,7 @@ impl State {
         }
     }
 
-    /// The result of the whole.
+    /// The final result.
     fn result(&self) -> Code {
         if self.status == Code::SUCCESS && self.impression != Impression::Positive {
             return Code::PERM_DENIED;
@@ -76,7 +76,7 @@ impl State {
             || (self.impression == Impression::Positive && self.status == Code::SUCCESS)
     }
 
-    /// Over the entry where it stands, whose module has given `result`.
+    /// Moves past the current entry, whose module has returned `result`.
     fn step(&self, entries: &[Entry], result: Code, chain: Chain) -> Step {
         let Some(entry) = entries.get(self.at) else {
             return Step::End(self.result());
@@ -103,7 +103,8 @@ impl State {
             Chain::Defines => result,
             Chain::Follows { earlier, .. } => earlier.unwrap_or(result),
         };
-        // What an earlier chain counted and this call has nothing to say about.
+        // An entry that counted in the earlier chain and does not take part in this
+        // call.
         let says_nothing = result == Code::IGNORE && decides != Code::IGNORE;
         match entry.control.action(decides) {
             Action::Ignore => {}
@@ -165,7 +166,7 @@ fn level_of(entries: &[Entry], at: usize) -> Option<usize> {
     entries.get(at).map(|entry| entry.level)
 }
 
-/// The entry behind those that are at least as deep as the one at `at`.
+/// The first entry after `at` that is less deep.
 fn end_of_level(entries: &[Entry], at: usize, level: usize) -> usize {
     let mut next = at.saturating_add(1);
     while level_of(entries, next).is_some_and(|of| of >= level) {
@@ -174,8 +175,8 @@ fn end_of_level(entries: &[Entry], at: usize, level: usize) -> usize {
     next
 }
 
-/// The entry behind the `count` next ones of this level, a substack being part of
-/// the one in front of it, and how many of them there were not.
+/// The entry behind the next `count` ones of this level, where a substack belongs to
+/// the entry before it, and how many were missing.
 fn jump(entries: &[Entry], at: usize, level: usize, count: usize) -> (usize, usize) {
     let mut next = at.saturating_add(1);
     let mut left = count;
@@ -189,25 +190,24 @@ fn jump(entries: &[Entry], at: usize, level: usize, count: usize) -> (usize, usi
     (next, left)
 }
 
-/// Whether a jump from an entry finds fewer than `count` entries of its level, which
-/// libpam takes for a failure.
+/// Whether an entry is followed by fewer than `count` entries of its level. libpam
+/// treats such a jump as a failure.
 pub(crate) fn jumps_past_the_end(entries: &[Entry], at: usize, count: usize) -> bool {
     level_of(entries, at).is_some_and(|level| jump(entries, at, level, count).1 > 0)
 }
 
-/// The codes that an entry's module returns: `result`'s, or the one that libpam
-/// itself puts there.
+/// The codes of an entry: those of `result`, or the one that libpam itself sets.
 fn results_of(entry: &Entry, index: usize, result: &impl Fn(usize, &Entry) -> CodeSet) -> CodeSet {
     match entry.role {
         Role::MustFail => CodeSet::one(Code::PERM_DENIED),
-        // Not asked; one code, so that there is one way on.
+        // It is not called. One code, so that there is one path.
         Role::Substack => CodeSet::one(Code::SUCCESS),
         Role::Module => result(index, entry),
     }
 }
 
-/// One code for each kind of result that the stack tells apart: the action, and
-/// whether it is success or ignore, are all that a later entry goes by.
+/// One code for each kind of result that the stack distinguishes: later entries depend
+/// only on the action, and on whether the code is success or ignore.
 fn representatives(entry: &Entry, codes: CodeSet) -> Vec<Code> {
     let mut known: Vec<(Action, bool, bool)> = Vec::new();
     codes
@@ -222,7 +222,7 @@ fn representatives(entry: &Entry, codes: CodeSet) -> Vec<Code> {
         .collect()
 }
 
-/// What a stack can come to.
+/// The possible results of a stack.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcomes {
     nodes: Vec<Node>,
@@ -231,7 +231,7 @@ pub(crate) struct Outcomes {
 
 #[derive(Debug, Clone)]
 struct Node {
-    /// The node before, the entry that led here, and its module's result.
+    /// The previous node, the entry that led here, and its module's result.
     from: Option<(usize, usize, Code)>,
 }
 
@@ -243,7 +243,7 @@ impl Outcomes {
             .fold(CodeSet::NONE, |set, code| set.with(*code))
     }
 
-    /// One way to `code`: the entries that were asked, each with its result.
+    /// One path to `code`: the entries that were called, each with its result.
     pub(crate) fn way_to(&self, code: Code) -> Vec<(usize, Code)> {
         let mut way = Vec::new();
         let mut at = self.ends.get(&code).copied();
@@ -258,7 +258,7 @@ impl Outcomes {
     }
 }
 
-/// How exactly the codes are told apart.
+/// How exactly codes are distinguished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
     /// Success or not is exact; a failure's code is one of several.
@@ -267,8 +267,8 @@ pub(crate) enum Detail {
     Codes,
 }
 
-/// Plays a stack through: what the call can return where its modules return what
-/// `result` says.
+/// Plays a stack: the codes that the call can return if its modules return those of
+/// `result`.
 pub(crate) fn play(
     entries: &[Entry],
     detail: Detail,
@@ -317,7 +317,7 @@ pub(crate) fn play(
     outcomes
 }
 
-/// Two walks that are made together, where they meet at a module.
+/// Two walks that advance together and meet at modules.
 pub(crate) struct Together<'a> {
     /// The stack of the first walk.
     pub(crate) first: &'a [Entry],
@@ -331,14 +331,14 @@ pub(crate) struct Together<'a> {
     pub(crate) detail: Detail,
 }
 
-/// The results that two walks can have together, each with one way there.
+/// The pairs of results that two walks can have, each with one path.
 #[derive(Debug, Clone)]
 pub(crate) struct Pairs {
     nodes: Vec<(usize, Option<Met>)>,
     ends: BTreeMap<(Code, Code), usize>,
 }
 
-/// Entries that were passed, each with its result.
+/// The entries on a path, each with its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Met {
     pub(crate) first: Option<(usize, Code)>,
@@ -351,7 +351,7 @@ impl Pairs {
         self.ends.keys().copied()
     }
 
-    /// One way to a pair of which `wanted` holds.
+    /// One path to a pair for which `wanted` holds.
     pub(crate) fn way_to(&self, wanted: impl Fn(Code, Code) -> bool) -> Option<Vec<Met>> {
         let (_, end) = self.ends.iter().find(|((a, b), _)| wanted(*a, *b))?;
         let mut way = Vec::new();
@@ -369,10 +369,9 @@ impl Pairs {
 }
 
 impl Together<'_> {
-    /// Plays both through. `partners` says which entries of the second stack are the
-    /// same line as one of the first; they keep their order. `results` gives the pairs of
-    /// codes that a line can return in both walks; where only one comes by, the other
-    /// half is not looked at.
+    /// Plays both. `partners` gives the entries of the second stack for the same line
+    /// of the first, in order. `results` gives the pairs of codes that a line can
+    /// return in both walks; if only one walk reaches it, the other half is ignored.
     pub(crate) fn play(
         &self,
         partners: impl Fn(usize) -> [Option<usize>; 2],

@@ -1,4 +1,4 @@
-//! `confirm`: the change stays.
+//! `confirm` keeps a change of `enable --try`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,8 @@ use crate::cli::arguments::Confirm;
 use crate::cli::switch::{proofs, say, say_what_is_proved};
 use crate::cli::{CommandError, Exit};
 
-/// Lets a change stay that works: root confirms it, from another login, after a login.
+/// Keeps the change. Only root can do this, from another login, after a login through
+/// the changed stack.
 pub(crate) fn run(options: &Confirm) -> Result<Exit, CommandError> {
     let state = &options.state.state_dir;
     if !nix::unistd::geteuid().is_root() {
@@ -81,8 +82,9 @@ pub(crate) fn run(options: &Confirm) -> Result<Exit, CommandError> {
     Ok(Exit::Success)
 }
 
-/// The services by which authentik has accepted a login since the change, and how long
-/// ago it began: what the module has noted in a file of root's.
+/// The services by which authentik has accepted a login since the change, each with the
+/// time since that login began. The module notes them in a file that only root can
+/// write.
 fn accepted() -> Result<BTreeMap<String, Duration>, CommandError> {
     let path = accepted_logins();
     let bytes = read_trusted_file(&path, FileKind::Secret)
@@ -112,7 +114,7 @@ fn services(text: &str, now: Duration) -> BTreeMap<String, Duration> {
     found
 }
 
-/// Has logins noted from now on.
+/// Makes the module note logins from now on.
 ///
 /// # Errors
 /// Where the file cannot be written.
@@ -135,9 +137,9 @@ pub(super) fn begin_noting(is_changed: bool) -> Result<(), CommandError> {
     crate::cli::files::write(&path, &text, 0o600, None, existing)
 }
 
-/// No login is noted any more.
+/// Makes the module stop noting logins.
 pub(super) fn end_noting() {
-    // It may be gone with the start of the machine.
+    // After a restart of the machine it no longer exists.
     let _ = std::fs::remove_file(accepted_logins());
 }
 

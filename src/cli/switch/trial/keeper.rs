@@ -1,4 +1,4 @@
-//! Who takes the change back in time: systemd, or a process that waits.
+//! What takes the change back in time: systemd, or a process that waits.
 
 #![allow(
     clippy::disallowed_types,
@@ -18,12 +18,12 @@ use crate::cli::{CommandError, programs};
 const UNITS: &str = "/etc/systemd/system";
 const SERVICE: &str = "authentik-flow-try.service";
 const TIMER: &str = "authentik-flow-try.timer";
-/// Where a link says that the service belongs to each start of the machine.
+/// A link in this folder makes systemd run the service at each start.
 const WANTED: &str = "sysinit.target.wants";
-/// What the waiting process says once nothing can end it but its own end.
+/// The waiting process prints this once it is detached.
 const READY: &str = "ready";
 
-/// Who waits.
+/// What waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keeper {
     Systemd,
@@ -39,7 +39,8 @@ impl Keeper {
         }
     }
 
-    /// Has the change taken back after `patience`. When this returns, that is certain.
+    /// Arranges that the change is taken back after `patience`. When this returns, that
+    /// is certain.
     ///
     /// # Errors
     /// Why it is not certain.
@@ -89,7 +90,7 @@ fn start_units(state: &Path, patience: Duration) -> Result<(), CommandError> {
          OnActiveSec={}ms\n\
          AccuracySec=100ms\n\
          RemainAfterElapse=no\n",
-        // Never before the time has come: the service would find nothing to do.
+        // Not before the time is over: the service would then do nothing.
         patience
             .saturating_add(Duration::from_millis(200))
             .as_millis()
@@ -115,7 +116,7 @@ fn start_units(state: &Path, patience: Duration) -> Result<(), CommandError> {
     systemctl(&["is-active", TIMER])
 }
 
-/// A path that means the same in a unit.
+/// Checks that a path means the same in a unit file.
 fn plain(path: &Path) -> Result<String, CommandError> {
     let text = path.to_str().unwrap_or_default();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._+-".contains(c);
@@ -143,7 +144,7 @@ fn systemctl(arguments: &[&str]) -> Result<(), CommandError> {
     }
 }
 
-/// A process with a session of its own, which no terminal ends.
+/// Starts a process in its own session, so that it survives the terminal.
 fn start_process(state: &Path) -> Result<(), CommandError> {
     let path = own_path()?;
     let state = std::path::absolute(state).map_err(failed(state))?;
@@ -169,16 +170,16 @@ fn start_process(state: &Path) -> Result<(), CommandError> {
     }
 }
 
-/// Makes this process one that no terminal ends, and says so to the one that started it.
+/// Detaches this process from the terminal, and tells the process that started it.
 ///
 /// # Errors
-/// Where the kernel refuses it a session of its own.
+/// The kernel refuses a new session.
 pub(super) fn detach() -> Result<(), CommandError> {
     nix::unistd::setsid().map_err(|error| format!("a session of its own: {error}"))?;
     super::super::say(READY)
 }
 
-/// Removes what would take the change back. What is not there is no error.
+/// Removes the units. A missing one is no error.
 ///
 /// # Errors
 /// Where a unit cannot be removed.
@@ -204,7 +205,7 @@ pub(super) fn stop(is_running: bool) -> Result<(), CommandError> {
             _ => {}
         }
     }
-    // The folder may be another's, too.
+    // Others may use the folder, too.
     let _ = std::fs::remove_dir(units.join(WANTED));
     files::sync(units);
     if is_running {

@@ -1,8 +1,8 @@
 //! `enable --try`: a change that takes itself back unless somebody confirms it from a
 //! second login.
 //!
-//! First everything is arranged that takes it back, then the stacks are changed: at no
-//! moment is there a change without a way back.
+//! What takes the change back is arranged first. Only then are the stacks changed, so
+//! there is never a change without a way back.
 
 mod confirm;
 mod keeper;
@@ -62,7 +62,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// The change is made: says how it goes on.
+    /// Says what happens next, after the change is made.
     ///
     /// # Errors
     /// Where standard output or the file of logins cannot be written.
@@ -83,9 +83,9 @@ impl<'a> Trial<'a> {
         ))
     }
 
-    /// The change could not be made as a whole: takes back what is made.
+    /// Takes back a change that could only be made in part.
     pub(super) fn give_up(&self, why: &str) {
-        // What cannot be taken back now is tried again in time.
+        // If this fails, the timer tries again.
         let _ = take_back::take_back(self.state, &self.pending, why);
     }
 }
@@ -93,7 +93,7 @@ impl<'a> Trial<'a> {
 /// Refuses a second change while one waits. The caller has the lock.
 ///
 /// # Errors
-/// The change that waits.
+/// A change is waiting.
 pub(super) fn none_waits(state: &Path) -> Result<(), CommandError> {
     match Pending::load(state)? {
         None => Ok(()),
@@ -105,8 +105,8 @@ pub(super) fn none_waits(state: &Path) -> Result<(), CommandError> {
     }
 }
 
-/// `disable` has taken the lines of a service out: nothing of it is to be taken back any
-/// more. The caller has the lock.
+/// Removes a service from the waiting change, because `disable` has taken its lines
+/// out. The caller has the lock.
 ///
 /// # Errors
 /// Where the folder cannot be written to.
@@ -125,7 +125,7 @@ pub(super) fn forget(state: &Path, service: &str) -> Result<(), CommandError> {
     }
 }
 
-/// What waits to be confirmed, for people: the services, and how many seconds are left.
+/// The waiting change, for people: its services, and the seconds that are left.
 pub(crate) fn waiting(state: &Path) -> Result<Option<(String, u64)>, CommandError> {
     match Pending::load(state)? {
         None => Ok(None),
@@ -133,7 +133,7 @@ pub(crate) fn waiting(state: &Path) -> Result<Option<(String, u64)>, CommandErro
     }
 }
 
-/// Nothing waits any more.
+/// Ends the waiting.
 fn end(state: &Path, pending: &Pending) -> Result<(), CommandError> {
     let is_running = pending.is_of_this_boot();
     confirm::end_noting();

@@ -1,4 +1,4 @@
-//! What is kept of a change that waits to be confirmed.
+//! The record of a change that waits to be confirmed.
 
 use std::fs::{DirBuilder, File};
 use std::io::ErrorKind;
@@ -27,11 +27,11 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 pub(in crate::cli::switch) struct Pending {
     /// Differs for each change.
     pub(super) id: u64,
-    /// When the machine was started, by its own number for that.
+    /// The kernel's id of this boot.
     boot: String,
-    /// When it takes itself back, in milliseconds since then.
+    /// When it takes itself back, in milliseconds since the boot.
     until_ms: u64,
-    /// From where the change was made.
+    /// The login session in which the change was made.
     pub(super) session: Session,
     pub(super) pam_dir: PathBuf,
     #[serde(flatten)]
@@ -53,7 +53,7 @@ pub(in crate::cli::switch) struct Stack {
     /// The whole file, before and after.
     pub(in crate::cli::switch) before: String,
     pub(in crate::cli::switch) after: String,
-    /// The block in it, as it is now.
+    /// The block in it.
     pub(in crate::cli::switch) block: String,
 }
 
@@ -82,7 +82,7 @@ impl Pending {
         })
     }
 
-    /// How long it can still be confirmed: no longer after the machine was started again.
+    /// How long it can still be confirmed. Zero after a restart of the machine.
     ///
     /// # Errors
     /// As [`Pending::new`].
@@ -93,7 +93,7 @@ impl Pending {
         Ok(Duration::from_millis(self.until_ms).saturating_sub(now()?))
     }
 
-    /// Whether this is the start of the machine in which the change was made.
+    /// Whether the machine has not been restarted since the change.
     pub(super) fn is_of_this_boot(&self) -> bool {
         is_noted() && boot_id().is_ok_and(|boot| boot == self.boot)
     }
@@ -154,7 +154,8 @@ fn now() -> Result<Duration, CommandError> {
     since_boot().ok_or_else(|| "the kernel does not tell how long it has run".into())
 }
 
-/// A container that is started again has the same kernel, and `/run` is empty.
+/// A container that is restarted has the same kernel and boot id, but its `/run` is
+/// empty.
 fn is_noted() -> bool {
     accepted_logins().exists()
 }
@@ -165,9 +166,10 @@ fn boot_id() -> Result<String, CommandError> {
     Ok(text.trim().to_owned())
 }
 
-/// Keeps `confirm`, `enable` and the way back from each other, until it is dropped.
+/// Excludes `confirm`, `enable` and `take-back` from each other until it is dropped.
 ///
-/// It is a file of root's: anybody can lock a folder that they can read.
+/// The lock is a file that only root can open: anybody can lock a folder that they can
+/// read.
 #[derive(Debug)]
 pub(in crate::cli::switch) struct Lock {
     _file: Flock<File>,
@@ -177,7 +179,7 @@ pub(in crate::cli::switch) struct Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(self.state.join(LOCK));
-        // What is kept keeps the folder.
+        // This fails if the folder holds anything.
         let _ = std::fs::remove_dir(&self.state);
     }
 }
@@ -202,13 +204,13 @@ pub(in crate::cli::switch) fn lock(state: &Path) -> Result<Lock, CommandError> {
             .custom_flags(nix::libc::O_NOFOLLOW)
             .open(&path);
         let file = match file {
-            // The one that had the lock has removed the folder.
+            // The previous holder has removed the folder.
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             file => file.map_err(|error| unchanged(&path, error))?,
         };
         let locked = Flock::lock(file, FlockArg::LockExclusive)
             .map_err(|(_, error)| failed(&path)(error.into()))?;
-        // The one that had it before has removed the file.
+        // The previous holder has removed the file.
         let own = locked.metadata().map_err(failed(&path))?;
         let is_same = |now: std::fs::Metadata| (now.dev(), now.ino()) == (own.dev(), own.ino());
         if path.symlink_metadata().is_ok_and(is_same) {
@@ -225,9 +227,9 @@ fn unchanged(path: &Path, error: std::io::Error) -> CommandError {
     format!("{}; nothing is changed", failed(path)(error))
 }
 
-/// Keeps what became of the last change, for a person who asks later.
+/// Keeps the outcome of the last change, for a person who asks later.
 pub(super) fn remember(state: &Path, text: &str) {
-    // That is told elsewhere, too.
+    // The log says it, too.
     let _ = files::write(
         &state.join(LAST),
         &format!("{text}\n"),
@@ -237,7 +239,7 @@ pub(super) fn remember(state: &Path, text: &str) {
     );
 }
 
-/// What became of the last change.
+/// The outcome of the last change.
 pub(super) fn last(state: &Path) -> Option<String> {
     let text = std::fs::read_to_string(state.join(LAST)).ok()?;
     Some(text.trim().to_owned())

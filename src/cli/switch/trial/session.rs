@@ -1,19 +1,19 @@
-//! Which login session a process belongs to.
+//! The login session of a process.
 
 use serde::{Deserialize, Serialize};
 
-/// What the kernel and systemd say of the session of a process. Neither can be changed by
-/// a process of the session.
+/// The kernel's and systemd's ids of the session. No process of the session can change
+/// them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Session {
-    /// The number that the kernel gave the login (`pam_loginuid`).
+    /// The kernel's audit session id (`pam_loginuid`).
     audit: Option<u32>,
-    /// The control group into which logind has put it.
+    /// logind's control group.
     scope: Option<String>,
 }
 
 impl Session {
-    /// That of this process.
+    /// The session of this process.
     pub(super) fn own() -> Self {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
         Self::parse(&read("/proc/self/sessionid"), &read("/proc/self/cgroup"))
@@ -24,13 +24,13 @@ impl Session {
         let scope = groups.split(['/', '\n']).find(is_scope).map(str::to_owned);
         let number = number.trim().parse().ok();
         Self {
-            // The largest number says that no login has opened this session.
+            // The largest number means that no login has opened the session.
             audit: number.filter(|number| *number != u32::MAX),
             scope,
         }
     }
 
-    /// Whether this is another login than `first`. `None`: that cannot be told.
+    /// Whether this is another login than `first`. `None` if that cannot be told.
     pub(super) fn is_other_than(&self, first: &Self) -> Option<bool> {
         match (&self.audit, &first.audit) {
             (Some(own), Some(first)) => return Some(own != first),

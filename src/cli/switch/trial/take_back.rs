@@ -19,10 +19,10 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// Shown at each login, by pam_motd.
 const NOTE: &str = "/run/motd.d/90-authentik-flow";
 
-/// What became of one stack.
+/// The outcome for one stack.
 struct Fate {
     what: String,
-    /// Its lines are still there.
+    /// Whether its lines are still there.
     is_left: bool,
 }
 
@@ -49,11 +49,13 @@ pub(crate) fn run(options: &TakeBack) -> Result<Exit, CommandError> {
     }
 }
 
-/// Waits until the time of the change is over; `false`: it is confirmed, or is another.
+/// Waits until the time of the change is over. `false` if it was confirmed, or if
+/// another change waits now.
 fn wait(state: &Path) -> bool {
     let mut id = None;
     loop {
-        // Where it cannot be read now, it is still there: only what is read ends this.
+        // A record that cannot be read now is still there. Only one that was read ends
+        // the wait.
         match Pending::load(state) {
             Ok(Some(pending)) if id.is_none_or(|id| id == pending.id) => {
                 id = Some(pending.id);
@@ -82,10 +84,11 @@ fn at_the_end(state: &Path) -> Result<Exit, CommandError> {
     take_back(state, &pending, "nobody has confirmed it in time")
 }
 
-/// Takes it back now, and says so where somebody will see it. The caller has the lock.
+/// Takes it back now, and reports it in the log, on the terminals and, if lines are
+/// left, at each login. The caller has the lock.
 ///
 /// # Errors
-/// Where a file cannot be written: the change stays pending, and the next start of the
+/// A file cannot be written. The change stays pending, and the next start of the
 /// machine tries again.
 pub(super) fn take_back(state: &Path, pending: &Pending, why: &str) -> Result<Exit, CommandError> {
     let copies = Copies::at(state);
@@ -222,8 +225,8 @@ fn restore_settings(
     })
 }
 
-/// What of a stack decides about a login: its auth lines and includes, without what
-/// looks different and means the same.
+/// The lines of a stack that decide about a login: auth lines and includes, in a normal
+/// form.
 fn auth_lines(text: &str) -> Vec<String> {
     let text = text.replace("\\\n", " ");
     let words = |line: &str| {
@@ -239,10 +242,10 @@ fn auth_lines(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Says it in the log, on the terminals, and, where something is left, at each login.
+/// Reports it in the log, on the terminals and, if lines are left, at each login.
 fn tell(pending: &Pending, text: &str, is_left: bool) {
     let _ = super::super::say(text);
-    // A folder of somebody's trials is nobody's business.
+    // Tests with another folder tell nobody.
     if pending.pam_dir != Path::new("/etc/pam.d") {
         return;
     }
@@ -250,7 +253,7 @@ fn tell(pending: &Pending, text: &str, is_left: bool) {
         true => "authpriv.err",
         false => "authpriv.notice",
     };
-    // None of them may be there; each says the same.
+    // Either program may be missing. Both say the same.
     let line = text.replace('\n', " ");
     let _ = programs::ask("logger", &["-t", "authentik-flow", "-p", priority, &line]);
     let _ = programs::ask("wall", &[text]);

@@ -137,7 +137,7 @@ fn the_account_and_the_lines_are_looked_at() {
         &run,
         &[
             "? PAM stacks",
-            "it hangs on /DIR/pam.d/su:1 pam_exec.so /bin/true",
+            "it depends on /DIR/pam.d/su:1 pam_exec.so /bin/true",
         ],
     );
 }

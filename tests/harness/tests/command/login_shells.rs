@@ -14,8 +14,8 @@ fn bench() -> Bench {
     bench
 }
 
-const SUDO_I: &str = "sudo-i: `sudo -i` goes by this stack of its own, which asks authentik nothing; take it along: authentik-flow enable --local root --local localadmin --config /DIR/config.toml sudo-i";
-const SU_L: &str = "su-l: `su -` goes by this stack of its own";
+const SUDO_I: &str = "sudo-i: `sudo -i` has its own stack, which asks authentik nothing; take it along: authentik-flow enable --local root --local localadmin --config /DIR/config.toml sudo-i";
+const SU_L: &str = "su-l: `su -` has its own stack";
 
 /// What `enable` says of these services.
 #[track_caller]

@@ -175,6 +175,20 @@ fn a_change_stays_that_is_confirmed_from_a_second_login() {
     let confirm = ["confirm", "--state-dir", STATE];
     first.send_line(&format!("{command} {}", confirm.join(" ")));
     first.expect("this is the login from which the change was made");
+    // Neither the kernel nor logind knows which login this process belongs to.
+    let unknown = format!(
+        "echo 4294967295 >/proc/self/loginuid; exec {command} {}",
+        confirm.join(" ")
+    );
+    let output = site
+        .host
+        .output("root", &["unshare", "--cgroup", "sh", "-c", &unknown]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("whether this is another login") && text.contains("cannot be told"),
+        "{text}"
+    );
     let in_second = || {
         let mut ssh = site
             .host
