@@ -357,7 +357,8 @@ impl Double {
     pub fn try_wrong_passwords(&self, username: &str, count: u32) {
         let mut state = self.shared.state();
         let so_far = state.memory.wrong_passwords.entry(username.to_owned());
-        *so_far.or_default() += count;
+        let so_far = so_far.or_default();
+        *so_far = so_far.saturating_add(count);
     }
 }
 

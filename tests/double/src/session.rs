@@ -139,7 +139,7 @@ pub(crate) fn device_cookie(now: SystemTime) -> String {
 /// `Set-Cookie` of "asked for a second factor lately".
 pub(crate) fn mfa_cookie(value: &str, threshold: Duration, now: SystemTime) -> String {
     format!(
-        "{MFA}={value}; expires={}; Max-Age={}; Path=/; SameSite=Lax; Secure",
+        "{MFA}={value}; expires={}; Max-Age={}; Path=/; SameSite=Lax",
         httpdate::fmt_http_date(now + threshold),
         threshold.as_secs(),
     )

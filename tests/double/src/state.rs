@@ -23,8 +23,8 @@ pub(crate) struct State {
 /// What outlives sessions without belonging to the world.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    /// Whom an `authentik_mfa` cookie speaks of, and since when.
-    pub(crate) mfa: HashMap<String, (String, SystemTime)>,
+    /// What each `authentik_mfa` cookie says.
+    pub(crate) mfa: HashMap<String, Remembered>,
     /// The plans behind links that were mailed, by `flow_token`.
     pub(crate) links: HashMap<String, Plan>,
     /// The `flow_token` mailed last, by user.
@@ -37,6 +37,16 @@ pub(crate) struct Memory {
     pub(crate) wrong_passwords: HashMap<String, u32>,
     /// When anonymous clients made the requests that count.
     anonymous: Vec<SystemTime>,
+}
+
+/// What an `authentik_mfa` cookie says: a device, and the stage that accepted it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remembered {
+    /// Whose device it is, its class and its number.
+    pub(crate) device: (String, &'static str, u32),
+    /// The stage, by its name or by the flow that alone has it.
+    pub(crate) stage: String,
+    pub(crate) at: SystemTime,
 }
 
 impl State {

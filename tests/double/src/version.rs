@@ -33,6 +33,8 @@ enum Change {
     Gone(&'static str, &'static str),
     /// It behaves otherwise.
     Does(Behaviour),
+    /// It does not do so any more, or not yet: a series that was branched off before.
+    DoesNot(Behaviour),
 }
 
 /// What a version does, beside its fields.
@@ -51,13 +53,30 @@ pub(crate) enum Behaviour {
     RefusesInactiveSessions,
     /// The API's JSON comes without a charset.
     SendsNoCharset,
+    /// An identification without a name and without a passkey misses both.
+    TakesNoName,
+    /// A link that was mailed leads to a consent first.
+    ConfirmsLinks,
+    /// A stage that sends people to a source is not done because somebody says so.
+    KeepsToSources,
+    /// A number that somebody has confirmed already is refused.
+    RefusesTakenNumbers,
+    /// A code that was sent by text message need not be a number.
+    TakesCodesAsText,
+    /// A choice is an object, with a value and a label.
+    ShowsChoicesAsObjects,
+    /// The address for cancelling a flow has the page that `query` names as the next one.
+    CancelsTowardsNext,
+    /// Flows are shown to those who may see them.
+    GuardsFlows,
 }
 
 use Behaviour::{
-    CountsByReputation, KeepsMessagesBack, RefusesInactiveSessions, RestartsOverUnknownLinks,
-    SendsNoCharset, TellsOfTheGateway,
+    CancelsTowardsNext, ConfirmsLinks, CountsByReputation, GuardsFlows, KeepsMessagesBack,
+    KeepsToSources, RefusesInactiveSessions, RefusesTakenNumbers, RestartsOverUnknownLinks,
+    SendsNoCharset, ShowsChoicesAsObjects, TakesCodesAsText, TakesNoName, TellsOfTheGateway,
 };
-use Change::{Does, Gone, New};
+use Change::{Does, DoesNot, Gone, New};
 
 /// All differences, version by version.
 const CHANGES: [(Version, &[Change]); 6] = [
@@ -77,6 +96,7 @@ const CHANGES: [(Version, &[Change]); 6] = [
             Gone("groups_obj", "parent"),
             Gone("groups_obj", "parent_name"),
             Does(CountsByReputation),
+            Does(TakesNoName),
         ],
     ),
     (
@@ -88,11 +108,18 @@ const CHANGES: [(Version, &[Change]); 6] = [
     ),
     (
         Version::V2026_2_5,
-        &[New("xak-flow-redirect", "final_redirect")],
+        &[
+            New("xak-flow-redirect", "final_redirect"),
+            // CVE-2026-49448, fixed in 2026.2.4 and 2026.5.1
+            Does(KeepsToSources),
+        ],
     ),
     (
         Version::V2026_5,
-        &[Gone("xak-flow-redirect", "final_redirect")],
+        &[
+            Gone("xak-flow-redirect", "final_redirect"),
+            DoesNot(KeepsToSources),
+        ],
     ),
     (
         // Measured with 2026.8.0-rc1; which version before it began with the behaviours is
@@ -107,6 +134,13 @@ const CHANGES: [(Version, &[Change]); 6] = [
             Does(KeepsMessagesBack),
             Does(RefusesInactiveSessions),
             Does(SendsNoCharset),
+            Does(ConfirmsLinks),
+            Does(KeepsToSources),
+            Does(RefusesTakenNumbers),
+            Does(GuardsFlows),
+            Does(TakesCodesAsText),
+            Does(ShowsChoicesAsObjects),
+            Does(CancelsTowardsNext),
         ],
     ),
 ];
@@ -169,6 +203,12 @@ impl Version {
         self.has("xak-flow-redirect", "final_redirect")
     }
 
+    /// Whether a link that was mailed leads to a question first.
+    #[must_use]
+    pub fn confirms_links(self) -> bool {
+        self.does(ConfirmsLinks)
+    }
+
     /// Whether lists of groups name their parents, so that a nested group needs no request more.
     #[must_use]
     pub fn lists_parents(self) -> bool {
@@ -184,7 +224,12 @@ impl Version {
 
     /// Whether it does so.
     pub(crate) fn does(self, behaviour: Behaviour) -> bool {
-        self.changes().any(|change| change == Does(behaviour))
+        let last = self.changes().rev().find_map(|change| match change {
+            Does(this) if this == behaviour => Some(true),
+            DoesNot(this) if this == behaviour => Some(false),
+            _ => None,
+        });
+        last.unwrap_or_default()
     }
 
     /// Whether its `object` has this field. A field of which no version says anything is in all.

@@ -7,6 +7,7 @@ use crate::exchange::Call;
 pub(crate) enum Language {
     English,
     German,
+    French,
 }
 
 impl Language {
@@ -16,10 +17,10 @@ impl Language {
             .header("accept-language")
             .and_then(|header| header.split([',', ';', '-']).next())
             .unwrap_or_default();
-        if first.trim().eq_ignore_ascii_case("de") {
-            Language::German
-        } else {
-            Language::English
+        match first.trim().to_lowercase().as_str() {
+            "de" => Language::German,
+            "fr" => Language::French,
+            _ => Language::English,
         }
     }
 
@@ -28,19 +29,22 @@ impl Language {
         match self {
             Language::English => "en",
             Language::German => "de",
+            Language::French => "fr",
         }
     }
 
     /// The text in this language, or in English where nobody recorded the other one.
     pub(crate) fn say(self, english: &str) -> String {
-        let german = match english {
-            "Log in" => "Anmelden",
-            "Invalid password" => "Ungültiges Passwort",
+        let words = match (self, english) {
+            (Language::German, "Log in") => "Anmelden",
+            (Language::German, "Invalid password") => "Ungültiges Passwort",
+            (Language::German, "No (allowed) MFA authenticator configured.") => {
+                "Kein (erlaubter) MFA-Authentifikator konfiguriert."
+            }
+            (Language::French, "Log in") => "Se connecter",
+            (Language::French, "Failed to authenticate.") => "Échec d'authentification.",
             _ => english,
         };
-        match self {
-            Language::English => english.to_owned(),
-            Language::German => german.to_owned(),
-        }
+        words.to_owned()
     }
 }

@@ -210,7 +210,7 @@ fn groups_come_with_their_ancestors_and_the_application_counts_them() {
         .iter()
         .filter_map(|group| group["name"].as_str())
         .collect();
-    assert_eq!(groups, ["ops-child", "linux-admins"]);
+    assert_eq!(groups, ["linux-admins", "ops-child"]);
     let check = |client: &mut Client, slug: &str| {
         client.get(&format!("/api/v3/core/applications/{slug}/check_access/"))
     };

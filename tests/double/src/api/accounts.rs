@@ -17,7 +17,7 @@ pub(super) fn me(state: &State, call: &Call, caller: &Caller) -> Reply {
         .and_then(|name| state.world.find_user(name))
     else {
         return match caller.is_inactive && state.version.does(Behaviour::RefusesInactiveSessions) {
-            true => Reply::empty(400),
+            true => Reply::empty(400).cookies([session::removed_session_cookie()]),
             false => unauthenticated(),
         };
     };
@@ -101,21 +101,24 @@ fn sees_nothing(state: &State, caller: &Caller) -> bool {
         && token.is_none_or(|token| token.permissions.is_empty())
 }
 
-/// The list of users; `username` matches exactly, case included.
+/// The first page of the list of users, with so many of them as `page_size` says; `username`
+/// matches exactly, case included.
 pub(super) fn users(state: &State, call: &Call, caller: &Caller) -> Reply {
     if let Some(refusal) = forbidden(state, caller, Permission::ViewUser) {
         return refusal;
     }
     let wanted = call.parameter("username");
     let blind = sees_nothing(state, caller);
-    let found = state
+    let found: Vec<Value> = state
         .world
         .users
         .iter()
         .filter(|user| !blind && wanted.as_ref().is_none_or(|name| user.username == *name))
         .map(|user| serialize::user(state.version, &state.world, user))
         .collect();
-    Reply::json(200, &serialize::page(found))
+    let size = call.parameter("page_size");
+    let size = size.and_then(|size| size.parse().ok()).unwrap_or(100);
+    Reply::json(200, &serialize::first_page(found, size))
 }
 
 /// The list of groups, by name or by direct member.

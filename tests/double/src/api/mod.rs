@@ -43,7 +43,9 @@ fn refuse_other_address(state: &mut State, call: &Call) -> Option<Reply> {
         "{}/flows/-/default/authentication/?next={path}",
         call.prefix()
     );
-    let reply = Reply::empty(302).with("location", &login);
+    let reply = Reply::empty(302)
+        .with("location", &login)
+        .with("vary", "Cookie");
     Some(reply.cookies([session::removed_session_cookie()]))
 }
 
@@ -94,7 +96,10 @@ pub(crate) fn unauthenticated() -> Reply {
 
 fn api(state: &mut State, call: &Call, segments: &[&str]) -> Reply {
     let allow = match segments {
-        ["core", "tokens", ""] => "GET, POST, HEAD, OPTIONS",
+        ["core", "tokens" | "users" | "groups", ""] => "GET, POST, HEAD, OPTIONS",
+        ["core", "groups", _, ""] | ["flows", "instances", _, ""] => {
+            "GET, PUT, PATCH, DELETE, HEAD, OPTIONS"
+        }
         _ => "GET, HEAD, OPTIONS",
     };
     let mut reply = respond(state, call, segments).with("allow", allow);
@@ -136,12 +141,21 @@ fn respond(state: &mut State, call: &Call, segments: &[&str]) -> Reply {
         ["flows", "instances", slug, ""] => {
             match (&caller.username, state.world.flows.get(*slug)) {
                 (None, _) => unauthenticated(),
+                (Some(name), _) if hides_flows(state, name) => {
+                    detail(403, "You do not have permission to perform this action.")
+                }
                 (_, None) => detail(404, "No Flow matches the given query."),
                 (_, Some(flow)) => Reply::json(200, &serialize::flow(flow)),
             }
         }
         _ => Reply::page(404, "Not Found"),
     }
+}
+
+/// Whether somebody may not look at flows.
+fn hides_flows(state: &State, username: &str) -> bool {
+    let user = state.world.find_user(username);
+    state.version.does(Behaviour::GuardsFlows) && user.is_some_and(|user| !user.superuser)
 }
 
 /// What a browser's "cancel" does: the plan is gone, and the session is to be ended.

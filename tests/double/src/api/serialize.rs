@@ -9,8 +9,9 @@ use crate::world::{Group, User, World};
 
 /// A user as `users/me` shows it: groups with their ancestors.
 pub(super) fn me(version: Version, world: &World, user: &User) -> Value {
-    let groups: Vec<Value> = world
-        .groups_with_ancestors(user)
+    let mut groups = world.groups_with_ancestors(user);
+    groups.sort_by(|one, other| one.name.cmp(&other.name));
+    let groups: Vec<Value> = groups
         .into_iter()
         .map(|group| json!({"name": group.name, "pk": group.pk}))
         .collect();
@@ -143,16 +144,25 @@ pub(super) fn flow(flow: &Flow) -> Value {
 
 /// One page of a list that fits on one page.
 pub(super) fn page(results: Vec<Value>) -> Value {
+    let count = results.len().max(1);
+    first_page(results, count)
+}
+
+/// The first page of a list, with at most so many entries.
+pub(super) fn first_page(mut results: Vec<Value>, size: usize) -> Value {
     let count = results.len();
+    let pages = count.div_ceil(size).max(1);
+    results.truncate(size);
+    let next = if pages > 1 { 2 } else { 0 };
     json!({
         "pagination": {
-            "next": 0,
+            "next": next,
             "previous": 0,
             "count": count,
             "current": 1,
-            "total_pages": 1,
+            "total_pages": pages,
             "start_index": count.min(1),
-            "end_index": count,
+            "end_index": results.len(),
         },
         "results": results,
     })

@@ -5,15 +5,15 @@ use super::run::Run;
 use crate::random;
 use crate::world::DeviceKind;
 
-/// Tries a code against every device of the person, whichever was selected.
-pub(super) fn accepted(run: &mut Run<'_>, plan: &Plan, code: &str) -> bool {
+/// Tries a code against every device of the person, whichever was selected: the class and the
+/// number of the one that took it.
+pub(super) fn accepted(run: &mut Run<'_>, plan: &Plan, code: &str) -> Option<(&'static str, u32)> {
     let now = run.now;
-    let Some(user) = run.pending_mut(plan) else {
-        return false;
-    };
-    user.devices
+    let devices = &mut run.pending_mut(plan)?.devices;
+    let device = devices
         .iter_mut()
-        .any(|device| device.accept(code, now))
+        .find_map(|device| device.accept(code, now).then_some(device))?;
+    Some((device.class(), device.pk))
 }
 
 /// Sends a code to the person's device of a class; `false` if the provider cannot be reached.

@@ -9,7 +9,8 @@ use super::{code, invalid, registration};
 use crate::flow::Enrolment;
 use crate::random;
 use crate::totp;
-use crate::world::Device;
+use crate::version::Behaviour;
+use crate::world::{Device, DeviceKind};
 
 /// The field that carries an address and the one that says whether it is wanted.
 fn address_field(kind: Enrolment) -> &'static str {
@@ -140,7 +141,14 @@ fn by_message(
     let field = address_field(kind);
     let mut errors = Errors::default();
     if answer.contains_key("code") {
-        let Some(given) = errors.collect("code", integer(answer, "code")) else {
+        let as_text = kind == Enrolment::Sms && run.version.does(Behaviour::TakesCodesAsText);
+        let checked = match as_text {
+            true => Text::default()
+                .check(answer, "code")
+                .map(Option::unwrap_or_default),
+            false => integer(answer, "code"),
+        };
+        let Some(given) = errors.collect("code", checked) else {
             return Step::Invalid(errors);
         };
         if plan.scratch.sent_code.as_ref() != Some(&given) {
@@ -159,6 +167,16 @@ fn by_message(
     let Some(Some(address)) = errors.collect(field, Text::default().check(answer, field)) else {
         return Step::Invalid(errors);
     };
+    let taken = || {
+        let mut devices = run.world.users.iter().flat_map(|user| &user.devices);
+        devices.any(
+            |device| matches!(&device.kind, DeviceKind::Sms { number, .. } if *number == address),
+        )
+    };
+    if run.version.does(Behaviour::RefusesTakenNumbers) && kind == Enrolment::Sms && taken() {
+        plan.scratch.address = Some(address);
+        return invalid(NON_FIELD, "Invalid phone number");
+    }
     let reachable = match kind {
         Enrolment::Sms => run.world.providers.sms,
         _ => run.world.providers.email,

@@ -7,8 +7,12 @@ use super::run::Run;
 use super::step::{Challenge, Errors, NON_FIELD, Step, Text};
 use super::{invalid, login, simple, webauthn};
 use crate::flow::Identification;
+use crate::version::Behaviour;
 
 pub(super) fn show(run: &Run<'_>, plan: &mut Plan, options: &Identification) -> Step {
+    if plan.keeps_person && plan.pending.is_some() {
+        return Step::Done;
+    }
     let captcha = options.captcha.then(|| {
         let mut fields = simple::captcha().fields;
         fields.insert("pending_user".to_owned(), json!(""));
@@ -22,14 +26,18 @@ pub(super) fn show(run: &Run<'_>, plan: &mut Plan, options: &Identification) -> 
         true => webauthn::request(run, plan, json!([]), "preferred"),
         false => Value::Null,
     };
+    let action = match plan.designation.as_str() {
+        "authentication" => "Log in",
+        _ => "Continue",
+    };
     let challenge = Challenge::new("ak-stage-identification")
         .with("user_fields", options.user_fields.clone())
         .with("pending_user_identifier", Value::Null)
         .with("password_fields", options.password)
         .with("allow_show_password", false)
-        .with("flow_designation", "authentication")
+        .with("flow_designation", plan.designation.as_str())
         .with("captcha_stage", captcha)
-        .with("primary_action", run.language.say("Log in"))
+        .with("primary_action", run.language.say(action))
         .with("sources", options.sources.clone())
         .with("show_source_labels", false)
         .with("enable_remember_me", false)
@@ -55,6 +63,9 @@ pub(super) fn answer(
             Err(complaint) => invalid("passkey", complaint),
         };
     }
+    if run.version.does(Behaviour::TakesNoName) && !answer.contains_key("uid_field") {
+        return invalid(NON_FIELD, "No identification data provided.");
+    }
     let mut errors = Errors::default();
     let uid = errors.collect("uid_field", Text::default().check(answer, "uid_field"));
     let lenient = Text {
@@ -70,13 +81,13 @@ pub(super) fn answer(
     if options.captcha {
         return invalid(NON_FIELD, "Failed to validate token");
     }
-    let by_email = options.user_fields.iter().any(|field| field == "email");
-    let user = run.world.identify(&uid, by_email);
+    let user = run.world.identify(&uid, options);
     let known = user.map(|user| user.username.clone());
-    let failed = || invalid(NON_FIELD, "Failed to authenticate.");
+    let complaint = run.language.say("Failed to authenticate.");
+    let failed = || invalid(NON_FIELD, &complaint);
     if options.password {
         let right = user.is_some_and(|user| {
-            login::password_fits(user, password.as_deref().unwrap_or_default())
+            login::password_fits(user, password.as_deref().unwrap_or_default(), true)
         });
         if !right {
             return failed();

@@ -12,11 +12,21 @@ use crate::state::client_ip;
 use crate::world::User;
 
 /// Whether an active user has this password or app password.
-pub(super) fn password_fits(user: &User, password: &str) -> bool {
-    user.active && (user.password == password || user.app_password.as_deref() == Some(password))
+pub(super) fn password_fits(user: &User, password: &str, app_passwords: bool) -> bool {
+    let of_an_app = || app_passwords && user.app_password.as_deref() == Some(password);
+    user.active && (user.password == password || of_an_app())
 }
 
-pub(super) fn password(run: &mut Run<'_>, plan: &Plan, answer: &Map<String, Value>) -> Step {
+pub(super) fn password(
+    run: &mut Run<'_>,
+    plan: &mut Plan,
+    app_passwords: bool,
+    answer: &Map<String, Value>,
+) -> Step {
+    if plan.pending.is_none() {
+        // the person of the session is nobody whom this flow has identified
+        return Step::Denied("Unknown error".to_owned());
+    }
     let field = Text {
         keep_blanks_around: true,
         ..Text::default()
@@ -25,10 +35,15 @@ pub(super) fn password(run: &mut Run<'_>, plan: &Plan, answer: &Map<String, Valu
     let Some(Some(password)) = errors.collect("password", field.check(answer, "password")) else {
         return Step::Invalid(errors);
     };
-    if run
-        .pending(plan)
-        .is_some_and(|user| password_fits(user, &password))
-    {
+    // a name that the identification did not find, but let pass, is tried as a user name
+    let pretended = plan.pending.as_ref().filter(|p| p.username.is_none());
+    let pretended = pretended.and_then(|pending| run.world.find_user(&pending.shown));
+    let found = pretended.or_else(|| run.pending(plan));
+    if let Some(user) = found.filter(|user| password_fits(user, &password, app_passwords)) {
+        let username = Some(user.username.clone());
+        if let Some(pending) = &mut plan.pending {
+            pending.username = username;
+        }
         return Step::Done;
     }
     invalid("password", &run.language.say("Invalid password"))
@@ -71,7 +86,7 @@ fn log_in(run: &mut Run<'_>, plan: &Plan, options: &UserLogin) -> Step {
     let Some(username) = chosen.or_else(|| run.pending_name(plan)) else {
         return Step::Denied("No Pending user to login.".to_owned());
     };
-    if !options.asks_remember_me {
+    if !options.asks_remember_me && !options.forgets_device {
         run.cookies.push(session::device_cookie(run.now));
     }
     run.cookies.push(session::csrf_cookie(run.now));
@@ -85,13 +100,19 @@ fn log_in(run: &mut Run<'_>, plan: &Plan, options: &UserLogin) -> Step {
     Step::Done
 }
 
-pub(super) fn log_out(run: &mut Run<'_>) -> Step {
-    run.end = SessionEnd::LoggedOut;
+/// Logs out. The session goes with it, unless the flow has more to do in it.
+pub(super) fn log_out(run: &mut Run<'_>, plan: &Plan) -> Step {
+    if plan.bindings.len() > 1 {
+        run.session.user = None;
+        run.end = SessionEnd::Rotated;
+    } else {
+        run.end = SessionEnd::LoggedOut;
+    }
     Step::Done
 }
 
 /// Writes what prompts asked for to the user.
-pub(super) fn write_user(run: &mut Run<'_>, plan: &Plan) -> Step {
+pub(super) fn write_user(run: &mut Run<'_>, plan: &mut Plan) -> Step {
     let data = plan.prompt_data.clone();
     let Some(user) = run.pending_mut(plan) else {
         return Step::Denied("No user found and can't create new user.".to_owned());
@@ -99,6 +120,11 @@ pub(super) fn write_user(run: &mut Run<'_>, plan: &Plan) -> Step {
     let text = |key: &str| data.get(key).and_then(Value::as_str).map(str::to_owned);
     if let Some(password) = text("password") {
         user.password = password;
+    }
+    if let (Some(name), Some(pending)) = (text("username"), &mut plan.pending) {
+        user.username.clone_from(&name);
+        pending.shown.clone_from(&name);
+        pending.username = Some(name);
     }
     if let Some(name) = text("name") {
         user.name = name;

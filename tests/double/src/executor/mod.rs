@@ -21,7 +21,8 @@ use serde_json::{Map, Value, json};
 use crate::csrf;
 use crate::exchange::{Call, Outcome, Reply, parse_query};
 use crate::flow::{
-    Authentication, DeniedAction, Flow, InvalidResponseAction, Policy, PolicyRequest, Verdict,
+    Authentication, Binding, DeniedAction, Flow, InvalidResponseAction, Policy, PolicyRequest,
+    Stage, Verdict,
 };
 use crate::session::{self, Session};
 use crate::state::{Outpost, State, client_ip, outpost};
@@ -102,7 +103,11 @@ pub(crate) fn execute(state: &mut State, call: &Call, slug: &str) -> Outcome {
             } else {
                 id
             };
-            let authenticated = authenticated || session.user.is_some();
+            let authenticated = match end {
+                // logged in by it, or logged out
+                SessionEnd::Rotated => session.user.is_some(),
+                _ => authenticated || session.user.is_some(),
+            };
             let cookie = session::session_cookie(&id, authenticated, session.expires, now);
             state.sessions.put(id, session);
             reply.cookies(cookies).cookies([cookie])
@@ -192,7 +197,7 @@ impl Executor<'_> {
             session.plan = None;
         }
         if let Some(plan) = link.and_then(|token| self.state.memory.links.get(token)) {
-            session.plan = Some(plan.clone());
+            session.plan = Some(self.behind_the_link(plan));
         }
         let mut plan = match session.plan.take().filter(|p| p.slug == self.flow.slug) {
             Some(plan) => plan,
@@ -240,13 +245,26 @@ impl Executor<'_> {
             }
         };
         let step = match step {
-            Step::Invalid(_) if binding.invalid_response == InvalidResponseAction::Restart => {
+            Step::Invalid(errors) => match binding.invalid_response {
+                InvalidResponseAction::Retry => run.ask_again(&mut plan, &binding.stage, errors),
+                InvalidResponseAction::Restart => {
+                    plan = Plan::new(self.flow);
+                    Step::Stay
+                }
+                InvalidResponseAction::RestartWithContext => {
+                    plan = plan.again(self.flow);
+                    Step::Stay
+                }
+            },
+            Step::StartOver => {
                 plan = Plan::new(self.flow);
-                Step::Stay
+                run.start_over(&mut plan)
             }
-            Step::Invalid(errors) => run.ask_again(&mut plan, &binding.stage, errors),
             step => step,
         };
+        if binding.flushes_session {
+            run.end = SessionEnd::LoggedOut;
+        }
         let (end, cookies) = (run.end, std::mem::take(&mut run.cookies));
         let reply = match step {
             Step::Wait(pause) => return Err(pause),
@@ -264,8 +282,8 @@ impl Executor<'_> {
                 session.plan = Some(plan);
                 self.redirect()
             }
-            // `ask_again` has made another step of it
-            Step::Invalid(_) => flow_error(self.call),
+            // `ask_again` and `start_over` have made other steps of them
+            Step::Invalid(_) | Step::StartOver => flow_error(self.call),
             Step::Done => {
                 plan.pop();
                 if plan.bindings.is_empty() {
@@ -277,6 +295,23 @@ impl Executor<'_> {
             }
         };
         Ok((reply, end, cookies))
+    }
+
+    /// The plan that a link leads to; since 2026.8, confirmed by a consent first.
+    fn behind_the_link(&self, plan: &Plan) -> Plan {
+        let mut plan = plan.clone();
+        if self.state.version.does(Behaviour::ConfirmsLinks) {
+            plan.bindings.push_front(Binding {
+                stage: Stage::Consent {
+                    header_text: Some("Continue to confirm this email address.".to_owned()),
+                    permissions: Vec::new(),
+                },
+                policy: None,
+                invalid_response: InvalidResponseAction::Retry,
+                flushes_session: false,
+            });
+        }
+        plan
     }
 
     /// Plans the flow for this client, or says why it does not apply.
@@ -354,6 +389,18 @@ impl Executor<'_> {
         Reply::flow(&self.shape(body))
     }
 
+    /// Where a browser goes when it cancels: since 2026.8, to the page that it came for.
+    fn cancelled_to(&self) -> String {
+        let query = parse_query(&self.call.parameter("query").unwrap_or_default());
+        match query.get("next") {
+            Some(next) if self.state.version.does(Behaviour::CancelsTowardsNext) => {
+                let mut pair = form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
+                pair.append_pair("next", next).finish()
+            }
+            _ => String::new(),
+        }
+    }
+
     /// Takes out of a challenge what this version does not know.
     fn shape(&self, mut challenge: Value) -> Value {
         let component = challenge["component"]
@@ -393,7 +440,7 @@ impl Executor<'_> {
                 "title": title,
                 "background": format!("{prefix}/static/dist/assets/images/flow_background.jpg"),
                 "background_themed_urls": null,
-                "cancel_url": format!("{prefix}/flows/-/cancel/"),
+                "cancel_url": format!("{prefix}/flows/-/cancel/{}", self.cancelled_to()),
                 "layout": "stacked",
             }),
         );

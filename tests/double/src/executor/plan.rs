@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
-use crate::flow::{Binding, Flow};
+use crate::flow::{Binding, Flow, Stage};
 
 /// Who is about to be logged in.
 #[derive(Debug, Clone)]
@@ -36,10 +36,14 @@ pub(crate) struct Scratch {
 pub(crate) struct Plan {
     pub(crate) slug: String,
     pub(crate) title: String,
+    /// authentik's word for what the flow is for.
+    pub(crate) designation: String,
     pub(crate) bindings: VecDeque<Binding>,
     pub(crate) pending: Option<Pending>,
     pub(crate) prompt_data: Map<String, Value>,
     pub(crate) scratch: Scratch,
+    /// The flow was started again with the person whom it had: nobody is asked for a name.
+    pub(crate) keeps_person: bool,
 }
 
 impl Plan {
@@ -47,16 +51,32 @@ impl Plan {
         Plan {
             slug: flow.slug.clone(),
             title: flow.title.clone(),
+            designation: flow.designation.clone(),
             bindings: flow.bindings.iter().cloned().collect(),
             pending: None,
             prompt_data: Map::new(),
             scratch: Scratch::default(),
+            keeps_person: false,
+        }
+    }
+
+    /// The flow from its beginning, with the person whom this plan has.
+    pub(crate) fn again(&self, flow: &Flow) -> Plan {
+        Plan {
+            pending: self.pending.clone(),
+            keeps_person: true,
+            ..Plan::new(flow)
         }
     }
 
     /// Leaves the current stage behind.
     pub(crate) fn pop(&mut self) {
         self.bindings.pop_front();
-        self.scratch = Scratch::default();
+        self.scratch = Scratch {
+            // the consent in front of it is done, and the link has still been followed
+            link_followed: self.scratch.link_followed
+                && matches!(self.bindings.front(), Some(next) if matches!(next.stage, Stage::Email)),
+            ..Scratch::default()
+        };
     }
 }

@@ -8,11 +8,16 @@ use super::plan::Plan;
 use super::run::Run;
 use super::step::{Challenge, Complaint, Errors, NON_FIELD, Step, Text};
 use crate::flow::{Field, Prompt};
+use crate::version::{Behaviour, Version};
 
-pub(super) fn show(options: &Prompt) -> Step {
+pub(super) fn show(version: Version, options: &Prompt) -> Step {
     let mut fields: Vec<&Field> = options.fields.iter().collect();
     fields.sort_by_key(|field| field.order);
-    let fields: Vec<Value> = fields.into_iter().map(Field::challenge).collect();
+    let as_objects = version.does(Behaviour::ShowsChoicesAsObjects);
+    let fields: Vec<Value> = fields
+        .into_iter()
+        .map(|field| field.challenge(as_objects))
+        .collect();
     Step::Show(Challenge::new("ak-stage-prompt").with("fields", fields))
 }
 
@@ -73,7 +78,7 @@ fn check(field: &Field, answer: &Map<String, Value>) -> Result<Option<Value>, Co
     let read_only = matches!(kind, "text_read_only" | "text_area_read_only");
     let Some(given) = answer.get(&field.key) else {
         let has_default = !field.initial_value.is_empty();
-        return if shows_only || read_only || has_default || !field.required || kind == "checkbox" {
+        return if shows_only || has_default || !field.required || kind == "checkbox" {
             let initial = has_default.then(|| json!(field.initial_value));
             Ok(initial)
         } else {
@@ -127,10 +132,12 @@ fn check(field: &Field, answer: &Map<String, Value>) -> Result<Option<Value>, Co
 }
 
 fn offered(field: &Field, value: &str) -> bool {
-    let listed = field
-        .choices
-        .as_ref()
-        .is_none_or(|choices| choices.iter().any(|choice| choice == value));
+    let listed = field.choices.as_ref().is_none_or(|choices| {
+        choices.iter().any(|choice| {
+            let choice = choice.get("value").unwrap_or(choice);
+            choice == value
+        })
+    });
     listed || (value.is_empty() && !field.required)
 }
 

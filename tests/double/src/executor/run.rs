@@ -15,6 +15,9 @@ use crate::version::{Behaviour, Version};
 use crate::words::Language;
 use crate::world::{User, World};
 
+/// How far the reputation of a name can fall: at this end nothing counts any more.
+const LOWEST_REPUTATION: u32 = 5;
+
 /// What becomes of the session after the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SessionEnd {
@@ -105,8 +108,8 @@ impl Run<'_> {
             Stage::Validate(options) => validate::show(self, plan, options),
             Stage::Enrol(kind) => enrol::show(self, plan, *kind),
             Stage::UserLogin(options) => login::show(self, plan, options),
-            Stage::UserLogout => login::log_out(self),
-            Stage::Prompt(options) => prompt::show(options),
+            Stage::UserLogout => login::log_out(self, plan),
+            Stage::Prompt(options) => prompt::show(self.version, options),
             Stage::UserWrite => login::write_user(self, plan),
             _ => simple::show(self, plan, stage),
         }
@@ -121,11 +124,13 @@ impl Run<'_> {
     ) -> Step {
         match stage {
             Stage::Identification(options) => identification::answer(self, plan, options, answer),
-            Stage::Password { .. } => login::password(self, plan, answer),
+            Stage::Password { app_passwords, .. } => {
+                login::password(self, plan, *app_passwords, answer)
+            }
             Stage::Validate(options) => validate::answer(self, plan, options, answer),
             Stage::Enrol(kind) => enrol::answer(self, plan, *kind, answer),
             Stage::UserLogin(options) => login::answer(self, plan, options, answer),
-            Stage::UserLogout => login::log_out(self),
+            Stage::UserLogout => login::log_out(self, plan),
             Stage::Prompt(options) => prompt::answer(self, plan, options, answer),
             Stage::UserWrite => login::write_user(self, plan),
             _ => simple::answer(self, plan, stage, answer),
@@ -138,8 +143,11 @@ impl Run<'_> {
         let name = plan.pending.as_ref().map(|pending| pending.shown.clone());
         let name = name.or_else(|| self.pending_name(plan)).unwrap_or_default();
         let of_name = self.memory.wrong_passwords.entry(name).or_default();
-        *of_name += 1;
-        if self.version.does(Behaviour::CountsByReputation) {
+        let by_reputation = self.version.does(Behaviour::CountsByReputation);
+        if !by_reputation || *of_name < LOWEST_REPUTATION {
+            *of_name += 1;
+        }
+        if by_reputation {
             // since the stage was first shown to this client
             *of_name - plan.scratch.wrong_passwords_before.unwrap_or_default()
         } else {
@@ -147,9 +155,26 @@ impl Run<'_> {
         }
     }
 
+    /// The first stage of a flow that begins again takes the answer, which was meant for another.
+    pub(super) fn start_over(&mut self, plan: &mut Plan) -> Step {
+        let Some(first) = plan.bindings.front().cloned() else {
+            return Step::Done;
+        };
+        let Body::Answer(answer) = self.body() else {
+            return Step::Crash;
+        };
+        match self.post(plan, &first.stage, &answer) {
+            Step::Invalid(errors) => self.ask_again(plan, &first.stage, errors),
+            step => step,
+        }
+    }
+
     /// The stage again, with what was wrong; or the end, if it was wrong too often.
     pub(super) fn ask_again(&mut self, plan: &mut Plan, stage: &Stage, errors: Errors) -> Step {
-        if let Stage::Password { failed_attempts } = stage {
+        if let Stage::Password {
+            failed_attempts, ..
+        } = stage
+        {
             if self.tries_of_password(plan) >= *failed_attempts {
                 self.session.failed_attempts = 0;
                 return Step::Denied("Invalid password".to_owned());

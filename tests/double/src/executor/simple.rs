@@ -8,6 +8,10 @@ use super::run::Run;
 use super::step::{Challenge, Errors, NON_FIELD, Step, Text};
 use crate::flow::Stage;
 use crate::random;
+use crate::version::Behaviour;
+
+/// How long a signed challenge of the endpoint stage is.
+const ENDPOINT_CHALLENGE: usize = 1072;
 
 /// The captcha's challenge.
 pub(super) fn captcha() -> Challenge {
@@ -64,6 +68,9 @@ pub(super) fn show(run: &mut Run<'_>, plan: &mut Plan, stage: &Stage) -> Step {
             Challenge::new("ak-stage-email")
         }
         Stage::Captcha => captcha(),
+        Stage::EndpointAgent { .. } => Challenge::new("ak-stage-endpoint-agent")
+            .with("challenge", random::text(ENDPOINT_CHALLENGE))
+            .with("challenge_idle_timeout", 5),
         Stage::Crash => return Step::Crash,
         Stage::Skip => return Step::Done,
         Stage::Loop => return Step::Stay,
@@ -97,9 +104,14 @@ pub(super) fn answer(
                 invalid("token", "Invalid consent token, re-showing prompt")
             }
         }
-        Stage::Redirect { .. } => match errors.collect("to", Text::default().check(answer, "to")) {
-            Some(_) => Step::Done,
+        Stage::Redirect { to } => match errors.collect("to", Text::default().check(answer, "to")) {
+            Some(_) => left(run, plan, to),
             None => Step::Invalid(errors),
+        },
+        Stage::EndpointAgent { required } => match answer.get("response") {
+            // the double knows no host, so no answer is one
+            Some(Value::Null) | None if !required => Step::Done,
+            _ => Step::Denied("Invalid challenge response".to_owned()),
         },
         Stage::Captcha => match errors.collect("token", Text::default().check(answer, "token")) {
             Some(_) => invalid("token", "Failed to validate token"),
@@ -117,6 +129,19 @@ pub(super) fn answer(
         Stage::Endless => Step::Stay,
         Stage::Dummy { .. } | Stage::Crash | Stage::Skip | Stage::Raw { .. } => Step::Done,
         _ => show(run, plan, stage),
+    }
+}
+
+/// What becomes of a redirect that somebody says to have followed.
+fn left(run: &Run<'_>, plan: &Plan, to: &str) -> Step {
+    if to.starts_with("/source/") && run.version.does(Behaviour::KeepsToSources) {
+        // nobody came back from the source
+        Step::Crash
+    } else if to.starts_with("/if/flow/") && plan.pending.is_some() {
+        // the other flow takes the place of this one's plan
+        Step::StartOver
+    } else {
+        Step::Done
     }
 }
 

@@ -107,6 +107,8 @@ pub(crate) enum Step {
     Done,
     /// The stage goes round once more: a redirect to the same address.
     Stay,
+    /// The plan is gone: the flow begins again, and its first stage takes the answer.
+    StartOver,
     /// The answer was wrong; the stage asks again.
     Invalid(Errors),
     /// The flow ends in access-denied.

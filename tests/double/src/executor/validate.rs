@@ -13,6 +13,7 @@ use super::{code, invalid, webauthn};
 use crate::flow::{Binding, ConfigurationStage, InvalidResponseAction, NotConfigured, Validate};
 use crate::random;
 use crate::session::{self, MFA};
+use crate::state::Remembered;
 use crate::version::Behaviour;
 use crate::world::{Device, DeviceKind, Phone};
 
@@ -71,6 +72,7 @@ fn set_up(plan: &mut Plan, stage: &ConfigurationStage) -> Step {
         stage: stage.enrolment.into(),
         policy: None,
         invalid_response: InvalidResponseAction::Retry,
+        flushes_session: false,
     };
     plan.bindings.insert(1, binding);
     Step::Done
@@ -84,10 +86,16 @@ fn asked_lately(run: &Run<'_>, plan: &Plan, options: &Validate) -> bool {
         .call
         .cookie(MFA)
         .and_then(|value| run.memory.mfa.get(value));
-    known.is_some_and(|(username, at)| {
-        run.pending_name(plan).as_deref() == Some(username)
-            && run.now.duration_since(*at).unwrap_or_default() < threshold
+    known.is_some_and(|known| {
+        run.pending_name(plan).as_deref() == Some(known.device.0.as_str())
+            && known.stage == name_of(plan, options)
+            && run.now.duration_since(known.at).unwrap_or_default() < threshold
     })
+}
+
+/// What the cookie calls the stage.
+fn name_of(plan: &Plan, options: &Validate) -> String {
+    options.name.clone().unwrap_or_else(|| plan.slug.clone())
 }
 
 /// One entry for each allowed class of which the person has a device.
@@ -222,7 +230,7 @@ pub(super) fn answer(
                         username: Some(name),
                     });
                 }
-                succeed(run, plan, options)
+                succeed(run, plan, options, ("webauthn", 0))
             }
             Err(complaint) => invalid("webauthn", complaint),
         };
@@ -244,8 +252,8 @@ fn code_answer(
     if !["totp", "static", "sms", "email"].into_iter().any(has) {
         return invalid("code", NOT_ALLOWED);
     }
-    if code::accepted(run, plan, &given) {
-        return succeed(run, plan, options);
+    if let Some(device) = code::accepted(run, plan, &given) {
+        return succeed(run, plan, options, device);
     }
     invalid(
         "code",
@@ -296,15 +304,27 @@ fn push(run: &mut Run<'_>, plan: &Plan, options: &Validate, pk: &Value) -> Step 
             }
         }
     }
-    succeed(run, plan, options)
+    let pk = u32::try_from(pk).unwrap_or_default();
+    succeed(run, plan, options, ("duo", pk))
 }
 
-fn succeed(run: &mut Run<'_>, plan: &Plan, options: &Validate) -> Step {
+/// The factor is accepted; the cookie says which device it was, and at which stage.
+fn succeed(
+    run: &mut Run<'_>,
+    plan: &Plan,
+    options: &Validate,
+    (class, pk): (&'static str, u32),
+) -> Step {
     if let (Some(threshold), Some(name)) = (options.last_auth_threshold, run.pending_name(plan)) {
-        let value = random::text(43);
+        let value = random::text(188);
         run.cookies
             .push(session::mfa_cookie(&value, threshold, run.now));
-        run.memory.mfa.insert(value, (name, run.now));
+        let remembered = Remembered {
+            device: (name, class, pk),
+            stage: name_of(plan, options),
+            at: run.now,
+        };
+        run.memory.mfa.insert(value, remembered);
     }
     Step::Done
 }

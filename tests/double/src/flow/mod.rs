@@ -51,6 +51,8 @@ pub enum InvalidResponseAction {
     Retry,
     /// Starts the flow again, without a word.
     Restart,
+    /// Starts it again, and keeps who was identified.
+    RestartWithContext,
 }
 
 /// A stage in its place in a flow.
@@ -62,6 +64,8 @@ pub struct Binding {
     pub policy: Option<Policy>,
     /// What becomes of a wrong answer.
     pub invalid_response: InvalidResponseAction,
+    /// Whether a policy of the binding throws the session away.
+    pub flushes_session: bool,
 }
 
 /// A flow.
@@ -147,6 +151,7 @@ impl Flow {
             stage: stage.into(),
             policy: None,
             invalid_response: InvalidResponseAction::Retry,
+            flushes_session: false,
         });
         self
     }
@@ -166,6 +171,25 @@ impl Flow {
     /// If there is no stage yet.
     pub fn restart_on_invalid(mut self) -> Flow {
         self.last("restart_on_invalid").invalid_response = InvalidResponseAction::Restart;
+        self
+    }
+
+    /// A policy of the stage bound last throws the session away while the stage runs.
+    ///
+    /// # Panics
+    /// If there is no stage yet.
+    pub fn flush_session(mut self) -> Flow {
+        self.last("flush_session").flushes_session = true;
+        self
+    }
+
+    /// A wrong answer to the stage bound last starts the flow again, with the same person.
+    ///
+    /// # Panics
+    /// If there is no stage yet.
+    pub fn restart_with_context(mut self) -> Flow {
+        self.last("restart_with_context").invalid_response =
+            InvalidResponseAction::RestartWithContext;
         self
     }
 
@@ -193,7 +217,10 @@ impl Flow {
 
     /// Asks for the password; so many wrong ones end the flow.
     pub fn password_tries(self, failed_attempts: u32) -> Flow {
-        self.bind(Stage::Password { failed_attempts })
+        self.bind(Stage::Password {
+            failed_attempts,
+            app_passwords: true,
+        })
     }
 
     /// Asks for a second factor of any class; who has none is denied.

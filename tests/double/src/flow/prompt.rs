@@ -26,8 +26,8 @@ pub struct Field {
     pub order: i64,
     /// Small print; may hold HTML.
     pub sub_text: String,
-    /// What a choice offers.
-    pub choices: Option<Vec<String>>,
+    /// What a choice offers: texts, or objects with a `value` and a `label`.
+    pub choices: Option<Vec<Value>>,
     /// Any answer crashes the stage, as with choices written as dictionaries.
     pub crashes: bool,
 }
@@ -81,7 +81,7 @@ impl Field {
 
     /// What there is to choose from.
     pub fn choices(mut self, choices: &[&str]) -> Field {
-        self.choices = Some(choices.iter().map(|c| (*c).to_owned()).collect());
+        self.choices = Some(choices.iter().map(|choice| json!(choice)).collect());
         self
     }
 
@@ -91,7 +91,33 @@ impl Field {
         self
     }
 
-    pub(crate) fn challenge(&self) -> Value {
+    /// A field as a challenge shows it.
+    #[must_use]
+    pub fn of_challenge(shown: &Value) -> Field {
+        let text = |key: &str| shown[key].as_str().unwrap_or_default().to_owned();
+        Field {
+            key: text("field_key"),
+            label: text("label"),
+            kind: text("type"),
+            required: shown["required"].as_bool().unwrap_or_default(),
+            placeholder: text("placeholder"),
+            initial_value: text("initial_value"),
+            order: shown["order"].as_i64().unwrap_or_default(),
+            sub_text: text("sub_text"),
+            choices: shown["choices"].as_array().cloned(),
+            crashes: false,
+        }
+    }
+
+    /// The field as a challenge shows it, with choices as texts or `as_objects`.
+    pub(crate) fn challenge(&self, as_objects: bool) -> Value {
+        let choice = |choice: &Value| match choice {
+            Value::String(text) if as_objects => json!({"value": text, "label": text}),
+            other => other.clone(),
+        };
+        let choices = self.choices.as_ref();
+        let choices: Option<Vec<Value>> =
+            choices.map(|choices| choices.iter().map(choice).collect());
         json!({
             "field_key": self.key,
             "label": self.label,
@@ -101,7 +127,7 @@ impl Field {
             "initial_value": self.initial_value,
             "order": self.order,
             "sub_text": self.sub_text,
-            "choices": self.choices,
+            "choices": choices,
         })
     }
 }

@@ -15,6 +15,8 @@ pub enum Stage {
     Password {
         /// So many wrong ones end the flow.
         failed_attempts: u32,
+        /// Whether app passwords are taken as well.
+        app_passwords: bool,
     },
     /// Prove it with a second factor.
     Validate(Validate),
@@ -62,6 +64,11 @@ pub enum Stage {
     Loop,
     /// Shows one dummy after the other for ever.
     Endless,
+    /// Asks for a signed token of the host.
+    EndpointAgent {
+        /// Whether the flow ends without one.
+        required: bool,
+    },
     /// Sends this body, whatever it is; any answer is taken and the flow goes on.
     Raw {
         /// The fields beside `flow_info`, `component` among them.
@@ -100,6 +107,8 @@ pub struct Identification {
     pub captcha: bool,
     /// Whether a passkey may stand in the place of a name, since 2025.12.
     pub passkey: bool,
+    /// Whether `ALICE` is somebody else than `alice`.
+    pub case_sensitive: bool,
     /// Whether an unknown name is treated as a known one until the password fails.
     pub pretend_user_exists: bool,
     /// Ways to log in at other places, as the API lists them.
@@ -114,6 +123,7 @@ impl Identification {
             password: false,
             captcha: false,
             passkey: false,
+            case_sensitive: false,
             pretend_user_exists: true,
             sources: Vec::new(),
         }
@@ -122,6 +132,12 @@ impl Identification {
     /// What people may type.
     pub fn user_fields(mut self, fields: &[&str]) -> Identification {
         self.user_fields = fields.iter().map(|f| (*f).to_owned()).collect();
+        self
+    }
+
+    /// Tells `ALICE` from `alice`.
+    pub fn case_sensitive(mut self) -> Identification {
+        self.case_sensitive = true;
         self
     }
 
@@ -169,6 +185,8 @@ pub struct UserLogin {
     pub asks_remember_me: bool,
     /// Logs this user in, whoever was identified.
     pub as_user: Option<String>,
+    /// Whether the device is not remembered: no cookie of it is set.
+    pub forgets_device: bool,
     /// How long the session lives; without it the cookie is one for the browser's session.
     pub session_duration: Option<Duration>,
     /// Whose session it really is: `users/me` shows that name as `original`.
@@ -194,6 +212,12 @@ impl UserLogin {
     /// Logs in somebody else than the one who was identified.
     pub fn as_user(mut self, username: &str) -> UserLogin {
         self.as_user = Some(username.to_owned());
+        self
+    }
+
+    /// Sets no cookie that remembers the device.
+    pub fn forget_device(mut self) -> UserLogin {
+        self.forgets_device = true;
         self
     }
 

@@ -26,6 +26,8 @@ pub struct Validate {
     pub configuration_stages: Vec<ConfigurationStage>,
     /// Nobody is asked again so soon after a success; the `authentik_mfa` cookie tells.
     pub last_auth_threshold: Option<Duration>,
+    /// Its name, where several flows share the stage and so what its cookie says.
+    pub name: Option<String>,
     /// Whether security keys must verify the person: `required`, `preferred` or
     /// `discouraged`.
     pub user_verification: String,
@@ -95,6 +97,7 @@ impl Validate {
             not_configured: NotConfigured::Deny,
             configuration_stages: Vec::new(),
             last_auth_threshold: None,
+            name: None,
             user_verification: "preferred".to_owned(),
         }
     }
@@ -126,6 +129,12 @@ impl Validate {
     /// Security keys must have verified the person.
     pub fn user_verification_required(mut self) -> Validate {
         self.user_verification = "required".to_owned();
+        self
+    }
+
+    /// Names the stage: flows that bind it share what its cookie says.
+    pub fn named(mut self, name: &str) -> Validate {
+        self.name = Some(name.to_owned());
         self
     }
 

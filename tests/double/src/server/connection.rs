@@ -250,10 +250,14 @@ async fn answer(shared: &Shared, call: &mut Call) -> Reply {
             }
         }
     };
-    reply
+    let varies = reply.headers.iter().any(|(name, _)| name == "vary");
+    let reply = reply
         .with("x-authentik-id", &call.request_id)
-        .with("content-language", Language::of(call).code())
-        .with("vary", "Accept-Language, Cookie")
+        .with("content-language", Language::of(call).code());
+    match varies {
+        true => reply,
+        false => reply.with("vary", "Accept-Language, Cookie"),
+    }
 }
 
 fn note_status(shared: &Shared, (cleared, index): (usize, usize), status: u16) {

@@ -53,6 +53,8 @@ pub struct User {
     pub name: String,
     /// The mail address.
     pub email: String,
+    /// The user principal name, an attribute that identification can look at.
+    pub upn: Option<String>,
     /// The password.
     pub password: String,
     /// An app password that the password stage accepts as well.
@@ -94,6 +96,7 @@ impl User {
             username: username.to_owned(),
             name,
             email: format!("{username}@example.com"),
+            upn: None,
             password: "correct-horse".to_owned(),
             app_password: None,
             active: true,

@@ -11,7 +11,7 @@ pub use account::{Access, Application, Group, Permission, Phone, Token, User, Us
 pub use clock::Clock;
 pub use device::{Device, DeviceKind};
 
-use crate::flow::Flow;
+use crate::flow::{Flow, Identification};
 
 /// The state a test sees and changes through [`Double::world`](crate::Double::world).
 #[derive(Debug, Clone, Default)]
@@ -197,10 +197,21 @@ impl World {
     }
 
     /// How identification looks people up: without regard to case, as authentik does by default.
-    pub(crate) fn identify(&self, identifier: &str, by_email: bool) -> Option<&User> {
-        let wanted = identifier.to_lowercase();
-        self.users.iter().find(|u| {
-            u.username.to_lowercase() == wanted || (by_email && u.email.to_lowercase() == wanted)
+    pub(crate) fn identify(&self, identifier: &str, options: &Identification) -> Option<&User> {
+        let same = |value: &str| match options.case_sensitive {
+            true => value == identifier,
+            false => value.to_lowercase() == identifier.to_lowercase(),
+        };
+        self.users.iter().find(|user| {
+            options
+                .user_fields
+                .iter()
+                .any(|field| match field.as_str() {
+                    "username" => same(&user.username),
+                    "email" => same(&user.email),
+                    "upn" => user.upn.as_deref().is_some_and(same),
+                    _ => false,
+                })
         })
     }
 }

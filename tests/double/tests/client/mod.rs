@@ -154,7 +154,7 @@ impl Client {
         for cookie in answer.all("set-cookie") {
             let pair = cookie.split(';').next().unwrap_or_default();
             let (name, value) = pair.split_once('=').unwrap_or_default();
-            if cookie.contains("Max-Age=0;") {
+            if cookie.contains("Max-Age=0;") || cookie.contains("Max-Age=-") {
                 self.cookies.remove(name);
             } else {
                 self.cookies.insert(name.to_owned(), value.to_owned());

@@ -104,8 +104,9 @@ fn cookie_form(cookie: &str, http: bool) -> String {
         Some(length) => length.to_owned(),
         None => value.trim_matches('"').len().to_string(),
     };
-    // a device's cookie holds the user's name in some form, and is longer or shorter with it
-    let length = if name == "authentik_device" {
+    // a device's cookie holds the user's name in some form, that of a second factor the numbers
+    // of device and stage: they are longer or shorter with it
+    let length = if ["authentik_device", "authentik_mfa"].contains(&name) {
         "some"
     } else {
         &length
@@ -117,10 +118,12 @@ fn cookie_form(cookie: &str, http: bool) -> String {
                 .map_or(attribute, |_| "expires")
         })
         .map(|attribute| {
-            if attribute.starts_with("Max-Age=359") {
-                "an hour"
-            } else {
-                attribute
+            let age = attribute.strip_prefix("Max-Age=");
+            match age.and_then(|age| age.parse().ok()) {
+                Some(3590..=3599) => "an hour",
+                Some(290..=299) => "five minutes",
+                Some(i64::MIN..=0) => "over",
+                _ => attribute,
             }
         })
         .collect();

@@ -13,8 +13,12 @@ pub(crate) struct Sidecar {
     plain: Vec<String>,
     /// Flows that the double's world lacks, each with its stages in a few words.
     pub(crate) flows: BTreeMap<String, Vec<String>>,
-    /// People that it lacks.
-    pub(crate) users: Vec<String>,
+    /// People that it lacks, or has otherwise, each in a few words.
+    pub(crate) people: BTreeMap<String, Vec<String>>,
+    /// Groups that it lacks, parents first.
+    pub(crate) groups: Vec<String>,
+    /// Applications that it lacks, each with those whom it is open to.
+    pub(crate) applications: BTreeMap<String, Vec<String>>,
     /// Recordings that cannot be replayed, and why.
     pub(crate) not_replayed: BTreeMap<String, String>,
 }
@@ -32,6 +36,14 @@ pub(crate) struct Setup {
     pub(crate) unreachable: Vec<String>,
     /// Who was a member of what.
     pub(crate) groups: BTreeMap<String, Vec<String>>,
+    /// People that are otherwise in this recording alone.
+    pub(crate) people: BTreeMap<String, Vec<String>>,
+    /// Flows that are otherwise in this recording alone.
+    pub(crate) flows: BTreeMap<String, Vec<String>>,
+    /// Who has typed a wrong code just before.
+    pub(crate) wrong_code: Vec<String>,
+    /// How many wrong passwords have been tried for a name.
+    pub(crate) wrong_passwords: BTreeMap<String, u32>,
     /// Whose devices had been used before.
     pub(crate) used: Vec<String>,
     /// Of which class the used devices are, if not all.
@@ -71,6 +83,12 @@ pub(crate) struct StepSetup {
     pub(crate) fault: Option<String>,
     /// The body is sent as a form.
     pub(crate) form: bool,
+    /// Who is made inactive before it.
+    pub(crate) deactivate: Option<String>,
+    /// Who logs in before it, in a client of their own and through which flow.
+    pub(crate) login: Option<(String, String)>,
+    /// In whose mail the link of the request was.
+    pub(crate) link_of: Option<String>,
 }
 
 impl Sidecar {
@@ -79,10 +97,10 @@ impl Sidecar {
         let value: Value = toml::from_str(&text).expect("replay.toml is TOML");
         let mut sidecar = Sidecar {
             plain: list(&value["plain"]),
-            flows: entries(&value["flows"])
-                .map(|(slug, stages)| (slug.clone(), list(stages)))
-                .collect(),
-            users: list(&value["users"]),
+            flows: lists(&value["flows"]),
+            people: lists(&value["people"]),
+            groups: list(&value["groups"]),
+            applications: lists(&value["applications"]),
             not_replayed: texts(&value["not-replayed"]),
             ..Sidecar::default()
         };
@@ -133,6 +151,10 @@ fn setup(table: &Value) -> Setup {
             "headers",
             "unreachable",
             "groups",
+            "people",
+            "flows",
+            "wrong_code",
+            "wrong_passwords",
             "used",
             "used_only",
             "device_uid",
@@ -148,8 +170,12 @@ fn setup(table: &Value) -> Setup {
         http: table["http"].as_bool().unwrap_or_default(),
         headers: texts(&table["headers"]),
         unreachable: list(&table["unreachable"]),
-        groups: entries(&table["groups"])
-            .map(|(k, v)| (k.clone(), list(v)))
+        groups: lists(&table["groups"]),
+        people: lists(&table["people"]),
+        flows: lists(&table["flows"]),
+        wrong_code: list(&table["wrong_code"]),
+        wrong_passwords: entries(&table["wrong_passwords"])
+            .filter_map(|(k, v)| Some((k.clone(), number(v)?)))
             .collect(),
         used: list(&table["used"]),
         used_only: table["used_only"].as_str().map(str::to_owned),
@@ -179,6 +205,9 @@ fn step(table: &Value) -> StepSetup {
             "advance",
             "fault",
             "form",
+            "deactivate",
+            "login",
+            "link_of",
         ],
     );
     StepSetup {
@@ -192,6 +221,12 @@ fn step(table: &Value) -> StepSetup {
         advance: table["advance"].as_u64().unwrap_or_default(),
         fault: table["fault"].as_str().map(str::to_owned),
         form: table["form"].as_bool().unwrap_or_default(),
+        deactivate: table["deactivate"].as_str().map(str::to_owned),
+        login: table["login"].as_str().and_then(|text| {
+            let (user, flow) = text.split_once(' ')?;
+            Some((user.to_owned(), flow.to_owned()))
+        }),
+        link_of: table["link_of"].as_str().map(str::to_owned),
     }
 }
 
@@ -214,6 +249,10 @@ fn list(value: &Value) -> Vec<String> {
         .filter_map(Value::as_str)
         .map(str::to_owned)
         .collect()
+}
+
+fn lists(value: &Value) -> BTreeMap<String, Vec<String>> {
+    entries(value).map(|(k, v)| (k.clone(), list(v))).collect()
 }
 
 fn texts(value: &Value) -> BTreeMap<String, String> {

@@ -96,7 +96,7 @@ fn the_link_from_the_mail_is_pasted_and_the_flow_goes_on() {
     pam_harness::require_isolation!();
     let bench = bench("mail", Stage::Email).arguments("debug");
     let double = Arc::clone(&bench.double);
-    let outcome = bench
+    let mut pam = bench
         .pam("mail", "alice")
         .answer_secret(PASSWORD)
         .answer_secret_to(
@@ -108,9 +108,13 @@ fn the_link_from_the_mail_is_pasted_and_the_flow_goes_on() {
                 .last_flow_token("alice")
                 .map(|token| format!("{}/if/flow/mail/?flow_token={token}", double.url()))
         })
-        .expecting("The e-mail was sent again.")
-        .authenticate()
-        .run();
+        .expecting("The e-mail was sent again.");
+    if Version::asked_for().confirms_links() {
+        pam = pam
+            .answer_visible("y")
+            .expecting("Continue to confirm this email address.");
+    }
+    let outcome = pam.authenticate().run();
     expect(&outcome, "PAM_SUCCESS", &["password,email"]);
     let debug = |line: &pam_harness::LogLine| {
         line.text

@@ -394,7 +394,8 @@ fn a_flow_that_asks_for_the_old_password_again_gets_it_from_the_stack() {
     let bench = Bench::new().section("[password]\nflow = \"careful\"\n");
     bench.double.world(|world| {
         let field = Field::new("password", "password", "New");
-        let flow = Flow::new("careful").password().bind(Prompt::new([field]));
+        let flow = Flow::new("careful").identification().password();
+        let flow = flow.bind(Prompt::new([field]));
         world.add_flow(flow.bind(authentik_double::Stage::UserWrite));
     });
     let outcome = passwd(&bench)
@@ -403,6 +404,25 @@ fn a_flow_that_asks_for_the_old_password_again_gets_it_from_the_stack() {
         .answer_secret(NEW)
         .chauthtok()
         .run();
-    expect(&outcome, "PAM_SUCCESS", "stages=password,prompt");
+    expect(
+        &outcome,
+        "PAM_SUCCESS",
+        "stages=identification,password,prompt",
+    );
     assert_eq!(password_of(&bench, "alice"), NEW);
+}
+
+#[test]
+fn a_flow_that_asks_for_the_old_password_of_nobody_changes_nothing() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().section("[password]\nflow = \"careless\"\n");
+    bench.double.world(|world| {
+        let field = Field::new("password", "password", "New");
+        // authentik's password stage refuses a flow that has identified nobody
+        let flow = Flow::new("careless").password().bind(Prompt::new([field]));
+        world.add_flow(flow.bind(authentik_double::Stage::UserWrite));
+    });
+    let outcome = passwd(&bench).answer_secret(PASSWORD).chauthtok().run();
+    expect(&outcome, "PAM_AUTHTOK_ERR", "Unknown error");
+    assert_eq!(password_of(&bench, "alice"), PASSWORD);
 }

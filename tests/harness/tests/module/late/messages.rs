@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use authentik_double::{Flow, Stage};
+use authentik_double::{Flow, Stage, Version};
 
 use super::{LATE, asked_once, bench, bodies, flows_begun};
 use crate::bench::{PASSWORD, expect};
@@ -40,16 +40,17 @@ fn a_flow_that_has_sent_a_link_goes_on() {
         world.add_flow(flow.password().user_login());
     });
     let double = Arc::clone(&bench.double);
-    let outcome = bench
-        .pam("mail", "alice")
-        .answer_secret_later(move |_| {
-            let token = double.last_flow_token("alice")?;
-            std::thread::sleep(LATE);
-            Some(format!("{}/if/flow/mail/?flow_token={token}", double.url()))
-        })
-        .answer_secret(PASSWORD)
-        .authenticate()
-        .run();
+    let mut pam = bench.pam("mail", "alice").answer_secret_later(move |_| {
+        let token = double.last_flow_token("alice")?;
+        std::thread::sleep(LATE);
+        Some(format!("{}/if/flow/mail/?flow_token={token}", double.url()))
+    });
+    if Version::asked_for().confirms_links() {
+        pam = pam
+            .answer_visible("y")
+            .expecting("Continue to confirm this email address.");
+    }
+    let outcome = pam.answer_secret(PASSWORD).authenticate().run();
     expect(&outcome, "PAM_SUCCESS", &["email"]);
     assert_eq!(flows_begun(&bench), 1);
 }
