@@ -1,5 +1,6 @@
 //! `check`: why logins fail, or would.
 
+mod bindings;
 mod certificate;
 mod flows;
 mod keys;
@@ -11,11 +12,11 @@ mod server;
 mod stacks;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pam_authentik_flow::audit::{Audit, Trace};
-use pam_authentik_flow::config::{AbsolutePath, Config, ConfigError};
+use pam_authentik_flow::config::{AbsolutePath, Binding, Config, ConfigError};
 use pam_authentik_flow::deadline::Deadline;
 use pam_authentik_flow::host;
 use pam_authentik_flow::http::{HttpsTransport, trusted_roots};
@@ -50,6 +51,7 @@ pub(crate) fn run(options: &Check) -> Result<Exit, CommandError> {
     match setup.config() {
         Ok(config) => {
             configuration(&mut report, &setup, &config);
+            bindings::stored(&mut report, &config, &options.state.state_dir);
             let mut asked = Asked::default();
             reach(&mut report, options, &setup, &config, &mut asked);
             others::look(&mut report, options, &setup, &config, &mut asked)?;
@@ -176,15 +178,18 @@ struct Way<'a> {
     trace: Trace,
     /// The token of `[account]`, of this service or of another.
     token: Option<AbsolutePath>,
+    /// Where the bindings are.
+    state: PathBuf,
 }
 
 impl<'a> Way<'a> {
-    fn of(setup: &'a Setup, config: &'a Config) -> Self {
+    fn of(options: &Check, setup: &'a Setup, config: &'a Config) -> Self {
         let token = config.account.as_ref();
         Self {
             setup,
             config,
             token: token.map(|rules| rules.token_file.clone()),
+            state: options.state.state_dir.clone(),
             context: LoginContext {
                 service: setup.service.clone(),
                 host: host::host_name(),
@@ -216,7 +221,7 @@ impl<'a> Way<'a> {
 /// Every step that needs the network. Stops at the first that makes the next ones
 /// pointless.
 fn reach(report: &mut Report, options: &Check, setup: &Setup, config: &Config, asked: &mut Asked) {
-    let way = Way::of(setup, config);
+    let way = Way::of(options, setup, config);
     keys::look(report, config, &way.context);
     let Some(mut transport) = named_files(report, &way) else {
         return;
@@ -295,6 +300,9 @@ fn questions(
     }
     report.waits_for("looking up groups and people");
     people::look(report, way, |what, name| asked.is_new(config, what, name));
+    if config.user.bind != Binding::Never && asked.is_new(config, "bindings", "") {
+        bindings::persons(report, way);
+    }
     flows::others(report, config, transport, |slug| {
         asked.is_new(config, "other flow", slug)
     });

@@ -1,9 +1,9 @@
 //! The flow, application and groups of the other services in the configuration.
 
-use pam_authentik_flow::config::Config;
+use pam_authentik_flow::config::{Binding, Config};
 
 use super::leftovers::sections;
-use super::{Asked, Way, named_files, questions, reach};
+use super::{Asked, Way, bindings, named_files, questions, reach};
 use crate::cli::CommandError;
 use crate::cli::arguments::Check;
 use crate::cli::remedy::of_config;
@@ -37,7 +37,13 @@ pub(super) fn look(
         let own = Setup::for_service(&service, path, &stacks)?;
         report.is_about(Some(&service));
         match own.config() {
-            Ok(own_config) => one(report, options, (&own, &own_config), config, asked),
+            Ok(own_config) => {
+                // What is bound is the host's, and was looked at if this service does so.
+                if config.user.bind == Binding::Never && asked.is_new(&own_config, "stored", "") {
+                    bindings::stored(report, &own_config, &options.state.state_dir);
+                }
+                one(report, options, (&own, &own_config), config, asked);
+            }
             // The check of the stacks reports services that name the module.
             Err(error) if !naming.contains(&service) => {
                 let (found, remedy) = of_config(&error);
@@ -66,7 +72,7 @@ fn one(
     if !asked.has(config, "answers") {
         return;
     }
-    let mut way = Way::of(setup, config);
+    let mut way = Way::of(options, setup, config);
     let token = main.account.as_ref().map(|rules| rules.token_file.clone());
     way.token = way.token.or(token);
     if let Some(mut transport) = named_files(report, &way) {

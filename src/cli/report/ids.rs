@@ -1,10 +1,11 @@
 //! The ids of findings: a section, a dot, and what was found there.
 
 /// The sections, with their names for people.
-const SECTIONS: [(&str, &str); 28] = [
+const SECTIONS: [(&str, &str); 29] = [
     ("account", "account"),
     ("application", "application"),
     ("authentik", "authentik"),
+    ("bindings", "bindings"),
     ("certificate", "certificate"),
     ("clock", "clock"),
     ("configuration", "configuration"),

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::bench::{Bench, Run};
-use crate::check::{FLOW, GROUPS, TOKEN, require_host, with_token};
+use crate::check::{FLOW, GROUPS, TOKEN, check, require_host, with_token};
 
 const BIND: &str = "[user]\nbind = \"uid\"\n";
 
@@ -133,4 +133,84 @@ fn what_cannot_be_bound_says_why() {
         1,
         &["name the person with --uid", "is not set"],
     );
+}
+
+fn check_finds(bench: &Bench, status: i32, parts: &[&str]) {
+    expect(
+        &bench.run(&["check", "--config", "{config}"]),
+        status,
+        parts,
+    );
+}
+
+fn mode(bench: &Bench, name: &str, mode: u32) {
+    fs::set_permissions(bench.path(name), fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn check_tells_who_is_bound_and_whether_the_name_is_still_theirs() {
+    require_host!();
+    let bench = bench();
+    check_finds(&bench, 0, &["✓ bindings", "no account is bound yet"]);
+    bind(&bench, &["alice", "bob"]);
+    check_finds(
+        &bench,
+        0,
+        &["2 accounts are bound", "same person (2 looked up)"],
+    );
+    // alice left, and the next one has her name; bob was removed.
+    set_uid(&bench, "alice", "another");
+    bench.double.world(|world| world.remove_user("bob"));
+    check(
+        &bench,
+        "bindings-of-others",
+        0,
+        &[
+            "another person has the name now, and is refused: alice",
+            "nobody of this name any more: bob.",
+            "bind --replace NAME",
+            "bind --remove NAME",
+        ],
+    );
+    let json = bench.run(&["check", "--config", "{config}", "--json"]);
+    for part in [
+        "\"bindings.another-person\"",
+        "\"bindings.nobody\"",
+        "\"bindings.stored\"",
+        "\"bound_accounts\": 2",
+    ] {
+        assert!(json.text.contains(part), "{part} is not in {}", json.text);
+    }
+    assert!(!json.text.contains("bindings.good"), "{}", json.text);
+}
+
+#[test]
+fn check_tells_bindings_that_cannot_be_used() {
+    require_host!();
+    let bench = bench();
+    bind(&bench, &["alice", "bob"]);
+    mode(&bench, "state/bindings/bob", 0o666);
+    check(
+        &bench,
+        "bindings-damaged",
+        1,
+        &["bob (can be written by others (mode 0666))", "1 account is"],
+    );
+    fs::write(bench.path("state/bindings/bob"), "").unwrap();
+    check_finds(&bench, 1, &["bob (can be written by others"]);
+    mode(&bench, "state/bindings/bob", 0o644);
+    check_finds(&bench, 1, &["bob (does not hold what it should)"]);
+    assert_eq!(bind(&bench, &["bob", "--replace"]).status, 0);
+    mode(&bench, "state/bindings", 0o700);
+    check_finds(&bench, 0, &["! bindings", "a screen locker", "chmod 755"]);
+    mode(&bench, "state/bindings", 0o777);
+    check_finds(
+        &bench,
+        1,
+        &["✗ bindings", "every login is refused", "chmod go-w"],
+    );
+    // Without the rule, nothing is looked at.
+    bench.config(FLOW, GROUPS, TOKEN);
+    let run = bench.run(&["check", "--config", "{config}"]);
+    assert!(!run.text.contains("bindings"), "{}", run.text);
 }
