@@ -13,6 +13,7 @@
 //! double.inject(Fault::on(Match::path("/check_access/")).delay(Duration::from_millis(5)));
 //! ```
 
+use crate::version::Version;
 use std::time::Duration;
 
 use crate::exchange::{Call, Reply};
@@ -169,9 +170,11 @@ impl Fault {
         self
     }
 
-    /// What a server says that has not finished starting.
+    /// What the front of a server says that has not finished starting, of the version that the
+    /// test run asks for.
     pub fn starting(self) -> Fault {
-        self.json(200, &serde_json::json!({"error": "authentik starting"}))
+        let status = Version::asked_for().status_while_starting();
+        self.json(status, &serde_json::json!({"error": "authentik starting"}))
             .header("Retry-After", "5")
     }
 

@@ -67,14 +67,21 @@ pub(crate) enum Behaviour {
     ShowsChoicesAsObjects,
     /// The address for cancelling a flow has the page that `query` names as the next one.
     CancelsTowardsNext,
+    /// While it starts, its front answers with 503. Read in its source.
+    StartsWith503,
+    /// A wrong code closes a device that gets its codes by text message or mail, too.
+    ThrottlesMessages,
+    /// A flow may ask for a link's token before anything else.
+    KnowsRequiredTokens,
     /// Flows are shown to those who may see them.
     GuardsFlows,
 }
 
 use Behaviour::{
     CancelsTowardsNext, ConfirmsLinks, CountsByReputation, GuardsFlows, KeepsMessagesBack,
-    KeepsToSources, RefusesInactiveSessions, RefusesTakenNumbers, RestartsOverUnknownLinks,
-    SendsNoCharset, ShowsChoicesAsObjects, TakesCodesAsText, TakesNoName, TellsOfTheGateway,
+    KeepsToSources, KnowsRequiredTokens, RefusesInactiveSessions, RefusesTakenNumbers,
+    RestartsOverUnknownLinks, SendsNoCharset, ShowsChoicesAsObjects, StartsWith503,
+    TakesCodesAsText, TakesNoName, TellsOfTheGateway, ThrottlesMessages,
 };
 use Change::{Does, DoesNot, Gone, New};
 
@@ -119,6 +126,8 @@ const CHANGES: [(Version, &[Change]); 6] = [
         &[
             Gone("xak-flow-redirect", "final_redirect"),
             DoesNot(KeepsToSources),
+            Does(ThrottlesMessages),
+            Does(KnowsRequiredTokens),
         ],
     ),
     (
@@ -141,6 +150,7 @@ const CHANGES: [(Version, &[Change]); 6] = [
             Does(TakesCodesAsText),
             Does(ShowsChoicesAsObjects),
             Does(CancelsTowardsNext),
+            Does(StartsWith503),
         ],
     ),
 ];
@@ -201,6 +211,11 @@ impl Version {
     #[must_use]
     pub fn tells_final_redirects(self) -> bool {
         self.has("xak-flow-redirect", "final_redirect")
+    }
+
+    /// The status of what its front says while it starts.
+    pub(crate) fn status_while_starting(self) -> u16 {
+        if self.does(StartsWith503) { 503 } else { 200 }
     }
 
     /// Whether a link that was mailed leads to a question first.

@@ -3,16 +3,18 @@
 use super::plan::Plan;
 use super::run::Run;
 use crate::random;
+use crate::version::Behaviour;
 use crate::world::DeviceKind;
 
 /// Tries a code against every device of the person, whichever was selected: the class and the
 /// number of the one that took it.
 pub(super) fn accepted(run: &mut Run<'_>, plan: &Plan, code: &str) -> Option<(&'static str, u32)> {
     let now = run.now;
+    let messages_too = run.version.does(Behaviour::ThrottlesMessages);
     let devices = &mut run.pending_mut(plan)?.devices;
     let device = devices
         .iter_mut()
-        .find_map(|device| device.accept(code, now).then_some(device))?;
+        .find_map(|device| device.accept(code, now, messages_too).then_some(device))?;
     Some((device.class(), device.pk))
 }
 

@@ -109,7 +109,7 @@ pub(super) fn answer(
             };
             let mut device = Device::totp(&secret);
             let matches = totp::matching_step(&secret, &given, run.now, None).is_some();
-            if !matches || !device.accept(&given, run.now) {
+            if !matches || !device.accept(&given, run.now, true) {
                 return invalid("code", "Code does not match");
             }
             finish(run, plan, device)

@@ -327,9 +327,20 @@ impl Executor<'_> {
             Authentication::RequireOutpost => {
                 outpost(&self.state.world, self.call) == Outpost::Real
             }
+            Authentication::RequireUnauthenticated => user.is_none(),
+            Authentication::RequireRedirect => false,
+            // whoever comes with the token has a plan already
+            Authentication::RequireToken => {
+                !self.state.version.does(Behaviour::KnowsRequiredTokens)
+            }
         };
         if !applies {
-            let message = "Flow does not apply to current user.";
+            let message = match self.flow.authentication {
+                Authentication::RequireToken => {
+                    "This link is invalid or has expired. Please request a new one."
+                }
+                _ => "Flow does not apply to current user.",
+            };
             return Ok(Err(self.denied(None, session, message)));
         }
         let Some(policy) = &self.flow.policy else {

@@ -33,6 +33,12 @@ pub enum Authentication {
     RequireSuperuser,
     /// Requests that carry an outpost's token.
     RequireOutpost,
+    /// People who are not logged in.
+    RequireUnauthenticated,
+    /// People whom another flow has sent here, which no client of the API is.
+    RequireRedirect,
+    /// People who come with a link's token, since 2026.5; earlier versions ask for nothing.
+    RequireToken,
 }
 
 /// What a flow does if its own policy refuses.

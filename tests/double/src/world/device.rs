@@ -165,9 +165,11 @@ impl Device {
     }
 
     /// Judges a code and remembers the outcome: a used one is gone, and after a wrong one every
-    /// code, right ones too, is refused for one second, then two, then four.
-    pub(crate) fn accept(&mut self, code: &str, now: SystemTime) -> bool {
-        if self.throttled(now) {
+    /// code, right ones too, is refused for one second, then two, then four. Codes that were sent
+    /// count only where `messages_too`.
+    pub(crate) fn accept(&mut self, code: &str, now: SystemTime, messages_too: bool) -> bool {
+        let is_sent = matches!(self.kind, DeviceKind::Sms { .. } | DeviceKind::Email { .. });
+        if self.throttled(now) && (messages_too || !is_sent) {
             return false;
         }
         let accepted = match &mut self.kind {
@@ -228,13 +230,25 @@ mod tests {
     #[test]
     fn a_wrong_code_closes_the_device_for_a_while() {
         let mut device = Device::static_codes(["right", "second"]);
-        assert!(!device.accept("wrong", at(100)));
-        assert!(!device.accept("right", at(100)));
-        assert!(!device.accept("wrong", at(101)));
-        assert!(!device.accept("right", at(102)));
-        assert!(device.accept("right", at(103)));
-        assert!(!device.accept("right", at(104)));
-        assert!(device.accept("second", at(105)));
+        assert!(!device.accept("wrong", at(100), true));
+        assert!(!device.accept("right", at(100), true));
+        assert!(!device.accept("wrong", at(101), true));
+        assert!(!device.accept("right", at(102), true));
+        assert!(device.accept("right", at(103), true));
+        assert!(!device.accept("right", at(104), true));
+        assert!(device.accept("second", at(105), true));
+    }
+
+    #[test]
+    fn a_code_that_was_sent_is_good_after_a_wrong_one_where_messages_are_not_throttled() {
+        for (messages_too, accepted) in [(false, true), (true, false)] {
+            let mut device = Device::sms("+15550100");
+            if let DeviceKind::Sms { code, .. } = &mut device.kind {
+                *code = Some("123456".to_owned());
+            }
+            assert!(!device.accept("wrong", at(100), messages_too));
+            assert_eq!(device.accept("123456", at(100), messages_too), accepted);
+        }
     }
 
     #[test]
@@ -242,7 +256,7 @@ mod tests {
         let mut device = Device::totp(b"12345678901234567890");
         let code = totp::code(b"12345678901234567890", totp::step(at(59)));
         assert_eq!(code, "287082");
-        assert!(device.accept(&code, at(59)));
-        assert!(!device.accept(&code, at(60)));
+        assert!(device.accept(&code, at(59), true));
+        assert!(!device.accept(&code, at(60), true));
     }
 }

@@ -28,6 +28,9 @@ fn with(flow: Flow, kind: &str, what: &str, recordings: &Recordings) -> Option<F
         "title-of" => flow.title(shown(what, recordings)["flow_info"]["title"].as_str()?),
         "designation" => flow.designation(what),
         "outpost" => flow.authentication(Authentication::RequireOutpost),
+        "unauthenticated" => flow.authentication(Authentication::RequireUnauthenticated),
+        "redirected" => flow.authentication(Authentication::RequireRedirect),
+        "with-token" => flow.authentication(Authentication::RequireToken),
         "authenticated" => flow.authentication(Authentication::RequireAuthenticated),
         "refused" => flow.policy(match what {
             "" => Policy::deny(),
