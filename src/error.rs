@@ -38,10 +38,12 @@ pub enum LoginError {
         /// Why it cannot be sent.
         reason: &'static str,
     },
-    /// The flow went back to an earlier stage after a secret was sent: the
-    /// stage's binding says *restart* on a wrong answer, or the session was lost.
+    /// The flow went back to an earlier stage after a secret was sent: the stage's binding
+    /// says *restart* on a wrong answer, or the session was lost. A second stage of the same
+    /// kind behind the secret looks alike: authentik answers with a redirect and the same
+    /// challenge, and nothing in either tells how far the flow is.
     #[error(
-        "the flow went back to {component} after the {what}: it was wrong, or the session was lost"
+        "the flow went back to {component} after the {what}: it was wrong, the session was lost, or the flow has that stage twice"
     )]
     Restarted {
         /// The component of the stage that came back.

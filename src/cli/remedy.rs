@@ -114,8 +114,11 @@ fn keys_of_example() -> impl Iterator<Item = (Option<&'static str>, &'static str
 pub(crate) fn of_login(error: &LoginError, user: &str) -> String {
     const LOG: &str = "look at authentik's own log (Events, Logs in the admin interface)";
     match error {
-        LoginError::Rejected { .. } | LoginError::Restarted { .. } | LoginError::Empty { .. } => {
+        LoginError::Rejected { .. } | LoginError::Empty { .. } => {
             "try again; if it is right, set a new one in authentik".into()
+        }
+        LoginError::Restarted { .. } => {
+            "try again; if it is right, look whether the flow has that stage once more behind the password, and remove it there".into()
         }
         LoginError::Unsendable { .. } => "try again with what authentik knows".into(),
         LoginError::CodesUsedUp { .. }

@@ -331,6 +331,27 @@ fn policies_see_the_query_and_the_user_agent() {
     }
 }
 
+/// Whoever looks at the answers alone cannot tell a flow that goes on from one that begins again.
+#[test]
+fn a_second_identification_looks_like_a_restart() {
+    for version in Version::ALL {
+        let double = Double::builder().version(version).start();
+        let flow = || Flow::new("same").identification().password();
+        let answers = [flow().restart_on_invalid(), flow().identification()].map(|flow| {
+            double.world(|world| world.add_flow(flow.user_login()));
+            let mut client = Client::new(&double);
+            let restarts = double.world(|world| world.flow_mut("same").bindings.len() == 3);
+            let password = if restarts { "wrong" } else { "correct-horse" };
+            client.post(&executor("same"), &json!({"uid_field": "alice"}));
+            let sent = client.post(&executor("same"), &json!({"password": password}));
+            let next = client.get(&executor("same"));
+            (sent.status, sent.body, next.status, next.body)
+        });
+        assert!(answers[0].3.contains("ak-stage-identification"));
+        assert_eq!(answers[0], answers[1], "{}", version.name());
+    }
+}
+
 #[test]
 fn sessions_end_when_they_should() {
     let double = Double::start();

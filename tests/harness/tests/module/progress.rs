@@ -210,6 +210,34 @@ fn a_second_password_stage_asks_for_its_password() {
     }
 }
 
+/// Nothing tells it from a flow that starts again because the password was wrong, and the
+/// log says both.
+#[test]
+fn a_second_identification_behind_the_password_is_a_refusal() {
+    require_isolation!();
+    for version in Version::ENDS {
+        let bench = of(version);
+        bench.double.world(|world| {
+            let flow = Flow::new("again").identification().password();
+            world.add_flow(flow.identification().user_login());
+        });
+        for (flow, password) in [("again", PASSWORD), ("linux-restart", "nope")] {
+            let outcome = bench.log_in(flow, "alice", &[password]);
+            expect(
+                &outcome,
+                "PAM_AUTH_ERR",
+                &[
+                    "cause=restarted",
+                    "went back to ak-stage-identification after the password",
+                    "or the flow has that stage twice",
+                ],
+            );
+            assert_eq!(refused(&outcome).len(), 1, "it may have been a guess");
+        }
+        assert_eq!(bench.double.active_sessions("alice"), 0);
+    }
+}
+
 #[test]
 fn a_third_password_stage_is_a_refusal() {
     require_isolation!();
