@@ -94,15 +94,22 @@ fn a_change_that_nobody_confirms_takes_itself_back() {
     for killed in [false, true] {
         let mut shell = site.host.terminal("root", &["sh"]);
         shell.send_line(&format!(
-            "{} enable --try 5s sshd --local localadmin --state-dir {STATE}; echo pid=$$.",
+            "{} enable --try 8s sshd --local localadmin --state-dir {STATE}",
             site.command
         ));
-        shell.expect("this change takes itself back after 5 s, also if this terminal is gone.");
+        shell.expect("this change takes itself back after 8 s, also if this terminal is gone.");
         shell.expect("IF THE MACHINE IS STARTED AGAIN BEFORE, THE CHANGE STAYS");
         assert_ne!(site.stack(), site.before);
         if killed {
-            // The shell and all that it has started.
-            shell.send_line("kill -9 0");
+            // The shell and all processes of its session, itself last.
+            shell.send_line(
+                "read -r _ _ _ _ _ own _ </proc/$$/stat; \
+                 for p in /proc/[0-9]*; do \
+                 read -r _ _ _ _ _ sid _ <$p/stat && \
+                 [ \"$sid\" = \"$own\" ] && [ $p != /proc/$$ ] && kill -9 ${p#/proc/}; \
+                 done; echo all'-gone'; kill -9 $$",
+            );
+            shell.expect("all-gone");
         }
         // The terminal goes: SIGHUP to its processes.
         drop(shell);
@@ -276,6 +283,10 @@ fn the_block_that_was_there_before_comes_back() {
         );
     }
     site.becomes(&first);
+    // Waits until all of it is taken back.
+    let _ = site.run(&["confirm"]);
+    let kept = site.host.read(&format!("{STATE}/sshd.before"));
+    assert_eq!(kept.as_ref(), Some(&site.before), "the copy of the file");
     // disable knows it as its own.
     let (status, text) = site.run(&["disable", "sshd"]);
     assert_eq!(status, 0, "{text}");
