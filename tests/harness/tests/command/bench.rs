@@ -38,6 +38,24 @@ pub(crate) struct Run {
     pub(crate) text: String,
 }
 
+impl Run {
+    fn of(bench: &Bench, output: &Output) -> Self {
+        let text = [&output.stdout[..], &output.stderr].concat();
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            text: bench.without_what_differs(&String::from_utf8_lossy(&text)),
+        }
+    }
+
+    /// Its text has each of these parts.
+    #[track_caller]
+    pub(crate) fn has(&self, parts: &[&str]) {
+        for part in parts {
+            assert!(self.text.contains(part), "no {part:?} in\n{}", self.text);
+        }
+    }
+}
+
 impl Bench {
     /// A configuration that is right, and no stack that names the module.
     pub(crate) fn new() -> Self {
@@ -174,23 +192,16 @@ impl Bench {
 
     /// Runs it to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = self.command(arguments).output().unwrap();
-        let text = format!(
-            "{}{}",
-            String::from_utf8_lossy(&stdout),
-            String::from_utf8_lossy(&stderr)
-        );
-        if arguments.contains(&"--json") && !stdout.is_empty() {
-            hold_against_schema(&stdout);
+        let output = self.command(arguments).output().unwrap();
+        if arguments.contains(&"--json") && !output.stdout.is_empty() {
+            hold_against_schema(&output.stdout);
         }
-        Run {
-            status: status.code().unwrap_or(-1),
-            text: self.without_what_differs(&text),
-        }
+        Run::of(self, &output)
+    }
+
+    /// Checks the configuration.
+    pub(crate) fn check(&self, more: &[&str]) -> Run {
+        self.run(&[&["check", "--config", "{config}"], more].concat())
     }
 
     /// Runs it as somebody else than root, who may look at this host's folder.
@@ -215,20 +226,7 @@ impl Bench {
             .args(arguments.iter().map(|argument| self.fill(argument)))
             .arg("--pam-dir")
             .arg(self.path("pam.d"));
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = command.output().unwrap();
-        let text = format!(
-            "{}{}",
-            String::from_utf8_lossy(&stdout),
-            String::from_utf8_lossy(&stderr)
-        );
-        Run {
-            status: status.code().unwrap_or(-1),
-            text: self.without_what_differs(&text),
-        }
+        Run::of(self, &command.output().unwrap())
     }
 
     /// Runs it where `/var/log/auth.log` holds this text, and no journal is.
@@ -278,20 +276,7 @@ impl Bench {
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("TERM", "xterm");
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = whole.output().unwrap();
-        let text = format!(
-            "{}{}",
-            String::from_utf8_lossy(&stdout),
-            String::from_utf8_lossy(&stderr)
-        );
-        Run {
-            status: status.code().unwrap_or(-1),
-            text: self.without_what_differs(&text),
-        }
+        Run::of(self, &whole.output().unwrap())
     }
 
     /// Folders, ports, times and days.

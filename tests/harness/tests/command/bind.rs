@@ -37,9 +37,7 @@ fn set_uid(bench: &Bench, user: &str, uid: &str) {
 #[track_caller]
 fn expect(run: &Run, status: i32, parts: &[&str]) {
     assert_eq!(run.status, status, "{}", run.text);
-    for part in parts {
-        assert!(run.text.contains(part), "{part:?} is not in {}", run.text);
-    }
+    run.has(parts);
 }
 
 #[test]

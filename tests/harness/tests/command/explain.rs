@@ -5,13 +5,6 @@ use crate::check::{FLOW, GROUPS, TOKEN, require_host, with_token};
 use crate::extent::{at_a_terminal, fits, on_screen, sshd};
 use crate::safety::has_sshd;
 
-#[track_caller]
-fn has(run: &Run, parts: &[&str]) {
-    for part in parts {
-        assert!(run.text.contains(part), "no {part:?} in\n{}", run.text);
-    }
-}
-
 fn explain(bench: &Bench, name: &str, more: &[&str]) -> Run {
     let mut arguments = vec!["explain", name, "--config", "{config}"];
     arguments.extend(more);
@@ -25,22 +18,19 @@ fn groups_and_who_may_log_in_are_named() {
     bench.stack("sshd", &sshd());
     // A member of the group.
     let run = explain(&bench, "alice", &[]);
-    has(
-        &run,
-        &[
-            "alice, by the service sshd",
-            "✓ account         uid 2001, shell /bin/sh (from /etc/passwd)",
-            "it has no local password that can be used",
-            "✓ module          it asks authentik under the same name, with the flow linux-login",
-            "with a key, /DIR/pam.d/sshd:6 has authentik look them up ([account])",
-            "they meet the module in /DIR/pam.d/sshd:2: authentik's yes lets them in",
-            "where authentik refuses or is down, the local password does not help",
-            "alice is active, of the type internal, in the groups linux-admins",
-            "[access] lets them in",
-            "Nothing here keeps alice out of sshd.",
-            "authentik-flow login --user alice --service sshd",
-        ],
-    );
+    run.has(&[
+        "alice, by the service sshd",
+        "✓ account         uid 2001, shell /bin/sh (from /etc/passwd)",
+        "it has no local password that can be used",
+        "✓ module          it asks authentik under the same name, with the flow linux-login",
+        "with a key, /DIR/pam.d/sshd:6 has authentik look them up ([account])",
+        "they meet the module in /DIR/pam.d/sshd:2: authentik's yes lets them in",
+        "where authentik refuses or is down, the local password does not help",
+        "alice is active, of the type internal, in the groups linux-admins",
+        "[access] lets them in",
+        "Nothing here keeps alice out of sshd.",
+        "authentik-flow login --user alice --service sshd",
+    ]);
     assert_eq!(run.status, 0, "{}", run.text);
     // Nobody is logged in, and nothing is sent that a person types.
     assert!(
@@ -54,9 +44,7 @@ fn groups_and_who_may_log_in_are_named() {
     bench.config(FLOW, "groups = [\"other-group\"]", TOKEN);
     let run = explain(&bench, "alice", &[]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(
-        &run,
-        &[
+    run.has(&[
             "✗ authentik       alice is active",
             "the user is in none of the groups of [access] groups (other-group); the user's are linux-admins",
             "→ in authentik, add alice to one of other-group; or correct [access] groups",
@@ -66,19 +54,13 @@ fn groups_and_who_may_log_in_are_named() {
     // Without a token nothing is guessed.
     bench.config(FLOW, GROUPS, "");
     let run = explain(&bench, "alice", &[]);
-    has(
-        &run,
-        &[
-            "? authentik       groups are not known: no token for sshd",
-            "with a key, they get in without authentik",
-        ],
-    );
+    run.has(&[
+        "? authentik       groups are not known: no token for sshd",
+        "with a key, they get in without authentik",
+    ]);
     let before = bench.double.requests().len();
     bench.config(FLOW, GROUPS, TOKEN);
-    has(
-        &explain(&bench, "alice", &["--offline"]),
-        &["not asked, with --offline"],
-    );
+    explain(&bench, "alice", &["--offline"]).has(&["not asked, with --offline"]);
     assert_eq!(bench.double.requests().len(), before);
 }
 
@@ -88,9 +70,7 @@ fn the_account_and_the_lines_are_looked_at() {
     let bench = Bench::new();
     bench.stack("sshd", README_STACK);
     let run = explain(&bench, "localadmin", &[]);
-    has(
-        &run,
-        &[
+    run.has(&[
             "uid 900",
             "it has a local password",
             "it ignores localadmin: the uid is below [user] min_uid",
@@ -100,46 +80,34 @@ fn the_account_and_the_lines_are_looked_at() {
     assert_eq!(run.status, 0, "{}", run.text);
     let run = explain(&bench, "alcie", &[]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(
-        &run,
-        &[
-            "this host has no such account",
-            "authentik-flow explain alice",
-        ],
-    );
+    run.has(&[
+        "this host has no such account",
+        "authentik-flow explain alice",
+    ]);
     let run = explain(&bench, "../alice", &[]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(&run, &["no account can have this name"]);
+    run.has(&["no account can have this name"]);
     // A service that asks the module nothing.
     bench.stack("sudo", "@include common-auth\n@include common-account\n");
     let run = explain(&bench, "alice", &["--service", "sudo"]);
-    has(
-        &run,
-        &["authentik is not asked; the local password decides"],
-    );
+    run.has(&["authentik is not asked; the local password decides"]);
     let run = explain(&bench, "alice", &["--service", "sduo"]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(
-        &run,
-        &[
-            "✗ PAM stacks",
-            "there is no service sduo",
-            "authentik-flow explain alice --service sudo",
-        ],
-    );
+    run.has(&[
+        "✗ PAM stacks",
+        "there is no service sduo",
+        "authentik-flow explain alice --service sudo",
+    ]);
     // A line of which nothing is known.
     bench.stack(
         "su",
         "auth [success=1 default=ignore] pam_exec.so /bin/true\nauth [success=done default=die] {module} config={config}\n@include common-auth\n@include common-account\n",
     );
     let run = explain(&bench, "alice", &["--service", "su"]);
-    has(
-        &run,
-        &[
-            "? PAM stacks",
-            "it depends on /DIR/pam.d/su:1 pam_exec.so /bin/true",
-        ],
-    );
+    run.has(&[
+        "? PAM stacks",
+        "it depends on /DIR/pam.d/su:1 pam_exec.so /bin/true",
+    ]);
 }
 
 #[test]
@@ -149,14 +117,11 @@ fn an_account_that_is_kept_out_is_said() {
     bench.stack("sshd", README_STACK);
     let run = explain(&bench, "daemon", &[]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(
-        &run,
-        &[
-            "it cannot log in: its shell is /usr/sbin/nologin",
-            "→ usermod -s /bin/bash daemon",
-            "daemon does not get in by sshd, because of: account. First: usermod -s /bin/bash daemon",
-        ],
-    );
+    run.has(&[
+        "it cannot log in: its shell is /usr/sbin/nologin",
+        "→ usermod -s /bin/bash daemon",
+        "daemon does not get in by sshd, because of: account. First: usermod -s /bin/bash daemon",
+    ]);
 }
 
 #[test]
@@ -177,13 +142,10 @@ fn rules_of_sshd_are_asked() {
         explain(&bench, "alice", &["--sshd-config", "{dir}/sshd_config"])
     };
     let run = with("");
-    has(
-        &run,
-        &[
-            "✓ sshd            its own rules let alice in (sshd -T -C user=alice, from this host)",
-            "it takes a key, or questions, a code among them; AuthenticationMethods any",
-        ],
-    );
+    run.has(&[
+        "✓ sshd            its own rules let alice in (sshd -T -C user=alice, from this host)",
+        "it takes a key, or questions, a code among them; AuthenticationMethods any",
+    ]);
     for (settings, part) in [
         ("DenyUsers alice", "DenyUsers names them"),
         ("AllowUsers bob", "AllowUsers does not name them"),
@@ -191,7 +153,7 @@ fn rules_of_sshd_are_asked() {
     ] {
         let run = with(settings);
         assert_eq!(run.status, 1, "{}", run.text);
-        has(&run, &["✗ sshd", part, "change that in sshd_config"]);
+        run.has(&["✗ sshd", part, "change that in sshd_config"]);
     }
 }
 
@@ -206,10 +168,9 @@ fn the_count_of_faillock_is_asked() {
     let line = "auth requisite pam_faillock.so preauth dir={dir}/tally deny=1\n";
     bench.stack("sshd", &format!("{line}{README_STACK}"));
     let run = explain(&bench, "alice", &[]);
-    has(
-        &run,
-        &["✓ faillock        0 failures of 1 (faillock --user alice, asked by /DIR/pam.d/sshd:1)"],
-    );
+    run.has(&[
+        "✓ faillock        0 failures of 1 (faillock --user alice, asked by /DIR/pam.d/sshd:1)",
+    ]);
     // One record, as pam_faillock writes it: a source, flags, and the time.
     let mut record = vec![0_u8; 64];
     record[..9].copy_from_slice(b"192.0.2.7");
@@ -221,13 +182,10 @@ fn the_count_of_faillock_is_asked() {
     std::fs::write(bench.path("tally/alice"), record).unwrap();
     let run = explain(&bench, "alice", &[]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(
-        &run,
-        &[
-            "✗ faillock        1 failures of 1",
-            "→ faillock --user alice --reset",
-        ],
-    );
+    run.has(&[
+        "✗ faillock        1 failures of 1",
+        "→ faillock --user alice --reset",
+    ]);
 }
 
 #[test]
@@ -242,15 +200,11 @@ fn the_log_of_today_is_read() {
         day.trim()
     );
     let run = bench.run_with_log(&log, &["explain", "alice", "--config", "{config}"]);
-    has(
-        &run,
-        &["log             21:09 sshd alice PAM_PERM_DENIED inactive: the account is not active"],
-    );
+    run.has(&[
+        "log             21:09 sshd alice PAM_PERM_DENIED inactive: the account is not active",
+    ]);
     let run = bench.run_with_log(&log, &["explain", "bob", "--config", "{config}"]);
-    has(
-        &run,
-        &["no login of bob today (from /var/log/auth.log, which any local user can write to)"],
-    );
+    run.has(&["no login of bob today (from /var/log/auth.log, which any local user can write to)"]);
 }
 
 #[test]

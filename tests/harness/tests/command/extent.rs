@@ -2,26 +2,13 @@
 
 use rexpect::session::spawn_command;
 
-use crate::bench::{Bench, README_STACK, Run};
+use crate::bench::{Bench, README_STACK};
 use crate::check::{FLOW, GROUPS, TOKEN, require_host, with_token};
-
-#[track_caller]
-fn has(run: &Run, parts: &[&str]) {
-    for part in parts {
-        assert!(run.text.contains(part), "no {part:?} in\n{}", run.text);
-    }
-}
 
 /// A stack of sshd that asks authentik about who comes with a key, too.
 pub(crate) fn sshd() -> String {
     let account = "account [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin\naccount required {module} config={config}\n@include common-account";
     README_STACK.replace("@include common-account", account)
-}
-
-fn check_of(bench: &Bench, more: &[&str]) -> Run {
-    let mut arguments = vec!["check", "--config", "{config}"];
-    arguments.extend(more);
-    bench.run(&arguments)
 }
 
 /// What another service alone is configured for is asked about, too.
@@ -60,10 +47,10 @@ fn every_service_is_judged_by_its_own_configuration() {
             let bench = with_token(FLOW, GROUPS);
             bench.config(FLOW, GROUPS, &format!("{TOKEN}\n{section}\n"));
             bench.stack("sudo", stack);
-            let run = check_of(&bench, &[]);
-            has(&run, &[part]);
+            let run = bench.check(&[]);
+            run.has(&[part]);
             assert_eq!(run.status, 1, "{}", run.text);
-            let json = check_of(&bench, &["--json"]);
+            let json = bench.check(&["--json"]);
             let json: serde_json::Value = serde_json::from_str(&json.text).unwrap();
             let findings = json["findings"].as_array().unwrap();
             let found = findings
@@ -77,7 +64,7 @@ fn every_service_is_judged_by_its_own_configuration() {
     let bench = with_token(FLOW, GROUPS);
     bench.stack("sshd", README_STACK);
     bench.stack("sudo", README_STACK);
-    let run = check_of(&bench, &[]);
+    let run = bench.check(&[]);
     assert_eq!(run.text.matches("linux-login begins with").count(), 1);
     assert_eq!(run.text.matches("authentik knows linux-admins").count(), 1);
 }
@@ -88,17 +75,17 @@ fn offline_asks_nothing() {
     let bench = with_token(FLOW, GROUPS);
     bench.stack("sshd", &sshd());
     bench.stack("sudo", README_STACK);
-    let run = check_of(&bench, &["--offline"]);
+    let run = bench.check(&["--offline"]);
     assert_eq!(run.status, 0, "{}", run.text);
-    has(&run, &["not asked, with --offline", "✓ PAM stacks"]);
+    run.has(&["not asked, with --offline", "✓ PAM stacks"]);
     assert!(bench.double.requests().is_empty());
-    check_of(&bench, &["--offline", "--json"]);
+    bench.check(&["--offline", "--json"]);
     assert!(bench.double.requests().is_empty());
     // What lies on this host is looked at.
     bench.write("ca.pem", "no certificate", 0o644);
-    let run = check_of(&bench, &["--offline"]);
+    let run = bench.check(&["--offline"]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(&run, &["✗ files", "ca.pem"]);
+    run.has(&["✗ files", "ca.pem"]);
 }
 
 #[test]
@@ -106,12 +93,12 @@ fn quiet_prints_what_is_wrong_alone() {
     require_host!();
     let bench = with_token(FLOW, GROUPS);
     bench.stack("sshd", &sshd());
-    let run = check_of(&bench, &["--quiet"]);
+    let run = bench.check(&["--quiet"]);
     assert_eq!((run.status, run.text.trim()), (0, ""));
     bench.config("flow = \"no-such-flow\"", GROUPS, TOKEN);
-    let run = check_of(&bench, &["--quiet"]);
+    let run = bench.check(&["--quiet"]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(&run, &["✗ flow", "→ correct `flow`"]);
+    run.has(&["✗ flow", "→ correct `flow`"]);
     assert_eq!(run.text.matches("✗").count(), 1, "{}", run.text);
     for other in ["✓", "Nothing", "thing is wrong", "service "] {
         assert!(!run.text.contains(other), "{other} in {}", run.text);
@@ -181,7 +168,7 @@ fn a_terminal_sees_what_is_waited_for_and_no_long_line() {
     }
     // None of it goes into a file, or into what programs read.
     for more in [&[][..], &["--json"], &["--quiet"]] {
-        let run = check_of(&bench, more);
+        let run = bench.check(more);
         assert!(!run.text.contains("connecting to"), "{}", run.text);
     }
 }
@@ -199,7 +186,7 @@ fn lines_that_change_passwords_are_judged() {
         );
         bench.stack("sshd", README_STACK);
         bench.stack("passwd", &format!("{PASSWD}{password}\n"));
-        check_of(&bench, &["--offline"])
+        bench.check(&["--offline"])
     };
     const UNIX: &str = "password requisite pam_unix.so yescrypt\npassword required pam_permit.so";
     let good = with(&format!(
@@ -210,31 +197,22 @@ fn lines_that_change_passwords_are_judged() {
     let run = with(&format!(
         "password sufficient {{module}} config={{config}}\n{UNIX}"
     ));
-    has(
-        &run,
-        &[
-            "! PAM stacks",
-            "where authentik refuses the new password, the local one is changed all the same",
-            "[success=done ignore=ignore default=die]",
-        ],
-    );
+    run.has(&[
+        "! PAM stacks",
+        "where authentik refuses the new password, the local one is changed all the same",
+        "[success=done ignore=ignore default=die]",
+    ]);
     let run = with("password required {module} config={config}");
     assert_eq!(run.status, 1, "{}", run.text);
-    has(
-        &run,
-        &["local accounts can no longer change their passwords"],
-    );
+    run.has(&["local accounts can no longer change their passwords"]);
     let run = with("password required {dir}/gone/pam_authentik_flow.so config={config}");
-    has(&run, &["libpam does not find the module"]);
+    run.has(&["libpam does not find the module"]);
 
     let bench = Bench::new();
     bench.stack(
         "passwd",
         &format!("{PASSWD}password sufficient {{module}} config={{config}}\n{UNIX}\n"),
     );
-    let run = check_of(&bench, &["--offline"]);
-    has(
-        &run,
-        &["this line does nothing, because [password] names no flow"],
-    );
+    let run = bench.check(&["--offline"]);
+    run.has(&["this line does nothing, because [password] names no flow"]);
 }

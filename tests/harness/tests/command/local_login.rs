@@ -1,52 +1,18 @@
 //! The local way in: which accounts `enable` takes for it, and `login --local`.
 
-use authentik_double::Double;
 use pam_harness::accounts::LOCAL_ADMIN_PASSWORD;
-use pam_harness::host::RealHost;
 
-const STATE: &str = "/run/state";
+use crate::site::{STATE, Site};
+
 const SETTINGS: &str = "HostKey /etc/ssh/host_key\nUsePAM yes\nKbdInteractiveAuthentication yes\nPermitRootLogin yes\n";
 
-struct Site {
-    _double: Double,
-    host: RealHost,
-    command: &'static str,
+fn site() -> Site {
+    let site = Site::new().with_host_key();
+    site.host.write("/etc/ssh/sshd_config", SETTINGS);
+    site
 }
 
 impl Site {
-    fn new() -> Self {
-        let double = Double::builder().without_pause().start();
-        let host = RealHost::new(&double).own_stacks().start();
-        let command = host.install_command();
-        let key = [
-            "ssh-keygen",
-            "-q",
-            "-t",
-            "ed25519",
-            "-N",
-            "",
-            "-f",
-            "/etc/ssh/host_key",
-        ];
-        assert!(host.output("root", &key).status.success());
-        host.write("/etc/ssh/sshd_config", SETTINGS);
-        Self {
-            _double: double,
-            host,
-            command,
-        }
-    }
-
-    fn run(&self, arguments: &[&str]) -> (i32, String) {
-        let words = [&[self.command], arguments, &["--state-dir", STATE]].concat();
-        let output = self.host.output("root", &words);
-        let text = [output.stdout, output.stderr].concat();
-        (
-            output.status.code().unwrap_or(-1),
-            String::from_utf8_lossy(&text).into_owned(),
-        )
-    }
-
     /// `login --local` in a terminal.
     fn login(&self, name: &str, service: &str, password: &str) -> (i32, String) {
         let words = [
@@ -100,7 +66,7 @@ const WELL: &str = "HASH:20000:0:99999:7:::";
 #[test]
 fn an_account_that_cannot_get_in_is_no_local_way_in() {
     pam_harness::require_real_host!("sshd", "sudo", "ssh-keygen");
-    let site = Site::new();
+    let site = site();
     let before = site.host.read("/etc/pam.d/sshd");
     let enable = ["enable", "sshd", "--dry-run", "--local", "localadmin"];
     for (shell, shadow, part) in [
@@ -187,15 +153,13 @@ fn an_account_that_cannot_get_in_is_no_local_way_in() {
 #[test]
 fn a_local_password_is_tried_through_the_stack() {
     pam_harness::require_real_host!("sshd", "sudo", "ssh-keygen");
-    let site = Site::new();
+    let site = site();
     let enable = |names: &[&str]| {
-        let mut words = vec!["enable", "sshd"];
+        let mut words = vec!["sshd"];
         for name in names {
             words.extend(["--local", name]);
         }
-        let (status, text) = site.run(&words);
-        assert_eq!(status, 0, "{text}");
-        text
+        site.enable(&words)
     };
     let text = enable(&["localadmin"]);
     let not_yet = "sshd: not proved: whether localadmin gets in with the local password. Try it: authentik-flow login --local localadmin --service sshd";

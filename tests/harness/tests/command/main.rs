@@ -14,6 +14,7 @@ mod metrics;
 mod pages;
 mod people;
 mod safety;
+mod site;
 mod sshd_settings;
 mod stacks;
 mod status;

@@ -21,17 +21,6 @@ fn enable(bench: &Bench, more: &[&str]) -> Run {
     bench.run(&arguments)
 }
 
-fn check_of(bench: &Bench) -> Run {
-    bench.run(&["check", "--config", "{config}"])
-}
-
-#[track_caller]
-fn has(run: &Run, parts: &[&str]) {
-    for part in parts {
-        assert!(run.text.contains(part), "no {part:?} in {}", run.text);
-    }
-}
-
 /// A host where `auth` is sshd's stack.
 fn with_auth(auth: &str) -> Bench {
     let bench = Bench::new();
@@ -53,8 +42,8 @@ fn a_requirement_behind_the_password_is_still_asked() {
     );
     let run = enable(&bench, &["sshd", "--local", "localadmin"]);
     assert_eq!(run.status, 0, "{}", run.text);
-    let run = check_of(&bench);
-    has(&run, &["✓ PAM stacks"]);
+    let run = bench.check(&[]);
+    run.has(&["✓ PAM stacks"]);
 
     let dir = bench.path("").display().to_string();
     let text = bench.read("pam.d/sshd");
@@ -113,8 +102,8 @@ fn enable_skips_no_requirement() {
         );
         let run = enable(&bench, &["sshd"]);
         assert_eq!(run.status, 0, "{line}: {}", run.text);
-        has(&run, &["[success=2 default=die ignore=ignore]"]);
-        let run = check_of(&bench);
+        run.has(&["[success=2 default=die ignore=ignore]"]);
+        let run = bench.check(&[]);
         assert!(
             !run.text.contains("stands behind") && !run.text.contains("skips this line"),
             "{line}: {}",
@@ -163,15 +152,13 @@ fn a_requirement_in_front_of_an_included_password_is_repeated() {
     );
     let run = enable(&bench, &["arch"]);
     assert_eq!(run.status, 0, "{}", run.text);
-    has(
-        &run,
-        &[
+    run.has(&[
             "+auth  required                                    pam_listfile.so item=user sense=deny file=/etc/denied",
             "the new lines ask it first",
         ],
     );
-    let run = check_of(&bench);
-    has(&run, &["arch: a refusal refuses"]);
+    let run = bench.check(&[]);
+    run.has(&["arch: a refusal refuses"]);
     assert_eq!(bench.run(&["disable", "arch"]).status, 0);
     assert_eq!(
         bench.read("pam.d/arch"),
@@ -193,15 +180,15 @@ fn a_denial_that_counts_for_nothing_is_said() {
         let bench = with_auth(&format!(
             "{GUARD}auth [success=done default=die ignore=ignore] OURS\n@include common-auth\n{lines}"
         ));
-        let run = check_of(&bench);
+        let run = bench.check(&[]);
         assert_eq!(run.status, 1, "{lines}: {}", run.text);
-        has(&run, &["authentik's denial counts for nothing"]);
+        run.has(&["authentik's denial counts for nothing"]);
     }
     let bench = with_auth(&format!(
         "{GUARD}auth [success=done default=die ignore=ignore] OURS\n@include common-auth\n{}account required OURS\n",
         GUARD.replace("auth ", "account ")
     ));
-    has(&check_of(&bench), &["✓ PAM stacks"]);
+    bench.check(&[]).has(&["✓ PAM stacks"]);
     // A token, and no account line that uses it.
     bench.token("view-user-group-token\n");
     bench.config(
@@ -210,9 +197,9 @@ fn a_denial_that_counts_for_nothing_is_said() {
         "[account]\ntoken_file = \"{dir}/account.token\"\nservices = [\"sshd\"]",
     );
     bench.stack("sshd", README_STACK);
-    let run = check_of(&bench);
+    let run = bench.check(&[]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(&run, &["no account line of its stack names the module"]);
+    run.has(&["no account line of its stack names the module"]);
 }
 
 /// A line after an unknown result never gets a ✓.
@@ -228,18 +215,15 @@ fn what_cannot_be_told_is_said_to_be() {
         let bench = with_auth(&format!(
             "auth [success=1 default=ignore] {line}\nauth [success=done default=die ignore=ignore] OURS\n@include common-auth\n"
         ));
-        let run = check_of(&bench);
-        has(
-            &run,
-            &["cannot be told from here", "/DIR/pam.d/sshd:1", line],
-        );
+        let run = bench.check(&[]);
+        run.has(&["cannot be told from here", "/DIR/pam.d/sshd:1", line]);
         assert!(!run.text.contains("✓ PAM stacks"), "{line}: {}", run.text);
     }
     // A list that allows lets in the users that it names.
     let bench = with_auth(
         "auth [success=1 default=ignore] pam_listfile.so item=user sense=allow file=/x\nauth [success=done default=die ignore=ignore] OURS\n@include common-auth\n",
     );
-    let run = check_of(&bench);
+    let run = bench.check(&[]);
     assert!(!run.text.contains("✓ PAM stacks"), "{}", run.text);
 }
 
@@ -256,15 +240,12 @@ fn guards_without_the_module_are_found() {
         .map(|line| format!("{line}\n"))
         .collect();
     bench.stack("sshd", &left);
-    let run = check_of(&bench);
+    let run = bench.check(&[]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(
-        &run,
-        &[
-            "/DIR/pam.d/sshd:1, /DIR/pam.d/sshd:2: these lines belong to the module, which is gone",
-            "take these lines out",
-        ],
-    );
+    run.has(&[
+        "/DIR/pam.d/sshd:1, /DIR/pam.d/sshd:2: these lines belong to the module, which is gone",
+        "take these lines out",
+    ]);
     assert!(!run.text.contains("none names the module"), "{}", run.text);
 }
 
@@ -291,14 +272,11 @@ fn refused_where_nobody_could_become_root() {
     let bench = host("root ALL=(ALL:ALL) ALL\n", |_| {});
     let run = enable(&bench, &["sshd", "--local", "localadmin"]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(
-        &run,
-        &["can become root", "usermod -aG sudo", "nothing is changed"],
-    );
+    run.has(&["can become root", "usermod -aG sudo", "nothing is changed"]);
     let bench = host("localadmin ALL=(ALL:ALL) ALL\n", |_| {});
     let run = enable(&bench, &["sshd", "--local", "localadmin"]);
     assert_eq!(run.status, 0, "{}", run.text);
-    has(&run, &["these can become root then: localadmin, by sudo."]);
+    run.has(&["these can become root then: localadmin, by sudo."]);
 }
 
 /// An account that cannot log in, and one that sshd does not let in.
@@ -349,10 +327,7 @@ fn refused_where_a_local_account_is_kept_out() {
         match why {
             Some(why) => {
                 assert_eq!(run.status, 1, "{setting}: {}", run.text);
-                has(
-                    &run,
-                    &["sshd does not let localadmin in by a password", why],
-                );
+                run.has(&["sshd does not let localadmin in by a password", why]);
             }
             None => assert_eq!(run.status, 0, "{setting}: {}", run.text),
         }
@@ -402,7 +377,7 @@ fn settings_of_sshd_are_looked_at() {
             "{dir}/sshd_config",
         ]);
         assert!(!run.text.contains("✓ PAM stacks"), "{}", run.text);
-        has(&run, &[part]);
+        run.has(&[part]);
     }
     bench.write(
         "sshd_config",
@@ -416,7 +391,7 @@ fn settings_of_sshd_are_looked_at() {
         "--sshd-config",
         "{dir}/sshd_config",
     ]);
-    has(&run, &["✓ PAM stacks"]);
+    run.has(&["✓ PAM stacks"]);
 }
 
 /// Who is asked by authentik after the change.
@@ -441,13 +416,10 @@ fn accounts_with_a_local_password_are_named() {
     );
     let run = enable(&bench, &["sshd", "--dry-run", "--local", "localadmin"]);
     assert_eq!(run.status, 0, "{}", run.text);
-    has(
-        &run,
-        &[
-            "bob have a local password here, and authentik is asked about them from now on",
-            "while authentik is down, root and localadmin get in with their local password",
-        ],
-    );
+    run.has(&[
+        "bob have a local password here, and authentik is asked about them from now on",
+        "while authentik is down, root and localadmin get in with their local password",
+    ]);
     let run = enable(
         &bench,
         &[
@@ -478,16 +450,16 @@ fn the_profile_is_understood() {
     // localadmin is the only member of its own group.
     let bench = Bench::with_locked_root();
     with(&bench, profile);
-    let run = check_of(&bench);
+    let run = bench.check(&[]);
     assert!(!run.text.contains("locks out"), "{}", run.text);
     let bench = Bench::with_locked_root();
     with(
         &bench,
         &profile.replace("ingroup localadmin", "ingroup no-such-group"),
     );
-    let run = check_of(&bench);
+    let run = bench.check(&[]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(&run, &["no local way in is left"]);
+    run.has(&["no local way in is left"]);
 }
 
 /// Files that other files include, and services that are not logins.
@@ -509,7 +481,7 @@ fn some_services_are_refused() {
     ] {
         let run = enable(&bench, &[service]);
         assert_eq!(run.status, 1, "{service}: {}", run.text);
-        has(&run, &[part, "nothing is changed"]);
+        run.has(&[part, "nothing is changed"]);
     }
 }
 
@@ -525,21 +497,15 @@ fn misspelt_services_are_noticed() {
         "groups = [\"linux-admins\"]",
         "[services.sduo]\nflow = \"linux-login\"",
     );
-    let run = check_of(&bench);
-    has(
-        &run,
-        &[
-            "[services.sduo]",
-            "is for no service of this host",
-            "correct it to sudo",
-        ],
-    );
+    let run = bench.check(&[]);
+    run.has(&[
+        "[services.sduo]",
+        "is for no service of this host",
+        "correct it to sudo",
+    ]);
     let run = bench.run(&["check", "--config", "{config}", "--service", "sshdd"]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(
-        &run,
-        &["sshdd: there is no stack of that name", "--service sshd"],
-    );
+    run.has(&["sshdd: there is no stack of that name", "--service sshd"]);
 }
 
 /// Another tool has rewritten the file.
@@ -550,18 +516,15 @@ fn a_block_that_is_gone_is_missed() {
     let before = bench.read("pam.d/sshd");
     assert_eq!(enable(&bench, &["sshd"]).status, 0);
     bench.stack("sshd", &before);
-    let run = check_of(&bench);
-    has(
-        &run,
-        &[
-            "its lines are not there any more",
-            "authentik-flow enable sshd puts them in again",
-        ],
-    );
+    let run = bench.check(&[]);
+    run.has(&[
+        "its lines are not there any more",
+        "authentik-flow enable sshd puts them in again",
+    ]);
     let run = bench.run(&["disable", "sshd"]);
     assert_eq!(run.status, 0, "{}", run.text);
-    has(&run, &["are not in it any more"]);
-    assert!(!check_of(&bench).text.contains("not there any more"));
+    run.has(&["are not in it any more"]);
+    assert!(!bench.check(&[]).text.contains("not there any more"));
 }
 
 /// With other accounts the block changes, and nothing else does.
@@ -573,16 +536,14 @@ fn another_local_account_changes_the_block() {
     assert_eq!(enable(&bench, &["sshd"]).status, 0);
     let run = enable(&bench, &["sshd", "--local", "localadmin"]);
     assert_eq!(run.status, 0, "{}", run.text);
-    has(
-        &run,
-        &[
+    run.has(&[
             "-auth  [success=2 default=ignore]                  pam_succeed_if.so quiet user in root",
             "+auth  [success=2 default=ignore]                  pam_succeed_if.so quiet user in root:localadmin",
         ],
     );
     // Without --local they stay.
     let run = enable(&bench, &["sshd"]);
-    has(&run, &["nothing to do"]);
+    run.has(&["nothing to do"]);
     assert!(bench.read("pam.d/sshd").contains("user in root:localadmin"));
     assert_eq!(bench.run(&["disable", "sshd"]).status, 0);
     assert_eq!(bench.read("pam.d/sshd"), before);

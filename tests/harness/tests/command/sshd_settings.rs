@@ -2,72 +2,24 @@
 
 use std::time::{Duration, Instant};
 
-use authentik_double::Double;
 use pam_harness::accounts::LOCAL_ADMIN_PASSWORD;
-use pam_harness::host::RealHost;
 
 use crate::bench::PASSWORD;
+use crate::site::Site;
 
-const STACK: &str = "/etc/pam.d/sshd";
 const DROP_IN: &str = "/etc/ssh/sshd_config.d/00-authentik-flow.conf";
-const STATE: &str = "/run/state";
 /// As Debian has it.
 const DEBIAN: &str = "Include /etc/ssh/sshd_config.d/*.conf\nKbdInteractiveAuthentication no\nUsePAM yes\nPrintMotd no\nLoginGraceTime 60\n";
 
-struct Site {
-    double: Double,
-    host: RealHost,
-    command: &'static str,
-    before: String,
+fn site(settings: &str) -> Site {
+    let other = "/etc/ssh/sshd_config.d/50-other.conf";
+    Site::with(|host| host.sshd(settings).file(other, "X11Forwarding no\n", 0o644))
 }
 
 impl Site {
-    fn with(settings: &str) -> Self {
-        let double = Double::builder().without_pause().start();
-        let host = RealHost::new(&double)
-            .own_stacks()
-            .sshd(settings)
-            .file(
-                "/etc/ssh/sshd_config.d/50-other.conf",
-                "X11Forwarding no\n",
-                0o644,
-            )
-            .start();
-        let command = host.install_command();
-        let before = host.read(STACK).unwrap();
-        Self {
-            double,
-            host,
-            command,
-            before,
-        }
-    }
-
-    fn started(settings: &str) -> Self {
-        let site = Self::with(settings);
-        // The first client starts sshd.
-        let mut ssh = site.host.ssh("localadmin").run(&["true"]);
-        ssh.answer("assword:", LOCAL_ADMIN_PASSWORD);
-        assert_eq!(ssh.finish().status, 0);
-        site
-    }
-
-    fn run(&self, arguments: &[&str]) -> (i32, String) {
-        let words = [&[self.command], arguments, &["--state-dir", STATE]].concat();
-        let output = self.host.output("root", &words);
-        let text = [output.stdout, output.stderr].concat();
-        (
-            output.status.code().unwrap_or(-1),
-            String::from_utf8_lossy(&text).into_owned(),
-        )
-    }
-
     #[track_caller]
-    fn enable(&self, more: &[&str]) -> String {
-        let words = ["enable", "sshd", "--sshd", "--local", "localadmin"];
-        let (status, text) = self.run(&[&words, more].concat());
-        assert_eq!(status, 0, "{text}");
-        text
+    fn enable_settings(&self, more: &[&str]) -> String {
+        self.enable(&[&["sshd", "--sshd", "--local", "localadmin"], more].concat())
     }
 
     /// Nothing is written where it is refused.
@@ -78,7 +30,7 @@ impl Site {
         let (status, text) = self.run(&words);
         assert_eq!(status, 1, "{text}");
         assert!(text.contains(part), "no {part:?} in {text}");
-        assert_eq!(self.host.read(STACK).unwrap(), self.before);
+        assert_eq!(self.stack(), self.before);
         assert_eq!(self.host.read(DROP_IN), kept);
     }
 
@@ -109,9 +61,9 @@ impl Site {
 #[test]
 fn the_running_sshd_reads_what_is_missing_and_forgets_it_again() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
-    let site = Site::started(DEBIAN);
+    let site = site(DEBIAN).with_sshd();
     assert!(!site.asks_questions());
-    let text = site.enable(&[]);
+    let text = site.enable_settings(&[]);
     for part in [
         "+KbdInteractiveAuthentication yes",
         "+PasswordAuthentication no",
@@ -130,23 +82,22 @@ fn the_running_sshd_reads_what_is_missing_and_forgets_it_again() {
     let (_, check) = site.run(&["check"]);
     assert!(!check.contains("sshd cannot ask"), "{check}");
     // Again, nothing is to be done.
-    let text = site.enable(&[]);
+    let text = site.enable_settings(&[]);
     assert!(text.contains("its settings are right"), "{text}");
     let (status, text) = site.run(&["disable", "sshd"]);
     assert_eq!(status, 0, "{text}");
     assert!(text.contains("is taken away (SIGHUP"), "{text}");
     assert_eq!(site.host.read(DROP_IN), None);
-    assert_eq!(site.host.read(STACK).unwrap(), site.before);
+    assert_eq!(site.stack(), site.before);
     site.comes_to_ask(false);
-    let _ = &site.double;
 }
 
 /// With `--try` the settings are taken back together with the stack.
 #[test]
 fn settings_are_taken_back_with_the_stack() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
-    let site = Site::started(DEBIAN);
-    site.enable(&["--try", "5s"]);
+    let site = site(DEBIAN).with_sshd();
+    site.enable_settings(&["--try", "5s"]);
     site.comes_to_ask(true);
     let begun = Instant::now();
     while site.host.read(DROP_IN).is_some() {
@@ -154,7 +105,7 @@ fn settings_are_taken_back_with_the_stack() {
         std::thread::sleep(Duration::from_millis(100));
     }
     site.comes_to_ask(false);
-    assert_eq!(site.host.read(STACK).unwrap(), site.before);
+    assert_eq!(site.stack(), site.before);
     let (_, text) = site.run(&["confirm"]);
     assert!(
         text.contains("00-authentik-flow.conf is as it was before (SIGHUP to process "),
@@ -166,19 +117,8 @@ fn settings_are_taken_back_with_the_stack() {
 #[test]
 fn settings_that_would_not_hold_are_refused() {
     pam_harness::require_real_host!("sshd", "sudo", "ssh-keygen");
-    let site = Site::with(DEBIAN);
+    let site = site(DEBIAN).with_host_key();
     let key = "HostKey /etc/ssh/host_key\n";
-    let made = [
-        "ssh-keygen",
-        "-q",
-        "-t",
-        "ed25519",
-        "-N",
-        "",
-        "-f",
-        "/etc/ssh/host_key",
-    ];
-    assert!(site.host.output("root", &made).status.success());
     let config = |text: &str| {
         site.host
             .write("/etc/ssh/sshd_config", &format!("{key}{text}"))
@@ -198,7 +138,7 @@ fn settings_that_would_not_hold_are_refused() {
     site.is_refused("enable has not written it so");
     site.host.remove(DROP_IN);
     // sshd does not run: what is written holds, and that it has not read it is said.
-    let text = site.enable(&[]);
+    let text = site.enable_settings(&[]);
     assert!(text.contains("the running sshd has not read"), "{text}");
     // Somebody has changed it since.
     let edited = site.host.read(DROP_IN).unwrap() + "Banner none\n";

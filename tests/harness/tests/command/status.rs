@@ -1,16 +1,9 @@
 //! `status`: what holds on a host, on one screen.
 
-use crate::bench::{Bench, README_STACK, Run};
+use crate::bench::{Bench, README_STACK};
 use crate::check::{FLOW, GROUPS, require_host, with_token};
 use crate::extent::{at_a_terminal, fits, on_screen};
 use crate::safety::has_sshd;
-
-#[track_caller]
-fn has(run: &Run, parts: &[&str]) {
-    for part in parts {
-        assert!(run.text.contains(part), "no {part:?} in\n{}", run.text);
-    }
-}
 
 /// The day as the log writes it.
 fn today() -> String {
@@ -27,13 +20,10 @@ fn each_service_says_how_it_comes_to_authentik() {
     let bench = with_token(FLOW, GROUPS);
     let run = bench.run(&["status"]);
     assert_eq!(run.status, 0, "{}", run.text);
-    has(
-        &run,
-        &[
-            "none asks authentik",
-            "authentik-flow enable sshd --dry-run",
-        ],
-    );
+    run.has(&[
+        "none asks authentik",
+        "authentik-flow enable sshd --dry-run",
+    ]);
 
     let bench = Bench::new();
     let enabled = bench.run(&[
@@ -49,9 +39,7 @@ fn each_service_says_how_it_comes_to_authentik() {
     bench.stack("sudo-i", "@include sudo\n");
     let run = bench.run(&["status"]);
     assert_eq!(run.status, 0, "{}", run.text);
-    has(
-        &run,
-        &[
+    run.has(&[
             "✓ configuration   /DIR/config.toml: https://localhost:PORT, flow linux-login",
             "✓ sshd            by the block of enable: /DIR/pam.d/sshd:1-5; while authentik is down: localadmin, root, with the local password",
             "✓ sudo            by lines written by hand: /DIR/pam.d/sudo:2",
@@ -74,44 +62,32 @@ fn the_way_in_is_played_through() {
     let run = status(&format!(
         "auth [success=done authinfo_unavail=ignore default=die] {OURS}\n@include common-auth"
     ));
-    has(
-        &run,
-        &["! sshd", "everybody with a local password gets in with it"],
-    );
+    run.has(&["! sshd", "everybody with a local password gets in with it"]);
     let run = status(&format!("auth required {OURS}\nauth required pam_deny.so"));
     assert_eq!(run.status, 1, "{}", run.text);
-    has(
-        &run,
-        &[
-            "✗ sshd",
-            "nobody gets in",
-            "authentik-flow check --service sshd",
-        ],
-    );
+    run.has(&[
+        "✗ sshd",
+        "nobody gets in",
+        "authentik-flow check --service sshd",
+    ]);
     let run = status(&format!(
         "auth [success=1 default=ignore] pam_exec.so /bin/true\nauth [success=done default=die] {OURS}\n@include common-auth"
     ));
-    has(&run, &["? sshd", "cannot be told from here", "pam_exec.so"]);
+    run.has(&["? sshd", "cannot be told from here", "pam_exec.so"]);
     let run = status("auth required {dir}/gone/pam_authentik_flow.so\n@include common-auth");
     assert_eq!(run.status, 1, "{}", run.text);
-    has(
-        &run,
-        &["the module is not there", "authentik-flow disable --all"],
-    );
+    run.has(&["the module is not there", "authentik-flow disable --all"]);
 
     let bench = Bench::new();
     bench.stack("sshd", README_STACK);
     bench.config("flwo = \"x\"", GROUPS, "");
     let run = bench.run(&["status"]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(
-        &run,
-        &[
-            "✗ configuration",
-            "authentik-flow check says what to do",
-            "refuses everybody",
-        ],
-    );
+    run.has(&[
+        "✗ configuration",
+        "authentik-flow check says what to do",
+        "refuses everybody",
+    ]);
 }
 
 #[test]
@@ -137,18 +113,13 @@ fn logins_of_today_are_counted_from_the_log() {
         line("sshd", &format!("Invalid user x]: {success}")),
     ];
     let run = bench.run_with_log(&log.concat(), &["status"]);
-    has(
-        &run,
-        &[
+    run.has(&[
             "✓ today           2 logins proved (PAM_SUCCESS); 1 PAM_PERM_DENIED (from /var/log/auth.log, which any local user can write to)",
             "→ 21:09 sudo eve PAM_PERM_DENIED not-in-group",
         ],
     );
     let run = bench.run_with_log("", &["status"]);
-    has(
-        &run,
-        &["no login through authentik (from /var/log/auth.log"],
-    );
+    run.has(&["no login through authentik (from /var/log/auth.log"]);
 }
 
 /// What anybody can write into the journal is not counted.
@@ -162,9 +133,7 @@ fn the_journal_is_read_and_lines_of_other_users_are_not() {
     bench.stack("sshd", README_STACK);
     let line = "pam_authentik_flow(sshd:auth): PAM_MAXTRIES: user=alice ms=700 cause=answers";
     let run = bench.run_with_journal(line, &["status"]);
-    has(
-        &run,
-        &[
+    run.has(&[
             "✓ today           0 logins proved (PAM_SUCCESS); 1 PAM_MAXTRIES (from the journal, lines of root's processes)",
             "sshd alice PAM_MAXTRIES answers",
         ],
@@ -189,22 +158,13 @@ fn settings_of_sshd_are_shown() {
         bench.run(&["status", "--sshd-config", "{dir}/sshd_config"])
     };
     let run = status("UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication no\n");
-    has(
-        &run,
-        &[
-            "✓ sshd settings   UsePAM yes, KbdInteractiveAuthentication yes, PasswordAuthentication no",
-        ],
-    );
+    run.has(&[
+        "✓ sshd settings   UsePAM yes, KbdInteractiveAuthentication yes, PasswordAuthentication no",
+    ]);
     // Root is no way in where sshd takes no password of root's.
-    has(
-        &run,
-        &["localadmin, root (kept out: PermitRootLogin is without-password)"],
-    );
+    run.has(&["localadmin, root (kept out: PermitRootLogin is without-password)"]);
     let run = status("UsePAM yes\nKbdInteractiveAuthentication no\n");
-    has(
-        &run,
-        &["! sshd settings", "authentik-flow check says what to write"],
-    );
+    run.has(&["! sshd settings", "authentik-flow check says what to write"]);
 }
 
 #[test]

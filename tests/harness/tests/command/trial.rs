@@ -5,63 +5,11 @@ use std::time::{Duration, Instant};
 use authentik_double::Double;
 use pam_harness::Module;
 use pam_harness::accounts::LOCAL_ADMIN_PASSWORD;
-use pam_harness::host::RealHost;
 
 use crate::bench::PASSWORD;
-
-const STACK: &str = "/etc/pam.d/sshd";
-const STATE: &str = "/run/state";
-
-/// A host whose stacks are the machine's own, with the command and an sshd that runs.
-struct Site {
-    /// It answers as long as this is there.
-    _double: Double,
-    host: RealHost,
-    command: &'static str,
-    /// sshd's stack.
-    before: String,
-}
+use crate::site::{STATE, Site};
 
 impl Site {
-    fn new() -> Self {
-        let double = Double::builder().without_pause().start();
-        let host = RealHost::new(&double).own_stacks().start();
-        let command = host.install_command();
-        // The first client starts sshd.
-        let mut ssh = host.ssh("localadmin").run(&["true"]);
-        ssh.answer("assword:", LOCAL_ADMIN_PASSWORD);
-        assert_eq!(ssh.finish().status, 0);
-        let before = host.read(STACK).unwrap();
-        Self {
-            _double: double,
-            host,
-            command,
-            before,
-        }
-    }
-
-    fn stack(&self) -> String {
-        self.host.read(STACK).unwrap()
-    }
-
-    /// The command, without a terminal: its exit status and what it says.
-    fn run(&self, arguments: &[&str]) -> (i32, String) {
-        let words = [&[self.command], arguments, &["--state-dir", STATE]].concat();
-        let output = self.host.output("root", &words);
-        let text = [output.stdout, output.stderr].concat();
-        (
-            output.status.code().unwrap_or(-1),
-            String::from_utf8_lossy(&text).into_owned(),
-        )
-    }
-
-    #[track_caller]
-    fn enable(&self, more: &[&str]) -> String {
-        let (status, text) = self.run(&[&["enable", "sshd"], more].concat());
-        assert_eq!(status, 0, "{text}");
-        text
-    }
-
     /// Waits until the stack is this.
     #[track_caller]
     fn becomes(&self, wanted: &str) -> Duration {
@@ -90,7 +38,7 @@ impl Site {
 #[test]
 fn a_change_that_nobody_confirms_takes_itself_back() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
-    let site = Site::new();
+    let site = Site::new().with_sshd();
     for killed in [false, true] {
         let mut shell = site.host.terminal("root", &["sh"]);
         shell.send_line(&format!(
@@ -166,7 +114,7 @@ fn with_systemd_a_change_does_not_outlive_a_start_unless_it_is_confirmed() {
 #[test]
 fn a_change_stays_that_is_confirmed_from_a_second_login() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
-    let site = Site::new();
+    let site = Site::new().with_sshd();
     // Each program from now on is of a login of its own.
     site.host.session("USER=root\n");
     let mut first = site.host.terminal("root", &["sh"]);
@@ -266,10 +214,10 @@ fn a_change_stays_that_is_confirmed_from_a_second_login() {
 #[test]
 fn the_block_that_was_there_before_comes_back() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
-    let site = Site::new();
-    site.enable(&["--local", "localadmin"]);
+    let site = Site::new().with_sshd();
+    site.enable(&["sshd", "--local", "localadmin"]);
     let first = site.stack();
-    site.enable(&["--local", "operator", "--try", "5s"]);
+    site.enable(&["sshd", "--local", "operator", "--try", "5s"]);
     let second = site.stack();
     assert!(second.contains("root:operator"), "{second}");
     // One at a time.
@@ -293,8 +241,8 @@ fn the_block_that_was_there_before_comes_back() {
     assert_eq!(site.stack(), site.before);
 
     // The same where something else has changed in the file meanwhile.
-    site.enable(&["--local", "localadmin"]);
-    site.enable(&["--local", "operator", "--try", "5s"]);
+    site.enable(&["sshd", "--local", "localadmin"]);
+    site.enable(&["sshd", "--local", "operator", "--try", "5s"]);
     let more = "session optional pam_mkhomedir.so\n";
     site.host.stack("sshd", &(site.stack() + more));
     site.becomes(&(first + more));
@@ -308,7 +256,7 @@ fn the_block_that_was_there_before_comes_back() {
 #[test]
 fn what_somebody_has_changed_since_is_left_and_said() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
-    let site = Site::new();
+    let site = Site::new().with_sshd();
     for (from, to, part) in [
         (
             "user in root:localadmin",
@@ -329,7 +277,7 @@ fn what_somebody_has_changed_since_is_left_and_said() {
         let _ = site
             .host
             .output("root", &["rm", "-f", "/run/motd.d/90-authentik-flow"]);
-        site.enable(&["--local", "localadmin", "--try", "5s"]);
+        site.enable(&["sshd", "--local", "localadmin", "--try", "5s"]);
         let edited = site.stack().replace(from, to);
         assert_ne!(edited, site.stack());
         site.host.stack("sshd", &edited);
@@ -360,13 +308,13 @@ fn what_somebody_has_changed_since_is_left_and_said() {
 #[test]
 fn a_change_that_is_taken_out_is_not_taken_back_again() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
-    let site = Site::new();
-    site.enable(&["--local", "localadmin", "--try", "5s"]);
+    let site = Site::new().with_sshd();
+    site.enable(&["sshd", "--local", "localadmin", "--try", "5s"]);
     let (status, text) = site.run(&["disable", "sshd"]);
     assert_eq!(status, 0, "{text}");
     assert_eq!(site.stack(), site.before);
     // Whoever puts lines in from now on keeps them.
-    site.enable(&["--local", "operator"]);
+    site.enable(&["sshd", "--local", "operator"]);
     let after = site.stack();
     std::thread::sleep(Duration::from_secs(6));
     assert_eq!(site.stack(), after);

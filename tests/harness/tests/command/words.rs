@@ -6,19 +6,8 @@ use std::path::Path;
 
 use rexpect::session::{PtySession, spawn_command};
 
-use crate::bench::{Bench, PASSWORD, Run};
+use crate::bench::{Bench, PASSWORD};
 use crate::check::{FLOW, GROUPS, require_host};
-
-#[track_caller]
-fn has(run: &Run, parts: &[&str]) {
-    for part in parts {
-        assert!(run.text.contains(part), "no {part:?} in\n{}", run.text);
-    }
-}
-
-fn check(bench: &Bench) -> Run {
-    bench.run(&["check", "--config", "{config}"])
-}
 
 /// A port of plain HTTP, such as authentik's 9000.
 #[test]
@@ -39,15 +28,12 @@ fn a_port_of_plain_http_is_called_one() {
         GROUPS,
         "",
     );
-    let run = check(&bench);
+    let run = bench.check(&[]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(
-        &run,
-        &[
-            "what answers does not speak TLS, so this may be a port of plain HTTP",
-            "→ write the port of HTTPS into `url`",
-        ],
-    );
+    run.has(&[
+        "what answers does not speak TLS, so this may be a port of plain HTTP",
+        "→ write the port of HTTPS into `url`",
+    ]);
     assert!(!run.text.contains("InvalidContentType"), "{}", run.text);
 }
 
@@ -92,9 +78,9 @@ fn an_unknown_key_is_said_with_its_table() {
             }
             let run = bench.run(&arguments);
             assert_eq!(run.status, 1, "{command}: {}", run.text);
-            has(&run, &parts[1..]);
+            run.has(&parts[1..]);
             if command != "login" {
-                has(&run, &parts[..1]);
+                run.has(&parts[..1]);
             }
         }
     }
@@ -106,11 +92,11 @@ fn rights_are_repaired_by_a_whole_command() {
     require_host!();
     let bench = Bench::new();
     bench.write("config.toml", &bench.read("config.toml"), 0o666);
-    has(&check(&bench), &["→ run chmod go-w /DIR/config.toml"]);
+    bench.check(&[]).has(&["→ run chmod go-w /DIR/config.toml"]);
     bench.write("config.toml", &bench.read("config.toml"), 0o644);
     bench.write("pam.d/sshd", &bench.read("pam.d/sshd"), 0o666);
     let run = bench.run(&["enable", "sshd", "--config", "{config}"]);
-    has(&run, &["run chmod go-w /DIR/pam.d/sshd"]);
+    run.has(&["run chmod go-w /DIR/pam.d/sshd"]);
 }
 
 #[test]
@@ -125,10 +111,7 @@ fn no_name_of_a_file_in_the_making_is_shown() {
         "{dir}/no/such/new.toml",
     ]);
     assert_eq!(run.status, 1);
-    has(
-        &run,
-        &["there is no folder /DIR/no/such", "mkdir -p /DIR/no/such"],
-    );
+    run.has(&["there is no folder /DIR/no/such", "mkdir -p /DIR/no/such"]);
     for part in [".authentik-flow-", "os error"] {
         assert!(!run.text.contains(part), "{}", run.text);
     }
@@ -141,7 +124,7 @@ fn a_similar_service_is_suggested() {
     for (typed, meant) in [("ssh", "sshd"), ("sshdd", "sshd")] {
         let run = bench.run(&["enable", typed, "--config", "{config}"]);
         assert_eq!(run.status, 1, "{}", run.text);
-        has(&run, &[&format!("authentik-flow enable {meant}")]);
+        run.has(&[&format!("authentik-flow enable {meant}")]);
     }
 }
 
@@ -154,7 +137,7 @@ fn an_ordinary_user_is_told_to_be_root() {
     assert_eq!(enabled.status, 0, "{}", enabled.text);
     let run = bench.run_as(2001, &["disable", "sshd", "--state-dir", "{dir}/state"]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(&run, &["run this as root", "nothing is changed"]);
+    run.has(&["run this as root", "nothing is changed"]);
     assert!(!run.text.contains("somebody has changed"), "{}", run.text);
     let run = bench.run_as(
         2001,
@@ -166,21 +149,15 @@ fn an_ordinary_user_is_told_to_be_root() {
             "{dir}",
         ],
     );
-    has(
-        &run,
-        &[
-            "✓ sshd",
-            "not readable: the log is root's: run this as root",
-        ],
-    );
+    run.has(&[
+        "✓ sshd",
+        "not readable: the log is root's: run this as root",
+    ]);
     let run = bench.run_as(
         2001,
         &["explain", "alice", "--config", "{config}", "--offline"],
     );
-    has(
-        &run,
-        &["? account", "/etc/shadow is root's", "→ run this as root"],
-    );
+    run.has(&["? account", "/etc/shadow is root's", "→ run this as root"]);
 }
 
 /// Each failure of a trial says what to do about it.
@@ -279,7 +256,7 @@ fn init_takes_what_the_browser_shows() {
     let before = bench.read("new.toml");
     let run = bench.run(&arguments);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(&run, &["stays as it is", "--force"]);
+    run.has(&["stays as it is", "--force"]);
     let mut forced = arguments.to_vec();
     forced.extend(["--force", "--flow", "other-flow"]);
     let run = bench.run(&forced);
@@ -289,10 +266,7 @@ fn init_takes_what_the_browser_shows() {
 
     let run = bench.run(&["init", "--config", "{dir}/third.toml"]);
     assert_eq!(run.status, 2, "{}", run.text);
-    has(
-        &run,
-        &["authentik-flow init --url https://authentik.example.com"],
-    );
+    run.has(&["authentik-flow init --url https://authentik.example.com"]);
     let run = bench.run(&[
         "init",
         "--url",
@@ -303,7 +277,7 @@ fn init_takes_what_the_browser_shows() {
         "{dir}/third.toml",
     ]);
     assert_eq!(run.status, 1, "{}", run.text);
-    has(&run, &["there is no file /DIR/none", "put it there first"]);
+    run.has(&["there is no file /DIR/none", "put it there first"]);
 }
 
 fn at_a_terminal(bench: &Bench, arguments: &[&str]) -> PtySession {
