@@ -1,8 +1,9 @@
 //! `ak-stage-identification`: sends the name, and in the combined form also the password.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use super::keys::{self, ChallengeOptions, PublicKeyCredential};
+use super::keys::{self, ChallengeOptions, PublicKeyCredential, no_options};
 use super::{Stages, nonsense};
 use crate::error::{LoginError, Obstacle};
 use crate::flow::{Challenge, Proof, Response};
@@ -10,14 +11,14 @@ use crate::flow::{Challenge, Proof, Response};
 pub(super) const COMPONENT: &str = "ak-stage-identification";
 
 #[derive(Deserialize)]
-struct Details {
+struct Details<'a> {
     #[serde(default)]
     password_fields: bool,
     #[serde(default)]
     captcha_stage: Option<serde::de::IgnoredAny>,
     /// Since 2025.12: the request to a passkey, which replaces the name.
-    #[serde(default)]
-    passkey_challenge: Option<ChallengeOptions>,
+    #[serde(borrow, default)]
+    passkey_challenge: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -39,7 +40,7 @@ pub(super) fn answer(
     challenge: &Challenge,
     rejected: usize,
 ) -> Result<Response, LoginError> {
-    let details: Details = challenge.details().map_err(nonsense)?;
+    let details: Details<'_> = challenge.details().map_err(nonsense)?;
     if details.captcha_stage.is_some() {
         return Err(LoginError::Unsupported {
             component: COMPONENT.into(),
@@ -51,8 +52,9 @@ pub(super) fn answer(
         true => 0,
         false => rejected,
     };
-    if let Some(options) = &details.passkey_challenge {
-        if let Some(assertion) = keys::passkey(stages, options)? {
+    if let Some(options) = details.passkey_challenge {
+        let options = ChallengeOptions::read(options).map_err(no_options)?;
+        if let Some(assertion) = keys::passkey(stages, &options)? {
             // A key that has not verified the person only shows that somebody has the key.
             let proof = assertion.user_verified.then_some(Proof::SecurityKey);
             let answer = Passkey {

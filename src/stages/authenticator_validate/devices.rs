@@ -8,7 +8,7 @@ use crate::config::{FactorClass, Prompts};
 use crate::error::{LoginError, Obstacle};
 use crate::fault::ServerFault;
 use crate::security_key::Request;
-use crate::stages::keys::{ChallengeOptions, Keys};
+use crate::stages::keys::{ChallengeOptions, Keys, no_options};
 use crate::stages::nonsense;
 use crate::text;
 use crate::words::{Words, fill};
@@ -50,12 +50,12 @@ impl Device<'_> {
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct Entry<'a> {
     device_class: String,
     #[serde(default)]
     device_uid: String,
-    #[serde(default)]
-    challenge: ChallengeOptions,
+    #[serde(borrow, default)]
+    challenge: Option<&'a RawValue>,
     #[serde(default)]
     last_used: Option<String>,
 }
@@ -74,7 +74,7 @@ pub(super) fn usable<'a>(
     // Why the person's security key cannot be used here, if so.
     let mut without_key = None;
     for entry in details.device_challenges.iter().take(MAX_DEVICES) {
-        let read: Entry = serde_json::from_str(entry.get()).map_err(|_| {
+        let read: Entry<'_> = serde_json::from_str(entry.get()).map_err(|_| {
             nonsense(ServerFault::Nonsense(
                 "a device of the second factor has no class".into(),
             ))
@@ -85,8 +85,12 @@ pub(super) fn usable<'a>(
         if devices.iter().any(|device| device.class == class) {
             continue;
         }
+        let options = match read.challenge {
+            Some(options) => ChallengeOptions::read(options).map_err(no_options)?,
+            None => ChallengeOptions::default(),
+        };
         let request = match class {
-            FactorClass::Webauthn => match keys.request(&read.challenge) {
+            FactorClass::Webauthn => match keys.request(&options) {
                 Ok(request) => Some(request),
                 Err(obstacle) => {
                     without_key = Some(obstacle);
@@ -100,8 +104,7 @@ pub(super) fn usable<'a>(
             uid: read.device_uid,
             entry,
             request,
-            address: read
-                .challenge
+            address: options
                 .email
                 .map(|address| text::one_line(&address, 80))
                 .filter(|address| !address.is_empty()),

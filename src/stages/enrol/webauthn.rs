@@ -1,18 +1,20 @@
 //! `ak-stage-authenticator-webauthn`: a security key that is plugged in here is set up.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::lead_after;
 use crate::error::{LoginError, Obstacle};
 use crate::flow::{Challenge, Response};
-use crate::stages::keys::{self, CreationOptions, PublicKeyCredential};
+use crate::stages::keys::{self, CreationOptions, PublicKeyCredential, no_options};
 use crate::stages::{Stages, nonsense};
 
 pub(in crate::stages) const COMPONENT: &str = "ak-stage-authenticator-webauthn";
 
 #[derive(Deserialize)]
-struct Details {
-    registration: CreationOptions,
+struct Details<'a> {
+    #[serde(borrow)]
+    registration: &'a RawValue,
 }
 
 #[derive(Serialize)]
@@ -33,11 +35,9 @@ pub(in crate::stages) fn answer(
     if !stages.keys.can_set_up() {
         return Err(refuse(Obstacle::SetUpInBrowser));
     }
-    let details: Details = challenge.details().map_err(nonsense)?;
-    let request = stages
-        .keys
-        .creation(&details.registration)
-        .map_err(refuse)?;
+    let details: Details<'_> = challenge.details().map_err(nonsense)?;
+    let options = CreationOptions::read(details.registration).map_err(no_options)?;
+    let request = stages.keys.creation(&options).map_err(refuse)?;
     let lead = match rejected {
         0 => stages.prompts.words.key_sets_up.to_owned(),
         _ => lead_after(stages, challenge, rejected)?,

@@ -13,7 +13,7 @@ use crate::security_key::{
 };
 
 pub(super) use ask::{Try, passkey, passkey_was_sent, refused_by_server, sign, sign_once};
-pub(super) use options::{ChallengeOptions, CreationOptions, PublicKeyCredential};
+pub(super) use options::{ChallengeOptions, CreationOptions, PublicKeyCredential, no_options};
 
 /// The state of this host's security keys in one login.
 pub(super) struct Keys<'a> {

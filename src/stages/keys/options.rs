@@ -2,10 +2,15 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Error;
+use serde_json::value::RawValue;
 
-use crate::error::Obstacle;
+use crate::error::{LoginError, Obstacle};
+use crate::fault::ServerFault;
+use crate::json::Fields;
 use crate::security_key::{Given, Keep, KeyAnswer, NewCredential, Request};
+use crate::stages::nonsense;
 use crate::text;
 
 /// How many credentials of one person are looked for.
@@ -22,72 +27,62 @@ const MAX_NAME: usize = 64;
 
 /// What the challenge of a device holds: the request to a security key (WebAuthn
 /// Level 2, section 5.5), or where a message goes.
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Default)]
 pub(in crate::stages) struct ChallengeOptions {
     pub(in crate::stages) email: Option<String>,
     challenge: String,
-    #[serde(rename = "rpId")]
     rp_id: String,
-    #[serde(rename = "allowCredentials")]
-    allow_credentials: Vec<Descriptor>,
-    #[serde(rename = "userVerification")]
+    allow_credentials: Vec<String>,
     user_verification: String,
 }
 
-#[derive(Deserialize)]
-struct Descriptor {
-    id: String,
-}
-
 /// The request to set a key up (WebAuthn Level 2, section 5.4).
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(in crate::stages) struct CreationOptions {
-    rp: RelyingParty,
-    user: Person,
-    challenge: String,
-    pub_key_cred_params: Vec<Algorithm>,
-    #[serde(default)]
-    exclude_credentials: Vec<Descriptor>,
-    #[serde(default)]
-    authenticator_selection: Selection,
-    #[serde(default)]
-    attestation: String,
-}
-
-#[derive(Deserialize)]
-struct RelyingParty {
-    id: String,
-    #[serde(default)]
-    name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Person {
-    id: String,
-    name: String,
-    #[serde(default)]
+    rp_id: String,
+    rp_name: String,
+    user_id: String,
+    user_name: String,
     display_name: String,
-}
-
-#[derive(Deserialize)]
-struct Algorithm {
-    r#type: String,
-    alg: i64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Selection {
-    authenticator_attachment: Option<String>,
+    challenge: String,
+    algorithms: Vec<i64>,
+    exclude_credentials: Vec<String>,
+    attachment: Option<String>,
     resident_key: Option<String>,
     require_resident_key: bool,
     user_verification: Option<String>,
+    attestation: String,
+}
+
+/// The IDs in a list of credentials.
+fn descriptors(fields: &Fields<'_>, name: &str) -> Result<Vec<String>, Error> {
+    let list: Option<Vec<&RawValue>> = fields.optional(name)?;
+    let list = list.unwrap_or_default().into_iter();
+    list.map(|entry| Fields::read(entry)?.required("id"))
+        .collect()
+}
+
+/// The text of a field; an empty one if there is none.
+fn text_of(fields: &Fields<'_>, name: &str) -> Result<String, Error> {
+    Ok(fields.optional(name)?.unwrap_or_default())
 }
 
 impl ChallengeOptions {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// A field has the wrong type.
+    pub(in crate::stages) fn read(text: &RawValue) -> Result<Self, Error> {
+        let fields = Fields::read(text)?;
+        Ok(Self {
+            // Null where there is none.
+            email: fields.optional::<Option<String>>("email")?.flatten(),
+            challenge: text_of(&fields, "challenge")?,
+            rp_id: text_of(&fields, "rpId")?,
+            allow_credentials: descriptors(&fields, "allowCredentials")?,
+            user_verification: text_of(&fields, "userVerification")?,
+        })
+    }
+
     /// The request to a key of the relying party `rp_id`.
     ///
     /// # Errors
@@ -116,39 +111,67 @@ impl ChallengeOptions {
 }
 
 impl CreationOptions {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// A field is missing, or has the wrong type.
+    pub(in crate::stages) fn read(text: &RawValue) -> Result<Self, Error> {
+        let fields = Fields::read(text)?;
+        let (rp, user) = (fields.object("rp")?, fields.object("user")?);
+        let selection = fields.object("authenticatorSelection")?;
+        let choice = |name| Ok(selection.optional::<Option<String>>(name)?.flatten());
+        let mut algorithms = Vec::new();
+        for entry in fields.required::<Vec<&RawValue>>("pubKeyCredParams")? {
+            let entry = Fields::read(entry)?;
+            let (kind, number): (String, i64) = (entry.required("type")?, entry.required("alg")?);
+            if kind == "public-key" && algorithms.len() < MAX_ALGORITHMS {
+                algorithms.push(number);
+            }
+        }
+        Ok(Self {
+            rp_id: rp.required("id")?,
+            rp_name: text_of(&rp, "name")?,
+            user_id: user.required("id")?,
+            user_name: user.required("name")?,
+            display_name: text_of(&user, "displayName")?,
+            challenge: fields.required("challenge")?,
+            algorithms,
+            exclude_credentials: descriptors(&fields, "excludeCredentials")?,
+            attachment: choice("authenticatorAttachment")?,
+            resident_key: choice("residentKey")?,
+            require_resident_key: selection.optional("requireResidentKey")?.unwrap_or(false),
+            user_verification: choice("userVerification")?,
+            attestation: text_of(&fields, "attestation")?,
+        })
+    }
+
     /// As [`ChallengeOptions::request`].
     ///
     /// # Errors
     /// Why no key of this host is set up.
     pub(super) fn request(&self, rp_id: &str, origin: &str) -> Result<Request, Obstacle> {
-        of_this(&self.rp.id, rp_id)?;
-        let selection = &self.authenticator_selection;
+        of_this(&self.rp_id, rp_id)?;
         // What is built into a machine is no key that is plugged in.
-        if selection.authenticator_attachment.as_deref() == Some("platform") {
+        if self.attachment.as_deref() == Some("platform") {
             return Err(Obstacle::SetUpInBrowser);
         }
-        let user_handle = decoded(&self.user.id)
+        let user_handle = decoded(&self.user_id)
             .filter(|handle| (1..=MAX_HANDLE).contains(&handle.len()))
             .ok_or(Obstacle::Unknown)?;
-        let known = |param: &&Algorithm| param.r#type == "public-key";
-        let algorithms = self.pub_key_cred_params.iter().filter(known);
-        let keep = match selection.resident_key.as_deref() {
+        let keep = match self.resident_key.as_deref() {
             Some("required") => Keep::Required,
             Some("preferred") => Keep::Preferred,
             Some("discouraged") => Keep::Discouraged,
-            _ if selection.require_resident_key => Keep::Required,
+            _ if self.require_resident_key => Keep::Required,
             _ => Keep::Discouraged,
         };
-        let verification = selection.user_verification.as_deref();
+        let verification = self.user_verification.as_deref();
         let new = NewCredential {
-            rp_name: text::one_line(&self.rp.name, MAX_NAME),
+            rp_name: text::one_line(&self.rp_name, MAX_NAME),
             user_handle,
-            user_name: text::one_line(&self.user.name, MAX_NAME),
-            display_name: text::one_line(&self.user.display_name, MAX_NAME),
-            algorithms: algorithms
-                .take(MAX_ALGORITHMS)
-                .map(|param| param.alg)
-                .collect(),
+            user_name: text::one_line(&self.user_name, MAX_NAME),
+            display_name: text::one_line(&self.display_name, MAX_NAME),
+            algorithms: self.algorithms.clone(),
             exclude: ids(&self.exclude_credentials),
             keep,
             verification_discouraged: verification == Some("discouraged"),
@@ -163,6 +186,13 @@ impl CreationOptions {
             new: Some(new),
         })
     }
+}
+
+/// The error for options that cannot be read. serde's message may quote them.
+pub(in crate::stages) fn no_options(_: Error) -> LoginError {
+    nonsense(ServerFault::Nonsense(
+        "the request to a security key has a field of a wrong type, or lacks one".into(),
+    ))
 }
 
 /// Whether the request is for the relying party of the configuration.
@@ -180,9 +210,9 @@ fn challenge(text: &str) -> Result<String, Obstacle> {
     }
 }
 
-fn ids(credentials: &[Descriptor]) -> Vec<Vec<u8>> {
+fn ids(credentials: &[String]) -> Vec<Vec<u8>> {
     let credentials = credentials.iter().take(MAX_CREDENTIALS);
-    credentials.filter_map(|it| decoded(&it.id)).collect()
+    credentials.filter_map(|id| decoded(id)).collect()
 }
 
 fn decoded(text: &str) -> Option<Vec<u8>> {
@@ -200,52 +230,45 @@ pub(in crate::stages) struct PublicKeyCredential {
     response: AuthenticatorResponse,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct AuthenticatorResponse {
     #[serde(rename = "clientDataJSON")]
     client_data: String,
-    #[serde(flatten)]
-    given: GivenText,
-}
-
-#[derive(Serialize)]
-#[serde(untagged, rename_all_fields = "camelCase")]
-enum GivenText {
-    Assertion {
-        authenticator_data: String,
-        signature: String,
-        user_handle: Option<String>,
-    },
-    Credential {
-        attestation_object: String,
-    },
+    #[serde(rename = "authenticatorData", skip_serializing_if = "Option::is_none")]
+    authenticator_data: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
+    #[serde(rename = "userHandle", skip_serializing_if = "Option::is_none")]
+    user_handle: Option<String>,
+    #[serde(rename = "attestationObject", skip_serializing_if = "Option::is_none")]
+    attestation_object: Option<String>,
 }
 
 impl From<KeyAnswer> for PublicKeyCredential {
     fn from(answer: KeyAnswer) -> Self {
         let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let id = text(&answer.credential);
+        let mut response = AuthenticatorResponse {
+            client_data: text(answer.client_data.as_bytes()),
+            ..AuthenticatorResponse::default()
+        };
+        match answer.given {
+            Given::Assertion {
+                authenticator_data,
+                signature,
+                user_handle,
+            } => {
+                response.authenticator_data = Some(text(&authenticator_data));
+                response.signature = Some(text(&signature));
+                response.user_handle = user_handle.as_deref().map(text);
+            }
+            Given::Credential(object) => response.attestation_object = Some(text(&object)),
+        }
         Self {
             raw_id: id.clone(),
             id,
             r#type: "public-key",
-            response: AuthenticatorResponse {
-                client_data: text(answer.client_data.as_bytes()),
-                given: match answer.given {
-                    Given::Assertion {
-                        authenticator_data,
-                        signature,
-                        user_handle,
-                    } => GivenText::Assertion {
-                        authenticator_data: text(&authenticator_data),
-                        signature: text(&signature),
-                        user_handle: user_handle.as_deref().map(text),
-                    },
-                    Given::Credential(object) => GivenText::Credential {
-                        attestation_object: text(&object),
-                    },
-                },
-            },
+            response,
         }
     }
 }
