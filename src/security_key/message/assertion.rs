@@ -2,7 +2,7 @@
 
 use minicbor::Decoder;
 
-use super::cbor::{Unreadable, count, descriptors, each_entry, map, written};
+use super::cbor::{Unreadable, count, descriptors, each_entry, map, skip, written};
 use super::command;
 use crate::security_key::fault::KeyFault;
 
@@ -41,7 +41,7 @@ impl AssertionReply {
                     (assertion.user, assertion.user_name) = (id, name);
                 }
                 0x05 => assertion.count = decoder.u32()?,
-                _ => decoder.skip()?,
+                _ => skip(decoder)?,
             }
             Ok(())
         });
@@ -63,7 +63,7 @@ fn text_map(decoder: &mut Decoder<'_>) -> Result<TextMap, Unreadable> {
         match decoder.str()? {
             "id" => read.id = Some(decoder.bytes()?.to_vec()),
             "name" => read.name = Some(decoder.str()?.to_owned()),
-            _ => decoder.skip()?,
+            _ => skip(decoder)?,
         }
     }
     Ok(read)

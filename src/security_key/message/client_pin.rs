@@ -2,7 +2,7 @@
 
 use minicbor::Decoder;
 
-use super::cbor::{Unreadable, each_entry, map, written};
+use super::cbor::{Unreadable, each_entry, map, skip, written};
 use super::command;
 use crate::security_key::fault::KeyFault;
 
@@ -58,7 +58,7 @@ impl PinReply {
                 0x02 => pin.token = Some(decoder.bytes()?.to_vec()),
                 0x03 => pin.retries = Some(decoder.u32()?),
                 0x04 => pin.power_cycle = decoder.bool()?,
-                _ => decoder.skip()?,
+                _ => skip(decoder)?,
             }
             Ok(())
         });
@@ -73,7 +73,7 @@ fn public_key(decoder: &mut Decoder<'_>) -> Result<PublicKey, Unreadable> {
         match decoder.i64()? {
             -2 => coordinates.0 = Some(decoder.bytes()?),
             -3 => coordinates.1 = Some(decoder.bytes()?),
-            _ => decoder.skip()?,
+            _ => skip(decoder)?,
         }
     }
     let coordinate = |bytes: Option<&[u8]>| -> Result<[u8; 32], Unreadable> {

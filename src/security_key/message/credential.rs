@@ -3,7 +3,7 @@
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 
-use super::cbor::{Bytes, Encoded, Unreadable, count, descriptors, each_entry, map, written};
+use super::cbor::{Bytes, Encoded, Unreadable, count, descriptors, each_entry, map, skip, written};
 use super::command;
 use crate::security_key::fault::KeyFault;
 use crate::security_key::request::NewCredential;
@@ -105,7 +105,7 @@ impl CredentialReply {
                 0x01 => decoder.str()?.clone_into(&mut made.format),
                 0x02 => made.auth_data = decoder.bytes()?.to_vec(),
                 0x03 => made.statement = as_it_came(decoder)?,
-                _ => decoder.skip()?,
+                _ => skip(decoder)?,
             }
             Ok(())
         });
@@ -137,7 +137,7 @@ fn as_it_came(decoder: &mut Decoder<'_>) -> Result<Vec<u8>, Unreadable> {
         return Err(Unreadable);
     }
     let from = decoder.position();
-    decoder.skip()?;
+    skip(decoder)?;
     let bytes = decoder.input().get(from..decoder.position());
     Ok(bytes.ok_or(Unreadable)?.to_vec())
 }
@@ -149,7 +149,7 @@ pub(in crate::security_key) fn algorithm_of(cose: &[u8]) -> Option<i64> {
         if decoder.i64().ok()? == 3 {
             return decoder.i64().ok();
         }
-        decoder.skip().ok()?;
+        skip(&mut decoder).ok()?;
     }
     None
 }

@@ -2,7 +2,7 @@
 
 use minicbor::data::Type;
 
-use super::cbor::{array, each_entry, length, map};
+use super::cbor::{array, each_entry, length, map, skip};
 use crate::security_key::fault::KeyFault;
 
 /// CTAP's own limit for a message of a key that names none.
@@ -89,7 +89,7 @@ impl Info {
                     for _ in 0..map(decoder)? {
                         let name = decoder.str()?;
                         if decoder.datatype()? != Type::Bool {
-                            decoder.skip()?;
+                            skip(decoder)?;
                             continue;
                         }
                         let value = decoder.bool()?;
@@ -107,7 +107,7 @@ impl Info {
                 0x08 => info.max_id = Some(length(decoder)?),
                 0x14 => is_full = decoder.u64()? == 0,
                 0x0c => info.must_change_pin = decoder.bool()?,
-                _ => decoder.skip()?,
+                _ => skip(decoder)?,
             }
             Ok(())
         });
