@@ -150,17 +150,22 @@ impl Response {
         }
     }
 
+    fn build(fields: &impl Serialize, proof: Option<Proof>) -> Result<Self, LoginError> {
+        // The rest is the same code for every kind of answer.
+        Self::written(&|to| serde_json::to_writer(to, fields), proof)
+    }
+
     /// The text is written twice, first to find its length, so that the buffer never grows.
     /// A growing buffer moves, and each move leaves a copy of the secret.
-    fn build(fields: &impl Serialize, proof: Option<Proof>) -> Result<Self, LoginError> {
-        let write = |to: &mut dyn Write| {
-            serde_json::to_writer(to, fields)
-                .map_err(|error| LoginError::Bug(format!("a response is no JSON: {error}")))
-        };
+    fn written(
+        write: &dyn Fn(&mut dyn Write) -> Result<(), serde_json::Error>,
+        proof: Option<Proof>,
+    ) -> Result<Self, LoginError> {
+        let failed = |error| LoginError::Bug(format!("a response is no JSON: {error}"));
         let mut length = Length(0);
-        write(&mut length)?;
+        write(&mut length).map_err(failed)?;
         let mut body = Zeroizing::new(Vec::with_capacity(length.0));
-        write(&mut *body)?;
+        write(&mut *body).map_err(failed)?;
         Ok(Self {
             body,
             proof,
