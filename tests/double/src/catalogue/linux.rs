@@ -51,6 +51,13 @@ pub(super) fn flows() -> Vec<Flow> {
             }))
             .user_login()
             .describe("a passkey, or else a password", WITH_KEYS),
+        asks("linux-key-enrol")
+            .bind(Validate::new().configure(&[Enrolment::Webauthn]))
+            .user_login()
+            .describe(
+                "sets up a security key for who has no second factor",
+                &["alice", "frank"],
+            ),
         asks("linux-everything")
             .validate()
             .bind(Prompt::new(prompt_fields()))

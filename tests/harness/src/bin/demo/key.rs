@@ -10,7 +10,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// The flows that are for it.
-const FLOWS: [&str; 2] = ["linux-key", PASSKEY_FLOW];
+const FLOWS: [&str; 3] = ["linux-key", PASSKEY_FLOW, ENROL_FLOW];
+/// The flow in which the key is set up: nobody knows it before.
+const ENROL_FLOW: &str = "linux-key-enrol";
 const PASSKEY_FLOW: &str = "linux-passkey";
 const PIN: &str = "4711";
 /// The host of the double's address is the relying party.
@@ -49,20 +51,24 @@ struct Teller {
 }
 
 impl Key {
-    /// Plugs in a key of this user's, which the double knows from now on.
+    /// Plugs in a key of this user's, which the double knows from now on, unless the flow
+    /// sets it up.
     pub(crate) fn plug_in(double: &Double, login: &str, flow: &str) -> Result<Key, String> {
-        let credential = Credential::new(RP_ID, login).passkey();
-        let device = Device::security_key(&credential.id, &credential.point());
+        let credential = (flow != ENROL_FLOW).then(|| Credential::new(RP_ID, login).passkey());
+        let device = |it: &Credential| Device::security_key(&it.id, &it.point());
+        let device = credential.as_ref().map(device);
         double.world(|world| {
             let mut users = world.users.iter_mut();
             if let Some(user) = users.find(|user| user.username == login) {
                 let is_key = |device: &Device| matches!(device.kind, DeviceKind::Webauthn { .. });
                 user.devices.retain(|device| !is_key(device));
-                *user = user.clone().device(device);
+                if let Some(device) = device {
+                    *user = user.clone().device(device);
+                }
             }
         });
         let key = VirtualKey::plug_in(Settings {
-            credentials: vec![credential],
+            credentials: credential.into_iter().collect(),
             pin: (flow == PASSKEY_FLOW).then(|| PIN.to_owned()),
             touch: Touch::After(Duration::from_secs(1)),
             ..Settings::default()
@@ -122,10 +128,14 @@ impl Teller {
 /// What somebody at the host sees of an event. What a key is asked in silence shows
 /// nobody.
 fn words(event: &Event) -> Option<&'static str> {
+    const MAKE_CREDENTIAL: u8 = 1;
     const CLIENT_PIN: u8 = 6;
     match event {
         Event::Blinks => Some("the security key blinks: it waits to be touched"),
-        Event::Touched => Some("it is touched, and signs the answer for authentik"),
+        Event::Touched => Some("it is touched, and gives its answer for authentik"),
+        Event::Command(MAKE_CREDENTIAL, _) => {
+            Some("the key is asked to make a pair of keys for this account alone")
+        }
         Event::Cancelled => Some("the module has cancelled it; it blinks no more"),
         // The request that has the PIN, encrypted for this key.
         Event::Command(CLIENT_PIN, Some(request)) if request.at(6).is_some() => {
@@ -135,14 +145,25 @@ fn words(event: &Event) -> Option<&'static str> {
     }
 }
 
+/// How many security keys authentik knows of a user.
+pub(crate) fn of_the_user(double: &Double, login: &str) -> String {
+    let is_key = |device: &&Device| matches!(device.kind, DeviceKind::Webauthn { .. });
+    let number = double.world(|world| world.user(login).devices.iter().filter(is_key).count());
+    match number {
+        1 => format!("authentik knows one security key of {login}."),
+        number => format!("authentik knows {number} security keys of {login}."),
+    }
+}
+
 /// What is said of the key before the login.
 pub(crate) fn introduction(flow: &str) -> String {
     let pin = match flow {
         PASSKEY_FLOW => format!("Its PIN is {PIN}."),
+        ENROL_FLOW => String::from("It has no PIN, and authentik does not know it yet."),
         _ => String::from("It has no PIN."),
     };
     format!(
-        "A virtual security key is plugged in, which this login alone sees. {pin}\n\
+        "A virtual security key is plugged in, which this login alone sees.\n{pin}\n\
          One second after it begins to blink, it is touched."
     )
 }

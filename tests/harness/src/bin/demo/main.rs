@@ -88,6 +88,9 @@ fn demo() -> Result<Code, String> {
             "authentik confirmed that the session was {user}'s. sshd or sudo would go on now."
         );
         println!("{}", of_the_session(double.active_sessions(user)));
+        if has_key {
+            println!("{}", key::of_the_user(&double, user));
+        }
     } else {
         println!("Nobody is logged in. sshd or sudo would ask again, or end.");
     }
@@ -108,7 +111,7 @@ fn of_the_session(number: usize) -> String {
 }
 
 /// What somebody may want to see after this.
-const NEXT: [(&str, &str); 8] = [
+const NEXT: [(&str, &str); 9] = [
     ("FLOW=linux-mfa LOGIN=bob", "a code of an authenticator app"),
     ("FLOW=linux-mfa LOGIN=zoe", "a menu of second factors"),
     ("FLOW=linux-mfa LOGIN=duke", "a push to a phone"),
@@ -117,6 +120,7 @@ const NEXT: [(&str, &str); 8] = [
         "FLOW=linux-passkey",
         "a passkey in the place of the password",
     ),
+    ("FLOW=linux-key-enrol", "set up a security key"),
     ("FLOW=linux-enrol", "set up an authenticator app"),
     ("FLOW=linux-deny", "authentik refuses after the password"),
     ("FLOW=list", "all flows and users"),
