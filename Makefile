@@ -19,7 +19,8 @@
 #              refuse it where it is damaged (root, debootstrap, network).
 # make test-ansible: the Ansible role, by Debian's ansible-core in a fresh Debian 12.
 # make test-distros: the deb, and the first login of README.md and docs/, in fresh
-#              Debian systems (root, debootstrap, network).
+#              Debian systems (root, debootstrap, network); ARCH=arm64 or armhf: the deb
+#              of `make cross`, in a system of that architecture under qemu.
 # make test-rpm: the rpm in a Debian 13 with rpm and authselect: update, profiles, removal.
 # make test-pacman: the package of Arch in a Debian 13 with pacman: update, hook, removal.
 # make test-distros-build: the deb built in Debian 13 by its own rustc, and tried.
@@ -131,7 +132,7 @@ test-ansible: deb
 	@scripts/require repository distros </dev/null
 	@scripts/test-ansible </dev/null
 
-test-distros: deb
+test-distros: $(if $(filter arm64 armhf,$(ARCH)),cross,deb)
 	@scripts/require distros </dev/null
 	@scripts/test-distros </dev/null
 
