@@ -122,6 +122,9 @@ Requires=basic.target
 After=basic.target
 Wants=login-service.service systemd-user-sessions.service
 UNIT
+# Slow, so that only its order keeps a login from being first.
+mkdir -p "$upper/usr/lib/systemd/system/authentik-flow-try.service.d"
+printf '[Service]\nExecStartPre=/bin/sleep 2\n' >"$upper/usr/lib/systemd/system/authentik-flow-try.service.d/slow.conf"
 # It stands for each service that lets people log in: it sees the stack as they do.
 cat >"$units/login-service.service" <<'UNIT'
 [Service]
