@@ -9,6 +9,13 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
 
 use super::is_setuid;
 
+// With 32 bits, a limit of 5 GB reads as none. scripts/target sets what the crate libc
+// needs for 64.
+const _: () = assert!(
+    size_of::<rlim_t>() == 8,
+    "set RUST_LIBC_UNSTABLE_GNU_FILE_OFFSET_BITS=64, as scripts/target does"
+);
+
 /// The limits that are raised, and to what at least.
 const RAISED: [(Resource, rlim_t); 7] = [
     (Resource::RLIMIT_AS, RLIM_INFINITY),
