@@ -10,7 +10,9 @@
 #              SECTIONS=… measures in part (see benches/README.md).
 # make deb:    the package for Debian and Ubuntu, in target/packages.
 # make cross ARCH=arm64: the same for arm64 or armhf, by Debian 12's cross compilers
-#              (root, debootstrap, network).
+#              (root, debootstrap, network). It keeps what it has built in target.
+# make old-glibc: deb and tarball for glibc 2.28 and newer (RHEL 8, Debian 10), in
+#              target/old-glibc; ARCH=amd64, arm64 or armhf (the same, and zig from PyPI).
 # make rpm:    the package for Fedora and its relatives.
 # make tarball: what is built with its pages, SHA256SUMS and an SBOM.
 # make repository: a signed apt repository of the packages in target/packages, in
@@ -21,6 +23,7 @@
 # make test-distros: the deb, and the first login of README.md and docs/, in fresh
 #              Debian systems (root, debootstrap, network); ARCH=arm64 or armhf: the deb
 #              of `make cross`, in a system of that architecture under qemu.
+# make test-old-glibc: the deb of `make old-glibc` in a Debian 11 (glibc 2.31).
 # make test-rpm: the rpm in a Debian 13 with rpm and authselect: update, profiles, removal.
 # make test-pacman: the package of Arch in a Debian 13 with pacman: update, hook, removal.
 # make test-distros-build: the deb built in Debian 13 by its own rustc, and tried.
@@ -40,8 +43,8 @@ CARGO ?= cargo
 
 SECONDS ?= 600
 
-.PHONY: all help module command demo quick test soak break-rules mutants fuzz deny bench deb cross rpm tarball \
-	repository test-repository test-ansible test-distros test-rpm test-pacman test-distros-build check-packages clean
+.PHONY: all help module command demo quick test soak break-rules mutants fuzz deny bench deb cross old-glibc rpm tarball \
+	repository test-repository test-ansible test-distros test-old-glibc test-rpm test-pacman test-distros-build check-packages clean
 
 all: module
 
@@ -112,6 +115,14 @@ deb: packaged
 cross:
 	@scripts/require toolchain distros </dev/null
 	@scripts/cross "$(ARCH)" </dev/null
+
+old-glibc:
+	@scripts/require toolchain distros </dev/null
+	@GLIBC=2.28 scripts/cross "$(or $(ARCH),amd64)" </dev/null
+
+# In the oldest Debian that its mirrors still have (glibc 2.31).
+test-old-glibc: old-glibc
+	@GLIBC=2.28 scripts/test-distros </dev/null
 
 rpm:
 	@packaging/rpm/build </dev/null
