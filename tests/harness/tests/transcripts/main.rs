@@ -2,13 +2,16 @@
 //! The transcripts are kept in `snapshots`, to be read as a person would:
 //! `cargo insta review` shows what a change makes of them.
 
+mod demo;
 mod person;
 mod scenarios;
+mod sudo_rs;
 
 use authentik_double::Double;
 use pam_harness::host::{RealHost, configuration};
 use person::tidy;
 use scenarios::{SCENARIOS, Scenario};
+use std::path::Path;
 
 /// One question, one try: a refusal ends sudo.
 const SUDOERS: &str = "Defaults !lecture\nDefaults passwd_tries=1\nALL ALL=(ALL:ALL) ALL\n";
@@ -20,8 +23,9 @@ const IN_ALL_PROGRAMS: [&str; 5] = ["code", "menu", "push", "set_up_an_app", "de
 /// The text of `sudo -p`, which stands in place of each prompt.
 const OWN_PROMPT: &str = "My own prompt: ";
 
-/// Plays a scenario with one program, and gives what was seen.
-fn see(program: &str, scenario: &Scenario) -> String {
+/// Plays a scenario with one program, which may be among `packages`, and gives what was
+/// seen.
+fn see(program: &str, scenario: &Scenario, packages: Option<&Path>) -> String {
     let double = Double::builder().without_pause().start();
     double.world(scenario.world);
     let config = format!(
@@ -29,10 +33,17 @@ fn see(program: &str, scenario: &Scenario) -> String {
         configuration(&double, scenario.flow),
         scenario.prompt
     );
-    let host = RealHost::new(&double)
+    let mut host = RealHost::new(&double)
         .config(&config)
         .file("/etc/sudoers", SUDOERS, 0o440)
-        .start();
+        .file("/etc/sudoers-rs", sudo_rs::SUDOERS, 0o440);
+    if let Some(packages) = packages {
+        host = host.packages(packages);
+    }
+    let host = host.start();
+    if packages.is_some() {
+        sudo_rs::install(&host);
+    }
     let user = scenario.user;
     let mut terminal = match program {
         "ssh" => host
@@ -41,6 +52,11 @@ fn see(program: &str, scenario: &Scenario) -> String {
             .option("PreferredAuthentications=keyboard-interactive")
             .run(&["id", "-un"]),
         "sudo" => host.sudo(user, &["id", "-un"]),
+        "sudo-rs" => host.terminal(user, &[sudo_rs::PROGRAM, "id", "-un"]),
+        "sudo-rs -p" => host.terminal(
+            user,
+            &[sudo_rs::PROGRAM, "-p", OWN_PROMPT.trim_end(), "id", "-un"],
+        ),
         "sudo -p" => host.sudo(user, &["-p", OWN_PROMPT, "id", "-un"]),
         // Anybody may ask; the questions are for the account that they want.
         "su" => host.su("operator", &[user, "-c", "id -un"]),
@@ -67,9 +83,13 @@ fn see(program: &str, scenario: &Scenario) -> String {
     format!("{text}\n[exit status {}]", ended.status)
 }
 
-fn keep(name: &str) {
+fn named(name: &str) -> &'static Scenario {
     let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name);
-    let scenario = scenario.unwrap_or_else(|| panic!("there is no scenario {name}"));
+    scenario.unwrap_or_else(|| panic!("there is no scenario {name}"))
+}
+
+fn keep(name: &str) {
+    let scenario = named(name);
     let programs: &[&str] = if IN_ALL_PROGRAMS.contains(&name) {
         &ALL_PROGRAMS
     } else {
@@ -77,7 +97,7 @@ fn keep(name: &str) {
     };
     let seen: Vec<String> = programs
         .iter()
-        .map(|program| format!("=== {program}\n{}", see(program, scenario)))
+        .map(|program| format!("=== {program}\n{}", see(program, scenario, None)))
         .collect();
     insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
         insta::assert_snapshot!(name, seen.join("\n\n"));
