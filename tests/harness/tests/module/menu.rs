@@ -320,3 +320,36 @@ fn what_is_no_option_is_a_code() {
     expect(&outcome, "PAM_MAXTRIES", &[]);
     assert_eq!(sent(&bench, "\"code\""), 3);
 }
+
+/// XScreenSaver shows the end of a long prompt alone.
+#[test]
+fn a_locker_that_cuts_prompts_gets_one_line_at_a_time() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let log_in = |flow: &str, user: &str, answers: &[&str]| {
+        let pam = bench.pam_for("xscreensaver", flow).user(user);
+        let pam = answers
+            .iter()
+            .fold(pam, |pam, answer| pam.answer_secret(answer));
+        pam.authenticate().run()
+    };
+    let outcome = log_in("linux-mfa", "zoe", &[PASSWORD, "1", "zoe000000000"]);
+    assert_eq!(outcome.code().to_string(), "PAM_SUCCESS");
+    assert_eq!(
+        outcome.prompts(),
+        ["Password: ", "Code or option (1-5): ", "Recovery code: "]
+    );
+    let menu: Vec<&str> = MENU.lines().take(6).collect();
+    assert_eq!(outcome.shown(), menu);
+
+    // What was wrong before is a line above the prompt, too.
+    let outcome = log_in("linux-mfa", "carol", &[PASSWORD, "1234567", "carol0000000"]);
+    assert_eq!(outcome.code().to_string(), "PAM_SUCCESS");
+    for prompt in outcome.prompts() {
+        assert_eq!(prompt.lines().count(), 1, "{prompt:?}");
+    }
+    for text in outcome.shown() {
+        assert_eq!(text.lines().count(), 1, "{text:?}");
+    }
+    assert!(outcome.shown().len() > 1, "{:?}", outcome.shown());
+}
