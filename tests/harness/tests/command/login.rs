@@ -36,28 +36,39 @@ fn bench(flow: &str) -> Bench {
     bench
 }
 
+/// A login in a terminal, which asks for the password.
+fn log_in(bench: &Bench, user: &str) -> PtySession {
+    let mut session = terminal(bench, &["login", "--user", user, "--config", "{config}"]);
+    session.exp_string("Password: ").unwrap();
+    session
+}
+
+#[track_caller]
+fn has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+}
+
 #[test]
 fn the_right_password() {
     pam_harness::require_isolation!();
     let bench = bench("linux-login");
-    let mut session = terminal(
-        &bench,
-        &["login", "--user", "alice", "--config", "{config}"],
-    );
-    session.exp_string("Password: ").unwrap();
+    let mut session = log_in(&bench, "alice");
     session.send_line(PASSWORD).unwrap();
     let rest = rest(session);
-    for part in [
-        "identification",
-        "password",
-        "whose session",
-        " ms in authentik",
-        "PAM_SUCCESS",
-        "exit 0",
-        "\necho",
-    ] {
-        assert!(rest.contains(part), "no {part:?} in {rest}");
-    }
+    has(
+        &rest,
+        &[
+            "identification",
+            "password",
+            "whose session",
+            " ms in authentik",
+            "PAM_SUCCESS",
+            "exit 0",
+            "\necho",
+        ],
+    );
     assert!(!rest.contains(PASSWORD), "it was echoed: {rest}");
     assert_eq!(
         bench.double.active_sessions("alice"),
@@ -70,21 +81,18 @@ fn the_right_password() {
 fn a_wrong_password() {
     pam_harness::require_isolation!();
     let bench = bench("linux-login");
-    let mut session = terminal(
-        &bench,
-        &["login", "--user", "alice", "--config", "{config}"],
-    );
-    session.exp_string("Password: ").unwrap();
+    let mut session = log_in(&bench, "alice");
     session.send_line("no such horse").unwrap();
     let rest = rest(session);
-    for part in [
-        "PAM_AUTH_ERR: a wrong or empty secret",
-        "why: authentik refused the password",
-        "exit 1",
-        "\necho",
-    ] {
-        assert!(rest.contains(part), "no {part:?} in {rest}");
-    }
+    has(
+        &rest,
+        &[
+            "PAM_AUTH_ERR: a wrong or empty secret",
+            "why: authentik refused the password",
+            "exit 1",
+            "\necho",
+        ],
+    );
     assert!(!rest.contains("horse"), "it was echoed: {rest}");
 }
 
@@ -92,32 +100,23 @@ fn a_wrong_password() {
 fn a_password_and_a_code() {
     pam_harness::require_isolation!();
     let bench = bench("linux-mfa");
-    let mut session = terminal(&bench, &["login", "--user", "bob", "--config", "{config}"]);
-    session.exp_string("Password: ").unwrap();
+    let mut session = log_in(&bench, "bob");
     session.send_line(PASSWORD).unwrap();
     session.exp_string("code: ").unwrap();
     session.send_line(&bench.double.totp_unused("bob")).unwrap();
     let rest = rest(session);
-    for part in ["authenticator-validate", "PAM_SUCCESS", "exit 0"] {
-        assert!(rest.contains(part), "no {part:?} in {rest}");
-    }
+    has(&rest, &["authenticator-validate", "PAM_SUCCESS", "exit 0"]);
 }
 
 #[test]
 fn ctrl_c_gives_the_terminal_its_echo_back() {
     pam_harness::require_isolation!();
     let bench = bench("linux-login");
-    let mut session = terminal(
-        &bench,
-        &["login", "--user", "alice", "--config", "{config}"],
-    );
-    session.exp_string("Password: ").unwrap();
+    let mut session = log_in(&bench, "alice");
     session.send("half a pass").unwrap();
     session.send_control('c').unwrap();
     let rest = rest(session);
-    for part in ["PAM_CONV_ERR", "exit 130", "\necho"] {
-        assert!(rest.contains(part), "no {part:?} in {rest}");
-    }
+    has(&rest, &["PAM_CONV_ERR", "exit 130", "\necho"]);
     assert!(!rest.contains("\n-echo"), "{rest}");
 }
 
@@ -169,11 +168,7 @@ fn not_in_the_group() {
         "groups = [\"no-such-group\"]",
         ANYBODY,
     );
-    let mut session = terminal(
-        &bench,
-        &["login", "--user", "alice", "--config", "{config}"],
-    );
-    session.exp_string("Password: ").unwrap();
+    let mut session = log_in(&bench, "alice");
     session.send_line(PASSWORD).unwrap();
     let rest = rest(session);
     assert!(
