@@ -33,7 +33,7 @@
 # make break-rules: breaks each rule of SECURITY.md on purpose, and checks that tests go
 #              red; WORDS="2- trust" takes the breaks with these in their names.
 # make mutants: changes the files that decide in one place at a time, and checks that a
-#              test notices; OPTIONS="--file src/access.rs" takes one file.
+#              test notices; OPTIONS="--re ^src/access.rs" takes one file.
 # make fuzz:   each fuzzer for SECONDS (600), see fuzz/README.md.
 # make deny:   licences, advisories, bans and sources of all crates.
 # make help:   this list.
