@@ -77,10 +77,6 @@ pub struct TlsOffer {
     pub key: KeyKind,
 }
 
-/// Names the variable with a part of the names of the cipher suites that the server
-/// takes, all of them without it: `make soak` wants one that memcheck can follow.
-const SUITE: &str = "AUTHENTIK_DOUBLE_SUITE";
-
 /// A certificate authority that lives as long as the double.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -191,11 +187,6 @@ pub(crate) fn server_config(
     let chain = vec![CertificateDer::from(certificate)];
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let mut provider = default_provider();
-    if let Some(wanted) = std::env::var_os(SUITE) {
-        let wanted = wanted.to_string_lossy();
-        let is_wanted = |suite: &SupportedCipherSuite| format!("{suite:?}").contains(&*wanted);
-        provider.cipher_suites.retain(is_wanted);
-    }
     let named = |suite: &SupportedCipherSuite, part| format!("{suite:?}").contains(part);
     if let Some(part) = offer.suites {
         provider.cipher_suites.retain(|suite| named(suite, part));
