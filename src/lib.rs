@@ -36,6 +36,7 @@ pub mod fault;
 pub mod first_answer;
 pub mod flow;
 pub mod host;
+pub mod host_session;
 pub mod html;
 pub mod http;
 pub mod identity;
@@ -49,6 +50,7 @@ pub mod login_context;
 pub mod pam;
 pub mod password;
 pub mod refusal;
+pub mod second_factor;
 pub mod secret;
 pub mod security_key;
 pub mod session;
@@ -100,12 +102,19 @@ impl PamHooks for AuthentikFlow {
         pam::enter(handle, &args, flags, account::manage)
     }
 
-    fn sm_open_session(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
-        PamResultCode::PAM_IGNORE
+    /// Does nothing unless the login has left a second factor to remember.
+    fn sm_open_session(handle: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
+        match pam::variable(handle, second_factor::VARIABLE) {
+            Some(_) => pam::enter(handle, &args, flags, host_session::open),
+            None => PamResultCode::PAM_IGNORE,
+        }
     }
 
-    fn sm_close_session(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
-        PamResultCode::PAM_IGNORE
+    fn sm_close_session(handle: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {
+        match pam::has_remembering_session(handle) {
+            true => pam::enter(handle, &args, flags, host_session::close),
+            false => PamResultCode::PAM_IGNORE,
+        }
     }
 
     fn sm_chauthtok(handle: &mut PamHandle, args: Vec<&CStr>, flags: PamFlag) -> PamResultCode {

@@ -10,7 +10,7 @@ use crate::account_status::{self, AccountStatus, OTHER_SPELLING};
 use crate::audit::Audit;
 use crate::binding::BoundAccount;
 use crate::call::Call;
-use crate::config::Config;
+use crate::config::{Config, Remember};
 use crate::conversation::Conversation;
 use crate::error::LoginError;
 use crate::first_answer::{FirstAnswer, once_more_if_late};
@@ -19,8 +19,12 @@ use crate::http::{HttpsTransport, Transport};
 use crate::identity;
 use crate::login_context::LoginContext;
 use crate::pam::{self as pam_handle, Transaction, UserName};
+use crate::second_factor::{self, FactorCookie, LoginFacts, Remembered, Subject};
 use crate::session;
 use crate::stages::Stages;
+
+/// The stage that asks for a second factor, as the log names it.
+const SECOND_FACTOR: &str = "authenticator-validate";
 
 /// Answers `pam_sm_authenticate`.
 ///
@@ -119,10 +123,11 @@ fn attempt(
     };
     let result = run(transaction, login, &mut call.audit);
     match &result {
-        Ok(proof) => {
+        Ok(login) => {
             // A confirmed name cannot be a mistyped password.
             call.audit.set_user(Some(&user));
-            transaction.keep_proof(&subject, proof.clone());
+            transaction.keep_proof(&subject, login.proof.clone());
+            hand_over(transaction, config, &context, login);
         }
         // A late answer may come from a machine that has just woken up and has no
         // network yet, so the result is not kept for the next try on the handle.
@@ -131,7 +136,58 @@ fn attempt(
         }
         Err(_) => {}
     }
-    result
+    result.map(|login| login.proof)
+}
+
+/// Leaves the second factor of a login for the session that it opens.
+fn hand_over(
+    transaction: &mut Transaction<'_>,
+    config: &Config,
+    context: &LoginContext,
+    login: &LoggedIn,
+) {
+    let (Some(user), Some(factor)) = (&context.user, &login.factor) else {
+        return;
+    };
+    let (Some(subject), variable) = (factor_subject(config, user), second_factor::VARIABLE) else {
+        return;
+    };
+    if let Some(earlier) = transaction.variable(variable) {
+        second_factor::discard(&earlier);
+        transaction.set_variable(variable, None);
+    }
+    let from = LoginFacts {
+        user,
+        service: &context.service,
+        rhost: context.rhost.as_deref().unwrap_or_default(),
+    };
+    let remember_for = config.second_factor.remember_for;
+    if let Some(name) = second_factor::hand_over(&from, &subject, factor, remember_for) {
+        if !transaction.set_variable(variable, Some(&name)) {
+            second_factor::discard(&name);
+        }
+    }
+}
+
+/// For whom a second factor is remembered.
+fn factor_subject(config: &Config, user: &str) -> Option<Subject> {
+    Some(Subject {
+        user: user.to_owned(),
+        name: account_status::name_in_authentik(user, &config.user).ok()?,
+        url: config.url.to_string(),
+        flow: config.flow.as_str().to_owned(),
+        factors: format!("{:?}", config.prompt.second_factor),
+    })
+}
+
+/// The second factor that the session in which sudo was called remembers.
+fn remembered(config: &Config, context: &LoginContext) -> Option<Remembered> {
+    let rules = config.second_factor;
+    if rules.remember != Remember::Session || !second_factor::is_sudo(&context.service) {
+        return None;
+    }
+    let subject = factor_subject(config, context.user.as_ref()?)?;
+    second_factor::find(&subject, context.ruser.as_deref(), rules.remember_for)
 }
 
 /// For which user and by which rules a login was proved. For another user, service, flow or
@@ -159,6 +215,14 @@ pub struct Login<'a> {
     pub first: &'a mut FirstAnswer,
 }
 
+/// A login that is proved, and what may be remembered of it.
+pub struct LoggedIn {
+    /// The proof.
+    pub proof: Verified,
+    /// The second factor that authentik has accepted, if it is to be remembered.
+    factor: Option<FactorCookie>,
+}
+
 /// Logs a person in, and then ends the session in authentik, whatever the result, unless
 /// it ends by itself in a moment.
 ///
@@ -172,17 +236,26 @@ pub fn run(
     conversation: &mut dyn Conversation,
     login: Login<'_>,
     audit: &mut Audit,
-) -> Result<Verified, LoginError> {
+) -> Result<LoggedIn, LoginError> {
     let config = login.config;
+    let remembered = remembered(config, login.context);
     let deadline = login.first.start_clock(config.login_timeout);
     let trace = audit.trace(config.debug);
     let mut transport = HttpsTransport::for_login(config, login.context, deadline, trace)?;
+    if let Some(remembered) = &remembered {
+        transport.remember(remembered);
+    }
     let result = prove(&mut transport, conversation, login, audit);
+    if result.is_ok() && remembered.is_some() && !audit.has_stage(SECOND_FACTOR) {
+        audit.set_remembered();
+    }
     let is_short = result.as_ref().is_ok_and(session::ends_by_itself);
     if !is_short {
         session::end(&mut transport, config);
     }
-    result
+    let proof = result?;
+    let factor = transport.take_factor();
+    Ok(LoggedIn { proof, factor })
 }
 
 /// Runs the flow, lets the server confirm who was logged in, and asks whether they may

@@ -65,11 +65,12 @@ fn items(section: &str) -> Vec<(Vec<&str>, &str)> {
 fn tables_of_keys() -> Vec<(&'static str, Vec<String>)> {
     let keys = source("src/config/keys.rs");
     let prompt = source("src/config/prompt.rs");
+    let second_factor = source("src/config/second_factor.rs");
     let security_key = source("src/config/security_key.rs");
     // A table of keys that is new needs a section that is new.
     let is_table = |line: &&str| line.ends_with("Keys,") && !line.ends_with(": Keys,");
     let tables = keys.lines().filter(is_table).count();
-    assert_eq!(tables, 7, "the tables of Keys have sections in the page");
+    assert_eq!(tables, 8, "the tables of Keys have sections in the page");
     [
         (&keys, "Keys", "AT THE TOP"),
         (&keys, "UserKeys", "[user]"),
@@ -78,6 +79,7 @@ fn tables_of_keys() -> Vec<(&'static str, Vec<String>)> {
         (&keys, "OutpostKeys", "[outpost]"),
         (&keys, "PasswordKeys", "[password]"),
         (&prompt, "PromptKeys", "[prompt]"),
+        (&second_factor, "FactorKeys", "[second_factor]"),
         (&security_key, "SecurityKeyKeys", "[security_key]"),
     ]
     .into_iter()

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::lost::{Access, DIRECTORY, MAX_COUNT, open, open_directory};
+use crate::host::run::{Access, DIRECTORY, ROOM, open, open_directory};
 use crate::sys::since_boot;
 
 const NAME: &str = "accepted";
@@ -30,7 +30,7 @@ pub(super) fn note(service: &str, ago: Duration) {
     let (Some(mut file), Some(now)) = (file, since_boot()) else {
         return;
     };
-    if file.metadata().is_ok_and(|file| file.len() < MAX_COUNT) {
+    if file.metadata().is_ok_and(|file| file.len() < ROOM) {
         // A short line is appended in one piece.
         let line = format!("{} {service}\n", now.saturating_sub(ago).as_millis());
         let _ = file.write_all(line.as_bytes());

@@ -24,6 +24,7 @@ pub struct Audit {
     stages: Vec<String>,
     request_id: Option<String>,
     bound: Option<String>,
+    note: Option<&'static str>,
     /// Whether this is a real login to the host, not a trial.
     is_login: bool,
     observer: Option<Rc<dyn Observer>>,
@@ -67,6 +68,7 @@ impl Audit {
             stages: Vec::new(),
             request_id: None,
             bound: None,
+            note: None,
             is_login: true,
             observer: None,
         }
@@ -130,6 +132,26 @@ impl Audit {
         self.bound = Some(one_line(uid, 128));
     }
 
+    /// The second factor was not asked for, because this login session remembers it.
+    pub fn set_remembered(&mut self) {
+        self.note = Some("second factor remembered");
+    }
+
+    /// Whether the flow has shown this stage, by its name without `ak-stage-`.
+    #[must_use]
+    pub fn has_stage(&self, name: &str) -> bool {
+        self.stages.iter().any(|stage| stage == name)
+    }
+
+    /// Writes why a second factor that was accepted is not remembered.
+    pub fn log_not_remembered(&self, reason: &str) {
+        let mut line = String::from("second factor not remembered:");
+        append(&mut line, "rhost", self.rhost.as_deref());
+        append(&mut line, "user", self.user.as_deref());
+        append(&mut line, "reason", Some(reason));
+        self.log.write(SyslogSeverity::LOG_NOTICE, &line);
+    }
+
     /// The writer of debugging lines, silent unless `debug` is set.
     #[must_use]
     pub fn trace(&self, debug: bool) -> Trace {
@@ -180,6 +202,7 @@ impl Audit {
         append(&mut line, "ms", Some(&milliseconds));
         append(&mut line, "request_id", self.request_id.as_deref());
         append(&mut line, "bound", self.bound.as_deref());
+        append(&mut line, "note", self.note);
         append(&mut line, "cause", outcome.cause);
         append(&mut line, "reason", outcome.reason.as_deref());
         let severity = match outcome.severity {

@@ -13,29 +13,24 @@
 //! nothing is counted, and both the directory and the files are judged by their
 //! open descriptors.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Duration;
 
 use nix::dir::Dir;
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
-use nix::sys::resource::{Resource, getrlimit};
-use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::{UnlinkatFlags, geteuid, linkat, unlinkat};
+use nix::fcntl::{AtFlags, OFlag, renameat};
+use nix::sys::stat::Mode;
+use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
+use crate::host::run::{self, Access, open, open_directory};
 use crate::sys::since_boot;
 
-pub(super) const DIRECTORY: &str = "/run/pam_authentik_flow";
 const NAME: &str = "lost";
 /// What the name of a claimed file begins with. When it was claimed follows, in
 /// milliseconds since the machine was started, and by which process.
 const CLAIMED: &str = "lost.";
-const DIRECTORY_MODE: u32 = 0o700;
-const FILE_MODE: u32 = 0o600;
 /// Lines beyond this many are not counted any more.
-pub(super) const MAX_COUNT: u64 = 1 << 20;
+pub(super) const MAX_COUNT: u64 = run::ROOM;
 /// A claimed file is claimed again after this time. It takes a tenth of a second
 /// to report a count.
 const CLAIM_EXPIRES: Duration = Duration::from_secs(10);
@@ -129,83 +124,6 @@ fn is_expired(name: &str, now: Duration) -> bool {
         })
 }
 
-/// Whether the file may be created.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
-    Existing,
-    Create,
-}
-
-/// The file, if it belongs to root and nobody else can write to it.
-pub(super) fn open(directory: &File, name: &str, access: Access) -> Option<File> {
-    let flags = OFlag::O_WRONLY
-        | OFlag::O_APPEND
-        | OFlag::O_NOFOLLOW
-        | OFlag::O_CLOEXEC
-        // A fifo instead of the file must not block the login.
-        | OFlag::O_NONBLOCK
-        | OFlag::O_NOCTTY;
-    let existing = || openat(directory, name, flags, Mode::empty());
-    let file: File = match existing() {
-        Err(Errno::ENOENT) if access == Access::Create => {
-            let new = flags | OFlag::O_CREAT | OFlag::O_EXCL;
-            match openat(directory, name, new, Mode::from_bits_truncate(FILE_MODE)) {
-                Ok(descriptor) => {
-                    let file = File::from(descriptor);
-                    // The umask may have taken bits away.
-                    file.set_permissions(Permissions::from_mode(FILE_MODE))
-                        .ok()?;
-                    file
-                }
-                // Another login has just created it.
-                Err(Errno::EEXIST) => existing().ok()?.into(),
-                Err(_) => return None,
-            }
-        }
-        other => other.ok()?.into(),
-    };
-    let is_file = file.metadata().ok()?.is_file();
-    (is_file && is_roots_alone(&file)).then_some(file)
-}
-
-pub(super) fn open_directory(access: Access) -> Option<File> {
-    if !geteuid().is_root() || !may_write() {
-        return None;
-    }
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    // An absolute path: the working directory is not used.
-    let existing = || openat(AT_FDCWD, DIRECTORY, flags, Mode::empty());
-    let directory: File = match existing() {
-        Err(Errno::ENOENT) if access == Access::Create => {
-            let mode = Mode::from_bits_truncate(DIRECTORY_MODE);
-            let made = mkdirat(AT_FDCWD, DIRECTORY, mode);
-            if !matches!(made, Ok(()) | Err(Errno::EEXIST)) {
-                return None;
-            }
-            let directory = File::from(existing().ok()?);
-            if made.is_ok() && is_roots_alone(&directory) {
-                directory
-                    .set_permissions(Permissions::from_mode(DIRECTORY_MODE))
-                    .ok()?;
-            }
-            directory
-        }
-        other => other.ok()?.into(),
-    };
-    is_roots_alone(&directory).then_some(directory)
-}
-
-/// Whether the open file or directory belongs to root and is writable by root alone.
-fn is_roots_alone(file: &File) -> bool {
-    file.metadata()
-        .is_ok_and(|found| found.uid() == 0 && found.mode() & 0o022 == 0)
-}
-
-/// A write beyond RLIMIT_FSIZE raises SIGXFSZ, which would end the program.
-fn may_write() -> bool {
-    getrlimit(Resource::RLIMIT_FSIZE).is_ok_and(|(soft, _)| soft >= MAX_COUNT)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,22 +142,6 @@ mod tests {
             ("other.1.1.0", false),
         ] {
             assert_eq!(is_expired(name, now), expired, "{name}");
-        }
-    }
-
-    #[test]
-    fn what_others_could_write_is_not_used() {
-        let path = tempfile::NamedTempFile::new().unwrap();
-        let file = path.as_file();
-        let is_root = geteuid().is_root();
-        for (mode, good) in [(0o600, true), (0o644, true), (0o620, false), (0o602, false)] {
-            file.set_permissions(Permissions::from_mode(mode)).unwrap();
-            assert_eq!(is_roots_alone(file), good && is_root, "{mode:o}");
-        }
-        if is_root {
-            file.set_permissions(Permissions::from_mode(0o600)).unwrap();
-            std::os::unix::fs::chown(path.path(), Some(65_534), None).unwrap();
-            assert!(!is_roots_alone(file), "another owner");
         }
     }
 }

@@ -128,7 +128,7 @@ fn attempt(
         user,
         first,
     };
-    login::run(terminal, login, &mut audit)
+    login::run(terminal, login, &mut audit).map(|login| login.proof)
 }
 
 /// The caller's name; root must name the user.

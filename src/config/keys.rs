@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::prompt::PromptKeys;
 use super::read::{FromToml, Mistake, own_table, refuse_unknown, table};
+use super::second_factor::FactorKeys;
 use super::security_key::SecurityKeyKeys;
 use super::url::{ProxyUrl, ServerUrl};
 use super::user::{AccountDomain, AccountKind, Binding, NameTemplate};
@@ -38,6 +39,7 @@ table! {
         pub(super) outpost: OutpostKeys,
         pub(super) password: PasswordKeys,
         pub(super) prompt: PromptKeys,
+        pub(super) second_factor: FactorKeys,
         pub(super) security_key: SecurityKeyKeys,
     }
 }
@@ -208,6 +210,12 @@ impl Keys {
         if both(!self.access.is_empty(), !below.access.is_empty()) {
             return Some("[access]");
         }
+        if both(
+            self.second_factor.remember.is_some(),
+            below.second_factor.remember.is_some(),
+        ) {
+            return Some("[second_factor] remember");
+        }
         let (over, below) = (&self.account, &below.account);
         if both(
             over.on_unavailable.is_some(),
@@ -265,6 +273,7 @@ impl Keys {
                 flow: self.password.flow.or(below.password.flow),
             },
             prompt: self.prompt.over(below.prompt),
+            second_factor: self.second_factor.over(below.second_factor),
             security_key: self.security_key.over(below.security_key),
         }
     }

@@ -7,6 +7,7 @@ mod error;
 mod keys;
 mod prompt;
 mod read;
+mod second_factor;
 mod security_key;
 mod sources;
 mod url;
@@ -23,6 +24,7 @@ pub use arguments::{Arguments, FirstPass};
 pub use error::{ConfigError, Place};
 
 pub use prompt::{FactorClass, LanguageTag, Prompts, QrStyle};
+pub use second_factor::{FactorRules, Remember};
 pub use security_key::{KeyPlace, KeyRules};
 pub use sources::{Source, drop_in_directory, is_drop_in, read_sources};
 pub use url::{ProxyUrl, ServerUrl};
@@ -77,6 +79,8 @@ pub struct Config {
     pub password_flow: Option<Slug>,
     /// What people are asked.
     pub prompt: Prompts,
+    /// Whether a second factor is remembered.
+    pub second_factor: FactorRules,
     /// How security keys that are plugged in here are used.
     pub security_key: KeyRules,
     /// Where the password comes from.
@@ -249,6 +253,7 @@ impl Config {
                 .filter(|_| keys.outpost.enabled.unwrap_or(true)),
             password_flow: keys.password.flow,
             prompt: keys.prompt.prompts()?,
+            second_factor: keys.second_factor.rules(),
             first_pass: arguments.first_pass,
             use_authtok: arguments.use_authtok,
             debug: arguments.debug,

@@ -301,6 +301,8 @@ mod tests {
         [prompt]|qr = ""                2 "" is unknown; write one of "auto", "utf8", "ascii", "never"
         [prompt]|second_factor = ["x"]  2 "x" is unknown; write one of "totp", "static", "sms", "email", "duo", "webauthn"
         [prompt]|language = "x"         2 "x" is no tag of a language; write one such as "en", "de" or "fr"
+        [second_factor]|remember = true 2 expected a string in quotes, found the boolean true
+        [second_factor]|remember = "x"  2 "x" is unknown; write one of "never", "session"
         [security_key]|where = true     2 expected a string in quotes, found the boolean true
         [security_key]|place = "any"    2 unknown key "place"; here are allowed: enabled, where, timeout, pin_reserve, passkey, origin, rp_id
     "#;
@@ -314,7 +316,7 @@ mod tests {
             assert_eq!(shown, format!("/f.toml:{}", wanted.replacen(' ', ": ", 1)));
             seen += 1;
         }
-        assert_eq!(seen, 24);
+        assert_eq!(seen, 26);
     }
 
     #[test]

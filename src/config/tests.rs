@@ -97,7 +97,7 @@ fn a_mistake_in_any_service_shows_in_every_service() {
     let text = format!("{LEAST}[services.sudo]\nflwo = \"x\"\n");
     assert_eq!(
         error(&text),
-        "/f.toml:6: unknown key \"flwo\"; here are allowed: url, flow, ca_file, client_cert, client_key, proxy, addresses, connect_timeout, request_timeout, login_timeout, push_timeout, fail_delay, end_session, invalidation_flow, user, access, account, outpost, password, prompt, security_key"
+        "/f.toml:6: unknown key \"flwo\"; here are allowed: url, flow, ca_file, client_cert, client_key, proxy, addresses, connect_timeout, request_timeout, login_timeout, push_timeout, fail_delay, end_session, invalidation_flow, user, access, account, outpost, password, prompt, second_factor, security_key"
     );
 }
 

@@ -4,6 +4,7 @@ mod account;
 mod bindings;
 mod directory;
 mod file;
+pub(crate) mod run;
 
 pub use account::{AccountsUnavailable, Entry, Lookup, find_account, find_entry, impossible_name};
 pub use bindings::{Bindings, Uid};

@@ -90,6 +90,11 @@ impl Cookies {
         Some(header)
     }
 
+    /// Adds a cookie that the server has set in another login.
+    pub(super) fn add(&mut self, name: &str, value: &str) {
+        self.set(format!("{name}={value}").as_bytes());
+    }
+
     /// The value of one cookie, to be sent in a header of its own, as CSRF needs.
     pub(super) fn value(&self, name: &str) -> Option<HeaderValue> {
         let cookie = self.jar.iter().find(|cookie| cookie.name == name)?;

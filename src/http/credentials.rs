@@ -7,6 +7,7 @@ use ureq::http::{HeaderMap, HeaderValue, header};
 
 use super::cookies::{self, Cookies};
 use super::token::Outpost;
+use crate::second_factor::{COOKIE as FACTOR_COOKIE, FactorCookie, Remembered};
 
 /// The cookie of authentik's CSRF protection.
 const CSRF_COOKIE: &str = "authentik_csrf";
@@ -74,6 +75,25 @@ impl Credentials {
             cookies.set(cookie.as_bytes());
         }
         cookies::lifetime(set.iter(), SESSION_COOKIE)
+    }
+
+    /// The cookie of a second factor that a response has set, if the response says how long
+    /// it is good for.
+    pub(super) fn factor_of(&self, headers: &HeaderMap) -> Option<FactorCookie> {
+        let Self::Session { cookies, .. } = self else {
+            return None;
+        };
+        let set = headers.get_all(header::SET_COOKIE);
+        let lifetime = cookies::lifetime(set.iter(), FACTOR_COOKIE)?;
+        let value = cookies.value(FACTOR_COOKIE)?;
+        FactorCookie::set_now(value.to_str().ok()?, lifetime)
+    }
+
+    /// Sends a second factor that this session remembers with each request from now on.
+    pub(super) fn remember(&mut self, remembered: &Remembered) {
+        if let Self::Session { cookies, .. } = self {
+            cookies.add(FACTOR_COOKIE, remembered.value());
+        }
     }
 
     pub(super) fn into_session(self) -> Option<Session> {

@@ -18,9 +18,10 @@ use super::token::{self, Outpost};
 use super::transport::{Answer, RequestError};
 use super::trust::{self, TrustedRoots};
 use crate::audit::Trace;
-use crate::config::{AbsolutePath, Config, ConfigError, Place, ServerUrl};
+use crate::config::{AbsolutePath, Config, ConfigError, Place, Remember, ServerUrl};
 use crate::deadline::Deadline;
 use crate::login_context::LoginContext;
+use crate::second_factor::{FactorCookie, Remembered};
 use crate::text;
 
 /// A connection that was idle this long is not used again.
@@ -50,6 +51,9 @@ pub struct HttpsTransport {
     pub(super) credentials: Credentials,
     /// Whether a challenge was answered, so that the session may be logged in.
     pub(super) has_answered: bool,
+    /// Whether the cookie of an accepted second factor is kept, and the last one.
+    pub(super) keeps_factor: bool,
+    pub(super) factor: Option<FactorCookie>,
     /// The `Date` header of the last response.
     pub(super) server_date: Option<String>,
     /// Whether no request was made yet. Only then can a failure prove that the server is
@@ -183,6 +187,8 @@ impl HttpsTransport {
             url,
             credentials,
             has_answered: false,
+            keeps_factor: config.second_factor.remember == Remember::Session,
+            factor: None,
             server_date: None,
             may_prove: true,
             peer,
@@ -200,6 +206,18 @@ impl HttpsTransport {
     #[must_use]
     pub fn has_answered(&self) -> bool {
         self.has_answered
+    }
+
+    /// Sends a second factor that this login session remembers.
+    pub fn remember(&mut self, remembered: &Remembered) {
+        self.credentials.remember(remembered);
+    }
+
+    /// The second factor that the server has accepted in this login, if it says for how
+    /// long, and the configuration says that it is remembered.
+    #[must_use]
+    pub fn take_factor(&mut self) -> Option<FactorCookie> {
+        self.factor.take()
     }
 
     /// The server's time: the `Date` header of the last response.

@@ -146,6 +146,10 @@ impl HttpsTransport {
         mut response: HttpResponse<Body>,
     ) -> Result<Answer, ureq::Error> {
         let session_lifetime = self.credentials.store_cookies(response.headers());
+        if self.keeps_factor {
+            let factor = self.credentials.factor_of(response.headers());
+            self.factor = factor.or(self.factor.take());
+        }
         let text_of = |name: &str| {
             response
                 .headers()

@@ -6,6 +6,8 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::time::Duration;
 
+use pam::module::PamHandle;
+
 use super::transaction::Transaction;
 use crate::access::Verified;
 use crate::audit::LogWait;
@@ -34,6 +36,9 @@ const KEPT_FOR: Duration = Duration::from_secs(60);
 const LOG_WAIT: &str = "log-wait";
 /// The session of a change of password ([`KeptSession`]).
 const SESSION: &str = "session";
+
+/// What a session remembers ([`KeptMemory`]).
+const MEMORY: &str = "memory";
 
 /// The name under which data is kept for one user, service and flow: several lines of
 /// one stack keep their own.
@@ -67,7 +72,40 @@ struct KeptSession {
     session: RefCell<Option<Box<dyn Any>>>,
 }
 
+/// What the session that was opened on this handle remembers.
+struct KeptMemory {
+    /// Taken when the session is closed. This folder does not know what it is.
+    memory: RefCell<Option<Box<dyn Any>>>,
+}
+
+/// Whether a session that remembers something was opened on this handle.
+#[must_use]
+pub fn has_remembering_session(handle: &PamHandle) -> bool {
+    // SAFETY: only keep_memory of this very library stores under that name, and it
+    // stores a KeptMemory.
+    unsafe { handle.get_data::<KeptMemory>(&kept_name(MEMORY)) }.is_ok()
+}
+
 impl Transaction<'_> {
+    /// Keeps what a session remembers, until it is closed on this handle.
+    pub fn keep_memory(&mut self, memory: impl Any) {
+        let kept = KeptMemory {
+            memory: RefCell::new(Some(Box::new(memory))),
+        };
+        // Without memory for it, the end of the session's process is the end of it.
+        let _ = self.handle.set_data(&kept_name(MEMORY), Box::new(kept));
+    }
+
+    /// Takes what the session that was opened on this handle remembers.
+    #[must_use]
+    pub fn take_memory<M: Any>(&mut self) -> Option<M> {
+        // SAFETY: only keep_memory of this very library stores under that name, and it
+        // stores a KeptMemory.
+        let kept = unsafe { self.handle.get_data::<KeptMemory>(&kept_name(MEMORY)) }.ok()?;
+        let memory = kept.memory.try_borrow_mut().ok()?.take()?;
+        memory.downcast::<M>().ok().map(|memory| *memory)
+    }
+
     /// The verdict that was kept on this handle for `subject`, if it still holds.
     #[must_use]
     pub fn kept_verdict(&self, subject: &str) -> Option<LoginError> {

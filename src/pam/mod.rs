@@ -14,4 +14,5 @@ pub use application::{Answer, Attempt, Codes, Question};
 pub use codes::{admitted, code, password_code, success};
 pub use entry::enter;
 pub use guard::guarded;
-pub use transaction::{Phase, Transaction, UserName};
+pub use kept::has_remembering_session;
+pub use transaction::{Phase, Transaction, UserName, variable};

@@ -1,9 +1,9 @@
 //! One call of libpam: the handle's items, its conversation, and what is kept on it.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::time::Duration;
 
-use libc::{c_int, c_uint, c_void};
+use libc::{c_char, c_int, c_uint, c_void};
 use pam::constants::{
     PAM_CHANGE_EXPIRED_AUTHTOK, PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT,
     PAM_TEXT_INFO, PamFlag, PamMessageStyle, PamResultCode,
@@ -23,6 +23,10 @@ use crate::text;
 unsafe extern "C" {
     /// `pam_set_item(3)`; the crate's own cannot set `PAM_AUTHTOK`.
     fn pam_set_item(handle: *mut PamHandle, item_type: c_int, item: *const c_void) -> c_int;
+    /// `pam_putenv(3)`: `NAME=value`, or `NAME` to remove the variable.
+    fn pam_putenv(handle: *mut PamHandle, variable: *const c_char) -> c_int;
+    /// `pam_getenv(3)`.
+    fn pam_getenv(handle: *mut PamHandle, name: *const c_char) -> *const c_char;
     /// `pam_fail_delay(3)`: a Linux-PAM extension.
     fn pam_fail_delay(handle: *mut PamHandle, micro_seconds: c_uint) -> c_int;
 }
@@ -211,6 +215,26 @@ impl<'h> Transaction<'h> {
         }
     }
 
+    /// A variable of the PAM environment. Other modules may have let the user set it.
+    #[must_use]
+    pub fn variable(&mut self, name: &str) -> Option<String> {
+        variable(self.handle, name)
+    }
+
+    /// Sets a variable of the PAM environment, which the session gets; `None` removes it.
+    ///
+    /// Returns whether libpam has done it.
+    pub fn set_variable(&mut self, name: &str, value: Option<&str>) -> bool {
+        let text = value.map_or_else(|| name.to_owned(), |value| format!("{name}={value}"));
+        let Ok(text) = CString::new(text) else {
+            return false;
+        };
+        // SAFETY: the handle is libpam's own, valid and not shared for the whole of this
+        // call; libpam copies the string, which ends in NUL.
+        let done = unsafe { pam_putenv(&raw mut *self.handle, text.as_ptr()) };
+        done == 0
+    }
+
     /// Asks libpam to wait about this long before it reports a failure to the
     /// application. Of the wishes of several modules, the longest counts.
     pub fn fail_delay(&mut self, delay: Duration) {
@@ -344,6 +368,20 @@ impl Conversation for Transaction<'_> {
             self.set_secret(item_type, password);
         }
     }
+}
+
+/// A variable of the PAM environment on `handle`.
+pub fn variable(handle: &mut PamHandle, name: &str) -> Option<String> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: the handle is libpam's own, valid and not shared for the whole of this call,
+    // and the name ends in NUL.
+    let value = unsafe { pam_getenv(&raw mut *handle, name.as_ptr()) };
+    if value.is_null() {
+        return None;
+    }
+    // SAFETY: libpam gives a string that ends in NUL, and keeps it until the variable is
+    // set again, which nobody does before it is copied.
+    Some(lossy(unsafe { CStr::from_ptr(value) }))
 }
 
 /// The bytes as a secret, if they can be a password.

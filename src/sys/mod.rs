@@ -8,6 +8,7 @@ mod dns;
 mod limits;
 mod locale;
 mod memory;
+mod proc;
 mod setuid;
 mod stopped;
 
@@ -18,5 +19,6 @@ pub use dns::{Family, LookupError, look_up};
 pub use limits::{RaisedLimits, RestoredLimits, has_stack};
 pub use locale::locale_is_utf8;
 pub use memory::{MemoryReserve, ReservedMemory};
+pub use proc::{AuditSession, ProcessMark, boot_id};
 pub use setuid::is_setuid;
 pub use stopped::StopWatch;

@@ -27,7 +27,7 @@ const REFUSED: [(&str, &str); 17] = [
 
 /// How often `unsafe` stands in src/pam and src/sys: blocks, functions,
 /// implementations and declarations. A review must see one more or less.
-const UNSAFE: usize = 56;
+const UNSAFE: usize = 61;
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a folder of sources") {
@@ -71,6 +71,8 @@ fn code(text: &str) -> String {
 
 /// What of [`REFUSED`] stands in this code.
 fn refused(code: &str) -> Vec<String> {
+    // libpam's own variables, which only modules set: not the process's.
+    let code = &code.replace("pam_getenv(", "(");
     let mut met: Vec<String> = REFUSED
         .iter()
         .filter(|(word, _)| code.contains(word))

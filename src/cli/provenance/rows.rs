@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pam_authentik_flow::config::{
     AbsolutePath, AccessRules, AccountDomain, AccountRules, ClientFiles, Config, FactorClass,
-    Fallback, FirstPass, KeyPlace, KeyRules, LanguageTag, Prompts, QrStyle, Slug, UserRules,
+    FactorRules, Fallback, FirstPass, KeyPlace, KeyRules, LanguageTag, Prompts, QrStyle, Slug,
+    UserRules,
 };
 use pam_authentik_flow::display::PromptStyle;
 
@@ -43,6 +44,7 @@ pub(super) fn rows(config: Config) -> Vec<Row> {
         outpost_token,
         password_flow,
         prompt,
+        second_factor,
         security_key,
         first_pass,
         use_authtok,
@@ -83,6 +85,12 @@ pub(super) fn rows(config: Config) -> Vec<Row> {
         password_flow.as_ref().map(Slug::as_str),
     );
     rows.prompt(prompt);
+    let FactorRules {
+        remember,
+        remember_for,
+    } = second_factor;
+    rows.add(&["second_factor", "remember"], remember.as_str());
+    rows.add(&["second_factor", "remember_for"], span(remember_for));
     rows.security_key(security_key);
     let first_pass = match first_pass {
         FirstPass::Ask => "the person is asked",

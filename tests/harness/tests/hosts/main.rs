@@ -23,6 +23,7 @@ mod polkit;
 mod profile;
 mod push;
 mod qr;
+mod remembered;
 mod resolvers;
 mod security_keys;
 mod ssh;
