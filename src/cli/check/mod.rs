@@ -8,6 +8,7 @@ mod leftovers;
 mod network;
 mod others;
 mod people;
+mod remembered;
 mod server;
 mod stacks;
 
@@ -26,6 +27,7 @@ use super::arguments::Check;
 use super::remedy::of_config;
 use super::report::{Head, Measure, Output, Report};
 use super::setup::Setup;
+use super::stack::Stacks;
 use super::{CommandError, Exit, files, printed};
 
 /// The limit for all requests together.
@@ -52,6 +54,8 @@ pub(crate) fn run(options: &Check) -> Result<Exit, CommandError> {
         Ok(config) => {
             configuration(&mut report, &setup, &config);
             bindings::stored(&mut report, &config, &options.state.state_dir);
+            let stacks = Stacks::at(&options.service.folders.pam_dir);
+            remembered::look(&mut report, &setup, &config, &stacks)?;
             let mut asked = Asked::default();
             reach(&mut report, options, &setup, &config, &mut asked);
             others::look(&mut report, options, &setup, &config, &mut asked)?;

@@ -1,7 +1,7 @@
 //! The ids of findings: a section, a dot, and what was found there.
 
 /// The sections, with their names for people.
-const SECTIONS: [(&str, &str); 29] = [
+const SECTIONS: [(&str, &str); 30] = [
     ("account", "account"),
     ("application", "application"),
     ("authentik", "authentik"),
@@ -24,6 +24,7 @@ const SECTIONS: [(&str, &str); 29] = [
     ("password-prompt", "password prompt"),
     ("people", "groups, people"),
     ("proxy", "proxy"),
+    ("second-factor", "second factor"),
     ("security-keys", "security keys"),
     ("sshd", "sshd"),
     ("stack", "PAM stacks"),

@@ -81,6 +81,58 @@ fn a_prompt_without_its_word_is_warned_of() {
 }
 
 #[test]
+fn what_a_remembered_second_factor_needs_is_said() {
+    require_host!();
+    const LOGINUID: &str = "session optional pam_loginuid.so\n";
+    const OURS: &str = "-session optional {module}\n";
+    let right = format!("{LOGINUID}{OURS}");
+    let says = |session: &str, more: &str| {
+        let bench = Bench::new();
+        bench.token("view-user-group-token\n");
+        let factor = "[second_factor]\nremember = \"session\"\n";
+        bench.config(FLOW, GROUPS, &format!("{TOKEN}\n{factor}{more}"));
+        let stack = format!("{}{session}", crate::bench::README_STACK);
+        bench.stack("sshd", &stack);
+        let run = bench.run(&["check", "--offline", "--config", "{config}"]);
+        run.text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let own = |key: &str| format!("[services.sudo{key}\n");
+    for (session, more, part) in [
+        ("", String::new(), "no session line of"),
+        (LOGINUID, String::new(), "no session line of"),
+        (OURS, String::new(), "stands before pam_loginuid.so"),
+        (
+            &format!("{OURS}{LOGINUID}"),
+            String::new(),
+            "stands before pam_loginuid.so",
+        ),
+        (
+            &right,
+            String::new(),
+            "sudo does not ask again in a session of sshd, for 3600 s at most",
+        ),
+        (
+            &right,
+            own(".second_factor]\nremember_for = \"5m\""),
+            "in a session of sshd, for 300 s at most",
+        ),
+        (
+            &right,
+            own(".second_factor]\nremember = \"never\""),
+            "sudo asks for it each time",
+        ),
+        (
+            &right,
+            own("]\nflow = \"linux-mfa\""),
+            "sudo uses the flow linux-mfa, and sshd uses linux-login",
+        ),
+    ] {
+        let text = says(session, &more);
+        assert!(text.contains(part), "{session:?} {more:?}:\n{text}");
+    }
+}
+
+#[test]
 fn a_host_that_is_well() {
     require_host!();
     let bench = with_token(
