@@ -43,6 +43,7 @@ pub use flow::{
     PromptCheck, Stage, UserLogin, Validate, Verdict,
 };
 pub use server::SeenRequest;
+pub use totp::totp_code;
 pub use version::Version;
 pub use world::{
     Access, Application, Clock, Device, DeviceKind, Group, Permission, Phone, Providers,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
+use crate::api::Managed;
 use crate::exchange::Call;
 use crate::executor::{JudgedAssertion, Plan};
 use crate::session::Sessions;
@@ -15,6 +16,8 @@ pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) sessions: Sessions,
     pub(crate) memory: Memory,
+    /// What was made through the API.
+    pub(crate) managed: Managed,
     pub(crate) version: Version,
     /// Whether slow policies and slow phones take their time.
     pub(crate) pauses: bool,

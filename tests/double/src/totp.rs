@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ring::hmac;
 
+use crate::random;
+
 /// How long a code lives.
 pub(crate) const PERIOD: Duration = Duration::from_secs(30);
 
@@ -23,6 +25,13 @@ pub(crate) fn code(secret: &[u8], step: u64) -> String {
         .iter()
         .fold(0u32, |word, byte| word << 8 | u32::from(*byte));
     format!("{:06}", (word & 0x7fff_ffff) % 1_000_000)
+}
+
+/// The code of a step for a secret in base32, as in an `otpauth` address; nothing if it is no
+/// base32.
+#[must_use]
+pub fn totp_code(secret: &str, step: u64) -> Option<String> {
+    Some(code(&random::from_base32(secret)?, step))
 }
 
 /// Which step around now the code belongs to, one step early or late at most, and none that is

@@ -34,9 +34,9 @@ pub(super) fn check_access(state: &mut State, call: &Call, slug: &str, caller: &
         client_ip: &ip,
     };
     let mut messages = Vec::new();
-    let mut passing = application.bindings.is_empty();
+    let mut verdicts = Vec::new();
     for binding in &application.bindings {
-        passing |= match binding {
+        verdicts.push(match binding {
             Access::User(name) => user.is_some_and(|user| user.username == *name),
             Access::Group(name) => user.is_some_and(|user| {
                 world
@@ -49,8 +49,12 @@ pub(super) fn check_access(state: &mut State, call: &Call, slug: &str, caller: &
                 messages.extend(verdict.messages);
                 verdict.passing
             }
-        };
+        });
     }
+    let passing = match application.needs_all {
+        true => verdicts.iter().all(|passing| *passing),
+        false => verdicts.is_empty() || verdicts.contains(&true),
+    };
     if !passing {
         messages.extend(application.messages.iter().cloned());
     }

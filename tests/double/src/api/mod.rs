@@ -2,6 +2,7 @@
 
 mod accounts;
 mod applications;
+mod manage;
 mod serialize;
 
 use serde_json::json;
@@ -12,6 +13,8 @@ use crate::executor;
 use crate::session::{self, SESSION};
 use crate::state::{State, client_ip};
 use crate::version::Behaviour;
+
+pub(crate) use manage::Managed;
 
 /// Answers any request.
 pub(crate) fn route(state: &mut State, call: &Call) -> Outcome {
@@ -123,6 +126,9 @@ fn respond(state: &mut State, call: &Call, segments: &[&str]) -> Reply {
         Err(refusal) => return refusal,
     };
     if call.method != "GET" {
+        if let Some(reply) = manage::respond(state, call, segments, &caller) {
+            return reply;
+        }
         let by_cookie = caller.token.is_none() && caller.username.is_some();
         return match csrf::complaint(call).filter(|_| by_cookie) {
             Some(complaint) => detail(403, &format!("CSRF Failed: {complaint}")),
@@ -148,7 +154,8 @@ fn respond(state: &mut State, call: &Call, segments: &[&str]) -> Reply {
                 (_, Some(flow)) => Reply::json(200, &serialize::flow(flow)),
             }
         }
-        _ => Reply::page(404, "Not Found"),
+        _ => manage::respond(state, call, segments, &caller)
+            .unwrap_or_else(|| Reply::page(404, "Not Found")),
     }
 }
 

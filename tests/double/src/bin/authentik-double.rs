@@ -3,15 +3,16 @@
 use std::io::Read;
 use std::process::ExitCode;
 
-use authentik_double::{Double, list_flows};
+use authentik_double::{Double, Token, list_flows};
 
 const USAGE: &str = "\
-Usage: authentik-double [--port PORT] [--list] [CA.pem]
+Usage: authentik-double [--port PORT] [--admin-token TOKEN] [--list] [CA.pem]
 
 Serves until its input ends. The first line it prints is where it listens. The
 certificate of its authority goes to the file, or to standard output.
 
   --port PORT  listen on this port instead of one that is free
+  --admin-token TOKEN  the token of its administrator, for make test-live
   --list       only say which flows there are, and who should try them
 ";
 
@@ -19,6 +20,7 @@ certificate of its authority goes to the file, or to standard output.
 #[derive(Default)]
 struct Options {
     port: u16,
+    admin_token: Option<String>,
     list: bool,
     ca_file: Option<String>,
 }
@@ -28,6 +30,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--port" => options.port = arguments.next()?.parse().ok()?,
+            "--admin-token" => options.admin_token = Some(arguments.next()?),
             "--list" => options.list = true,
             other if other.starts_with('-') || options.ca_file.is_some() => return None,
             file => options.ca_file = Some(file.to_owned()),
@@ -41,7 +44,12 @@ fn main() -> ExitCode {
         eprint!("{USAGE}");
         return ExitCode::from(2);
     };
-    let double = Double::builder().port(options.port).start();
+    let double = Double::builder().port(options.port).world(|world| {
+        if let Some(token) = &options.admin_token {
+            world.add_token(Token::new(token, "akadmin"));
+        }
+    });
+    let double = double.start();
     if options.list {
         for flow in double.world(|world| list_flows(world)) {
             let users = flow.users.join(", ");

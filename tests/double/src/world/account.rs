@@ -195,8 +195,10 @@ pub enum Access {
 pub struct Application {
     /// Its slug.
     pub slug: String,
-    /// Any one of these lets a person pass; without any, everybody passes, anonymous callers too.
+    /// Any one of these lets a person pass, as a rule; without any, everybody passes, anonymous callers too.
     pub bindings: Vec<Access>,
+    /// Whether every one of them is needed.
+    pub needs_all: bool,
     /// Messages of the policies, sent with a refusal.
     pub messages: Vec<String>,
 }
@@ -207,6 +209,7 @@ impl Application {
         Application {
             slug: slug.to_owned(),
             bindings: Vec::new(),
+            needs_all: false,
             messages: Vec::new(),
         }
     }
