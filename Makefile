@@ -6,6 +6,9 @@
 # make test:   format, lints, all tests, and what was skipped and why;
 #              PART=module runs one part in a fraction of the time, and
 #              FILTER=outpost its tests with that word in their names.
+# make test-live URL=https://… TOKEN_FILE=…: logins against a test instance of authentik,
+#              and a table for a bug report; see docs/test-live.md. make test-live-clean
+#              removes what a run that was killed has left.
 # make bench:  what a login costs, in one table; ROUNDS=5 is quicker, and
 #              SECTIONS=… measures in part (see benches/README.md).
 # make deb:    the package for Debian and Ubuntu, in target/packages.
@@ -79,6 +82,15 @@ endif
 
 help:
 	@sed -n '/^# make /,/^$$/s/^# \{0,1\}//p' Makefile
+
+# What is set on make's command line is in the script's environment, and the token leaves
+# it there first: no command line of a child has it.
+.PHONY: test-live test-live-clean
+test-live:
+	@scripts/test-live </dev/null
+
+test-live-clean:
+	@scripts/test-live clean </dev/null
 
 soak:
 	@scripts/require toolchain build test </dev/null

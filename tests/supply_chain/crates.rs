@@ -148,6 +148,7 @@ fn every_crate_comes_from_one_place() {
                         "login-invariant",
                         "pam-authentik-flow",
                         "pam-harness",
+                        "test-live",
                     ];
                     assert!(ours.contains(&name), "{lock}: {name} comes from a folder");
                 }

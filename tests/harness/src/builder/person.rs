@@ -44,6 +44,15 @@ impl Pam {
         self.answers_with(Some(Style::EchoOff), Answer::Later(PathBuf::new()))
     }
 
+    /// The same for a prompt that must be shown.
+    pub fn answer_visible_later(
+        mut self,
+        answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Pam {
+        self.later.push((self.answers.len(), Later::new(answer)));
+        self.answers_with(Some(Style::EchoOn), Answer::Later(PathBuf::new()))
+    }
+
     /// Answers the next prompt, hidden or not, with these bytes.
     pub fn answer_bytes(self, bytes: &[u8]) -> Pam {
         self.answers_with(None, Answer::Bytes(bytes.to_owned()))

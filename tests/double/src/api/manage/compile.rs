@@ -124,9 +124,11 @@ fn flow(managed: &Managed, object: &Object) -> Flow {
         if let Some(policy) = policy(managed, binding) {
             flow = flow.only_if(policy);
         }
-        if binding.text("invalid_response_action") == Some("restart") {
-            flow = flow.restart_on_invalid();
-        }
+        flow = match binding.text("invalid_response_action") {
+            Some("restart") => flow.restart_on_invalid(),
+            Some("restart_with_context") => flow.restart_with_context(),
+            _ => flow,
+        };
     }
     flow
 }
@@ -156,6 +158,9 @@ fn stage(managed: &Managed, binding: &Object, object: &Object) -> Stage {
             let attempts = attempts.and_then(Value::as_u64).unwrap_or(5);
             Stage::Password {
                 failed_attempts: attempts.try_into().unwrap_or(u32::MAX),
+                app_passwords: object
+                    .texts("backends")
+                    .contains(&"authentik.core.auth.TokenBackend"),
             }
         }
         "stages/user_login" => user_login(managed, binding, object).into(),
@@ -194,6 +199,7 @@ fn identification(object: &Object) -> Identification {
     stage.password = object.text("password_stage").is_some();
     stage.captcha = object.text("captcha_stage").is_some();
     stage.pretend_user_exists = object.flag("pretend_user_exists", true);
+    stage.case_sensitive = !object.flag("case_insensitive_matching", true);
     stage
 }
 
@@ -282,9 +288,10 @@ fn field(object: &Object) -> Field {
         let list = text("placeholder")
             .strip_prefix("return ")
             .unwrap_or_default();
-        let choices: Vec<String> = serde_json::from_str(list).unwrap_or_default();
+        let choices: Vec<Value> = serde_json::from_str(list).unwrap_or_default();
+        let first = choices.first().and_then(Value::as_str).unwrap_or_default();
         field.placeholder = String::new();
-        field.initial_value = choices.first().cloned().unwrap_or_default();
+        field.initial_value = first.to_owned();
         field.choices = Some(choices);
     }
     field

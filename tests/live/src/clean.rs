@@ -1,0 +1,96 @@
+//! Removes what the ledger names, and nothing else.
+
+use crate::api::{Api, ApiError};
+use crate::ledger::{Entry, Ledger};
+
+/// What became of it.
+#[derive(Debug, Default)]
+pub(crate) struct Cleaned {
+    /// How many objects were removed.
+    pub(crate) removed: usize,
+    /// What is still there, and why.
+    pub(crate) left: Vec<String>,
+}
+
+/// Removes everything that this run has made, the newest first. The ledger goes when nothing is
+/// left.
+pub(crate) fn clean(api: &Api, ledger: Ledger, is_old: bool) -> Result<Cleaned, String> {
+    let mut ledger = ledger;
+    let mut cleaned = Cleaned::default();
+    for entry in ledger.left()? {
+        match remove(api, &entry, is_old) {
+            Ok(found) => {
+                cleaned.removed += usize::from(found);
+                ledger.gone(entry.number)?;
+            }
+            Err(why) => cleaned.left.push(why),
+        }
+    }
+    if cleaned.left.is_empty() {
+        ledger.close()?;
+    }
+    Ok(cleaned)
+}
+
+/// Removes one object. Whether there was one.
+fn remove(api: &Api, entry: &Entry, is_old: bool) -> Result<bool, String> {
+    let id = match &entry.id {
+        Some(id) if is_old && !is_ours(api, entry, id)? => return Ok(false),
+        Some(id) => id.clone(),
+        None => match named(api, entry)? {
+            Some(id) => id,
+            None => return Ok(false),
+        },
+    };
+    let path = format!("{}/{id}/", entry.path);
+    api.delete(&path).map(|()| true).map_err(|e| e.to_string())
+}
+
+/// Whether the object of this id still has the name that the ledger has. It is asked for ledgers of
+/// earlier runs: the server may have been set up again since.
+fn is_ours(api: &Api, entry: &Entry, id: &str) -> Result<bool, String> {
+    let Some((field, name)) = &entry.name else {
+        // A binding: it goes with what it binds, which has a name.
+        return Ok(false);
+    };
+    match api.get(&format!("{}/{id}/", entry.path)) {
+        Ok(found) if found[field] == name.as_str() => Ok(true),
+        Ok(_) => Err(format!("{} {id} is not {name} any more", entry.path)),
+        Err(ApiError::Refused { status: 404, .. }) => Ok(false),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The id of the object of exactly this name, which holds the random number of the run.
+fn named(api: &Api, entry: &Entry) -> Result<Option<String>, String> {
+    let Some((field, name)) = &entry.name else {
+        return Ok(None);
+    };
+    let parameter = match entry.path.as_str() {
+        "providers/ldap" | "outposts/instances" => "name__iexact",
+        _ => field,
+    };
+    let list = format!("{}/?{parameter}={}", entry.path, in_query(name));
+    let found = api.get(&list).map_err(|e| e.to_string())?;
+    let results = found["results"].as_array().cloned().unwrap_or_default();
+    let ours = results.iter().find(|object| object[field] == name.as_str());
+    Ok(ours.map(|object| id_of(&entry.path, object)))
+}
+
+/// A name as it stands in a query: of what is special there, names have a plus sign alone.
+pub(crate) fn in_query(name: &str) -> String {
+    name.replace('+', "%2B")
+}
+
+/// What names an object in its path.
+pub(crate) fn id_of(path: &str, object: &serde_json::Value) -> String {
+    let id = match path {
+        "flows/instances" | "core/applications" => &object["slug"],
+        "core/tokens" => &object["identifier"],
+        _ => &object["pk"],
+    };
+    match id.as_str() {
+        Some(text) => text.to_owned(),
+        None => id.to_string(),
+    }
+}

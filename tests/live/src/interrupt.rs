@@ -1,0 +1,35 @@
+//! Ctrl-C, a lost terminal and `kill`: a run stops after the login under way, and removes what it
+//! has made.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::sys::signal::{SigSet, Signal};
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Takes these signals from here on. Threads and children that start later inherit that: a login
+/// under way ends by itself.
+pub(crate) fn watch() -> Result<(), String> {
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        signals.add(signal);
+    }
+    signals
+        .thread_block()
+        .map_err(|e| format!("signals: {e}"))?;
+    std::thread::spawn(move || {
+        while signals.wait().is_ok() {
+            if INTERRUPTED.swap(true, Ordering::SeqCst) {
+                eprintln!("This is still removing what it has made. Please wait.");
+            } else {
+                eprintln!("Interrupted. This removes what it has made.");
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Whether a signal has come.
+pub(crate) fn came() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}

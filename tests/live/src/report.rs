@@ -1,0 +1,89 @@
+//! The table that can be pasted into a bug report.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::rows::Row;
+
+/// What became of a row.
+pub(crate) struct Line {
+    pub(crate) row: Row,
+    /// What came of it, with the time that it took; nothing where it could not be played.
+    pub(crate) code: Option<(String, Duration)>,
+    /// What is not as it should be.
+    pub(crate) wrong: Option<String>,
+}
+
+impl Line {
+    /// One line for the terminal, while it runs.
+    pub(crate) fn progress(&self, number: usize, all: usize) -> String {
+        let mark = if self.wrong.is_none() {
+            "ok"
+        } else {
+            "NOT AS EXPECTED"
+        };
+        let (code, took) = self.code_and_time();
+        format!(
+            "{number:3}/{all} {}: {code} ({took}) {mark}",
+            self.row.title()
+        )
+    }
+
+    fn code_and_time(&self) -> (&str, String) {
+        match &self.code {
+            Some((code, took)) => (code, format!("{:.1} s", took.as_secs_f64())),
+            None => ("not played", "-".to_owned()),
+        }
+    }
+}
+
+/// What the table is about.
+pub(crate) struct About {
+    pub(crate) authentik: String,
+    pub(crate) module: String,
+    pub(crate) all: usize,
+    pub(crate) interrupted: bool,
+}
+
+/// The table, and the count below it.
+pub(crate) fn table(about: &About, lines: &[Line]) -> String {
+    let mut text = format!(
+        "## pam_authentik_flow and authentik {}\n\n{}\n\n\
+         | | login | expected | came | time |\n|---|---|---|---|---|\n",
+        about.authentik, about.module
+    );
+    for (number, line) in (1..).zip(lines) {
+        let (code, took) = line.code_and_time();
+        let came = match &line.wrong {
+            None => code.to_owned(),
+            Some(why) => format!("**{code}**: {}", in_a_cell(why)),
+        };
+        // Writing to a String does not fail.
+        let _ = writeln!(
+            text,
+            "| {number} | {} | {} | {came} | {took} |",
+            line.row.title(),
+            line.row.code
+        );
+    }
+    let good = lines.iter().filter(|line| line.wrong.is_none()).count();
+    let _ = writeln!(
+        text,
+        "\n{good} of {} logins came as expected with authentik {}.",
+        about.all, about.authentik
+    );
+    if about.interrupted {
+        let _ = writeln!(
+            text,
+            "The run was interrupted after {} of them.",
+            lines.len()
+        );
+    }
+    text
+}
+
+/// The first line of a text, without what would end a cell.
+fn in_a_cell(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.replace('|', "\\|").chars().take(200).collect()
+}
