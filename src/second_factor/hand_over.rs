@@ -223,7 +223,7 @@ mod tests {
     #[test]
     #[allow(clippy::disallowed_methods, reason = "several who race, in a test")]
     fn of_several_who_take_it_one_gets_it() {
-        for _ in 0..20 {
+        for _ in 0..1000 {
             let (_path, directory) = directory();
             let gate = std::sync::Barrier::new(8);
             let got = std::thread::scope(|scope| {
