@@ -99,7 +99,7 @@ pub enum LoginError {
     /// it up, so that no login ends in this; see [`crate::first_answer`].
     #[error("the first answer came after login_timeout")]
     LateAnswer,
-    /// The server closed the flow in the place of an answer to a secret.
+    /// The server closed the flow instead of answering to a secret.
     ///
     /// It says so after too many wrong ones. Since 2025.12 it counts those of everybody
     /// who tries this name, so that it can be the first one of this login; and it may
@@ -380,7 +380,7 @@ pub enum Obstacle {
     /// A required field that takes a file.
     #[error("the required field {0:?} takes a file")]
     File(String),
-    /// An invalidation flow in the place of a login flow.
+    /// An invalidation flow instead of a login flow.
     #[error("it ends a session instead of beginning one: is `flow` an invalidation flow?")]
     EndsSession,
     /// A second prompt where `[prompt] single = true`.

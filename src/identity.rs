@@ -29,7 +29,7 @@ pub struct Identity {
     session_lifetime: Option<Duration>,
 }
 
-/// A group of authentik, of which the user is a member, directly or through a
+/// A group of authentik that the user belongs to, directly or through a
 /// group below it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Group {

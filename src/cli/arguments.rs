@@ -34,7 +34,7 @@ pub(crate) enum Command {
     /// Reads the configuration as the module does for the service, asks authentik
     /// step by step, and plays through the PAM stacks that name the module. Each
     /// line has a sign: ✓ well, ! to be looked at, ✗ wrong, ? cannot be told from
-    /// here. Below it stands what to do. Run it as root: the tokens are root's.
+    /// here. Below it the command says what to do. Run it as root: the tokens are root's.
     #[command(after_help = EXIT_CODES)]
     Check(Check),
 

@@ -17,7 +17,7 @@ pub enum AccessRules {
 }
 
 impl AccessRules {
-    /// The groups, if any, of which a user must be in one.
+    /// If not empty, a user must be in one of these groups.
     #[must_use]
     pub fn groups(&self) -> Option<&[String]> {
         match self {

@@ -13,11 +13,11 @@ pub struct KeyRules {
     pub enabled: bool,
     /// Where a person must be to use a key.
     pub place: KeyPlace,
-    /// How long a touch is waited for, within what is left of the login.
+    /// How long the module waits for a touch, within what is left of the login.
     pub timeout: Duration,
     /// How many tries for a PIN are never used.
     pub pin_reserve: u32,
-    /// Whether an identification stage may be answered with a passkey.
+    /// Whether a passkey may answer an identification stage.
     pub passkey: bool,
     /// What authentik takes for the origin of an answer.
     pub origin: String,

@@ -10,7 +10,7 @@ use crate::fault::ServerFault;
 use crate::json::Object;
 use crate::text;
 
-/// Why a response cannot belong to the request that was sent `elapsed` ago: its `Age`
+/// Returns why a response cannot belong to the request that was sent `elapsed` ago: its `Age`
 /// is higher, so a cache stored it earlier. A cache that has just fetched it says
 /// `Age: 0`.
 pub(super) fn fault_of_age(answer: &Answer, elapsed: Duration) -> Option<ServerFault> {

@@ -34,7 +34,7 @@ pub struct TrustedRoots(pub(super) Roots);
 pub(super) enum Roots {
     /// All roots, parsed.
     Parsed(RootCertStore),
-    /// A bundle, of which a root is parsed when a server needs it.
+    /// A bundle. A root is parsed when a server needs it.
     Bundle(Bundle),
 }
 
@@ -126,7 +126,7 @@ pub(super) fn parse_roots(path: &Path, pem: &[u8]) -> Result<RootCertStore, Conf
     Ok(roots)
 }
 
-/// Gives each certificate in `pem` to `take`, which returns whether it can be used.
+/// Calls `take` for each certificate in `pem`. It returns whether it can use it.
 ///
 /// # Errors
 /// As [`parse_roots`].

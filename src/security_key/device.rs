@@ -45,7 +45,7 @@ pub(super) fn wait_for_room<D: Device>(device: &D, deadline: &Deadline) {
     wait(&[device], PollFlags::POLLOUT, deadline.remaining());
 }
 
-/// Leaves the device alone for so long, or until it is gone.
+/// Leaves the device alone for this long, or until it is unplugged.
 pub(super) fn pause<D: Device>(device: &D, limit: Duration) {
     wait(&[device], PollFlags::empty(), limit);
 }

@@ -36,7 +36,7 @@ pub struct NewCredential {
     pub display_name: String,
     /// The algorithms that authentik takes, the best one first, as COSE numbers them.
     pub algorithms: Vec<i64>,
-    /// The credentials of which the key must have none.
+    /// The credentials that the key must not have.
     pub exclude: Vec<Vec<u8>>,
     /// Whether the key keeps the credential itself.
     pub keep: Keep,

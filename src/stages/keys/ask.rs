@@ -77,7 +77,7 @@ pub(in crate::stages) fn sign(
     }
 }
 
-/// Has a passkey answer in the place of a name, where the configuration allows it and a
+/// Lets a passkey answer instead of a name, where the configuration allows it and a
 /// key that can verify people is plugged in. `None`: the person goes on without it.
 ///
 /// # Errors
