@@ -133,14 +133,14 @@ fn cookie_form(cookie: &str, http: bool) -> String {
 /// Compares values, field by field.
 fn values(at: &str, recorded: &Value, actual: &Value, setup: &Setup, found: &mut Vec<String>) {
     let key = at.rsplit('.').next().unwrap_or_default();
-    if setup.ignore.iter().any(|ignored| ignored == key) {
+    if ignores(setup, key, recorded != actual) {
         return;
     }
     match (recorded, actual) {
         (Value::Object(recorded), Value::Object(actual)) => {
             let keys: BTreeSet<&String> = recorded.keys().chain(actual.keys()).collect();
             for key in keys {
-                if setup.ignore.contains(key) {
+                if ignores(setup, key, recorded.get(key) != actual.get(key)) {
                     continue;
                 }
                 let at = format!("{at}.{key}");
@@ -173,6 +173,15 @@ fn values(at: &str, recorded: &Value, actual: &Value, setup: &Setup, found: &mut
             }
         }
     }
+}
+
+/// Whether the values of a key are not compared, and whether they differ is noted.
+fn ignores(setup: &Setup, key: &str, differ: bool) -> bool {
+    let ignored = setup.ignore.iter().any(|ignored| ignored == key);
+    if ignored && differ {
+        setup.differed.borrow_mut().insert(key.to_owned());
+    }
+    ignored
 }
 
 fn same_text(key: &str, recorded: &str, actual: &str) -> bool {

@@ -141,6 +141,13 @@ impl<'a> Replay<'a> {
                     .map(|complaint| format!("#{number} {note}: {complaint}")),
             );
         }
+        let differed = self.setup.differed.borrow();
+        let stale = self.setup.own_ignore.iter();
+        complaints.extend(
+            stale
+                .filter(|key| !differed.contains(*key))
+                .map(|key| format!("{key} is left out, and does not differ")),
+        );
         complaints
     }
 

@@ -1,5 +1,6 @@
 //! `replay.toml`: what a recording does not say itself.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -56,6 +57,10 @@ pub(crate) struct Setup {
     pub(crate) anonymous_limit: Option<u32>,
     /// Keys whose values are not compared.
     pub(crate) ignore: Vec<String>,
+    /// Of these, the ones that are said of this recording alone.
+    pub(crate) own_ignore: Vec<String>,
+    /// The keys of `ignore` whose values have differed.
+    pub(crate) differed: RefCell<BTreeSet<String>>,
     /// By the number of the request, counted from 0.
     pub(crate) steps: BTreeMap<String, StepSetup>,
 }
@@ -187,6 +192,8 @@ fn setup(table: &Value) -> Setup {
             .collect(),
         anonymous_limit: number(&table["anonymous_limit"]).filter(|limit| *limit > 0),
         ignore: list(&table["ignore"]),
+        own_ignore: list(&table["ignore"]),
+        differed: RefCell::default(),
         steps: entries(&table["step"])
             .map(|(k, v)| (k.clone(), step(v)))
             .collect(),
