@@ -15,6 +15,10 @@ pub(crate) const CSRF: &str = "authentik_csrf";
 /// The name of the cookie that says "asked for a second factor lately".
 pub(crate) const MFA: &str = "authentik_mfa";
 
+/// The name of the cookie that groups the logins of a browser, since 2026.8.0: its people can
+/// switch between them. Read in the source; the recorded release candidate did not have it.
+pub(crate) const USER_SWITCHING: &str = "authentik_user_switching";
+
 /// How many characters of the cookie name the session; the rest is new each time.
 const ID_LENGTH: usize = 32;
 
@@ -132,6 +136,16 @@ pub(crate) fn device_cookie(now: SystemTime) -> String {
     format!(
         "authentik_device={}; expires={}; Max-Age={age}; Path=/; SameSite=Lax",
         random::text(212),
+        httpdate::fmt_http_date(now + Duration::from_secs(age)),
+    )
+}
+
+/// `Set-Cookie` of the browser's logins: a signed token that nothing but a browser needs.
+pub(crate) fn user_switching_cookie(now: SystemTime) -> String {
+    let age = 31_536_000;
+    format!(
+        "{USER_SWITCHING}={}; expires={}; HttpOnly; Max-Age={age}; Path=/; SameSite=None; Secure",
+        random::text(193),
         httpdate::fmt_http_date(now + Duration::from_secs(age)),
     )
 }

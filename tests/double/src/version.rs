@@ -6,6 +6,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::session::USER_SWITCHING;
+
 /// Which authentik the double resembles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Version {
@@ -138,6 +140,7 @@ const CHANGES: [(Version, &[Change]); 6] = [
             New("xak-flow-redirect", "final_redirect"),
             New("users/me", "is_current"),
             New("session", "users"),
+            New("cookies", USER_SWITCHING),
             Does(TellsOfTheGateway),
             Does(RestartsOverUnknownLinks),
             Does(KeepsMessagesBack),

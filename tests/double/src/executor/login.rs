@@ -90,6 +90,9 @@ fn log_in(run: &mut Run<'_>, plan: &Plan, options: &UserLogin) -> Step {
         run.cookies.push(session::device_cookie(run.now));
     }
     run.cookies.push(session::csrf_cookie(run.now));
+    if run.version.has("cookies", session::USER_SWITCHING) {
+        run.cookies.push(session::user_switching_cookie(run.now));
+    }
     run.session.user = Some(username);
     run.session.login = options.clone();
     run.session.bound_to = options

@@ -78,6 +78,8 @@ fn cookies(recorded: &Value, answer: &Answer, setup: &Setup, found: &mut Vec<Str
         .collect();
     let actual: Vec<String> = answer
         .all("set-cookie")
+        // it came after the release candidate that was recorded
+        .filter(|cookie| !cookie.starts_with("authentik_user_switching="))
         .map(|cookie| cookie_form(cookie, setup.http))
         .collect();
     if expected != actual {
