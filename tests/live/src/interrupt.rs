@@ -20,9 +20,11 @@ pub(crate) fn watch() -> Result<(), String> {
     std::thread::spawn(move || {
         while signals.wait().is_ok() {
             if INTERRUPTED.swap(true, Ordering::SeqCst) {
-                eprintln!("This is still removing what it has made. Please wait.");
+                crate::tell(format_args!(
+                    "This is still removing what it has made. Please wait."
+                ));
             } else {
-                eprintln!("Interrupted. This removes what it has made.");
+                crate::tell(format_args!("Interrupted. This removes what it has made."));
             }
         }
     });

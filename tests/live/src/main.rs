@@ -14,7 +14,8 @@ mod play;
 mod report;
 mod rows;
 
-use std::io::{BufRead, Read};
+use std::io::{BufRead, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -44,6 +45,17 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
+
+/// Writes a line to standard error. Nobody may be there any more, as after a closed terminal: what
+/// was made is removed all the same.
+fn tell(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The same to standard output.
+fn print(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
 
 /// How a run ended.
 enum Ended {
@@ -157,11 +169,11 @@ fn log_in(options: &Options, api: &Api, version: &str, ca: Option<&str>) -> Resu
     let run = random_hex(6)?;
     let password = format!("Pw-{}", random_hex(12)?);
     let mut ledger = Ledger::create(&options.ledgers, &run, api.url())?;
-    eprintln!(
+    tell(format_args!(
         "authentik {version}: {} logins. What is made begins with pl-{run}-, and is listed in {}",
         rows.len(),
         ledger.path().display()
-    );
+    ));
     let prefix = format!("pl-{run}-");
     let mut maker = Maker::new(api, &mut ledger, (&prefix, &password), numbers);
     let stage = Stage {
@@ -169,7 +181,9 @@ fn log_in(options: &Options, api: &Api, version: &str, ca: Option<&str>) -> Resu
         url: api.url(),
         ca,
     };
-    let lines = play_all(&stage, &mut maker, &rows);
+    // A mistake of this program is no reason to leave anything.
+    let lines = catch_unwind(AssertUnwindSafe(|| play_all(&stage, &mut maker, &rows)));
+    let lines = lines.unwrap_or_default();
     let made = maker.count();
     let about = About {
         authentik: version.to_owned(),
@@ -181,11 +195,14 @@ fn log_in(options: &Options, api: &Api, version: &str, ca: Option<&str>) -> Resu
         all: rows.len(),
         interrupted: lines.len() < rows.len(),
     };
-    print!("{}", report::table(&about, &lines));
-    eprintln!("Removing what was made ({made} objects).");
+    print(format_args!("{}", report::table(&about, &lines).trim_end()));
+    tell(format_args!("Removing what was made ({made} objects)."));
     let path = ledger.path().to_owned();
     let cleaned = clean::clean(api, ledger, false)?;
-    println!("{} objects were made and removed.", cleaned.removed);
+    print(format_args!(
+        "{} objects were made and removed.",
+        cleaned.removed
+    ));
     Ok(if !cleaned.left.is_empty() {
         complain(&cleaned.left, &path);
         Ended::Left
@@ -221,9 +238,9 @@ fn play_all(stage: &Stage<'_>, maker: &mut Maker<'_>, rows: &[rows::Row]) -> Vec
         };
         lines.push(line);
         if let Some(line) = lines.last() {
-            eprintln!("{}", line.progress(lines.len(), rows.len()));
+            tell(format_args!("{}", line.progress(lines.len(), rows.len())));
             if let Some(why) = &line.wrong {
-                eprintln!("{why}");
+                tell(format_args!("{why}"));
             }
         }
     }
@@ -236,7 +253,9 @@ fn clean_up(api: &Api, ledgers: &Path) -> Result<Ended, String> {
     let files = match std::fs::read_dir(ledgers) {
         Ok(files) => files,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            println!("There is no ledger, so there is nothing to remove.");
+            print(format_args!(
+                "There is no ledger, so there is nothing to remove."
+            ));
             return Ok(ended);
         }
         Err(e) => return Err(format!("{}: {e}", ledgers.display())),
@@ -251,15 +270,18 @@ fn clean_up(api: &Api, ledgers: &Path) -> Result<Ended, String> {
         }
         let (ledger, url, entries) = Ledger::open(&path)?;
         if url != api.url() {
-            println!("{}: it is about another server", path.display());
+            print(format_args!(
+                "{}: it is about another server",
+                path.display()
+            ));
             continue;
         }
         let cleaned = clean::clean(api, ledger, true)?;
         let (removed, all) = (cleaned.removed, entries.len());
-        println!(
+        print(format_args!(
             "{}: {removed} of {all} objects were still there, and are removed",
             path.display()
-        );
+        ));
         if !cleaned.left.is_empty() {
             complain(&cleaned.left, &path);
             ended = Ended::Left;
@@ -269,12 +291,12 @@ fn clean_up(api: &Api, ledgers: &Path) -> Result<Ended, String> {
 }
 
 fn complain(left: &[String], ledger: &Path) {
-    eprintln!(
+    tell(format_args!(
         "These could not be removed, and stay in {}:",
         ledger.display()
-    );
+    ));
     for what in left {
-        eprintln!("  {what}");
+        tell(format_args!("  {what}"));
     }
 }
 

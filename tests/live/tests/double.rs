@@ -328,6 +328,20 @@ fn an_interrupted_run_leaves_nothing() {
     }
 }
 
+/// Where nobody reads any more what it says, it still removes what it has made.
+#[test]
+fn a_terminal_that_is_closed_leaves_nothing() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new(Version::V2026_8);
+    let before = bench.census();
+    let mut child = bench.start(&["--only", "designation"]);
+    drop((child.stdout.take(), child.stderr.take()));
+    let ended = child.wait().expect("it ends");
+    assert_eq!(ended.code(), Some(0));
+    assert_eq!(bench.census(), before);
+    assert_eq!(bench.left(), [""; 0].map(PathBuf::from));
+}
+
 /// A run that is killed while the server makes something does not know its id: the name, which is
 /// in the ledger before that, leads to it.
 #[test]
