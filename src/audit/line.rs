@@ -13,6 +13,11 @@ use crate::text::one_line;
 /// Logged instead of a name that no account has.
 const UNKNOWN: &str = "(unknown)";
 
+/// MESSAGE_ID of the line of a login, in journald.
+const OUTCOME: &str = "31f6def20e834b32ba57d8a619730e2a";
+/// MESSAGE_ID of the line of a secret that was refused.
+const REFUSED_ANSWER: &str = "25995380e60c47e897186dc7dde583a0";
+
 /// What the log says about one login.
 pub struct Audit {
     log: Log,
@@ -145,10 +150,10 @@ impl Audit {
 
     /// Writes why a second factor that was accepted is not remembered.
     pub fn log_not_remembered(&self, reason: &str) {
-        let mut line = String::from("second factor not remembered:");
-        append(&mut line, "rhost", self.rhost.as_deref());
-        append(&mut line, "user", self.user.as_deref());
-        append(&mut line, "reason", Some(reason));
+        let mut line = Line::text("second factor not remembered:".into());
+        line.append("rhost", self.rhost.as_deref());
+        line.append("user", self.user.as_deref());
+        line.append("reason", Some(reason));
         self.log.write(SyslogSeverity::LOG_NOTICE, &line);
     }
 
@@ -171,14 +176,11 @@ impl Audit {
         if !self.is_login {
             return;
         }
-        let mut line = String::from("refused answer:");
-        append(&mut line, "rhost", self.rhost.as_deref());
-        append(
-            &mut line,
-            "user",
-            Some(self.user.as_deref().unwrap_or(UNKNOWN)),
-        );
-        append(&mut line, "what", Some(what));
+        let mut line = Line::text("refused answer:".into());
+        line.id = Some(REFUSED_ANSWER);
+        line.append("rhost", self.rhost.as_deref());
+        line.append("user", Some(self.user.as_deref().unwrap_or(UNKNOWN)));
+        line.append("what", Some(what));
         self.log.write(SyslogSeverity::LOG_NOTICE, &line);
     }
 
@@ -192,19 +194,26 @@ impl Audit {
 
     /// Writes the line for the whole login.
     pub fn finish(&self, outcome: Outcome<'_>) {
-        let mut line = format!("{}:", outcome.code);
-        append(&mut line, "user", self.user.as_deref());
-        append(&mut line, "rhost", self.rhost.as_deref());
-        append(&mut line, "tty", self.tty.as_deref());
-        append(&mut line, "flow", self.flow.as_deref());
-        append(&mut line, "stages", Some(&self.stages.join(",")));
+        let mut line = Line::text(format!("{}:", outcome.code));
+        line.id = Some(OUTCOME);
+        line.fields.push(("code", outcome.code));
+        let stages = self.stages.join(",");
         let milliseconds = self.begun.elapsed().as_millis().to_string();
-        append(&mut line, "ms", Some(&milliseconds));
-        append(&mut line, "request_id", self.request_id.as_deref());
-        append(&mut line, "bound", self.bound.as_deref());
-        append(&mut line, "note", self.note);
-        append(&mut line, "cause", outcome.cause);
-        append(&mut line, "reason", outcome.reason.as_deref());
+        for (key, value) in [
+            ("user", self.user.as_deref()),
+            ("rhost", self.rhost.as_deref()),
+            ("tty", self.tty.as_deref()),
+            ("flow", self.flow.as_deref()),
+            ("stages", Some(stages.as_str())),
+            ("ms", Some(milliseconds.as_str())),
+            ("request_id", self.request_id.as_deref()),
+            ("bound", self.bound.as_deref()),
+            ("note", self.note),
+            ("cause", outcome.cause),
+            ("reason", outcome.reason.as_deref()),
+        ] {
+            line.append(key, value);
+        }
         let severity = match outcome.severity {
             Severity::Info => SyslogSeverity::LOG_INFO,
             Severity::Notice => SyslogSeverity::LOG_NOTICE,
@@ -214,10 +223,30 @@ impl Audit {
     }
 }
 
-/// Adds ` key=value` if there is a value.
-fn append(line: &mut String, key: &str, value: Option<&str>) {
-    if let Some(value) = value.filter(|value| !value.is_empty()) {
-        line.push_str(&format!(" {key}={}", quoted(value)));
+/// A line as people read it, and what in it a program looks for.
+pub(super) struct Line<'a> {
+    pub(super) text: String,
+    /// What journald knows this kind of line by.
+    pub(super) id: Option<&'static str>,
+    pub(super) fields: Vec<(&'static str, &'a str)>,
+}
+
+impl<'a> Line<'a> {
+    /// A line of this text, so far without fields.
+    pub(super) fn text(text: String) -> Self {
+        Self {
+            text,
+            id: None,
+            fields: Vec::new(),
+        }
+    }
+
+    /// Adds ` key=value` if there is a value.
+    fn append(&mut self, key: &'static str, value: Option<&'a str>) {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            self.text.push_str(&format!(" {key}={}", quoted(value)));
+            self.fields.push((key, value));
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! change what the application itself logs.
 
 mod accepted;
+mod journal;
 mod line;
 mod lost;
 mod observer;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use syslog::Severity as SyslogSeverity;
 
-use super::line::quoted;
+use super::line::{Line, quoted};
 use super::syslog::Log;
 use crate::fault::ServerFault;
 
@@ -44,9 +44,7 @@ impl Trace {
             Ok((status, bytes)) => format!("status={status} bytes={bytes}"),
             Err(fault) => format!("fault={}", quoted(&fault.to_string())),
         };
-        log.write(
-            SyslogSeverity::LOG_DEBUG,
-            &format!("debug: {method} {path} {outcome} ms={}", took.as_millis()),
-        );
+        let text = format!("debug: {method} {path} {outcome} ms={}", took.as_millis());
+        log.write(SyslogSeverity::LOG_DEBUG, &Line::text(text));
     }
 }

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity as SyslogSeverity};
 use time::OffsetDateTime;
 
-use super::lost;
+use super::line::Line;
+use super::{journal, lost};
 use crate::deadline::Deadline;
 use crate::text::one_line;
 
-const LOG_SOCKET: &str = "/dev/log";
+pub(super) const LOG_SOCKET: &str = "/dev/log";
 /// Syslog daemons cut lines at 1 or 8 KiB; this stays below the smaller one.
 const MAX_LINE: usize = 960;
 
@@ -34,7 +35,13 @@ pub(super) struct Log {
 /// The connection to the log, which all lines of a call share.
 #[derive(Default)]
 struct Channel {
-    logger: Option<Logger<LoggerBackend, Rfc3164>>,
+    connection: Option<Connection>,
+}
+
+/// A socket of the log that is connected.
+enum Connection {
+    Journal(UnixDatagram),
+    Syslog(Logger<LoggerBackend, Rfc3164>),
 }
 
 /// How long the lines of one login have waited for the log. A login consists of several
@@ -63,12 +70,12 @@ impl Log {
     /// fail: a log that is full or missing is not the user's fault.
     ///
     /// A line for `debug` does not wait and is not counted.
-    pub(super) fn write(&self, severity: SyslogSeverity, text: &str) {
+    pub(super) fn write(&self, severity: SyslogSeverity, line: &Line<'_>) {
         let Ok(mut channel) = self.channel.lock() else {
             return;
         };
         if matches!(severity, SyslogSeverity::LOG_DEBUG) {
-            self.send(&mut channel, severity, text, Duration::ZERO);
+            self.send(&mut channel, severity, line, Duration::ZERO);
             return;
         }
         let Ok(mut waited) = self.wait.0.lock() else {
@@ -76,11 +83,11 @@ impl Log {
         };
         let begun = Instant::now();
         let left = BUDGET.saturating_sub(*waited);
-        if self.send(&mut channel, severity, text, left) {
+        if self.send(&mut channel, severity, line, left) {
             lost::report_count(|count| {
-                let text = format!("lost lines: count={count}");
+                let line = Line::text(format!("lost lines: count={count}"));
                 let patience = left.saturating_sub(begun.elapsed()).min(FOR_REPORTING);
-                self.send(&mut channel, SyslogSeverity::LOG_WARNING, &text, patience)
+                self.send(&mut channel, SyslogSeverity::LOG_WARNING, &line, patience)
             });
         } else {
             lost::count_one();
@@ -93,38 +100,76 @@ impl Log {
         &self,
         channel: &mut Channel,
         severity: SyslogSeverity,
-        text: &str,
+        line: &Line<'_>,
         patience: Duration,
     ) -> bool {
         let deadline = Deadline::after(patience);
-        let line = one_line(
+        let text = one_line(
             &format!(
-                "pam_authentik_flow({}:{}): {text}",
-                self.service, self.entry
+                "pam_authentik_flow({}:{}): {}",
+                self.service, self.entry, line.text
             ),
             MAX_LINE,
         );
+        let mut may_be_journal = true;
         loop {
-            let is_new = channel.logger.is_none();
+            let is_new = channel.connection.is_none();
             if is_new {
-                channel.logger = self.open();
+                let journal = may_be_journal.then(journal::connect).flatten();
+                channel.connection = match journal {
+                    Some(socket) => Some(Connection::Journal(socket)),
+                    None => self.open().map(Connection::Syslog),
+                };
             }
-            let Some(logger) = channel.logger.as_mut() else {
-                return false;
+            let left = deadline.remaining();
+            let sent = match channel.connection.as_mut() {
+                Some(Connection::Journal(socket)) => wait_for(socket, left).and_then(|()| {
+                    let entry = self.entry(severity, &text, line);
+                    socket.send(entry.bytes()).map(drop).map_err(|e| e.kind())
+                }),
+                Some(Connection::Syslog(logger)) => emit(logger, severity, text.clone(), left),
+                None => return false,
             };
-            match emit(logger, severity, line.clone(), deadline.remaining()) {
+            match sent {
                 Ok(()) => return true,
                 // A signal for the application, and there is time left.
                 Err(ErrorKind::Interrupted) if !deadline.remaining().is_zero() => {}
                 Err(ErrorKind::Interrupted | ErrorKind::WouldBlock) => return false,
-                Err(_) if is_new => {
-                    channel.logger = None;
-                    return false;
+                Err(_) => {
+                    let failed = channel.connection.take();
+                    match failed {
+                        // The daemon was restarted after the last line.
+                        _ if !is_new => {}
+                        Some(Connection::Journal(_)) => may_be_journal = false,
+                        _ => return false,
+                    }
                 }
-                // The daemon was restarted after the last line.
-                Err(_) => channel.logger = None,
             }
         }
+    }
+
+    /// The line for journald: what a line of syslog holds, and its fields.
+    fn entry(&self, severity: SyslogSeverity, text: &str, line: &Line<'_>) -> journal::Entry {
+        let mut entry = journal::Entry::default();
+        let pid = nix::unistd::getpid().to_string();
+        let facility = (Facility::LOG_AUTHPRIV as u8 >> 3).to_string();
+        for (name, value) in [
+            ("message", text),
+            ("priority", &(severity as u8).to_string()),
+            ("syslog_facility", &facility),
+            ("syslog_identifier", &self.service),
+            ("syslog_pid", &pid),
+        ] {
+            entry.put("", name, value);
+        }
+        if let Some(id) = line.id {
+            entry.put("", "message_id", id);
+        }
+        let own = [("service", self.service.as_str()), ("entry", self.entry)];
+        for (name, value) in own.into_iter().chain(line.fields.iter().copied()) {
+            entry.put("PAM_AUTHENTIK_FLOW_", name, &one_line(value, MAX_LINE));
+        }
+        entry
     }
 
     fn open(&self) -> Option<Logger<LoggerBackend, Rfc3164>> {
@@ -148,15 +193,7 @@ fn emit(
     let LoggerBackend::Unix(socket) = &logger.backend else {
         return Err(ErrorKind::Unsupported);
     };
-    // SO_SNDTIMEO is in microseconds, and zero means to wait for ever.
-    let may_wait = patience >= Duration::from_millis(1);
-    socket
-        .set_nonblocking(!may_wait)
-        .and_then(|()| match may_wait {
-            true => socket.set_write_timeout(Some(patience)),
-            false => Ok(()),
-        })
-        .map_err(|error| error.kind())?;
+    wait_for(socket, patience)?;
     let sent = match severity {
         SyslogSeverity::LOG_ERR => logger.err(line),
         SyslogSeverity::LOG_WARNING => logger.warning(line),
@@ -168,6 +205,19 @@ fn emit(
         syslog::Error::Write(error) | syslog::Error::Io(error) => error.kind(),
         syslog::Error::Initialization(_) => ErrorKind::Other,
     })
+}
+
+/// Has a socket wait for `patience` at most while the log is full.
+fn wait_for(socket: &UnixDatagram, patience: Duration) -> Result<(), ErrorKind> {
+    // SO_SNDTIMEO is in microseconds, and zero means to wait for ever.
+    let may_wait = patience >= Duration::from_millis(1);
+    socket
+        .set_nonblocking(!may_wait)
+        .and_then(|()| match may_wait {
+            true => socket.set_write_timeout(Some(patience)),
+            false => Ok(()),
+        })
+        .map_err(|error| error.kind())
 }
 
 /// A line in the form that a local syslog daemon accepts (RFC 3164), without a host.

@@ -11,6 +11,7 @@ mod control_group;
 mod firewalls;
 mod front;
 mod greeter;
+mod journal;
 mod keys;
 mod locker;
 mod log;
