@@ -18,6 +18,7 @@
 #              target/old-glibc; ARCH=amd64, arm64 or armhf (the same, and zig from PyPI).
 # make rpm:    the package for Fedora and its relatives.
 # make tarball: what is built with its pages, SHA256SUMS and an SBOM.
+# make reproducible: builds all of that again from another folder, and compares.
 # make repository: a signed apt repository of the packages in target/packages, in
 #              target/repository; KEY=FINGERPRINT is the key that signs it.
 # make test-repository: fresh Debian systems install and update from such a one, and
@@ -46,7 +47,7 @@ CARGO ?= cargo
 
 SECONDS ?= 600
 
-.PHONY: all help module command demo quick test soak break-rules mutants fuzz deny bench deb cross old-glibc rpm tarball \
+.PHONY: all help module command demo quick test soak break-rules mutants fuzz deny bench deb cross old-glibc rpm tarball reproducible \
 	repository test-repository test-ansible test-distros test-old-glibc test-rpm test-pacman test-distros-build check-packages clean
 
 all: module
@@ -141,6 +142,10 @@ rpm:
 
 tarball: packaged
 	@packaging/tarball </dev/null
+
+reproducible: packaged
+	@scripts/require deb </dev/null
+	@scripts/reproducible </dev/null
 
 # Takes what `make deb` has made, here or elsewhere.
 repository:
