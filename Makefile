@@ -11,6 +11,7 @@
 #              removes what a run that was killed has left.
 # make bench:  what a login costs, in one table; ROUNDS=5 is quicker, and
 #              SECTIONS=… measures in part (see benches/README.md).
+# make fleet:  what many hosts do to one server, in ten minutes (root).
 # make deb:    the package for Debian and Ubuntu, in target/packages.
 # make cross ARCH=arm64: the same for arm64 or armhf, by Debian 12's cross compilers
 #              (root, debootstrap, network). It keeps what it has built in target.
@@ -47,7 +48,7 @@ CARGO ?= cargo
 
 SECONDS ?= 600
 
-.PHONY: all help module command demo quick test soak break-rules mutants fuzz deny bench deb cross old-glibc rpm tarball reproducible \
+.PHONY: all help module command demo quick test soak break-rules mutants fuzz deny bench fleet deb cross old-glibc rpm tarball reproducible \
 	repository test-repository test-ansible test-distros test-old-glibc test-rpm test-pacman test-distros-build check-packages clean
 
 all: module
@@ -116,6 +117,10 @@ deny:
 bench:
 	@scripts/require toolchain build </dev/null
 	@scripts/bench </dev/null
+
+fleet:
+	@scripts/require toolchain build </dev/null
+	@scripts/fleet </dev/null
 
 # What goes into every package.
 .PHONY: packaged

@@ -1,6 +1,7 @@
 //! Whole programs: what a person waits for, with the module and with
 //! `pam_permit` in its place, the same in all else.
 
+use crate::job::Job;
 use crate::place::write;
 use crate::report::{Table, Targets, cell, round};
 use crate::scenario::{Bench, PASSWORD, Scenario};
@@ -135,72 +136,129 @@ fn program(candidates: &[&str]) -> Result<PathBuf> {
         .ok_or_else(|| format!("there is no {}", candidates[0]))
 }
 
-fn ssh(bench: &Bench<'_>) -> Result<Programs> {
-    let sshd = program(&["/usr/sbin/sshd", "/usr/bin/sshd"])?;
-    let client = program(&["/usr/bin/ssh"])?;
+/// A folder with a host key, and a program that gives the password.
+fn prepare_ssh(bench: &Bench<'_>) -> Result<(PathBuf, PathBuf)> {
     let directory = bench.place.directory("ssh")?;
     let key = directory.join("host_key");
-    let made = Command::new("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-        .arg(&key)
-        .status()
-        .map_err(at("ssh-keygen"))?;
-    if !made.success() {
-        return Err("ssh-keygen made no key".into());
+    if !key.exists() {
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+            .arg(&key)
+            .status()
+            .map_err(at("ssh-keygen"))?;
+        if !made.success() {
+            return Err("ssh-keygen made no key".into());
+        }
     }
     // Debian's sshd wants its empty directory, which its service makes.
     let _ = fs::create_dir_all("/run/sshd");
     let answer = directory.join("answer");
     write(&answer, &format!("#!/bin/sh\necho {PASSWORD}\n"), 0o755)?;
+    Ok((directory, answer))
+}
+
+fn ssh(bench: &Bench<'_>) -> Result<Programs> {
+    let sshd = program(&["/usr/sbin/sshd", "/usr/bin/sshd"])?;
+    let client = program(&["/usr/bin/ssh"])?;
+    let (directory, answer) = prepare_ssh(bench)?;
     let (mut ports, mut servers) = (Vec::new(), Vec::new());
     for (service, ..) in SERVICES {
-        let port = free_port()?;
-        let name = directory.join(service);
-        symlink(&sshd, &name).map_err(at(name.display()))?;
-        let config = directory.join(format!("{service}.conf"));
-        let text = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nPidFile none\nUsePAM yes\n\
-             PasswordAuthentication yes\nKbdInteractiveAuthentication no\nStrictModes no\n\
-             UseDNS no\nPrintMotd no\nPrintLastLog no\nLogLevel ERROR\n",
-            key.display()
-        );
-        write(&config, &text, 0o600)?;
-        let child = Command::new(&name)
-            .args(["-D", "-e", "-f"])
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(at("sshd"))?;
-        servers.push(Running(child));
-        wait_for(port)?;
+        let (server, port) = start_sshd(&directory, &sshd, service)?;
+        servers.push(server);
         ports.push(port);
     }
     let run = move |which: usize| {
-        let mut command = Command::new(&client);
-        command
-            .args(["-F", "/dev/null", "-p", &ports[which].to_string()])
-            .env("SSH_ASKPASS", &answer)
-            .env("SSH_ASKPASS_REQUIRE", "force")
-            .env("DISPLAY", ":0");
-        for option in [
-            "UserKnownHostsFile=/dev/null",
-            "StrictHostKeyChecking=no",
-            "PreferredAuthentications=password",
-            "NumberOfPasswordPrompts=1",
-            "LogLevel=ERROR",
-        ] {
-            command.args(["-o", option]);
-        }
-        command
-            .arg(format!("{}@127.0.0.1", SERVICES[which].1))
-            .arg("true");
+        let command = ssh_command(&client, &answer, ports[which], SERVICES[which].1);
         finish(command, None)
     };
     Ok(Programs {
         run: Box::new(run),
         _servers: servers,
+    })
+}
+
+/// An sshd by this service's name, with the key of its folder.
+fn start_sshd(directory: &Path, sshd: &Path, service: &str) -> Result<(Running, u16)> {
+    let port = free_port()?;
+    let name = directory.join(service);
+    let _ = fs::remove_file(&name);
+    symlink(sshd, &name).map_err(at(name.display()))?;
+    let config = directory.join(format!("{service}.conf"));
+    let text = format!(
+        "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nPidFile none\nUsePAM yes\n\
+         PasswordAuthentication yes\nKbdInteractiveAuthentication no\nStrictModes no\n\
+         UseDNS no\nPrintMotd no\nPrintLastLog no\nLogLevel ERROR\n",
+        directory.join("host_key").display()
+    );
+    write(&config, &text, 0o600)?;
+    let child = Command::new(&name)
+        .args(["-D", "-e", "-f"])
+        .arg(&config)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(at("sshd"))?;
+    let server = Running(child);
+    wait_for(port)?;
+    Ok((server, port))
+}
+
+/// A client that runs `true` as `user`, and gives one password.
+fn ssh_command(client: &Path, answer: &Path, port: u16, user: &str) -> Command {
+    let mut command = Command::new(client);
+    command
+        .args(["-F", "/dev/null", "-p", &port.to_string()])
+        .env("SSH_ASKPASS", answer)
+        .env("SSH_ASKPASS_REQUIRE", "force")
+        .env("DISPLAY", ":0");
+    for option in [
+        "UserKnownHostsFile=/dev/null",
+        "StrictHostKeyChecking=no",
+        "PreferredAuthentications=password",
+        "NumberOfPasswordPrompts=1",
+        "LogLevel=ERROR",
+    ] {
+        command.args(["-o", option]);
+    }
+    command.arg(format!("{user}@127.0.0.1")).arg("true");
+    command
+}
+
+/// An sshd whose logins go through the module, by the configuration of a job.
+pub(crate) struct Sshd {
+    _server: Running,
+    port: u16,
+    client: PathBuf,
+    answer: PathBuf,
+}
+
+impl Sshd {
+    /// alice logs in.
+    pub(crate) fn client(&self) -> Result<Child> {
+        ssh_command(&self.client, &self.answer, self.port, "alice")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(at("ssh"))
+    }
+}
+
+/// Starts it.
+pub(crate) fn sshd_for(bench: &Bench<'_>, job: &Job) -> Result<Sshd> {
+    let sshd = program(&["/usr/sbin/sshd", "/usr/bin/sshd"])?;
+    let client = program(&["/usr/bin/ssh"])?;
+    let (directory, answer) = prepare_ssh(bench)?;
+    let auth = fs::read_to_string(job.confdir.join("module")).map_err(at("the stack"))?;
+    let text = format!("{auth}account required pam_permit.so\nsession required pam_permit.so\n");
+    write(&bench.place.path("pam.d").join("bench-many"), &text, 0o644)?;
+    let (server, port) = start_sshd(&directory, &sshd, "bench-many")?;
+    Ok(Sshd {
+        _server: server,
+        port,
+        client,
+        answer,
     })
 }
 

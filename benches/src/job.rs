@@ -54,6 +54,8 @@ pub struct Job {
     pub typing_ms: u64,
     /// What `pam_authenticate` must give.
     pub expected: i32,
+    /// Whether it may give anything else as well, which is reported.
+    pub takes_any_code: bool,
     /// The server's port on loopback.
     pub port: u16,
     /// The CA to trust.
@@ -75,6 +77,8 @@ pub struct Job {
 pub struct Played {
     /// Nanoseconds of each login; the first includes loading.
     pub nanos: Vec<u64>,
+    /// The PAM code of each, where any was taken.
+    pub codes: Vec<String>,
     /// What of it this process, and children that it waited for, were on a processor.
     pub busy_nanos: Vec<u64>,
     /// The memory before the first login.

@@ -5,6 +5,7 @@
 
 pub mod bundle;
 pub mod callgrind;
+pub mod fleet;
 pub mod floor;
 pub mod growth;
 pub mod hosts;

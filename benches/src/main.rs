@@ -7,7 +7,7 @@ use authentik_bench::report::{Table, Targets, thousands};
 use authentik_bench::scenario::{Bench, Scenario};
 use authentik_bench::server::Server;
 use authentik_bench::{
-    Result, at, bundle, callgrind, growth, hosts, loading, logins, play, real, server,
+    Result, at, bundle, callgrind, fleet, growth, hosts, loading, logins, play, real, server,
 };
 use pam_harness::{Module, namespace};
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use std::time::Instant;
 
 const USAGE: &str = "\
 Usage: authentik-bench [ROUNDS [SECTION...]]
+       authentik-bench fleet
 
 ROUNDS is 20 where it is not given. Sections: loading, logins, real,
 key, instructions, growth, hosts; all of them where none is given.
@@ -26,7 +27,12 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments.as_slice() {
         ["instructions"] => counts(),
-        ["serve", ca_file] => server::serve(Path::new(ca_file)),
+        ["serve", ca_file] => server::serve(Path::new(ca_file), 0),
+        ["serve", ca_file, workers] => match workers.parse() {
+            Ok(workers) => server::serve(Path::new(ca_file), workers),
+            Err(_) => Err(USAGE.to_owned()),
+        },
+        ["fleet"] => many(),
         ["key"] => key::serve(),
         ["play", job] => play::run(Path::new(job)),
         ["load", module] => loading::load(module),
@@ -95,6 +101,22 @@ fn bench(rounds: usize, sections: &[&str]) -> Result<()> {
         std::thread::available_parallelism().map_or(1, usize::from)
     ));
     for table in tables.iter().chain([&summary]) {
+        print!("{table}");
+    }
+    Ok(())
+}
+
+/// What many hosts do to one server.
+fn many() -> Result<()> {
+    let module = Module::find()?;
+    let place = Place::new(None)?;
+    let bench = Bench {
+        program: std::env::current_exe().map_err(at("this program"))?,
+        module: module.path().to_owned(),
+        place: &place,
+    };
+    let mut server = Server::start(&bench.program, place.path("ca.pem"))?;
+    for table in fleet::run(&bench, &mut server)? {
         print!("{table}");
     }
     Ok(())

@@ -68,6 +68,10 @@ pub fn run(path: &Path) -> Result<()> {
     for login in 0..job.logins {
         let (begun, busy) = (Instant::now(), busy());
         match job.client {
+            Client::Pam if job.takes_any_code => {
+                let code = authenticate(&job, &job.service, login)?;
+                played.codes.push(code.to_string());
+            }
             Client::Pam => transaction(&job, &job.service, job.expected, login)?,
             Client::Floor => floor::log_in(&job, login)?,
             Client::FairFloor => {
@@ -114,6 +118,18 @@ fn busy() -> u64 {
 }
 
 fn transaction(job: &Job, service: &str, expected: i32, login: usize) -> Result<()> {
+    let code = authenticate(job, service, login)?;
+    if code.0 == expected {
+        Ok(())
+    } else {
+        Err(format!(
+            "{service}: pam_authenticate gave {code}, not {}",
+            Code(expected)
+        ))
+    }
+}
+
+fn authenticate(job: &Job, service: &str, login: usize) -> Result<Code> {
     let secrets = job
         .secrets
         .iter()
@@ -132,12 +148,5 @@ fn transaction(job: &Job, service: &str, expected: i32, login: usize) -> Result<
     }
     let code = pam.call(Call::Authenticate, 0);
     pam.end();
-    if code.0 == expected {
-        Ok(())
-    } else {
-        Err(format!(
-            "{service}: pam_authenticate gave {code}, not {}",
-            Code(expected)
-        ))
-    }
+    Ok(code)
 }

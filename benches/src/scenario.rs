@@ -188,6 +188,7 @@ impl Bench<'_> {
             secrets: scenario.secrets.clone(),
             typing_ms: scenario.typing_ms,
             expected: scenario.expected,
+            takes_any_code: false,
             port,
             ca_file: ca_file.clone(),
             exchanges: Vec::new(),

@@ -41,10 +41,16 @@ fn flows() -> Vec<Flow> {
 }
 
 /// Serves until the input ends. Commands come a line each, and so do answers:
-/// `refill`, `clear`, `slow`, `fast`, `requests`, and `key` with a credential's ID and
+/// `refill`, `clear`, `slow`, `real`, `broken`, `fast`, `requests`, `counts`, and `key` with a credential's ID and
 /// public key.
-pub fn serve(ca_file: &Path) -> Result<()> {
-    let double = Double::builder()
+///
+/// With `workers` other than 0 it works on so many requests at a time.
+pub fn serve(ca_file: &Path, workers: usize) -> Result<()> {
+    let builder = match workers {
+        0 => Double::builder(),
+        count => Double::builder().workers(count),
+    };
+    let double = builder
         .without_pause()
         .world(|world| {
             world.add_user(coder());
@@ -73,6 +79,18 @@ pub fn serve(ca_file: &Path) -> Result<()> {
                 }
                 "done".to_owned()
             }
+            "real" => {
+                real_delays(&double);
+                "done".to_owned()
+            }
+            "broken" => {
+                double.inject(Fault::on(Match::any()).bad_gateway());
+                "done".to_owned()
+            }
+            "counts" => {
+                let counts = [double.connections(), double.requests().len()];
+                serde_json::to_string(&counts).map_err(at("counts"))?
+            }
             "fast" => {
                 double.clear_faults();
                 "done".to_owned()
@@ -92,6 +110,23 @@ pub fn serve(ca_file: &Path) -> Result<()> {
         println!("{answer}");
     }
     Ok(())
+}
+
+/// The delays of [`REAL_MILLIS`] for any number of logins: each kind of request takes as
+/// long as those of its kind take together, in equal parts.
+fn real_delays(double: &Double) {
+    let [first, user, second, password, last, whose, end] = REAL_MILLIS;
+    for (when, millis) in [
+        (
+            Match::get("/executor/linux-login/"),
+            (first + second + last) / 3,
+        ),
+        (Match::post("/executor/linux-login/"), (user + password) / 2),
+        (Match::path("/users/me/"), whose),
+        (Match::path("/executor/default-invalidation-flow/"), end),
+    ] {
+        double.inject(Fault::on(when).delay(Duration::from_millis(millis)));
+    }
 }
 
 fn exchanges(double: &Double) -> Vec<Exchange> {
@@ -125,9 +160,15 @@ pub struct Server {
 impl Server {
     /// Starts `program`, this one, as a server.
     pub fn start(program: &Path, ca_file: PathBuf) -> Result<Server> {
+        Server::start_with(program, ca_file, 0)
+    }
+
+    /// The same, with so many workers, or 0.
+    pub fn start_with(program: &Path, ca_file: PathBuf, workers: usize) -> Result<Server> {
         let mut child = Command::new(program)
             .arg("serve")
             .arg(&ca_file)
+            .arg(workers.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -165,6 +206,22 @@ impl Server {
     /// Takes as long for the next login as a real server does: [`REAL_MILLIS`].
     pub fn slow(&mut self) -> Result<()> {
         self.command("slow").map(drop)
+    }
+
+    /// Takes as long for all logins as a real server does, in equal parts.
+    pub fn real(&mut self) -> Result<()> {
+        self.command("real").map(drop)
+    }
+
+    /// Answers as a proxy does whose backend is gone.
+    pub fn broken(&mut self) -> Result<()> {
+        self.command("broken").map(drop)
+    }
+
+    /// How many connections there were, and requests.
+    pub fn counts(&mut self) -> Result<[usize; 2]> {
+        let line = self.command("counts")?;
+        serde_json::from_str(&line).map_err(at("the server's counts"))
     }
 
     /// Answers at once again.

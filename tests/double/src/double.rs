@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::certificate::{self, Authority, Certificate, TlsOffer};
 use crate::executor::JudgedAssertion;
@@ -105,6 +105,13 @@ impl DoubleBuilder {
     /// [`Double::client_identity`] gives one out.
     pub fn ask_for_client_certificates(mut self) -> DoubleBuilder {
         self.asks_clients = true;
+        self
+    }
+
+    /// Works on so many requests at a time, and lets the others wait, as a server does that
+    /// has so many workers. The delay of a [`Fault`] is work.
+    pub fn workers(mut self, count: usize) -> DoubleBuilder {
+        self.options.workers = Some(Arc::new(Semaphore::new(count)));
         self
     }
 

@@ -187,6 +187,10 @@ async fn exchange(
         });
         (log.cleared, log.requests.len() - 1)
     };
+    let _worker = match &shared.options.workers {
+        Some(workers) => workers.acquire().await.ok(),
+        None => None,
+    };
     // the timer counts in milliseconds: to sleep for no time takes one
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;

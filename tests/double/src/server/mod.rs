@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustls::ServerConfig;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::exchange::find_header;
@@ -57,6 +57,8 @@ pub(crate) struct Options {
     /// The path below which it lives.
     pub(crate) prefix: String,
     pub(crate) idle_timeout: Option<Duration>,
+    /// One permit for each worker.
+    pub(crate) workers: Option<Arc<Semaphore>>,
     /// Whether clients wait for TLS in vain.
     pub(crate) mute: bool,
 }

@@ -1,0 +1,477 @@
+//! What many hosts do to one server: logins that all begin at once, a server that is
+//! down or hangs, one that comes back, and what sshd makes of it.
+
+use crate::job::{Client, Job, Played};
+use crate::report::{Table, round};
+use crate::scenario::{Bench, Scenario, write_job};
+use crate::server::{REAL_MILLIS, Server};
+use crate::stats::Sample;
+use crate::{Result, at, hosts};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Hosts whose logins begin at once.
+const HOSTS: usize = 1000;
+/// How many work at a time at a server like the one whose delays are known: with two,
+/// twelve logins at once take eight seconds each, as they did there.
+const WORKERS: usize = 2;
+/// How long nobody may ask after an outage.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// All measurements.
+pub fn run(bench: &Bench<'_>, server: &mut Server) -> Result<Vec<Table>> {
+    let mut tables = vec![one(bench, server)?];
+    tables.push(at_once(bench)?);
+    tables.push(outage(bench, server)?);
+    tables.push(startups(bench, server)?);
+    Ok(tables)
+}
+
+/// A server of its own kind: `workers` of 0 is one that lets nobody wait.
+fn slow_server(bench: &Bench<'_>, workers: usize) -> Result<Server> {
+    let name = format!("ca-{workers}.pem");
+    let mut server = Server::start_with(&bench.program, bench.place.path(&name), workers)?;
+    server.real()?;
+    Ok(server)
+}
+
+/// One login: what it asks for.
+fn one(bench: &Bench<'_>, server: &mut Server) -> Result<Table> {
+    let mut table = Table::new(
+        "One login",
+        &[
+            "login",
+            "requests",
+            "connections",
+            "bytes sent",
+            "bytes received",
+        ],
+    );
+    for scenario in Scenario::all() {
+        let front = Front::start(server.port)?;
+        let mut job = bench.job(&scenario, server, front.port)?;
+        job.client = Client::Pam;
+        server.refill()?;
+        server.clear()?;
+        bench.play(&job)?;
+        let requests = server.requests()?.len();
+        // The last bytes may still be on their way.
+        sleep(Duration::from_millis(50));
+        table.row([
+            scenario.name,
+            requests.to_string(),
+            front.accepted().to_string(),
+            front.sent().to_string(),
+            front.received().to_string(),
+        ]);
+    }
+    table.note("Through libpam, to the end of the session in authentik. Bytes are those of TCP, TLS included.");
+    Ok(table)
+}
+
+/// Logins that begin at the same moment.
+fn at_once(bench: &Bench<'_>) -> Result<Table> {
+    let mut table = Table::new(
+        "Logins that begin at once, each by a process of its own",
+        &[
+            "server",
+            "logins",
+            "let in",
+            "refused",
+            "seconds each, median (quartiles)",
+            "until the last ended, s",
+            "connections",
+            "requests",
+            "open at once, most",
+        ],
+    );
+    for (what, workers, logins) in [
+        ("real delays, nobody waits for another", 0, HOSTS),
+        ("real delays, two workers", WORKERS, 12),
+        ("real delays, two workers", WORKERS, 32),
+        ("real delays, two workers", WORKERS, HOSTS),
+    ] {
+        eprintln!("{logins} logins at once: {what}");
+        let mut server = slow_server(bench, workers)?;
+        let front = Front::start(server.port)?;
+        let job = bench.job(&Scenario::password(), &server, front.port)?;
+        let begun = Instant::now();
+        let herd = herd(bench, job, logins)?;
+        let took = begun.elapsed();
+        let [connections, requests] = server.counts()?;
+        table.row([
+            what.into(),
+            logins.to_string(),
+            herd.of("PAM_SUCCESS").to_string(),
+            herd.refused(),
+            crate::report::cell(&herd.seconds),
+            round(took.as_secs_f64()),
+            connections.to_string(),
+            requests.to_string(),
+            front.most().to_string(),
+        ]);
+    }
+    let sum: u64 = REAL_MILLIS.iter().sum();
+    table.note(format!(
+        "Real delays: {} s of the server's work for a login. Two workers do {} logins a second.",
+        round(sum as f64 / 1000.0),
+        round(WORKERS as f64 * 1000.0 / sum as f64),
+    ));
+    Ok(table)
+}
+
+/// What came of many logins.
+struct Herd {
+    seconds: Sample,
+    codes: BTreeMap<String, usize>,
+}
+
+impl Herd {
+    fn of(&self, code: &str) -> usize {
+        self.codes.get(code).copied().unwrap_or_default()
+    }
+
+    /// All codes but success.
+    fn refused(&self) -> String {
+        let codes = self.codes.iter().filter(|(code, _)| *code != "PAM_SUCCESS");
+        let parts: Vec<String> = codes
+            .map(|(code, count)| format!("{count} {code}"))
+            .collect();
+        match parts.is_empty() {
+            true => "0".into(),
+            false => parts.join(", "),
+        }
+    }
+}
+
+/// Has so many processes log in at the same moment.
+fn herd(bench: &Bench<'_>, mut job: Job, logins: usize) -> Result<Herd> {
+    job.at_a_signal = true;
+    job.takes_any_code = true;
+    let path = write_job(&job)?;
+    let mut waiting = Vec::new();
+    for _ in 0..logins {
+        let mut child = Command::new(&bench.program)
+            .arg("play")
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(at("a process"))?;
+        // It is ready when it says so.
+        let mut output = BufReader::new(child.stdout.take().ok_or("a process has no output")?);
+        output
+            .read_line(&mut String::new())
+            .map_err(at("a process"))?;
+        waiting.push((child, output));
+    }
+    for (child, _) in &mut waiting {
+        if let Some(mut input) = child.stdin.take() {
+            let _ = input.write_all(b"\n");
+        }
+    }
+    let mut herd = Herd {
+        seconds: Sample::default(),
+        codes: BTreeMap::new(),
+    };
+    for (mut child, mut output) in waiting {
+        let mut text = String::new();
+        output.read_to_string(&mut text).map_err(at("a process"))?;
+        child.wait().map_err(at("a process"))?;
+        let played: Played = serde_json::from_str(text.trim()).map_err(at("a report"))?;
+        for (nanos, code) in played.nanos.iter().zip(&played.codes) {
+            herd.seconds.push(*nanos as f64 / 1e9);
+            *herd.codes.entry(code.clone()).or_default() += 1;
+        }
+    }
+    Ok(herd)
+}
+
+/// A server that is dead in several ways, and that comes back.
+fn outage(bench: &Bench<'_>, server: &mut Server) -> Result<Table> {
+    let mut table = Table::new(
+        "A server that is down, and comes back",
+        &[
+            "server",
+            "logins at once",
+            "what becomes of them",
+            "seconds each, median (quartiles)",
+            "connections",
+            "connections in 30 s after it is back",
+        ],
+    );
+    for (what, kind, logins) in [
+        ("refuses connections", Dead::Closed, HOSTS),
+        ("takes connections and says nothing", Dead::Mute, 200),
+        ("does not answer at all", Dead::Silent, 200),
+        ("a proxy says 502", Dead::BadGateway, HOSTS),
+    ] {
+        eprintln!("{logins} logins at once: the server {what}");
+        let mut front = Front::start(server.port)?;
+        let job = bench.job(&Scenario::password(), server, front.port)?;
+        let hold = match kind {
+            Dead::Closed => {
+                front.close();
+                None
+            }
+            Dead::Mute => {
+                front.close();
+                Some(dead_port(front.port, 4096)?)
+            }
+            Dead::Silent => {
+                front.close();
+                Some(dead_port(front.port, 0)?)
+            }
+            Dead::BadGateway => {
+                server.broken()?;
+                None
+            }
+        };
+        let before = front.accepted();
+        let herd = herd(bench, job, logins)?;
+        let during = match kind {
+            Dead::BadGateway => (front.accepted() - before).to_string(),
+            // Nobody is there who could count them.
+            _ => "not seen".into(),
+        };
+        drop(hold);
+        server.fast()?;
+        front.open()?;
+        let back = front.accepted();
+        sleep(QUIET);
+        table.row([
+            what.into(),
+            logins.to_string(),
+            herd.refused(),
+            crate::report::cell(&herd.seconds),
+            during,
+            (front.accepted() - back).to_string(),
+        ]);
+    }
+    table.note("The module asks once and gives its verdict. Who comes again is a person, or a program that logs in by itself.");
+    Ok(table)
+}
+
+#[derive(Clone, Copy)]
+enum Dead {
+    Closed,
+    Mute,
+    Silent,
+    BadGateway,
+}
+
+/// Listens and accepts nobody. With a backlog of 0 the kernel answers nobody, either, once
+/// there is a connection that waits.
+fn dead_port(port: u16, backlog: i32) -> Result<(TcpListener, Vec<TcpStream>)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(at("a port"))?;
+    // SAFETY: the descriptor is the listener's, which outlives the call.
+    if unsafe { libc::listen(listener.as_raw_fd(), backlog) } != 0 {
+        return Err("the backlog cannot be set".into());
+    }
+    let mut fillers = Vec::new();
+    if backlog == 0 {
+        let address = (Ipv4Addr::LOCALHOST, port).into();
+        while let Ok(filler) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+            fillers.push(filler);
+        }
+    }
+    Ok((listener, fillers))
+}
+
+/// People who log in by ssh at the same moment, with sshd's own MaxStartups.
+fn startups(bench: &Bench<'_>, server: &mut Server) -> Result<Table> {
+    let mut table = Table::new(
+        "sshd with its own MaxStartups (10:30:100), by ssh at the same moment",
+        &[
+            "authentik",
+            "people",
+            "let in",
+            "refused by the module",
+            "connection closed by sshd",
+            "until the last ended, s",
+        ],
+    );
+    if let Some(why) = &bench.place.shared {
+        table.note(format!("Not measured without accounts of its own: {why}."));
+        return Ok(table);
+    }
+    for (what, is_dead) in [
+        ("answers with real delays", false),
+        ("takes connections and says nothing", true),
+    ] {
+        for people in [10, 50, 150] {
+            eprintln!("{people} people by ssh: authentik {what}");
+            let mut front = Front::start(server.port)?;
+            let job = bench.job(&Scenario::password(), server, front.port)?;
+            server.real()?;
+            let hold = match is_dead {
+                true => {
+                    front.close();
+                    Some(dead_port(front.port, 4096)?)
+                }
+                false => None,
+            };
+            let sshd = hosts::sshd_for(bench, &job)?;
+            let begun = Instant::now();
+            let clients: Result<Vec<Child>> = (0..people).map(|_| sshd.client()).collect();
+            let mut counts = [0; 3];
+            for client in clients? {
+                let ended = client.wait_with_output().map_err(at("ssh"))?;
+                let said = String::from_utf8_lossy(&ended.stderr);
+                let which = match (ended.status.success(), said.contains("Permission denied")) {
+                    (true, _) => 0,
+                    (false, true) => 1,
+                    (false, false) => 2,
+                };
+                counts[which] += 1;
+            }
+            let took = begun.elapsed();
+            drop(hold);
+            server.fast()?;
+            let [in_, refused, closed] = counts.map(|count: usize| count.to_string());
+            table.row([
+                what.into(),
+                people.to_string(),
+                in_,
+                refused,
+                closed,
+                round(took.as_secs_f64()),
+            ]);
+        }
+    }
+    table.note("sshd closes connections at random from 10 on that have not logged in yet, and all from 100 on. Each login that waits for authentik holds one.");
+    Ok(table)
+}
+
+/// What stands in front of the server, at a port that stays: it counts connections and
+/// bytes, and can be closed.
+struct Front {
+    port: u16,
+    target: u16,
+    counts: Arc<Counts>,
+    is_open: Arc<AtomicBool>,
+}
+
+#[derive(Default)]
+struct Counts {
+    accepted: AtomicUsize,
+    open: AtomicUsize,
+    most: AtomicUsize,
+    sent: AtomicUsize,
+    received: AtomicUsize,
+}
+
+impl Front {
+    fn start(target: u16) -> Result<Front> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(at("a port"))?;
+        let port = listener.local_addr().map_err(at("a port"))?.port();
+        let front = Front {
+            port,
+            target,
+            counts: Arc::default(),
+            is_open: Arc::new(AtomicBool::new(true)),
+        };
+        front.serve(listener);
+        Ok(front)
+    }
+
+    fn serve(&self, listener: TcpListener) {
+        // SAFETY: the descriptor is the listener's, which outlives the call.
+        unsafe { libc::listen(listener.as_raw_fd(), 4096) };
+        let (counts, is_open, target) = (
+            Arc::clone(&self.counts),
+            Arc::clone(&self.is_open),
+            self.target,
+        );
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if !is_open.load(Ordering::SeqCst) {
+                    break;
+                }
+                counts.accepted.fetch_add(1, Ordering::SeqCst);
+                let open = counts.open.fetch_add(1, Ordering::SeqCst) + 1;
+                counts.most.fetch_max(open, Ordering::SeqCst);
+                let counts = Arc::clone(&counts);
+                let spawned = std::thread::Builder::new()
+                    .stack_size(64 * 1024)
+                    .spawn(move || pass(client, target, &counts));
+                drop(spawned);
+            }
+        });
+    }
+
+    /// Refuses connections from now on.
+    fn close(&mut self) {
+        self.is_open.store(false, Ordering::SeqCst);
+        // Wakes the thread that accepts, which ends and closes the port.
+        drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Takes connections again.
+    fn open(&mut self) -> Result<()> {
+        if self.is_open.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).map_err(at("a port"))?;
+        self.is_open = Arc::new(AtomicBool::new(true));
+        self.serve(listener);
+        Ok(())
+    }
+
+    fn accepted(&self) -> usize {
+        self.counts.accepted.load(Ordering::SeqCst)
+    }
+
+    fn most(&self) -> usize {
+        self.counts.most.load(Ordering::SeqCst)
+    }
+
+    fn sent(&self) -> usize {
+        self.counts.sent.load(Ordering::SeqCst)
+    }
+
+    fn received(&self) -> usize {
+        self.counts.received.load(Ordering::SeqCst)
+    }
+}
+
+/// Hands on what comes, both ways, until both have ended.
+fn pass(client: TcpStream, target: u16, counts: &Arc<Counts>) {
+    let _ = client.set_nodelay(true);
+    if let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)) {
+        let _ = server.set_nodelay(true);
+        if let (Ok(client2), Ok(server2)) = (client.try_clone(), server.try_clone()) {
+            let counts2 = Arc::clone(counts);
+            let back = std::thread::Builder::new()
+                .stack_size(64 * 1024)
+                .spawn(move || one_way(server2, client2, &counts2.received));
+            one_way(client, server, &counts.sent);
+            if let Ok(back) = back {
+                let _ = back.join();
+            }
+        }
+    }
+    counts.open.fetch_sub(1, Ordering::SeqCst);
+}
+
+fn one_way(mut from: TcpStream, mut to: TcpStream, count: &AtomicUsize) {
+    let mut buffer = [0; 8 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        count.fetch_add(length, Ordering::SeqCst);
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
