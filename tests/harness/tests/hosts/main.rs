@@ -6,6 +6,7 @@ mod cached;
 mod callers_limits;
 mod case;
 mod cockpit;
+mod collectors;
 mod conditions;
 mod control_group;
 mod firewalls;
