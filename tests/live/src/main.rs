@@ -184,7 +184,6 @@ fn log_in(options: &Options, api: &Api, version: &str, ca: Option<&str>) -> Resu
     // A mistake of this program is no reason to leave anything.
     let lines = catch_unwind(AssertUnwindSafe(|| play_all(&stage, &mut maker, &rows)));
     let lines = lines.unwrap_or_default();
-    let made = maker.count();
     let about = About {
         authentik: version.to_owned(),
         module: format!(
@@ -196,7 +195,7 @@ fn log_in(options: &Options, api: &Api, version: &str, ca: Option<&str>) -> Resu
         interrupted: lines.len() < rows.len(),
     };
     print(format_args!("{}", report::table(&about, &lines).trim_end()));
-    tell(format_args!("Removing what was made ({made} objects)."));
+    tell(format_args!("Removing what was made."));
     let path = ledger.path().to_owned();
     let cleaned = clean::clean(api, ledger, false)?;
     print(format_args!(

@@ -78,11 +78,6 @@ impl<'a> Maker<'a> {
         plan::special_password(key).unwrap_or_else(|| self.password.clone())
     }
 
-    /// How many objects there are.
-    pub(crate) fn count(&self) -> usize {
-        self.made.len()
-    }
-
     /// The server's clock, ahead of this one in seconds.
     pub(crate) fn ahead(&self) -> i64 {
         self.api.ahead()
