@@ -171,7 +171,8 @@ struct Verdict {
 /// Call it only after [`crate::identity::confirm`]: for an application without bindings
 /// the server says yes to everyone, logged in or not.
 fn ask_application(transport: &mut dyn Transport, slug: &Slug) -> Result<(), LoginError> {
-    let nonsense = |problem: &str| LoginError::from(ServerFault::Nonsense(problem.into()));
+    let unexpected_answer =
+        |problem: &str| LoginError::from(ServerFault::UnexpectedAnswer(problem.into()));
     let path = format!("/api/v3/core/applications/{}/check_access/", slug.as_str());
     let answer = transport.get(&uncached(&path))?;
     let verdict = match answer.status {
@@ -181,11 +182,17 @@ fn ask_application(transport: &mut dyn Transport, slug: &Slug) -> Result<(), Log
                 slug: slug.as_str().to_owned(),
             });
         }
-        200 => return Err(nonsense("its Content-Type is not application/json")),
+        200 => {
+            return Err(unexpected_answer(
+                "its Content-Type is not application/json",
+            ));
+        }
         _ => return Err(answer.fault_of_status().into()),
     };
     let Ok(Object(verdict)) = verdict else {
-        return Err(nonsense("it does not say whether the application is open"));
+        return Err(unexpected_answer(
+            "it does not say whether the application is open",
+        ));
     };
     if verdict.passing {
         return Ok(());
@@ -268,7 +275,7 @@ mod tests {
         }
 
         fn post(&mut self, _: &str, _: &[u8], _: Option<Duration>) -> Result<Answer, RequestError> {
-            Err(ServerFault::Nonsense("nothing is sent".into()).into())
+            Err(ServerFault::UnexpectedAnswer("nothing is sent".into()).into())
         }
     }
 

@@ -252,7 +252,7 @@ fn find(transport: &mut dyn Transport, name: &str) -> Result<Person, LoginError>
     // The answer has another user, or two users: that is not the same as none.
     match (found.next(), found.next()) {
         (Some(person), None) => Ok(person),
-        _ => Err(nonsense(
+        _ => Err(unexpected_answer(
             "it names another user than was asked for, or several",
         )),
     }
@@ -300,18 +300,20 @@ fn membership(
             continue;
         }
         if !is_uuid(&uuid) {
-            return Err(nonsense("a group's key is no UUID"));
+            return Err(unexpected_answer("a group's key is no UUID"));
         }
         requests = requests.saturating_add(1);
         if requests > MAX_GROUP_REQUESTS {
-            return Err(nonsense(
+            return Err(unexpected_answer(
                 "the user's groups have too many groups above them",
             ));
         }
         let path = format!("/api/v3/core/groups/{uuid}/?include_users=false");
         let entry: GroupEntry = ask(transport, &path, VIEW_GROUP)?;
         if !entry.pk.eq_ignore_ascii_case(&uuid) {
-            return Err(nonsense("it shows another group than was asked for"));
+            return Err(unexpected_answer(
+                "it shows another group than was asked for",
+            ));
         }
         visited.insert(uuid);
         add_group(entry, false, &mut known, &mut above, &mut visited);
@@ -362,16 +364,18 @@ fn read<T: for<'a> Deserialize<'a>>(
         _ if answer.is_starting => Err(ServerFault::NotReady.into()),
         200 if answer.is_json => serde_json::from_slice(&answer.body)
             .map(|Object(read)| read)
-            .map_err(|_| nonsense("a field is missing, twice there, or of a wrong type")),
-        200 => Err(nonsense("its Content-Type is not application/json")),
+            .map_err(|_| unexpected_answer("a field is missing, twice there, or of a wrong type")),
+        200 => Err(unexpected_answer(
+            "its Content-Type is not application/json",
+        )),
         status @ (401 | 403) => Err(LoginError::LookupForbidden { status, permission }),
-        301..=399 => Err(nonsense("it redirects")),
+        301..=399 => Err(unexpected_answer("it redirects")),
         _ => Err(answer.fault_of_status().into()),
     }
 }
 
-fn nonsense(problem: &str) -> LoginError {
-    ServerFault::Nonsense(problem.into()).into()
+fn unexpected_answer(problem: &str) -> LoginError {
+    ServerFault::UnexpectedAnswer(problem.into()).into()
 }
 
 #[cfg(test)]

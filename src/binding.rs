@@ -69,9 +69,9 @@ impl BoundAccount<'_> {
         if self.rule == Binding::Never {
             return Ok(None);
         }
-        uid.and_then(Uid::parse)
-            .map(Some)
-            .ok_or_else(|| ServerFault::Nonsense("it does not give the user's uid".into()).into())
+        uid.and_then(Uid::parse).map(Some).ok_or_else(|| {
+            ServerFault::UnexpectedAnswer("it does not give the user's uid".into()).into()
+        })
     }
 }
 

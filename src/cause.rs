@@ -85,7 +85,7 @@ impl ServerFault {
             Self::Stopped(_) => "process-stopped",
             Self::LoginTimeout => "login-timeout",
             Self::Status(_) => "http-status",
-            Self::Nonsense(_) => "invalid-answer",
+            Self::UnexpectedAnswer(_) => "invalid-answer",
             Self::FlowError => "flow-error",
             Self::Throttled => "throttled",
             Self::ProxyRefused(_) => "proxy",

@@ -83,7 +83,7 @@ impl Deadline {
 
     /// A separate deadline for a part of the same login: `limit` from now.
     #[must_use]
-    pub fn part(&self, limit: Duration) -> Self {
+    pub fn nested(&self, limit: Duration) -> Self {
         Self::of(self.0.clock, limit, self.is_answered())
     }
 }
@@ -106,7 +106,7 @@ mod tests {
         assert!(!deadline.note_answer(), "only the first one is");
         shared.set_limit(hour);
         assert!(!deadline.remaining().is_zero());
-        assert!(deadline.part(hour).is_answered());
+        assert!(deadline.nested(hour).is_answered());
         assert!(shared.is_answered());
     }
 }

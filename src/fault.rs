@@ -50,7 +50,7 @@ pub enum ServerFault {
     Status(u16),
     /// An answer that does not follow the executor's protocol.
     #[error("the authentik server's answer makes no sense: {0}")]
-    Nonsense(String),
+    UnexpectedAnswer(String),
     /// `ak-stage-flow-error`: a stage that crashed, a refused request, or throttling.
     #[error("authentik reported a flow error; its log has the request id")]
     FlowError,

@@ -145,13 +145,14 @@ pub fn confirm(
 
 fn read(answer: &Answer) -> Result<Me, LoginError> {
     match answer.status {
-        200 if !answer.is_json => {
-            Err(ServerFault::Nonsense("its Content-Type is not application/json".into()).into())
-        }
+        200 if !answer.is_json => Err(ServerFault::UnexpectedAnswer(
+            "its Content-Type is not application/json".into(),
+        )
+        .into()),
         200 => serde_json::from_slice(&answer.body)
             .map(|Object(me)| me)
             .map_err(|_| {
-                ServerFault::Nonsense("it does not say whose session it is".into()).into()
+                ServerFault::UnexpectedAnswer("it does not say whose session it is".into()).into()
             }),
         401 | 403 => Err(LoginError::NobodyLoggedIn),
         // Measured: what it says of the session of an account that was deactivated.

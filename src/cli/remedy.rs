@@ -209,7 +209,7 @@ fn of_host_or_server(error: &LoginError) -> String {
 
 fn of_fault(fault: &ServerFault) -> String {
     match fault {
-        ServerFault::FlowError | ServerFault::Nonsense(_) => {
+        ServerFault::FlowError | ServerFault::UnexpectedAnswer(_) => {
             "look at authentik's own log (Events, Logs in the admin interface)".into()
         }
         ServerFault::Throttled => "wait, or exempt this host from the rate limit".into(),

@@ -206,24 +206,24 @@ impl Challenge {
     /// Reads the body of a response with status 200.
     ///
     /// # Errors
-    /// [`ServerFault::Nonsense`] if it is not a challenge: other JSON, a wrong type, a key
+    /// [`ServerFault::UnexpectedAnswer`] if it is not a challenge: other JSON, a wrong type, a key
     /// that occurs twice.
     pub fn read(body: Zeroizing<Vec<u8>>) -> Result<Self, ServerFault> {
         let Object(mut envelope) =
             serde_json::from_slice::<Object<Envelope>>(&body).map_err(|e| no_challenge(&e))?;
         let Some(component) = envelope.component.take() else {
             return Err(match envelope.error {
-                Some(error) => ServerFault::Nonsense(format!(
+                Some(error) => ServerFault::UnexpectedAnswer(format!(
                     "an error and no component in it: {:?}",
                     text::one_line(&error, MAX_WORDS)
                 )),
-                None => ServerFault::Nonsense("no component in it".into()),
+                None => ServerFault::UnexpectedAnswer("no component in it".into()),
             });
         };
         if text::one_line(&component, MAX_NAME) != component {
             // After cleaning, it could be the name of another component.
             let problem = "its component has no name that could be one";
-            return Err(ServerFault::Nonsense(problem.into()));
+            return Err(ServerFault::UnexpectedAnswer(problem.into()));
         }
         let ending = envelope.ending(&component);
         let errors = envelope.errors();
@@ -280,7 +280,7 @@ impl Challenge {
     /// The challenge in the type of its stage.
     ///
     /// # Errors
-    /// [`ServerFault::Nonsense`] if a field is missing or has the wrong type.
+    /// [`ServerFault::UnexpectedAnswer`] if a field is missing or has the wrong type.
     pub fn details<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ServerFault> {
         serde_json::from_slice(&self.body).map_err(|error| no_challenge(&error))
     }
@@ -313,7 +313,7 @@ fn no_challenge(error: &serde_json::Error) -> ServerFault {
         serde_json::error::Category::Eof => "it ends too early",
         _ => "it is not JSON",
     };
-    ServerFault::Nonsense(format!(
+    ServerFault::UnexpectedAnswer(format!(
         "{kind} (line {}, column {})",
         error.line(),
         error.column()
@@ -337,7 +337,7 @@ mod tests {
         for name in ["ak-stage-password\\u0000", "ak-stage-\\u200bpassword", " x"] {
             let body = format!(r#"{{"component":"{name}"}}"#);
             assert!(
-                matches!(read(&body).err(), Some(ServerFault::Nonsense(_))),
+                matches!(read(&body).err(), Some(ServerFault::UnexpectedAnswer(_))),
                 "{name}"
             );
         }
@@ -404,7 +404,7 @@ mod tests {
             r#"{"component":"x","response_errors":"y"}"#,
         ] {
             assert!(
-                matches!(read(body).err(), Some(ServerFault::Nonsense(_))),
+                matches!(read(body).err(), Some(ServerFault::UnexpectedAnswer(_))),
                 "{body}"
             );
         }

@@ -123,7 +123,7 @@ impl Run<'_> {
             step = self.send(&response)?;
         }
         let problem = format!("the flow has not ended after {MAX_CHALLENGES} challenges");
-        Err(ServerFault::Nonsense(problem).into())
+        Err(ServerFault::UnexpectedAnswer(problem).into())
     }
 
     fn start(&mut self, slug: &Slug) -> Result<Step, LoginError> {
@@ -146,7 +146,7 @@ impl Run<'_> {
             return Ok(());
         }
         let problem = format!("the flow has not ended after {MAX_REQUESTS} requests");
-        Err(ServerFault::Nonsense(problem).into())
+        Err(ServerFault::UnexpectedAnswer(problem).into())
     }
 
     fn send(&mut self, response: &Response) -> Result<Step, LoginError> {
@@ -179,14 +179,14 @@ impl Run<'_> {
                 (301..=308, Some(Redirect::SamePlace)) => answer = self.get()?,
                 (301..=308, Some(Redirect::Elsewhere(to))) => {
                     let problem = format!("it redirects away from the executor, to {to}");
-                    return Err(ServerFault::Nonsense(problem).into());
+                    return Err(ServerFault::UnexpectedAnswer(problem).into());
                 }
                 (200, _) => {
                     let request_id = answer.request_id.take();
                     if !answer.is_json {
                         self.audit.request_id(request_id);
                         let problem = "its Content-Type is not application/json";
-                        return Err(ServerFault::Nonsense(problem.into()).into());
+                        return Err(ServerFault::UnexpectedAnswer(problem.into()).into());
                     }
                     if answer.is_starting {
                         return Err(ServerFault::NotReady.into());
@@ -205,7 +205,7 @@ impl Run<'_> {
                 }
             }
         }
-        Err(ServerFault::Nonsense("it redirects without end".into()).into())
+        Err(ServerFault::UnexpectedAnswer("it redirects without end".into()).into())
     }
 
     fn failed(&mut self, error: RequestError) -> LoginError {

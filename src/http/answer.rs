@@ -17,7 +17,7 @@ pub(super) fn fault_of_age(answer: &Answer, elapsed: Duration) -> Option<ServerF
     match answer.age? {
         Age::Seconds(age) if age <= elapsed.as_secs() => None,
         Age::Seconds(age) => Some(ServerFault::Stale(age)),
-        Age::Unknown => Some(ServerFault::Nonsense(
+        Age::Unknown => Some(ServerFault::UnexpectedAnswer(
             "its Age header is not a number of seconds".into(),
         )),
     }

@@ -40,9 +40,11 @@ pub(super) fn server_fault(error: &Error, login_is_over: bool) -> ServerFault {
             ServerFault::ProxyRefused(text::one_line(answer, MAX_TEXT))
         }
         Error::ConnectionFailed => ServerFault::Connection("no address answered".into()),
-        Error::BodyExceedsLimit(_) => ServerFault::Nonsense("the answer is too large".into()),
+        Error::BodyExceedsLimit(_) => {
+            ServerFault::UnexpectedAnswer("the answer is too large".into())
+        }
         Error::Protocol(_) | Error::Http(_) | Error::LargeResponseHeader(..) => {
-            ServerFault::Nonsense(text::one_line(
+            ServerFault::UnexpectedAnswer(text::one_line(
                 &format!("not HTTP as it should be: {error}"),
                 MAX_TEXT,
             ))

@@ -258,7 +258,7 @@ impl HttpsTransport {
     /// As [`Transport::get`].
     pub fn get_within(&mut self, path: &str, limit: Duration) -> Result<Answer, RequestError> {
         let limit = self.deadline.remaining().clamp(LEAST.min(limit), limit);
-        self.deadline = self.deadline.part(limit);
+        self.deadline = self.deadline.nested(limit);
         self.request(path, None, limit.min(self.request_timeout))
     }
 }

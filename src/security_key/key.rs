@@ -201,7 +201,7 @@ impl<D: Device> Key<D> {
         if self.under_way.is_none() || self.channel == hid::BROADCAST {
             return;
         }
-        let deadline = self.deadline.part(CANCEL_LIMIT);
+        let deadline = self.deadline.nested(CANCEL_LIMIT);
         let assembly = std::mem::take(&mut self.assembly);
         if self.send(command::CANCEL, &[], &deadline).is_err() {
             self.under_way = None;

@@ -60,7 +60,7 @@ impl<D: Device> Look<D> {
             fault: KeyFault::NoKey,
         };
         for device in devices.into_iter().take(MAX_KEYS) {
-            let limit = deadline.part(KEY_LIMIT.min(deadline.remaining()));
+            let limit = deadline.nested(KEY_LIMIT.min(deadline.remaining()));
             let candidate = Key::open(device, &limit).and_then(|key| match &request.new {
                 None => judge(key, request, pin_wanted, &limit),
                 Some(new) => judge_new(key, request, new, pin_wanted, &limit),

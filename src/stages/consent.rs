@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dialogue::join;
-use super::{Stages, nonsense};
+use super::{Stages, unexpected_answer};
 use crate::error::LoginError;
 use crate::fault::ServerFault;
 use crate::flow::{Challenge, Response};
@@ -43,9 +43,9 @@ pub(super) fn answer(
     challenge: &Challenge,
     rejected: usize,
 ) -> Result<Response, LoginError> {
-    let details: Details = challenge.details().map_err(nonsense)?;
+    let details: Details = challenge.details().map_err(unexpected_answer)?;
     if rejected > MAX_TOKENS {
-        return Err(nonsense(ServerFault::Nonsense(
+        return Err(unexpected_answer(ServerFault::UnexpectedAnswer(
             "it refuses the very token of its own consent".into(),
         )));
     }
@@ -83,7 +83,7 @@ fn agrees(stages: &mut Stages<'_>, details: &Details) -> Result<bool, LoginError
             .collect();
         if permissions.len() > MAX_PERMISSIONS {
             // Nobody can agree to something that was not shown.
-            return Err(nonsense(ServerFault::Nonsense(format!(
+            return Err(unexpected_answer(ServerFault::UnexpectedAnswer(format!(
                 "a consent to more than {MAX_PERMISSIONS} permissions"
             ))));
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::keys::{self, ChallengeOptions, PublicKeyCredential, no_options};
-use super::{Stages, nonsense};
+use super::{Stages, unexpected_answer};
 use crate::error::{LoginError, Obstacle};
 use crate::flow::{Challenge, Proof, Response};
 
@@ -40,7 +40,7 @@ pub(super) fn answer(
     challenge: &Challenge,
     rejected: usize,
 ) -> Result<Response, LoginError> {
-    let details: Details<'_> = challenge.details().map_err(nonsense)?;
+    let details: Details<'_> = challenge.details().map_err(unexpected_answer)?;
     if details.captcha_stage.is_some() {
         return Err(LoginError::Unsupported {
             component: COMPONENT.into(),

@@ -305,7 +305,7 @@ impl Answerer for Stages<'_> {
 }
 
 /// The error for a challenge that is not valid.
-fn nonsense(fault: ServerFault) -> LoginError {
+fn unexpected_answer(fault: ServerFault) -> LoginError {
     fault.into()
 }
 
@@ -314,7 +314,7 @@ fn refused_without_cause(rejected: usize) -> Result<(), LoginError> {
     if rejected == 0 {
         return Ok(());
     }
-    Err(nonsense(ServerFault::Nonsense(
+    Err(unexpected_answer(ServerFault::UnexpectedAnswer(
         "it refuses the one answer that this stage has".into(),
     )))
 }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Stages, nonsense, refused_without_cause};
+use super::{Stages, refused_without_cause, unexpected_answer};
 use crate::error::{LoginError, Obstacle};
 use crate::flow::{Challenge, Response};
 
@@ -53,7 +53,7 @@ pub(super) fn answer(
     challenge: &Challenge,
     rejected: usize,
 ) -> Result<Response, LoginError> {
-    let details: Details = challenge.details().map_err(nonsense)?;
+    let details: Details = challenge.details().map_err(unexpected_answer)?;
     let reason = match leads_to(&details.to) {
         Destination::Source => Some(Obstacle::Source),
         Destination::OtherFlow => Some(Obstacle::OtherFlow),

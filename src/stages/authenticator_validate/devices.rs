@@ -9,7 +9,7 @@ use crate::error::{LoginError, Obstacle};
 use crate::fault::ServerFault;
 use crate::security_key::Request;
 use crate::stages::keys::{ChallengeOptions, Keys, no_options};
-use crate::stages::nonsense;
+use crate::stages::unexpected_answer;
 use crate::text;
 use crate::words::{Words, fill};
 
@@ -75,7 +75,7 @@ pub(super) fn usable<'a>(
     let mut without_key = None;
     for entry in details.device_challenges.iter().take(MAX_DEVICES) {
         let read: Entry<'_> = serde_json::from_str(entry.get()).map_err(|_| {
-            nonsense(ServerFault::Nonsense(
+            unexpected_answer(ServerFault::UnexpectedAnswer(
                 "a device of the second factor has no class".into(),
             ))
         })?;

@@ -16,7 +16,7 @@ use devices::Device;
 
 use super::dialogue::{join, numbered, option, range};
 use super::keys::{self, PublicKeyCredential, Try};
-use super::{Stages, enrol, nonsense};
+use super::{Stages, enrol, unexpected_answer};
 use crate::config::FactorClass;
 use crate::error::LoginError;
 use crate::fault::ServerFault;
@@ -74,7 +74,7 @@ pub(super) fn answer(
     challenge: &Challenge,
     rejected: usize,
 ) -> Result<Response, LoginError> {
-    let details: Details<'_> = challenge.details().map_err(nonsense)?;
+    let details: Details<'_> = challenge.details().map_err(unexpected_answer)?;
     let sent = std::mem::take(&mut stages.codes.sent);
     if rejected == 0 {
         stages.codes.chosen = None;
@@ -358,7 +358,7 @@ fn select(stages: &mut Stages<'_>, device: &Device<'_>) -> Result<Response, Logi
 
 fn push(stages: &mut Stages<'_>, device: &Device<'_>) -> Result<Response, LoginError> {
     let duo: i64 = device.uid.parse().map_err(|_| {
-        nonsense(ServerFault::Nonsense(
+        unexpected_answer(ServerFault::UnexpectedAnswer(
             "a device for pushes has no number".into(),
         ))
     })?;

@@ -7,7 +7,7 @@ use super::qr::QrDrawings;
 use crate::error::LoginError;
 use crate::flow::{Challenge, Response};
 use crate::stages::dialogue::join;
-use crate::stages::{Stages, nonsense};
+use crate::stages::{Stages, unexpected_answer};
 use crate::text;
 use crate::words::Words;
 
@@ -31,7 +31,7 @@ pub(in crate::stages) fn answer(
     let mut address = String::new();
     let mut drawings = None;
     if rejected == 0 {
-        let details: Details = challenge.details().map_err(nonsense)?;
+        let details: Details = challenge.details().map_err(unexpected_answer)?;
         address = text::one_line(&details.activation_code, MAX_ADDRESS);
         let unicode = stages.dialogue.shows_unicode();
         drawings = QrDrawings::of(&address, stages.prompts.qr, unicode);

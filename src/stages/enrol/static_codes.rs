@@ -6,7 +6,7 @@ use super::lead_after;
 use crate::error::LoginError;
 use crate::flow::{Challenge, Response};
 use crate::stages::dialogue::join;
-use crate::stages::{Stages, nonsense};
+use crate::stages::{Stages, unexpected_answer};
 use crate::text;
 
 pub(in crate::stages) const COMPONENT: &str = "ak-stage-authenticator-static";
@@ -24,7 +24,7 @@ pub(in crate::stages) fn answer(
     rejected: usize,
 ) -> Result<Response, LoginError> {
     let words = &stages.prompts.words;
-    let details: Details = challenge.details().map_err(nonsense)?;
+    let details: Details = challenge.details().map_err(unexpected_answer)?;
     let lead = lead_after(stages, challenge, rejected)?;
     let codes: Vec<String> = details
         .codes

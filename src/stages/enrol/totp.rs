@@ -7,7 +7,7 @@ use super::qr::QrDrawings;
 use crate::error::LoginError;
 use crate::flow::{Challenge, Response};
 use crate::stages::dialogue::join;
-use crate::stages::{Stages, nonsense};
+use crate::stages::{Stages, unexpected_answer};
 use crate::text;
 use crate::words::fill;
 
@@ -35,7 +35,7 @@ pub(in crate::stages) fn answer(
     rejected: usize,
 ) -> Result<Response, LoginError> {
     let words = &stages.prompts.words;
-    let details: Details = challenge.details().map_err(nonsense)?;
+    let details: Details = challenge.details().map_err(unexpected_answer)?;
     let address = short(&text::one_line(&details.config_url, MAX_ADDRESS));
     let drawings = drawings(stages, &address);
     // The secret is the same as before, and is still on the screen.

@@ -7,7 +7,7 @@ use super::lead_after;
 use crate::error::{LoginError, Obstacle};
 use crate::flow::{Challenge, Response};
 use crate::stages::keys::{self, CreationOptions, PublicKeyCredential, no_options};
-use crate::stages::{Stages, nonsense};
+use crate::stages::{Stages, unexpected_answer};
 
 pub(in crate::stages) const COMPONENT: &str = "ak-stage-authenticator-webauthn";
 
@@ -35,7 +35,7 @@ pub(in crate::stages) fn answer(
     if !stages.keys.can_set_up() {
         return Err(refuse(Obstacle::SetUpInBrowser));
     }
-    let details: Details<'_> = challenge.details().map_err(nonsense)?;
+    let details: Details<'_> = challenge.details().map_err(unexpected_answer)?;
     let options = CreationOptions::read(details.registration).map_err(no_options)?;
     let request = stages.keys.creation(&options).map_err(refuse)?;
     let lead = match rejected {

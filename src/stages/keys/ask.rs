@@ -206,7 +206,7 @@ fn touched(
     pin_wanted: &mut bool,
 ) -> Result<Try, LoginError> {
     let left = stages.deadline.remaining();
-    let deadline = stages.deadline.part(stages.keys.rules.timeout.min(left));
+    let deadline = stages.deadline.nested(stages.keys.rules.timeout.min(left));
     let reserve = stages.keys.rules.pin_reserve;
     let pin = pin.map(|pin| Pin { pin, reserve });
     let signed = stages

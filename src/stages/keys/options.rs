@@ -10,7 +10,7 @@ use crate::error::{LoginError, Obstacle};
 use crate::fault::ServerFault;
 use crate::json::Fields;
 use crate::security_key::{Given, Keep, KeyAnswer, NewCredential, Request};
-use crate::stages::nonsense;
+use crate::stages::unexpected_answer;
 use crate::text;
 
 /// How many credentials of one person are looked for.
@@ -190,7 +190,7 @@ impl CreationOptions {
 
 /// The error for options that cannot be read. serde's message may quote them.
 pub(in crate::stages) fn no_options(_: Error) -> LoginError {
-    nonsense(ServerFault::Nonsense(
+    unexpected_answer(ServerFault::UnexpectedAnswer(
         "the request to a security key has a field of a wrong type, or lacks one".into(),
     ))
 }

@@ -9,7 +9,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::dialogue::{Enter, join};
-use super::{Stages, nonsense};
+use super::{Stages, unexpected_answer};
 use crate::error::{LoginError, Obstacle};
 use crate::fault::ServerFault;
 use crate::flow::{Challenge, Response};
@@ -65,16 +65,16 @@ pub(super) fn answer(
     challenge: &Challenge,
     rejected: usize,
 ) -> Result<Response, LoginError> {
-    let details: Details = challenge.details().map_err(nonsense)?;
+    let details: Details = challenge.details().map_err(unexpected_answer)?;
     if details.fields.len() > MAX_FIELDS {
-        return Err(nonsense(ServerFault::Nonsense(format!(
+        return Err(unexpected_answer(ServerFault::UnexpectedAnswer(format!(
             "a form of more than {MAX_FIELDS} fields"
         ))));
     }
     stages.dialogue.may_ask_again(rejected)?;
     let too_many = |field: &Field| field.choices().len() > MAX_CHOICES;
     if details.fields.iter().any(too_many) {
-        return Err(nonsense(ServerFault::Nonsense(format!(
+        return Err(unexpected_answer(ServerFault::UnexpectedAnswer(format!(
             "a field with more than {MAX_CHOICES} choices"
         ))));
     }
