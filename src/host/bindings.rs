@@ -15,7 +15,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
-use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
@@ -168,8 +167,7 @@ impl Bindings {
 
     /// The directory of the files, made if it does not exist.
     fn to_write(&self) -> Result<TrustedDirectory, FileFault> {
-        // A write beyond the limit raises SIGXFSZ, which would end the program.
-        if !getrlimit(Resource::RLIMIT_FSIZE).is_ok_and(|(soft, _)| soft >= ROOM) {
+        if !crate::sys::may_write(ROOM) {
             return Err(FileFault::NotWritten("RLIMIT_FSIZE is too small".into()));
         }
         let made = mkdirat(nix::fcntl::AT_FDCWD, &self.state, Mode::S_IRWXU);

@@ -15,7 +15,6 @@ use std::path::Path;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat, renameat};
-use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 use zeroize::Zeroizing;
@@ -69,7 +68,7 @@ pub(crate) fn open(directory: &File, name: &str, access: Access) -> Option<File>
 }
 
 pub(crate) fn open_directory(access: Access) -> Option<File> {
-    if !geteuid().is_root() || !may_write() {
+    if !geteuid().is_root() || !crate::sys::may_write(ROOM) {
         return None;
     }
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -99,11 +98,6 @@ pub(crate) fn open_directory(access: Access) -> Option<File> {
 fn is_roots_alone(file: &File) -> bool {
     file.metadata()
         .is_ok_and(|found| found.uid() == 0 && found.mode() & 0o022 == 0)
-}
-
-/// A write beyond RLIMIT_FSIZE raises SIGXFSZ, which would end the program.
-fn may_write() -> bool {
-    getrlimit(Resource::RLIMIT_FSIZE).is_ok_and(|(soft, _)| soft >= ROOM)
 }
 
 /// Makes a file that does not exist yet, and writes `text` into it. It is removed again

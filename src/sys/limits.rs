@@ -5,31 +5,29 @@
 //! and restores them before other code runs: a conversation may start a program (`sudo
 //! -A`), which must not profit from them.
 
-use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
+use std::ptr;
+
+use libc::{rlim64_t, rlimit64};
+use nix::sys::resource::Resource;
 
 use super::is_setuid;
 
-// With 32 bits, a limit of 5 GB reads as none. scripts/target sets what the crate libc
-// needs for 64.
-const _: () = assert!(
-    size_of::<rlim_t>() == 8,
-    "set RUST_LIBC_UNSTABLE_GNU_FILE_OFFSET_BITS=64, as scripts/target does"
-);
+const NO_LIMIT: rlim64_t = rlim64_t::MAX;
 
 /// The limits that are raised, and to what at least.
-const RAISED: [(Resource, rlim_t); 7] = [
-    (Resource::RLIMIT_AS, RLIM_INFINITY),
-    (Resource::RLIMIT_DATA, RLIM_INFINITY),
-    (Resource::RLIMIT_CPU, RLIM_INFINITY),
-    (Resource::RLIMIT_FSIZE, RLIM_INFINITY),
-    (Resource::RLIMIT_MEMLOCK, RLIM_INFINITY),
+const RAISED: [(Resource, rlim64_t); 7] = [
+    (Resource::RLIMIT_AS, NO_LIMIT),
+    (Resource::RLIMIT_DATA, NO_LIMIT),
+    (Resource::RLIMIT_CPU, NO_LIMIT),
+    (Resource::RLIMIT_FSIZE, NO_LIMIT),
+    (Resource::RLIMIT_MEMLOCK, NO_LIMIT),
     // More than the module uses, and the default of Linux.
     (Resource::RLIMIT_STACK, 8 << 20),
     (Resource::RLIMIT_NOFILE, 1024),
 ];
 
 /// The stack that a call needs, in bytes: about twice what a login was seen to use.
-const NEEDED_STACK: rlim_t = 192 << 10;
+const NEEDED_STACK: rlim64_t = 192 << 10;
 
 /// Whether this process may have the stack that a call needs. A stack that cannot
 /// grow ends the program by SIGSEGV.
@@ -41,21 +39,50 @@ pub fn has_stack() -> bool {
 
 #[derive(Debug, Clone, Copy)]
 struct Limit {
-    soft: rlim_t,
-    hard: rlim_t,
+    soft: rlim64_t,
+    hard: rlim64_t,
 }
 
 impl Limit {
     fn of(resource: Resource) -> Option<Self> {
-        let (soft, hard) = getrlimit(resource).ok()?;
-        Some(Self { soft, hard })
+        change(resource, None)
     }
 
     /// A limit that cannot be set stays as it is: what fails then proves nothing, and
     /// [`super::ReservedMemory`] keeps the module alive.
     fn set(self, resource: Resource) {
-        let _ = setrlimit(resource, self.soft, self.hard);
+        let _ = change(resource, Some(self));
     }
+}
+
+/// Sets a limit, if there is a `new` one, and returns the one before.
+///
+/// In 64 bits everywhere: in the 32 of `getrlimit` on armhf, a limit of 5 GB reads as
+/// none, and would be restored as none.
+fn change(resource: Resource, new: Option<Limit>) -> Option<Limit> {
+    let new = new.map(|limit| rlimit64 {
+        rlim_cur: limit.soft,
+        rlim_max: limit.hard,
+    });
+    let new = new.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let mut before = rlimit64 {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: 0 is this process; `new` is null or a limit that lives until the end of
+    // this function; and the call writes nothing but `before`.
+    let result = unsafe { libc::prlimit64(0, resource as _, new, &raw mut before) };
+    (result == 0).then_some(Limit {
+        soft: before.rlim_cur,
+        hard: before.rlim_max,
+    })
+}
+
+/// Whether this process may write files of `size` bytes. A write beyond `RLIMIT_FSIZE`
+/// raises SIGXFSZ, which ends the program.
+#[must_use]
+pub fn may_write(size: u64) -> bool {
+    Limit::of(Resource::RLIMIT_FSIZE).is_some_and(|limit| limit.soft >= size)
 }
 
 /// One limit, as its caller set it and as it is while the module works.
@@ -91,7 +118,7 @@ impl RaisedLimits {
     }
 }
 
-fn raise(resource: Resource, least: rlim_t) -> Option<Raised> {
+fn raise(resource: Resource, least: rlim64_t) -> Option<Raised> {
     let before = Limit::of(resource)?;
     if before.soft >= least {
         return None;

@@ -16,7 +16,7 @@ pub use clock::since_boot;
 pub use command_line::command_line;
 pub use connect::{Refusal, refusal_of};
 pub use dns::{Family, LookupError, look_up};
-pub use limits::{RaisedLimits, RestoredLimits, has_stack};
+pub use limits::{RaisedLimits, RestoredLimits, has_stack, may_write};
 pub use locale::locale_is_utf8;
 pub use memory::{MemoryReserve, ReservedMemory};
 pub use proc::{AuditSession, ProcessMark, boot_id};

@@ -27,7 +27,7 @@ const REFUSED: [(&str, &str); 17] = [
 
 /// How often `unsafe` stands in src/pam and src/sys: blocks, functions,
 /// implementations and declarations. A review must see one more or less.
-const UNSAFE: usize = 61;
+const UNSAFE: usize = 62;
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a folder of sources") {
