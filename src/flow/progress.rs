@@ -179,9 +179,9 @@ fn judge(
             });
         }
         // Two dummy or consent stages may look alike, but nobody is identified twice.
-        let began_anew = next.component() == IDENTIFICATION
+        let began_again = next.component() == IDENTIFICATION
             && passed.iter().any(|identity| next.is_same_stage(identity));
-        return Ok(if began_anew {
+        return Ok(if began_again {
             Verdict::Restarted
         } else {
             Verdict::Accepted
@@ -239,3 +239,6 @@ fn is_stuck(sent: &Sent, next: &Challenge, redirects: usize) -> bool {
     let is_same = sent.is_unasked || next.digest() == sent.digest;
     is_redirect_stage || (redirects == 0 && is_same)
 }
+
+#[cfg(test)]
+mod tests;
