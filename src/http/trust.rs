@@ -159,3 +159,47 @@ fn parse_certificates(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A self-signed certificate of this test alone.
+    const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBgDCCASWgAwIBAgIUBLZF/Z0kMv30ExpxdOwrjVxH7TYwCgYIKoZIzj0EAwIw\n\
+FDESMBAGA1UEAwwJdW5pdCB0ZXN0MCAXDTI2MTEyODAyMjIwOVoYDzIxMjYxMTA0\n\
+MDIyMjA5WjAUMRIwEAYDVQQDDAl1bml0IHRlc3QwWTATBgcqhkjOPQIBBggqhkjO\n\
+PQMBBwNCAATg6Sxxz37HgJHWeUAMJFSObhWm1PoifhUVXnuSi7ATKTGVtuGr/2DP\n\
+fYmNyISZbpsFFgBTtgB/U6tD4pZZNP/So1MwUTAdBgNVHQ4EFgQUoMO4KU7qy6WW\n\
+HXU2LDXIiOVxlgMwHwYDVR0jBBgwFoAUoMO4KU7qy6WWHXU2LDXIiOVxlgMwDwYD\n\
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEAgyUDDAY6ZJNeXeKI2NmT\n\
+VW6mw+fYwjEEPDijMdrxh2kCIQDwQumpxEOS4CqrerUobesLZunN7a0gKLoxbnBE\n\
+hgYGog==\n\
+-----END CERTIFICATE-----\n\
+";
+
+    #[test]
+    fn a_file_without_a_usable_certificate_is_refused() {
+        let path = Path::new("/ca.pem");
+        let parse = |pem: &str| parse_roots(path, pem.as_bytes());
+        let roots = parse(&format!("# a comment\n{CERTIFICATE}")).expect("one certificate");
+        assert_eq!(roots.len(), 1);
+
+        // PEM, and a certificate that is none.
+        let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert_eq!(
+            parse(&format!("{damaged}{CERTIFICATE}"))
+                .expect("one of two")
+                .len(),
+            1
+        );
+        for pem in ["", "no PEM at all", damaged] {
+            let error = parse(pem).expect_err(pem).to_string();
+            assert!(error.contains("no certificate that can be used"), "{error}");
+        }
+        let cut = CERTIFICATE.replace("-----END CERTIFICATE-----", "");
+        let error = parse(&cut).expect_err("no end").to_string();
+        assert!(error.contains("is not PEM"), "{error}");
+    }
+}
