@@ -6,6 +6,7 @@ use std::time::Duration;
 use authentik_double::{Fault, Match, Phone, User};
 
 use crate::bench::{Bench, PASSWORD, expect};
+use pam_harness::Style;
 
 /// The number of requests so far whose body holds `text`.
 fn sent(bench: &Bench, text: &str) -> usize {
@@ -352,4 +353,43 @@ fn a_locker_that_cuts_prompts_gets_one_line_at_a_time() {
         assert_eq!(text.lines().count(), 1, "{text:?}");
     }
     assert!(outcome.shown().len() > 1, "{:?}", outcome.shown());
+}
+
+/// What the real dialog showed once is what the module sends today.
+#[test]
+fn the_kept_dialog_of_xscreensaver_has_what_is_sent() {
+    pam_harness::require_isolation!();
+    let kept = include_str!("xscreensaver.txt");
+    let bench = Bench::new();
+    for (name, user, answers) in [
+        ("code", "carol", &[PASSWORD, "carol0000000"][..]),
+        ("menu", "zoe", &[PASSWORD, "1", "zoe000000000"]),
+        ("push", "duke", &[PASSWORD, ""]),
+        ("refusal", "carol", &["wrong"]),
+    ] {
+        let pam = bench.pam_for("xscreensaver", "linux-mfa").user(user);
+        let pam = answers
+            .iter()
+            .fold(pam, |pam, answer| pam.answer_secret(answer));
+        let outcome = pam.authenticate().run();
+        let sent: Vec<String> = outcome
+            .messages()
+            .iter()
+            .map(|message| {
+                let style = match message.style {
+                    Style::EchoOff => "ECHO_OFF",
+                    Style::EchoOn => "ECHO_ON",
+                    Style::Error => "ERROR_MSG",
+                    Style::Info => "TEXT_INFO",
+                    Style::Other(number) => panic!("a message of the style {number}"),
+                };
+                format!("{style}={:?}", message.text)
+            })
+            .collect();
+        let head = format!("=== {name}\n");
+        let (_, section) = kept.split_once(&head).expect("a section");
+        let section = section.split("\n===").next().unwrap_or_default();
+        let shown: Vec<&str> = section.lines().filter(|line| !line.is_empty()).collect();
+        assert_eq!(sent, shown, "{name}");
+    }
 }
