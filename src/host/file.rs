@@ -256,6 +256,38 @@ mod tests {
     }
 
     #[test]
+    fn a_file_has_at_most_four_megabytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = file(&dir, 0o600);
+        let sized = |bytes: u64| {
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_len(bytes).unwrap();
+            read_trusted_file(&path, FileKind::Secret)
+        };
+        assert_eq!(sized(4_194_304).map(|text| text.len()), Ok(4_194_304));
+        assert_eq!(sized(4_194_305), Err(FileFault::TooLarge));
+    }
+
+    #[test]
+    fn a_fault_that_a_command_repairs_names_it() {
+        for (fault, command) in [
+            (FileFault::ForeignOwner { owner: 7 }, Some("chown root")),
+            (
+                FileFault::WritableByOthers { mode: 0o666 },
+                Some("chmod go-w"),
+            ),
+            (
+                FileFault::ReadableByOthers { mode: 0o644 },
+                Some("chmod 600"),
+            ),
+            (FileFault::NotAFile, None),
+            (FileFault::TooLarge, None),
+        ] {
+            assert_eq!(fault.command(), command, "{fault}");
+        }
+    }
+
+    #[test]
     fn what_is_no_file_is_refused_at_once() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(
