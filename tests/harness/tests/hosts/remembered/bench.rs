@@ -156,7 +156,9 @@ impl Session {
         loop {
             match self
                 .terminal
-                .expect_or_end(&[&good, &bad, ASKED, "assword"])
+                // And not "3 incorrect password attempts", after which Ctrl-C would end the
+                // line that the shell still has to run.
+                .expect_or_end(&[&good, &bad, ASKED, "assword: ", "assword for "])
             {
                 Some(0) => return asked,
                 Some(1) => return Asked::Refused,

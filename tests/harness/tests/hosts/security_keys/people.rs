@@ -131,7 +131,7 @@ fn a_pin_is_asked_for_where_the_stage_requires_it() {
     let bench = Bench::new(Validate::new().user_verification_required(), settings);
     let pin = scenario("pin", |_, terminal| {
         terminal.answer(ASK_PIN, "4712");
-        terminal.answer("7 tries are left.", PIN);
+        terminal.expect("7 tries are left.").answer(ASK_PIN, PIN);
     });
     keep(&bench, &pin);
     assert_eq!(touched(&bench), PROGRAMS.len());
