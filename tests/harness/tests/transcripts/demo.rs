@@ -34,9 +34,8 @@ fn the_demo_is_short_and_says_what_happened() {
         let command = format!("make demo FLOW={flow} LOGIN={login}");
         seen.push(format!("=== {command}\n{text}\n[exit status {status:?}]"));
     }
-    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
-        insta::assert_snapshot!("demo", seen.join("\n\n"));
-    });
+    // Users who cannot read the checkout run this, too: the text is part of the test.
+    assert_eq!(format!("{}\n", seen.join("\n\n")), include_str!("demo.txt"));
 }
 
 #[test]
