@@ -132,7 +132,7 @@ pub enum LoginError {
         "the flow ended, but nobody is logged in: does the flow have a user-login stage, and does it run?"
     )]
     NobodyLoggedIn,
-    /// authentik refuses to say whose session it is, in a way that it has for an
+    /// authentik refuses to say whose session it is, as it does for an
     /// account which was deactivated during the login.
     #[error(
         "HTTP 400 in answer to whose session it is: was the account deactivated during the login?"

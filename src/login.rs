@@ -169,7 +169,7 @@ fn hand_over(
     }
 }
 
-/// For whom a second factor is remembered.
+/// The person whose second factor is remembered.
 fn factor_subject(config: &Config, user: &str) -> Option<Subject> {
     Some(Subject {
         user: user.to_owned(),

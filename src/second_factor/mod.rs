@@ -61,7 +61,7 @@ pub use session::{Kept, NotKept, Remembered, find, keep};
 /// The variable of the PAM environment that names what is handed over.
 pub const VARIABLE: &str = "PAM_AUTHENTIK_FLOW_HANDED_OVER";
 
-/// For whom authentik has accepted a second factor, and in which flow. Another user,
+/// The person and the flow of an accepted second factor. Another user,
 /// server or flow is another matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {

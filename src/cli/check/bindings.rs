@@ -1,4 +1,4 @@
-//! Which accounts are bound to persons (`[user] bind`), and to whom.
+//! Which accounts are bound to people (`[user] bind`), and the person for each.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -18,7 +18,7 @@ pub(crate) struct Stack {
     text: String,
 }
 
-/// The record: who has logged in through which stack.
+/// The record: the accounts that logged in through each stack.
 #[derive(Serialize, Deserialize)]
 struct Proofs {
     /// The whole file. For another text nothing is proved.

@@ -24,7 +24,7 @@ pub(super) fn password(
     answer: &Map<String, Value>,
 ) -> Step {
     if plan.pending.is_none() {
-        // the person of the session is nobody whom this flow has identified
+        // this flow has not identified the session's person
         return Step::Denied("Unknown error".to_owned());
     }
     let field = Text {

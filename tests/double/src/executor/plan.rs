@@ -42,7 +42,7 @@ pub(crate) struct Plan {
     pub(crate) pending: Option<Pending>,
     pub(crate) prompt_data: Map<String, Value>,
     pub(crate) scratch: Scratch,
-    /// The flow was started again with the person whom it had: nobody is asked for a name.
+    /// The flow was started again with its person: it asks for no name.
     pub(crate) keeps_person: bool,
 }
 
@@ -60,7 +60,7 @@ impl Plan {
         }
     }
 
-    /// The flow from its beginning, with the person whom this plan has.
+    /// The flow from its beginning, with this plan's person.
     pub(crate) fn again(&self, flow: &Flow) -> Plan {
         Plan {
             pending: self.pending.clone(),

@@ -35,7 +35,7 @@ pub enum Authentication {
     RequireOutpost,
     /// People who are not logged in.
     RequireUnauthenticated,
-    /// People whom another flow has sent here, which no client of the API is.
+    /// People that another flow has sent here. A client of the API never is.
     RequireRedirect,
     /// People who come with a link's token, since 2026.5; earlier versions ask for nothing.
     RequireToken,

@@ -18,7 +18,7 @@ pub(crate) struct Sidecar {
     pub(crate) people: BTreeMap<String, Vec<String>>,
     /// Groups that it lacks, parents first.
     pub(crate) groups: Vec<String>,
-    /// Applications that it lacks, each with those whom it is open to.
+    /// Applications that it lacks, each with the people that may use it.
     pub(crate) applications: BTreeMap<String, Vec<String>>,
     /// Recordings that cannot be replayed, and why.
     pub(crate) not_replayed: BTreeMap<String, String>,

@@ -79,7 +79,7 @@ pub(super) fn rows() -> Vec<Row> {
         end("for people who are logged in", "authenticated").gives("PAM_PERM_DENIED", not_for_you),
         end("for people who are not logged in", "unauthenticated").password(),
         end("for superusers", "superuser").gives("PAM_PERM_DENIED", not_for_you),
-        end("for people whom another flow sends", "by-redirect").gives("PAM_PERM_DENIED", denied),
+        end("for people that another flow sends", "by-redirect").gives("PAM_PERM_DENIED", denied),
         end("for people with a link", "by-token")
             .only(|version| version >= (2026, 5, 0))
             .gives("PAM_PERM_DENIED", denied),

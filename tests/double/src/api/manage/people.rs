@@ -260,7 +260,7 @@ pub(super) fn removed(state: &mut State, object: &Object) {
     state.managed.take(object.path, &object.pk);
 }
 
-/// The sessions of one user, of whom the double tells no more than that they are there.
+/// The sessions of one user. The double tells only how many there are.
 pub(super) fn sessions(state: &State, call: &Call) -> Reply {
     let Some(name) = call.parameter("user__username") else {
         return detail(400, "The double lists the sessions of one user alone.");
