@@ -3,7 +3,8 @@
 //!
 //! Modules return the same in both, so a difference comes from the change.
 
-use super::engine::play::{Detail, Met, Pairs, Together, play};
+use super::engine::play::{Detail, play};
+use super::engine::together::{Met, Pairs, Together};
 use super::person::Person;
 use super::results::{Gates, Secret, Situation, asks_for_secret};
 use super::{Code, CodeSet, Entry, Kind};

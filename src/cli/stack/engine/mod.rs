@@ -5,10 +5,13 @@
 //! that the test can build it alone.
 
 pub(crate) mod codes;
+mod collect;
 pub(crate) mod control;
 pub(crate) mod lines;
 pub(crate) mod load;
 pub(crate) mod play;
+pub(crate) mod together;
+pub(crate) mod walk;
 
 /// What a stack is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,7 +8,8 @@ use pam_harness::transaction::{Converse, Message, Reply, Transaction};
 use crate::engine::Kind;
 use crate::engine::codes::{Code, CodeSet};
 use crate::engine::load::{Entry, Files, Service};
-use crate::engine::play::{Detail, Outcomes, Together, play};
+use crate::engine::play::{Detail, Outcomes, play};
+use crate::engine::together::Together;
 
 /// Says nothing: pam_debug only tells what it returns.
 struct Deaf;

@@ -8,7 +8,7 @@ use crate::engine::Kind;
 use crate::engine::codes::Code;
 use crate::engine::control::Action;
 use crate::engine::load::{Entry, Role, Service};
-use crate::engine::play::jumps_past_the_end;
+use crate::engine::walk::jumps_past_the_end;
 use crate::random::{Random, Stack, stack};
 use crate::real::{ask, expect, files, ways};
 

@@ -6,7 +6,8 @@ use std::fs;
 use crate::engine::Kind;
 use crate::engine::codes::{Code, CodeSet};
 use crate::engine::load::{Entry, Role};
-use crate::engine::play::{Detail, Together, play};
+use crate::engine::play::{Detail, play};
+use crate::engine::together::Together;
 use crate::random::{Random, stack};
 use crate::real::{code_named, files};
 
