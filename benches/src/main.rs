@@ -26,13 +26,13 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments.as_slice() {
-        ["instructions"] => counts(),
+        ["instructions"] => with_server(counts),
         ["serve", ca_file] => server::serve(Path::new(ca_file), 0),
         ["serve", ca_file, workers] => match workers.parse() {
             Ok(workers) => server::serve(Path::new(ca_file), workers),
             Err(_) => Err(USAGE.to_owned()),
         },
-        ["fleet"] => many(),
+        ["fleet"] => with_server(many),
         ["key"] => key::serve(),
         ["play", job] => play::run(Path::new(job)),
         ["load", module] => loading::load(module),
@@ -106,8 +106,8 @@ fn bench(rounds: usize, sections: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// What many hosts do to one server.
-fn many() -> Result<()> {
+/// Starts a server, and runs `measure` with it.
+fn with_server(measure: impl FnOnce(&Bench<'_>, &mut Server) -> Result<()>) -> Result<()> {
     let module = Module::find()?;
     let place = Place::new(None)?;
     let bench = Bench {
@@ -116,26 +116,23 @@ fn many() -> Result<()> {
         place: &place,
     };
     let mut server = Server::start(&bench.program, place.path("ca.pem"))?;
-    for table in fleet::run(&bench, &mut server)? {
+    measure(&bench, &mut server)
+}
+
+/// What many hosts do to one server.
+fn many(bench: &Bench<'_>, server: &mut Server) -> Result<()> {
+    for table in fleet::run(bench, server)? {
         print!("{table}");
     }
     Ok(())
 }
 
 /// For the test: a line for each login that succeeds, `NAME: INSTRUCTIONS`.
-fn counts() -> Result<()> {
-    let module = Module::find()?;
-    let place = Place::new(None)?;
-    let bench = Bench {
-        program: std::env::current_exe().map_err(at("this program"))?,
-        module: module.path().to_owned(),
-        place: &place,
-    };
-    let mut server = Server::start(&bench.program, place.path("ca.pem"))?;
+fn counts(bench: &Bench<'_>, server: &mut Server) -> Result<()> {
     println!("{}", callgrind::compiler(&bench.module)?);
-    let by_bundle = bundle::scenario(&bench, &server)?;
+    let by_bundle = bundle::scenario(bench, server)?;
     for scenario in Scenario::counted().into_iter().chain(by_bundle) {
-        let job = bench.job(&scenario, &server, server.port)?;
+        let job = bench.job(&scenario, server, server.port)?;
         server.refill()?;
         let count = callgrind::instructions(&bench.program, &job)?;
         println!("{}: {count}", scenario.name);
