@@ -103,16 +103,7 @@ fn judge(
         (None, None) => return Err(LoginError::Skipped(NOBODY_LOOKED_UP)),
         (_, rules) => rules.as_ref(),
     };
-    let user = match name {
-        UserName::Possible(user) => user,
-        UserName::Impossible(reason) => {
-            call.audit.set_user(None);
-            return Err(LoginError::ImpossibleName(reason));
-        }
-    };
-    let status = account_status::of(&user, &config.user)?;
-    call.audit
-        .set_user(status.is_known().then_some(user.as_str()));
+    let (user, status) = call.user(name, &config.user)?;
     let is_account = match status {
         AccountStatus::Person => true,
         AccountStatus::NoAccount => false,

@@ -5,15 +5,15 @@ use std::ffi::CStr;
 
 use pam::constants::PamResultCode;
 
-use crate::account_status;
+use crate::account_status::{self, AccountStatus};
 use crate::audit::{Audit, Outcome, Severity};
-use crate::config::Config;
+use crate::config::{Config, UserRules};
 use crate::conversation::Conversation as _;
 use crate::display::{Display, sshd_is_asking};
 use crate::error::LoginError;
 use crate::host;
 use crate::login_context::LoginContext;
-use crate::pam::Transaction;
+use crate::pam::{Transaction, UserName};
 use crate::refusal::{self, Wording};
 use crate::sys::command_line;
 
@@ -52,6 +52,29 @@ impl Call {
         let config = Config::load(arguments, &self.service)?;
         self.wording = Wording::of(&config);
         Ok(config)
+    }
+
+    /// The user of the call, and the status of the account. The log gets the
+    /// name if the host knows the account.
+    ///
+    /// # Errors
+    /// [`LoginError::ImpossibleName`], and those of [`account_status::of`].
+    pub fn user(
+        &mut self,
+        name: UserName,
+        rules: &UserRules,
+    ) -> Result<(String, AccountStatus), LoginError> {
+        let user = match name {
+            UserName::Possible(user) => user,
+            UserName::Impossible(reason) => {
+                self.audit.set_user(None);
+                return Err(LoginError::ImpossibleName(reason));
+            }
+        };
+        let status = account_status::of(&user, rules)?;
+        self.audit
+            .set_user(status.is_known().then_some(user.as_str()));
+        Ok((user, status))
     }
 
     /// Writes no line to the log if `is_quiet`.

@@ -17,9 +17,7 @@ use std::fs::File;
 use std::io::Write;
 use std::time::Duration;
 
-use nix::dir::Dir;
-use nix::fcntl::{AtFlags, OFlag, renameat};
-use nix::sys::stat::Mode;
+use nix::fcntl::{AtFlags, renameat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use crate::host::run::{self, Access, open, open_directory};
@@ -98,14 +96,7 @@ fn give_back(directory: &File, name: &str) -> nix::Result<()> {
 
 /// The files whose lines no process is reporting now.
 fn waiting(directory: &File, now: Duration) -> Vec<String> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let Ok(entries) = Dir::openat(directory, ".", flags, Mode::empty()) else {
-        return Vec::new();
-    };
-    entries
-        .into_iter()
-        .filter_map(Result::ok)
-        .filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned))
+    run::names(directory)
         .filter(|name| name == NAME || is_expired(name, now))
         .filter(|name| open(directory, name, Access::Existing).is_some())
         .take(MAX_CLAIMED)

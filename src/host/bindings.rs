@@ -14,11 +14,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::fcntl::{AtFlags, openat, renameat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::file::unreadable;
+use super::run::NEW_FILE;
 use super::{FileFault, FileKind, TrustedDirectory, impossible_name};
 use crate::sys::since_boot;
 
@@ -221,14 +222,8 @@ impl<'a> NewFile<'a> {
         let now = since_boot().unwrap_or_default().as_nanos();
         // The name of an account does not begin with this sign.
         let name = format!("-{}.{now}.{count}", nix::unistd::getpid());
-        let flags = OFlag::O_WRONLY
-            | OFlag::O_CREAT
-            | OFlag::O_EXCL
-            | OFlag::O_NOFOLLOW
-            | OFlag::O_CLOEXEC
-            | OFlag::O_NOCTTY;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        let descriptor = openat(directory.file(), name.as_str(), flags, mode)
+        let descriptor = openat(directory.file(), name.as_str(), NEW_FILE, mode)
             .map_err(|error| not_written(error.into()))?;
         let new = Self { directory, name };
         let mut file = File::from(descriptor);

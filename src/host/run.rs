@@ -25,6 +25,13 @@ use super::file::{FileKind, find_in};
 pub(crate) const DIRECTORY: &str = "/run/pam_authentik_flow";
 /// No file in it is larger.
 pub(crate) const ROOM: u64 = 1 << 20;
+/// Opens a file for writing only if it does not exist yet.
+pub(super) const NEW_FILE: OFlag = OFlag::O_WRONLY
+    .union(OFlag::O_CREAT)
+    .union(OFlag::O_EXCL)
+    .union(OFlag::O_NOFOLLOW)
+    .union(OFlag::O_CLOEXEC)
+    .union(OFlag::O_NOCTTY);
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
@@ -103,14 +110,8 @@ fn is_roots_alone(file: &File) -> bool {
 /// Makes a file that does not exist yet, and writes `text` into it. It is removed again
 /// if it cannot be written whole, as on a full disk.
 pub(crate) fn write_new(directory: &File, name: &str, text: &str) -> Option<()> {
-    let flags = OFlag::O_WRONLY
-        | OFlag::O_CREAT
-        | OFlag::O_EXCL
-        | OFlag::O_NOFOLLOW
-        | OFlag::O_CLOEXEC
-        | OFlag::O_NOCTTY;
     let mode = Mode::from_bits_truncate(FILE_MODE);
-    let mut file = File::from(openat(directory, name, flags, mode).ok()?);
+    let mut file = File::from(openat(directory, name, NEW_FILE, mode).ok()?);
     let written = file
         .set_permissions(Permissions::from_mode(FILE_MODE))
         .and_then(|()| file.write_all(text.as_bytes()));
@@ -138,18 +139,14 @@ pub(crate) fn remove(directory: &File, name: &str) -> bool {
     unlinkat(directory, name, UnlinkatFlags::NoRemoveDir).is_ok()
 }
 
-/// The names in the directory, at most `most`.
-pub(crate) fn names(directory: &File, most: usize) -> Vec<String> {
+/// The names in the directory. There are none if it cannot be read.
+pub(crate) fn names(directory: &File) -> impl Iterator<Item = String> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let Ok(entries) = Dir::openat(directory, ".", flags, Mode::empty()) else {
-        return Vec::new();
-    };
-    entries
+    Dir::openat(directory, ".", flags, Mode::empty())
         .into_iter()
+        .flatten()
         .filter_map(Result::ok)
         .filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned))
-        .take(most)
-        .collect()
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::host;
 use crate::http::{HttpsTransport, Transport};
 use crate::login::{self, Login};
 use crate::login_context::LoginContext;
-use crate::pam::{self as pam_handle, Phase, Transaction, UserName};
+use crate::pam::{self as pam_handle, Phase, Transaction};
 use crate::secret::Secret;
 use crate::session;
 use crate::stages::Stages;
@@ -75,16 +75,7 @@ fn attempt(
             "only what has expired is to be changed, and authentik's password has not",
         ));
     }
-    let user = match transaction.user_item() {
-        UserName::Possible(user) => user,
-        UserName::Impossible(reason) => {
-            call.audit.set_user(None);
-            return Err(LoginError::ImpossibleName(reason));
-        }
-    };
-    let status = account_status::of(&user, &config.user)?;
-    call.audit
-        .set_user(status.is_known().then_some(user.as_str()));
+    let (user, status) = call.user(transaction.user_item(), &config.user)?;
     match status {
         AccountStatus::Person => {}
         AccountStatus::LeftAlone { reason, .. } => return Err(LoginError::Skipped(reason)),

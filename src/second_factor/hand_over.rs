@@ -162,7 +162,8 @@ fn random_name() -> Option<String> {
 /// Removes what no session has taken, and what is left of sessions that ended without a
 /// word, as when sshd was killed.
 fn sweep(directory: &File) {
-    for name in run::names(directory, MAX_RECORDS) {
+    let names: Vec<String> = run::names(directory).take(MAX_RECORDS).collect();
+    for name in names {
         let is_stale = if name.starts_with(PREFIX) {
             was_not_taken(directory, &name)
         } else {
