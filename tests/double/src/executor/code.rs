@@ -1,4 +1,4 @@
-//! Codes that are sent and codes that are judged.
+//! Codes that are sent, and the check of codes.
 
 use super::plan::Plan;
 use super::run::Run;
@@ -6,8 +6,8 @@ use crate::random;
 use crate::version::Behaviour;
 use crate::world::DeviceKind;
 
-/// Tries a code against every device of the person, whichever was selected: the class and the
-/// number of the one that took it.
+/// Tries a code with every device of the person, whichever was selected. Returns the class and
+/// the number of the device that accepted it.
 pub(super) fn accepted(run: &mut Run<'_>, plan: &Plan, code: &str) -> Option<(&'static str, u32)> {
     let now = run.now;
     let messages_too = run.version.does(Behaviour::ThrottlesMessages);

@@ -185,7 +185,7 @@ fn by_message(
         return Step::Crash;
     };
     send(run, plan, &username, &address);
-    // no error, and still the same stage: now it wants the code
+    // not an error, and still the same stage: now it needs the code
     Step::Invalid(Errors::default())
 }
 
@@ -207,7 +207,7 @@ fn finish(run: &mut Run<'_>, plan: &Plan, device: Device) -> Step {
     Step::Done
 }
 
-/// Six digits of a field that the server reads as an integer.
+/// Six digits in a field that the server reads as an integer.
 fn integer(answer: &Map<String, Value>, key: &str) -> Result<String, Complaint> {
     let text = Text::default().check(answer, key)?.unwrap_or_default();
     match text.parse::<u64>() {

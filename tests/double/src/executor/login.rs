@@ -24,7 +24,7 @@ pub(super) fn password(
     answer: &Map<String, Value>,
 ) -> Step {
     if plan.pending.is_none() {
-        // this flow has not identified the session's person
+        // this flow has not identified the user of the session
         return Step::Denied("Unknown error".to_owned());
     }
     let field = Text {
@@ -35,7 +35,7 @@ pub(super) fn password(
     let Some(Some(password)) = errors.collect("password", field.check(answer, "password")) else {
         return Step::Invalid(errors);
     };
-    // a name that the identification did not find, but let pass, is tried as a user name
+    // a name that the identification did not find, but accepted, is tried as a user name
     let pretended = plan.pending.as_ref().filter(|p| p.username.is_none());
     let pretended = pretended.and_then(|pending| run.world.find_user(&pending.shown));
     let found = pretended.or_else(|| run.pending(plan));
@@ -103,7 +103,7 @@ fn log_in(run: &mut Run<'_>, plan: &Plan, options: &UserLogin) -> Step {
     Step::Done
 }
 
-/// Logs out. The session goes with it, unless the flow has more to do in it.
+/// Logs out. The session ends too, unless the flow still needs it.
 pub(super) fn log_out(run: &mut Run<'_>, plan: &Plan) -> Step {
     if plan.bindings.len() > 1 {
         run.session.user = None;
@@ -114,7 +114,7 @@ pub(super) fn log_out(run: &mut Run<'_>, plan: &Plan) -> Step {
     Step::Done
 }
 
-/// Writes what prompts asked for to the user.
+/// Writes the values that prompts collected to the user.
 pub(super) fn write_user(run: &mut Run<'_>, plan: &mut Plan) -> Step {
     let data = plan.prompt_data.clone();
     let Some(user) = run.pending_mut(plan) else {

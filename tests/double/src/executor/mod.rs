@@ -1,5 +1,6 @@
 //! The flow executor: plans a flow, runs its stages, and says how it ended.
 
+mod answer;
 mod code;
 mod enrol;
 mod identification;
@@ -16,7 +17,7 @@ mod webauthn;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::csrf;
 use crate::exchange::{Call, Outcome, Reply, parse_query};
@@ -29,9 +30,10 @@ use crate::state::{Outpost, State, client_ip, outpost};
 use crate::version::Behaviour;
 use crate::words::Language;
 
+pub(crate) use answer::AVATAR;
 pub(crate) use plan::Plan;
 use run::{Body, Run, SessionEnd};
-use step::{Challenge, Errors, Step};
+use step::{Errors, Step};
 pub use webauthn::JudgedAssertion;
 
 /// The answer to a request for the executor of this slug.
@@ -116,7 +118,7 @@ pub(crate) fn execute(state: &mut State, call: &Call, slug: &str) -> Outcome {
     reply.into()
 }
 
-/// The token of an `Authorization` header; it speaks in the session's place.
+/// The token of an `Authorization` header. It takes precedence over the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bearer {
     Absent,
@@ -124,7 +126,7 @@ enum Bearer {
     Known,
 }
 
-/// The answers that need no plan: bad methods, headers, tokens, too many requests.
+/// Answers that need no plan: wrong methods, headers or tokens, and too many requests.
 fn refuse_early(
     state: &mut State,
     call: &Call,
@@ -155,7 +157,7 @@ fn refuse_early(
     if !call.accepts_json() || bearer == Bearer::Unknown || forged {
         return Some(flow_error(call));
     }
-    // a request that has waited was counted when it came
+    // a request that has waited was counted when it arrived
     if !authenticated && call.attempt == 0 && state.throttle().is_some() {
         return Some(flow_error(call));
     }
@@ -169,7 +171,7 @@ fn flow_error(call: &Call) -> Reply {
     }))
 }
 
-/// One request on its way through a flow.
+/// One request while a flow handles it.
 struct Executor<'a> {
     state: &'a mut State,
     call: &'a Call,
@@ -177,7 +179,7 @@ struct Executor<'a> {
     language: Language,
     policy_ip: String,
     now: SystemTime,
-    /// How long the policies evaluated so far keep the request waiting.
+    /// How long the policies evaluated so far delay the request.
     owed: Duration,
 }
 
@@ -218,7 +220,8 @@ impl Executor<'_> {
             return Ok((self.done(&plan, &query), SessionEnd::Kept, Vec::new()));
         };
 
-        // nothing waits from here on but a phone: a link that was followed is used up
+        // from here on only a phone can delay the answer, so a link that was followed is used
+        // up
         if let Some(token) = link {
             self.state.memory.links.remove(token);
         }
@@ -282,7 +285,7 @@ impl Executor<'_> {
                 session.plan = Some(plan);
                 self.redirect()
             }
-            // `ask_again` and `start_over` have made other steps of them
+            // `ask_again` and `start_over` have replaced these
             Step::Invalid(_) | Step::StartOver => flow_error(self.call),
             Step::Done => {
                 plan.pop();
@@ -297,7 +300,7 @@ impl Executor<'_> {
         Ok((reply, end, cookies))
     }
 
-    /// The plan that a link leads to; since 2026.8, confirmed by a consent first.
+    /// The plan that a link leads to. Since 2026.8 a consent comes first.
     fn behind_the_link(&self, plan: &Plan) -> Plan {
         let mut plan = plan.clone();
         if self.state.version.does(Behaviour::ConfirmsLinks) {
@@ -329,7 +332,7 @@ impl Executor<'_> {
             }
             Authentication::RequireUnauthenticated => user.is_none(),
             Authentication::RequireRedirect => false,
-            // whoever comes with the token has a plan already
+            // a client with the token already has a plan
             Authentication::RequireToken => {
                 !self.state.version.does(Behaviour::KnowsRequiredTokens)
             }
@@ -379,106 +382,7 @@ impl Executor<'_> {
             client_ip: &self.policy_ip,
         }))
     }
-
-    /// The end of a flow: a redirect, or a denial if `next` leads somewhere else.
-    fn done(&self, plan: &Plan, query: &Query) -> Reply {
-        let start = format!("{}/", self.call.prefix());
-        let next = query.get("next").unwrap_or(&start);
-        if !next.starts_with('/') || next.starts_with("//") {
-            return self.denied(Some(plan), &Session::default(), "Invalid next URL");
-        }
-        self.redirect_out(next, true)
-    }
-
-    /// Sends the client out of the flow, at its end or because it was denied.
-    fn redirect_out(&self, to: &str, is_final: bool) -> Reply {
-        let body = json!({
-            "component": "xak-flow-redirect",
-            "to": to,
-            "final_redirect": is_final,
-        });
-        Reply::flow(&self.shape(body))
-    }
-
-    /// Where a browser goes when it cancels: since 2026.8, to the page that it came for.
-    fn cancelled_to(&self) -> String {
-        let query = parse_query(&self.call.parameter("query").unwrap_or_default());
-        match query.get("next") {
-            Some(next) if self.state.version.does(Behaviour::CancelsTowardsNext) => {
-                let mut pair = form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
-                pair.append_pair("next", next).finish()
-            }
-            _ => String::new(),
-        }
-    }
-
-    /// Takes out of a challenge what this version does not know.
-    fn shape(&self, mut challenge: Value) -> Value {
-        let component = challenge["component"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        if let Value::Object(fields) = &mut challenge {
-            self.state.version.shape(&component, fields);
-        }
-        if let Some(Value::Object(info)) = challenge.get_mut("flow_info") {
-            self.state.version.shape("flow_info", info);
-        }
-        challenge
-    }
-
-    fn denied(&self, plan: Option<&Plan>, session: &Session, message: &str) -> Reply {
-        let challenge = Challenge::new("ak-stage-access-denied")
-            .pending_user()
-            .with("error_message", self.language.say(message));
-        Reply::flow(&self.dress(&challenge, plan, session))
-    }
-
-    fn redirect(&self) -> Reply {
-        Reply::empty(302)
-            .with("location", &self.call.target)
-            .with("allow", "GET, POST, HEAD, OPTIONS")
-    }
-
-    /// Adds what all challenges share.
-    fn dress(&self, challenge: &Challenge, plan: Option<&Plan>, session: &Session) -> Value {
-        let mut fields = Map::new();
-        let title = plan.map_or(&self.flow.title, |plan| &plan.title);
-        let prefix = self.call.prefix();
-        fields.insert(
-            "flow_info".to_owned(),
-            json!({
-                "title": title,
-                "background": format!("{prefix}/static/dist/assets/images/flow_background.jpg"),
-                "background_themed_urls": null,
-                "cancel_url": format!("{prefix}/flows/-/cancel/{}", self.cancelled_to()),
-                "layout": "stacked",
-            }),
-        );
-        if challenge.pending_user {
-            let shown = plan
-                .and_then(|plan| plan.pending.as_ref())
-                .map(|pending| pending.shown.clone())
-                .or_else(|| session.user.clone());
-            let own = shown
-                .as_deref()
-                .and_then(|name| self.state.world.find_user(name))
-                .and_then(|user| user.avatar.as_deref());
-            let avatar = match shown {
-                Some(_) => own.unwrap_or(AVATAR),
-                None => "/static/dist/assets/images/user_default.png",
-            };
-            fields.insert("pending_user_avatar".to_owned(), json!(avatar));
-            fields.insert("pending_user".to_owned(), json!(shown.unwrap_or_default()));
-        }
-        fields.extend(challenge.fields.clone());
-        self.shape(Value::Object(fields))
-    }
 }
-
-/// A picture made of initials, as the server draws it.
-pub(crate) const AVATAR: &str = "data:image/svg+xml;base64,\
-    PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHdpZHRoPSI2NCIgaGVpZ2h0PSI2NCIvPg==";
 
 /// An answer whose fields are wrong in this way, for stages that say so themselves.
 fn invalid(field: &str, string: &str) -> Step {

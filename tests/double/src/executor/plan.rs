@@ -1,4 +1,4 @@
-//! A flow under way in one session.
+//! A flow in progress in one session.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::flow::{Binding, Flow, Stage};
 
-/// Who is about to be logged in.
+/// The user who is about to be logged in.
 #[derive(Debug, Clone)]
 pub(crate) struct Pending {
     /// What challenges show as `pending_user`.
@@ -15,7 +15,7 @@ pub(crate) struct Pending {
     pub(crate) username: Option<String>,
 }
 
-/// What a stage remembers from one request to the next; gone when the stage is done.
+/// What a stage remembers from one request to the next, until the stage is done.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scratch {
     pub(crate) consent_token: Option<String>,
@@ -31,18 +31,18 @@ pub(crate) struct Scratch {
     pub(crate) wrong_passwords_before: Option<u32>,
 }
 
-/// The stages that are left of a flow, and what was learnt on the way.
+/// The remaining stages of a flow, and the data collected so far.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) slug: String,
     pub(crate) title: String,
-    /// authentik's word for what the flow is for.
+    /// The designation of the flow, in authentik's words.
     pub(crate) designation: String,
     pub(crate) bindings: VecDeque<Binding>,
     pub(crate) pending: Option<Pending>,
     pub(crate) prompt_data: Map<String, Value>,
     pub(crate) scratch: Scratch,
-    /// The flow was started again with its person: it asks for no name.
+    /// The flow was restarted and keeps its user, so it asks for no name.
     pub(crate) keeps_person: bool,
 }
 
@@ -60,7 +60,7 @@ impl Plan {
         }
     }
 
-    /// The flow from its beginning, with this plan's person.
+    /// The flow from its start, with the user of this plan.
     pub(crate) fn again(&self, flow: &Flow) -> Plan {
         Plan {
             pending: self.pending.clone(),
@@ -69,11 +69,11 @@ impl Plan {
         }
     }
 
-    /// Leaves the current stage behind.
+    /// Removes the current stage.
     pub(crate) fn pop(&mut self) {
         self.bindings.pop_front();
         self.scratch = Scratch {
-            // the consent in front of it is done, and the link has still been followed
+            // the consent before it is done, and the link is still valid
             link_followed: self.scratch.link_followed
                 && matches!(self.bindings.front(), Some(next) if matches!(next.stage, Stage::Email)),
             ..Scratch::default()

@@ -1,9 +1,9 @@
-//! Security keys that are set up: the request, and what is made of the answer.
+//! Security keys that are set up: the request, and the check of the answer.
 //!
-//! The server judges it by py_webauthn's `verify_registration_response`, called by
-//! authentik/stages/authenticator_webauthn/stage.py without roots for certificates and
-//! without `require_user_verification`. This judges the same things, in the same order,
-//! for the attestations that keys give here: none, and packed by the new key itself.
+//! The server checks the answer with py_webauthn's `verify_registration_response`, called by
+//! authentik/stages/authenticator_webauthn/stage.py without roots for certificates and without
+//! `require_user_verification`. This checks the same things in the same order, for the
+//! attestations that keys give here: none, and packed by the new key itself.
 
 use data_encoding::BASE64URL_NOPAD;
 use minicbor::Decoder;
@@ -20,7 +20,7 @@ use crate::world::{Device, DeviceKind};
 const USER_PRESENT: u8 = 1;
 const HAS_CREDENTIAL: u8 = 0x40;
 
-/// The request. Its challenge is another one each time.
+/// The request. Its challenge is new each time.
 pub(super) fn request(run: &Run<'_>, plan: &mut Plan, user: (&str, &str, &str)) -> Value {
     let (username, name, uid) = user;
     let algorithms: Vec<Value> = [-7, -8, -36, -37, -38, -39, -257, -258, -259]
@@ -158,7 +158,7 @@ fn judge(run: &Run<'_>, plan: &Plan, answer: &Value) -> Result<Made, &'static st
     })
 }
 
-/// An attestation object, as far as it is judged.
+/// An attestation object, as far as it is checked.
 #[derive(Default)]
 struct Attestation {
     format: String,
@@ -180,7 +180,7 @@ impl Attestation {
                         read.has_statement = true;
                         match decoder.str().ok()? {
                             "sig" => read.signature = decoder.bytes().ok()?.to_vec(),
-                            // Of another algorithm than the key it is by: see `point`.
+                            // For another algorithm than that of the key: see `point`.
                             "alg" if decoder.i64().ok()? == -7 => {}
                             _ => return None,
                         }

@@ -1,4 +1,4 @@
-//! One request to one stage: what it may look at, and which stage takes it.
+//! One request to one stage: the data that the stage may use, and the call of the right stage.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,14 +15,14 @@ use crate::version::{Behaviour, Version};
 use crate::words::Language;
 use crate::world::{User, World};
 
-/// How far the reputation of a name can fall: at this end nothing counts any more.
+/// The lowest reputation of a name. From there on nothing more is counted.
 const LOWEST_REPUTATION: u32 = 5;
 
-/// What becomes of the session after the request.
+/// What happens to the session after the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SessionEnd {
     Kept,
-    /// It gets another id; the old one is dead.
+    /// It gets a new id, and the old id becomes invalid.
     Rotated,
     LoggedOut,
 }
@@ -44,14 +44,14 @@ pub(super) struct Run<'a> {
     pub(super) call: &'a Call,
     pub(super) language: Language,
     pub(super) now: SystemTime,
-    /// How long policies have kept the request waiting.
+    /// How long policies have delayed the request.
     pub(super) owed: Duration,
     pub(super) end: SessionEnd,
     pub(super) cookies: Vec<String>,
 }
 
 impl Run<'_> {
-    /// The user that the plan speaks of: the one identified, else the one logged in.
+    /// The user of the plan: the identified one, otherwise the one who is logged in.
     pub(super) fn pending_name(&self, plan: &Plan) -> Option<String> {
         match &plan.pending {
             Some(pending) => pending.username.clone(),
@@ -115,7 +115,7 @@ impl Run<'_> {
         }
     }
 
-    /// What the stage makes of an answer.
+    /// The result of an answer to the stage.
     pub(super) fn post(
         &mut self,
         plan: &mut Plan,
@@ -137,7 +137,7 @@ impl Run<'_> {
         }
     }
 
-    /// Counts a wrong password, and says how many there were that count.
+    /// Counts a wrong password, and returns how many count so far.
     fn tries_of_password(&mut self, plan: &mut Plan) -> u32 {
         self.session.failed_attempts += 1;
         let name = plan.pending.as_ref().map(|pending| pending.shown.clone());
@@ -155,7 +155,7 @@ impl Run<'_> {
         }
     }
 
-    /// The first stage of a flow that begins again takes the answer, which was meant for another.
+    /// The first stage of a restarted flow takes the answer, which was meant for another stage.
     pub(super) fn start_over(&mut self, plan: &mut Plan) -> Step {
         let Some(first) = plan.bindings.front().cloned() else {
             return Step::Done;
@@ -169,7 +169,7 @@ impl Run<'_> {
         }
     }
 
-    /// The stage again, with what was wrong; or the end, if it was wrong too often.
+    /// Shows the stage again with its errors, or ends the flow after too many wrong answers.
     pub(super) fn ask_again(&mut self, plan: &mut Plan, stage: &Stage, errors: Errors) -> Step {
         if let Stage::Password {
             failed_attempts, ..

@@ -109,7 +109,7 @@ pub(super) fn answer(
             None => Step::Invalid(errors),
         },
         Stage::EndpointAgent { required } => match answer.get("response") {
-            // the double knows no host, so no answer is one
+            // the double knows no host, so every answer is wrong
             Some(Value::Null) | None if !required => Step::Done,
             _ => Step::Denied("Invalid challenge response".to_owned()),
         },
@@ -132,20 +132,20 @@ pub(super) fn answer(
     }
 }
 
-/// What becomes of a redirect that somebody says to have followed.
+/// What happens when a client says that it followed a redirect.
 fn left(run: &Run<'_>, plan: &Plan, to: &str) -> Step {
     if to.starts_with("/source/") && run.version.does(Behaviour::KeepsToSources) {
-        // nobody came back from the source
+        // nobody has returned from the source
         Step::Crash
     } else if to.starts_with("/if/flow/") && plan.pending.is_some() {
-        // the other flow takes the place of this one's plan
+        // the other flow replaces the plan of this one
         Step::StartOver
     } else {
         Step::Done
     }
 }
 
-/// Mails a link; it is the same one as long as nobody follows it.
+/// Mails a link. The link stays the same until somebody follows it.
 fn send_link(run: &mut Run<'_>, plan: &mut Plan) {
     let token = plan
         .scratch

@@ -1,4 +1,4 @@
-//! What a stage makes of a request.
+//! The result of a request to a stage.
 
 use std::time::Duration;
 
@@ -33,11 +33,11 @@ impl Challenge {
     }
 }
 
-/// What was wrong with an answer, by field.
+/// The errors of an answer, by field.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Errors(pub(crate) Map<String, Value>);
 
-/// The key of errors that concern no single field.
+/// The key of errors that belong to no field.
 pub(crate) const NON_FIELD: &str = "non_field_errors";
 
 impl Errors {
@@ -54,7 +54,7 @@ impl Errors {
         }
     }
 
-    /// Adds the complaint about a field, if there is one, and hands its value through.
+    /// Adds the error of a field, if there is one, and returns its value.
     pub(crate) fn collect<T>(&mut self, field: &str, checked: Result<T, Complaint>) -> Option<T> {
         match checked {
             Ok(value) => Some(value),
@@ -98,16 +98,16 @@ impl Complaint {
     }
 }
 
-/// What comes of a request to a stage.
+/// The result of a request to a stage.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     /// The stage asks.
     Show(Challenge),
     /// The stage is done.
     Done,
-    /// The stage goes round once more: a redirect to the same address.
+    /// The stage redirects to the same address, and is shown again.
     Stay,
-    /// The plan is gone: the flow begins again, and its first stage takes the answer.
+    /// The plan is discarded. The flow starts again, and its first stage takes the answer.
     StartOver,
     /// The answer was wrong; the stage asks again.
     Invalid(Errors),
@@ -129,7 +129,7 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    /// The text under a key; numbers count as text, and blanks around it are cut off as a rule.
+    /// The text under a key. Numbers count as text. Blanks around it are usually removed.
     pub(crate) fn check(
         self,
         answer: &Map<String, Value>,

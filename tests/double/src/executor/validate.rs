@@ -17,7 +17,7 @@ use crate::state::Remembered;
 use crate::version::Behaviour;
 use crate::world::{Device, DeviceKind, Phone};
 
-/// How often a push that waits is looked at.
+/// How often the state of a waiting push is checked.
 const POLL: Duration = Duration::from_millis(20);
 /// How long a push waits at most.
 const PUSH_EXPIRES: Duration = Duration::from_secs(60);
@@ -66,7 +66,7 @@ pub(super) fn show(run: &mut Run<'_>, plan: &mut Plan, options: &Validate) -> St
     )
 }
 
-/// Puts the enrolment in the place of this stage.
+/// Replaces this stage by the enrolment.
 fn set_up(plan: &mut Plan, stage: &ConfigurationStage) -> Step {
     let binding = Binding {
         stage: stage.enrolment.into(),
@@ -93,12 +93,12 @@ fn asked_lately(run: &Run<'_>, plan: &Plan, options: &Validate) -> bool {
     })
 }
 
-/// What the cookie calls the stage.
+/// The name of the stage in the cookie.
 fn name_of(plan: &Plan, options: &Validate) -> String {
     options.name.clone().unwrap_or_else(|| plan.slug.clone())
 }
 
-/// One entry for each allowed class of which the person has a device.
+/// One entry for each allowed class in which the person has a device.
 fn device_challenges(run: &Run<'_>, plan: &mut Plan, options: &Validate) -> Vec<Value> {
     let allowed = |class: &str| options.device_classes.iter().any(|c| c == class);
     let nobody = plan.pending.is_none() && run.session.user.is_none();
@@ -142,7 +142,7 @@ fn device_challenge(
     match &device.kind {
         DeviceKind::Email { address, .. } => json!({"email": code::mask(address)}),
         DeviceKind::Webauthn { .. } => {
-            // One challenge for all of the person's keys.
+            // One challenge for all keys of the person.
             let credentials: Vec<Value> = all
                 .iter()
                 .filter_map(|device| match &device.kind {
@@ -170,7 +170,7 @@ pub(super) fn answer(
     options: &Validate,
     answer: &Map<String, Value>,
 ) -> Step {
-    // a stage that needs no answer takes none
+    // a stage that needs no answer accepts none
     match show(run, plan, options) {
         Step::Show(_) => {}
         step => return step,
@@ -308,7 +308,7 @@ fn push(run: &mut Run<'_>, plan: &Plan, options: &Validate, pk: &Value) -> Step 
     succeed(run, plan, options, ("duo", pk))
 }
 
-/// The factor is accepted; the cookie says which device it was, and at which stage.
+/// The factor is accepted. The cookie names the device and the stage.
 fn succeed(
     run: &mut Run<'_>,
     plan: &Plan,

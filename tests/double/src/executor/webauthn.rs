@@ -1,7 +1,7 @@
-//! Security keys: the request for an assertion, and what is made of one.
+//! Security keys: the request for an assertion, and its check.
 //!
-//! The server judges it by py_webauthn's `verify_authentication_response`; this judges
-//! the same things, in the same order. Tests of the module hold both against each other.
+//! The server checks the assertion with py_webauthn's `verify_authentication_response`. This
+//! checks the same things in the same order. Tests of the module compare the two.
 
 use data_encoding::BASE64URL_NOPAD;
 use ring::digest::{SHA256, digest};
@@ -13,31 +13,31 @@ use super::run::Run;
 use crate::random;
 use crate::world::{Device, DeviceKind};
 
-/// What the server says to a credential of nobody's, and to a signature that is wrong.
+/// The server's answer to an unknown credential, and to a wrong signature.
 const INVALID_DEVICE: &str = "Invalid device";
 const FAILED: &str = "Assertion failed";
 
 const USER_PRESENT: u8 = 1;
 const USER_VERIFIED: u8 = 4;
 
-/// What a key has signed for a credential that is known, and by what it was judged.
+/// An assertion for a known credential, and the data that it was checked with.
 #[derive(Debug, Clone)]
 pub struct JudgedAssertion {
     /// What the client sent.
     pub answer: Value,
-    /// What was to be signed, in base64url.
+    /// The challenge that was to be signed, in base64url.
     pub challenge: String,
-    /// Where the client was to be.
+    /// The origin that the client had to have.
     pub origin: String,
-    /// How often the key had signed before.
+    /// The counter of the key before.
     pub count: u32,
-    /// Whether the person had to be verified.
+    /// Whether user verification was required.
     pub required: bool,
     /// The verdict.
     pub accepted: bool,
 }
 
-/// The request: the relying party is the host that was asked, without its port.
+/// The request. The relying party is the requested host without its port.
 pub(super) fn request(
     run: &Run<'_>,
     plan: &mut Plan,
@@ -72,10 +72,10 @@ pub(super) fn rp_id(run: &Run<'_>) -> String {
     }
 }
 
-/// Whose key has signed the answer to the plan's challenge.
+/// The user whose key signed the answer to the plan's challenge.
 ///
-/// `owner` is who it must be, if that is known; `required` is whether the person must
-/// have been verified.
+/// `owner` is the expected user, if known. `required` says whether user verification is
+/// required.
 pub(super) fn verified(
     run: &mut Run<'_>,
     plan: &Plan,
@@ -130,13 +130,13 @@ pub(super) fn verified(
     Ok(name)
 }
 
-/// What is known of a credential.
+/// The stored data of a credential.
 struct Known {
     public_key: Vec<u8>,
     count: u32,
 }
 
-/// The new count of the key, where all is as it should be.
+/// The new counter of the key, if everything is right.
 fn judge(run: &Run<'_>, plan: &Plan, answer: &Value, known: &Known, required: bool) -> Option<u32> {
     let bytes = |value: &Value| BASE64URL_NOPAD.decode(value.as_str()?.as_bytes()).ok();
     if answer["id"] != answer["rawId"] || answer["type"] != "public-key" {

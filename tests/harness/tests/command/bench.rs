@@ -20,7 +20,7 @@ pub(crate) const COMMON_ACCOUNT: &str = "account [success=1 new_authtok_reqd=don
 /// The two lines of the README, in front of Debian's.
 pub(crate) const README_STACK: &str = "auth [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin\nauth [success=done default=die ignore=ignore] {module} config={config}\n@include common-auth\naccount required pam_nologin.so\n@include common-account\n";
 
-/// A double of the newest authentik, of which `check` has no holes to tell.
+/// A double of the newest authentik, in which `check` finds no known holes.
 pub(crate) fn newest() -> DoubleBuilder {
     Double::builder().version(Version::V2026_8)
 }
@@ -31,10 +31,10 @@ pub(crate) struct Bench {
     host: Host,
 }
 
-/// What the command came to.
+/// The result of a run of the command.
 pub(crate) struct Run {
     pub(crate) status: i32,
-    /// Standard output, then standard error, without what differs by run.
+    /// Standard output, then standard error, without the parts that differ between runs.
     pub(crate) text: String,
 }
 
@@ -57,7 +57,7 @@ impl Run {
 }
 
 impl Bench {
-    /// A configuration that is right, and no stack that names the module.
+    /// A correct configuration, and no stack that names the module.
     pub(crate) fn new() -> Self {
         Self::with(newest().without_pause())
     }
@@ -66,7 +66,7 @@ impl Bench {
         Self::on_a_host(builder, true)
     }
 
-    /// As many hosts are installed: nobody has root's password.
+    /// The state of many hosts: nobody has root's password.
     pub(crate) fn with_locked_root() -> Self {
         Self::on_a_host(newest().without_pause(), false)
     }
@@ -80,7 +80,7 @@ impl Bench {
         )
     }
 
-    /// The same, with these rules of sudo, and accounts that are not as usual.
+    /// The same with these sudo rules and with changed accounts.
     pub(crate) fn on(
         builder: DoubleBuilder,
         root_has_password: bool,
@@ -98,7 +98,7 @@ impl Bench {
         for account in &mut accounts {
             match account.name.as_str() {
                 "root" if root_has_password => account.password = password.clone(),
-                // Below min_uid, so that authentik need not know it.
+                // Below min_uid, so authentik need not know it.
                 "localadmin" => account.uid = 900,
                 _ => {}
             }
@@ -169,7 +169,8 @@ impl Bench {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// The command with these arguments, and with this host's folders where it has them.
+    /// The command with these arguments. It uses this host's folders if the subcommand has
+    /// options for them.
     pub(crate) fn command(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = self.host.authentik_flow();
         command.args(arguments.iter().map(|argument| self.fill(argument)));
@@ -190,7 +191,7 @@ impl Bench {
         command
     }
 
-    /// Runs it to its end.
+    /// Runs it until it ends.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         let output = self.command(arguments).output().unwrap();
         if arguments.contains(&"--json") && !output.stdout.is_empty() {
@@ -199,20 +200,25 @@ impl Bench {
         Run::of(self, &output)
     }
 
+    /// Runs `enable` with this configuration.
+    pub(crate) fn enable(&self, more: &[&str]) -> Run {
+        self.run(&[&["enable", "--config", "{config}"], more].concat())
+    }
+
     /// Checks the configuration.
     pub(crate) fn check(&self, more: &[&str]) -> Run {
         self.run(&[&["check", "--config", "{config}"], more].concat())
     }
 
-    /// Runs it as somebody else than root, who may look at this host's folder.
+    /// Runs it as an ordinary user who can read this host's folder.
     pub(crate) fn run_as(&self, uid: u32, arguments: &[&str]) -> Run {
         let open = Permissions::from_mode(0o755);
         fs::set_permissions(self.host.path(), open.clone()).unwrap();
         let program = self.path("authentik-flow");
         let given = self.host.authentik_flow();
         let installed = given.get_args().last().unwrap();
-        // By a process of its own: one that another test starts meanwhile would inherit
-        // the file, still open to be written, and it could not be run.
+        // Done by a separate process. A process that another test starts meanwhile would
+        // inherit the file open for writing, and it could not be run.
         let copied = std::process::Command::new("cp")
             .args([installed, program.as_os_str()])
             .status();
@@ -229,15 +235,15 @@ impl Bench {
         Run::of(self, &command.output().unwrap())
     }
 
-    /// Runs it where `/var/log/auth.log` holds this text, and no journal is.
+    /// Runs it on a host where `/var/log/auth.log` contains this text and there is no journal.
     pub(crate) fn run_with_log(&self, log: &str, arguments: &[&str]) -> Run {
         self.write("auth.log", log, 0o600);
         let script = "mount -t tmpfs none /var/log && cp \"$1/auth.log\" /var/log/auth.log && shift && exec \"$@\"";
         self.run_in_mounts_of_its_own(script, arguments)
     }
 
-    /// Runs it beside a real journald, which has a line by root and the same by somebody
-    /// else, who calls it user=forged.
+    /// Runs it beside a real journald that has one line by root, and the same line by another
+    /// user, who calls it user=forged.
     pub(crate) fn run_with_journal(&self, line: &str, arguments: &[&str]) -> Run {
         let script = r#"
             mount -t tmpfs none /run && mount -t tmpfs none /var/log || exit 9
@@ -264,7 +270,7 @@ impl Bench {
         self.run_in_mounts_of_its_own(script, arguments)
     }
 
-    /// `script` gets this host's folder and the command, and no mount of it stays.
+    /// `script` gets this host's folder and the command. Its mounts are removed.
     fn run_in_mounts_of_its_own(&self, script: &str, arguments: &[&str]) -> Run {
         let command = self.command(arguments);
         let mut whole = std::process::Command::new("unshare");
@@ -284,7 +290,7 @@ impl Bench {
         let text = text
             .replace(&self.host.path().display().to_string(), "/DIR")
             .replace(&format!(":{}", self.double.port()), ":PORT")
-            // By the second in which it is asked.
+            // The age depends on the second in which it runs.
             .replace("30 days left", "29 days left");
         let mut lines: Vec<String> = Vec::new();
         for line in text.lines() {
@@ -307,7 +313,7 @@ impl Bench {
     }
 }
 
-/// Holds what `check --json` prints against the schema that is installed.
+/// Checks the output of `check --json` against the installed schema.
 #[track_caller]
 pub(crate) fn hold_against_schema(output: &[u8]) {
     const SCHEMA: &str = include_str!("../../../../docs/check.schema.json");
@@ -321,8 +327,8 @@ pub(crate) fn hold_against_schema(output: &[u8]) {
     assert!(errors.is_empty(), "{errors:#?}\nin {output:#}");
 }
 
-/// Holds `text` against `tests/transcripts/NAME.txt`, which
-/// `UPDATE_TRANSCRIPTS=1` writes them again: read the difference before you commit it.
+/// Compares `text` with `tests/transcripts/NAME.txt`. `UPDATE_TRANSCRIPTS=1` writes the file
+/// again: read the difference before you commit it.
 #[track_caller]
 pub(crate) fn hold_against_transcript(name: &str, text: &str) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,4 +1,4 @@
-//! `bind`: which person an account belongs to.
+//! `bind`: the person that an account belongs to.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -53,7 +53,7 @@ fn an_account_is_bound_looked_at_and_bound_again() {
     let mode = fs::metadata(bench.path("state/bindings/alice")).unwrap();
     assert_eq!(mode.permissions().mode() & 0o777, 0o644);
     expect(&bind(&bench, &["alice"]), 0, &["already bound"]);
-    // Somebody else has the name now.
+    // Another person has the name now.
     set_uid(&bench, "alice", "another");
     let parts = [
         "name belongs to uid another",
@@ -118,7 +118,7 @@ fn what_cannot_be_bound_says_why() {
         0,
         &["bound to uid abc"],
     );
-    // A damaged file names nobody, and is not taken for a missing one.
+    // A damaged file binds to nobody, and is not treated like a missing one.
     fs::write(bench.path("state/bindings/alice"), "").unwrap();
     let run = bind(&bench, &["alice", "--uid", "abc"]);
     expect(&run, 1, &["does not hold what it should"]);
@@ -156,7 +156,7 @@ fn check_tells_who_is_bound_and_whether_the_name_is_still_theirs() {
         0,
         &["2 accounts are bound", "same person (2 looked up)"],
     );
-    // alice left, and the next one has her name; bob was removed.
+    // alice has left, and another person has her name; bob was removed.
     set_uid(&bench, "alice", "another");
     bench.double.world(|world| world.remove_user("bob"));
     check(

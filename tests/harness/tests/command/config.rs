@@ -170,11 +170,11 @@ fn init_writes_what_the_module_takes_and_overwrites_nothing() {
 /// The example as a package installs it.
 const EXAMPLE: &str = include_str!("../../../../conf/pam_authentik_flow.toml");
 
-/// The same of version 0.1.0, whose package brought it as the configuration.
+/// The same file of version 0.1.0, whose package installed it as the configuration.
 const EARLIER_EXAMPLE: &str = include_str!("../../../distros/0.1.0/pam_authentik_flow.toml");
 
-/// A package's configuration that nobody has changed is nobody's work; one letter
-/// makes it somebody's.
+/// A package's configuration without changes may be overwritten. One changed letter makes it
+/// the administrator's.
 #[test]
 fn init_fills_in_the_example_of_a_package_and_nothing_else() {
     pam_harness::require_isolation!();
@@ -189,7 +189,7 @@ fn init_fills_in_the_example_of_a_package_and_nothing_else() {
     assert!(text.contains(&bench.double.url()), "{text}");
     assert_eq!(text.lines().count(), EXAMPLE.lines().count());
 
-    // The one that version 0.1.0 installed is nobody's work, too.
+    // The one that version 0.1.0 installed may be overwritten too.
     bench.write("package.toml", EARLIER_EXAMPLE, 0o644);
     let run = bench.run(&arguments);
     assert_eq!(run.status, 0, "{}", run.text);
@@ -209,7 +209,7 @@ fn init_fills_in_the_example_of_a_package_and_nothing_else() {
         assert_eq!(bench.read("package.toml"), changed);
     }
 
-    // A link may lead to what is not the package's.
+    // A link may point to a file that does not belong to the package.
     std::fs::remove_file(bench.path("package.toml")).unwrap();
     bench.write("elsewhere.toml", EXAMPLE, 0o644);
     std::os::unix::fs::symlink("elsewhere.toml", bench.path("package.toml")).unwrap();

@@ -32,7 +32,7 @@ fn groups_and_who_may_log_in_are_named() {
         "authentik-flow login --user alice --service sshd",
     ]);
     assert_eq!(run.status, 0, "{}", run.text);
-    // Nobody is logged in, and nothing is sent that a person types.
+    // Nobody is logged in, and no secret is sent.
     assert!(
         bench
             .double
@@ -51,7 +51,7 @@ fn groups_and_who_may_log_in_are_named() {
             "alice does not get in by sshd, because of: authentik. First: in authentik, add alice",
         ],
     );
-    // Without a token nothing is guessed.
+    // Without a token the group is unknown, and that is said.
     bench.config(FLOW, GROUPS, "");
     let run = explain(&bench, "alice", &[]);
     run.has(&[
@@ -87,7 +87,7 @@ fn the_account_and_the_lines_are_looked_at() {
     let run = explain(&bench, "../alice", &[]);
     assert_eq!(run.status, 1, "{}", run.text);
     run.has(&["no account can have this name"]);
-    // A service that asks the module nothing.
+    // A service whose stack does not use the module.
     bench.stack("sudo", "@include common-auth\n@include common-account\n");
     let run = explain(&bench, "alice", &["--service", "sudo"]);
     run.has(&["authentik is not asked; the local password decides"]);
@@ -98,7 +98,7 @@ fn the_account_and_the_lines_are_looked_at() {
         "there is no service sduo",
         "authentik-flow explain alice --service sudo",
     ]);
-    // A line of which nothing is known.
+    // A line with an unknown result.
     bench.stack(
         "su",
         "auth [success=1 default=ignore] pam_exec.so /bin/true\nauth [success=done default=die] {module} config={config}\n@include common-auth\n@include common-account\n",

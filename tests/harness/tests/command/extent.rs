@@ -5,13 +5,13 @@ use rexpect::session::spawn_command;
 use crate::bench::{Bench, README_STACK};
 use crate::check::{FLOW, GROUPS, TOKEN, require_host, with_token};
 
-/// A stack of sshd that asks authentik about who comes with a key, too.
+/// A stack of sshd that also asks authentik about users who log in with a key.
 pub(crate) fn sshd() -> String {
     let account = "account [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin\naccount required {module} config={config}\n@include common-account";
     README_STACK.replace("@include common-account", account)
 }
 
-/// What another service alone is configured for is asked about, too.
+/// A section that only another service has is checked too.
 #[test]
 fn every_service_is_judged_by_its_own_configuration() {
     require_host!();
@@ -42,7 +42,7 @@ fn every_service_is_judged_by_its_own_configuration() {
             "connection.fails",
         ),
     ] {
-        // By a line in its stack, and by its section alone.
+        // A service counts if its stack names the module, and if only its section exists.
         for stack in [README_STACK, "@include common-auth\n"] {
             let bench = with_token(FLOW, GROUPS);
             bench.config(FLOW, GROUPS, &format!("{TOKEN}\n{section}\n"));
@@ -60,7 +60,7 @@ fn every_service_is_judged_by_its_own_configuration() {
             assert_eq!(found["services"], serde_json::json!(["sudo"]), "{found}");
         }
     }
-    // What two services have in common is asked once.
+    // What two services share is asked once.
     let bench = with_token(FLOW, GROUPS);
     bench.stack("sshd", README_STACK);
     bench.stack("sudo", README_STACK);
@@ -81,7 +81,7 @@ fn offline_asks_nothing() {
     assert!(bench.double.requests().is_empty());
     bench.check(&["--offline", "--json"]);
     assert!(bench.double.requests().is_empty());
-    // What lies on this host is looked at.
+    // Files on this host are checked.
     bench.write("ca.pem", "no certificate", 0o644);
     let run = bench.check(&["--offline"]);
     assert_eq!(run.status, 1, "{}", run.text);
@@ -105,7 +105,7 @@ fn quiet_prints_what_is_wrong_alone() {
     }
 }
 
-/// The command at a terminal that is so many columns wide.
+/// The command at a terminal with this many columns.
 pub(crate) fn at_a_terminal(bench: &Bench, columns: u16, arguments: &[&str]) -> String {
     let command = bench.command(arguments);
     let script = format!("stty cols {columns} rows 50; \"$@\"; echo \"exit $?\"");
@@ -119,7 +119,7 @@ pub(crate) fn at_a_terminal(bench: &Bench, columns: u16, arguments: &[&str]) -> 
         .env("TERM", "xterm")
         .env("NO_COLOR", "1");
     let mut session = spawn_command(shell, Some(60_000)).unwrap();
-    // Each byte has come as a sign of its own.
+    // Each byte arrived as a separate character.
     let bytes = session
         .exp_eof()
         .unwrap()
@@ -129,7 +129,7 @@ pub(crate) fn at_a_terminal(bench: &Bench, columns: u16, arguments: &[&str]) -> 
     String::from_utf8(bytes).unwrap()
 }
 
-/// What stays on the screen: a line that was replaced is gone.
+/// The final screen: replaced lines are removed.
 pub(crate) fn on_screen(text: &str) -> Vec<String> {
     text.replace("\r\n", "\n")
         .lines()
@@ -138,7 +138,7 @@ pub(crate) fn on_screen(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Words that are longer than a line stay whole, so that they can be copied.
+/// Words that are longer than a line are not broken, so that they can be copied.
 #[track_caller]
 pub(crate) fn fits(lines: &[String], columns: usize) {
     for line in lines {
@@ -166,7 +166,7 @@ fn a_terminal_sees_what_is_waited_for_and_no_long_line() {
         );
         fits(&lines, usize::from(columns));
     }
-    // None of it goes into a file, or into what programs read.
+    // Nothing of this is written to a file or to a program that reads the output.
     for more in [&[][..], &["--json"], &["--quiet"]] {
         let run = bench.check(more);
         assert!(!run.text.contains("connecting to"), "{}", run.text);

@@ -1,4 +1,4 @@
-//! The local way in: which accounts `enable` takes for it, and `login --local`.
+//! The local way in: the accounts that `enable` accepts for it, and `login --local`.
 
 use pam_harness::accounts::LOCAL_ADMIN_PASSWORD;
 
@@ -33,7 +33,7 @@ impl Site {
         (ended.status, ended.transcript)
     }
 
-    /// What stands in the account files of `localadmin`.
+    /// The lines of the account files for `localadmin`.
     fn account(&self, shell: &str, shadow: &str) {
         let passwd = self.host.read("/etc/passwd").unwrap();
         let hash = passwd
@@ -62,7 +62,7 @@ impl Site {
 
 const WELL: &str = "HASH:20000:0:99999:7:::";
 
-/// Each way in which an account cannot get in, with what to do.
+/// Each reason why an account cannot log in, with the remedy.
 #[test]
 fn an_account_that_cannot_get_in_is_no_local_way_in() {
     pam_harness::require_real_host!("sshd", "sudo", "ssh-keygen");
@@ -149,7 +149,7 @@ fn an_account_that_cannot_get_in_is_no_local_way_in() {
     assert_eq!(site.host.read("/etc/pam.d/sshd"), before);
 }
 
-/// By the real libpam and the stack as it is; what is proved holds for this stack alone.
+/// Through the real libpam and the present stack. The proof counts for this stack only.
 #[test]
 fn a_local_password_is_tried_through_the_stack() {
     pam_harness::require_real_host!("sshd", "sudo", "ssh-keygen");
@@ -189,7 +189,7 @@ fn a_local_password_is_tried_through_the_stack() {
     }
     let (status, text) = site.login("nosuch", "sshd", "x");
     assert!(status == 1 && text.contains("no such account"), "{text}");
-    // Another stack: nothing is proved of it.
+    // The stack has changed, so nothing is proved.
     let text = enable(&["localadmin", "operator"]);
     assert!(text.contains(not_yet) && !text.contains(proved), "{text}");
 

@@ -7,16 +7,16 @@ use rexpect::session::{PtySession, spawn_command};
 
 use crate::bench::{Bench, PASSWORD};
 
-/// How long anything may take.
+/// The limit for every step.
 const LIMIT: Option<u64> = Some(20_000);
 
 const OPEN: &str = "allow_any_user = true";
 const ANYBODY: &str = "[user]\nrequire_account = false";
 
-/// The command at a terminal; at its end the terminal says how it was left.
+/// The command at a terminal. At its end the terminal reports its state.
 fn terminal(bench: &Bench, arguments: &[&str]) -> PtySession {
     let command = bench.command(arguments);
-    // A shell with a Ctrl-C of its own, which tells what became of the terminal.
+    // A shell that handles Ctrl-C itself, and reports the state of the terminal.
     let script = "stty echo; echo \"shell $$\"; trap : INT; \"$@\"; echo \"exit $?\"; stty -a | tr ' ;' '\\n\\n' | grep -x -e echo -e -echo";
     let mut shell = std::process::Command::new("/bin/sh");
     shell.args(["-c", script, "sh"]).arg(command.get_program());
@@ -25,7 +25,7 @@ fn terminal(bench: &Bench, arguments: &[&str]) -> PtySession {
     spawn_command(shell, LIMIT).unwrap()
 }
 
-/// What it prints to its end.
+/// Its output until it ends.
 fn rest(mut session: PtySession) -> String {
     session.exp_eof().unwrap()
 }
@@ -120,7 +120,7 @@ fn ctrl_c_gives_the_terminal_its_echo_back() {
     assert!(!rest.contains("\n-echo"), "{rest}");
 }
 
-/// Killed at the prompt: the terminal is as it was, too.
+/// Killed at the prompt, it also restores the terminal.
 #[test]
 fn a_signal_to_end_does_so_as_well() {
     pam_harness::require_isolation!();
@@ -158,7 +158,7 @@ fn who_is_left_alone_is_told_so() {
     assert!(bench.double.requests().is_empty());
 }
 
-/// Denied by a group: the flow went well, and the module says no.
+/// Denied by a group: the flow succeeds, and the module denies.
 #[test]
 fn not_in_the_group() {
     pam_harness::require_isolation!();

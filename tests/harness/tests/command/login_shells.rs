@@ -20,10 +20,8 @@ const SU_L: &str = "su-l: `su -` has its own stack";
 /// What `enable` says of these services.
 #[track_caller]
 fn enable(bench: &Bench, services: &[&str]) -> String {
-    let mut arguments = vec!["enable", "--config", "{config}"];
-    arguments.extend(["--local", "root", "--local", "localadmin"]);
-    arguments.extend(services);
-    let run = bench.run(&arguments);
+    let accounts = ["--local", "root", "--local", "localadmin"];
+    let run = bench.enable(&[&accounts[..], services].concat());
     assert_eq!(run.status, 0, "{}", run.text);
     run.text
 }

@@ -1,5 +1,5 @@
-//! `check --prometheus`: each metric, held against a strict reader of the format, and
-//! against the pages that name them.
+//! `check --prometheus`: each metric is checked by a strict reader of the format, and against
+//! the pages that name it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,7 +16,7 @@ use crate::check::{FLOW, GROUPS, TOKEN, require_host, with_token};
 
 type Labels = BTreeMap<String, String>;
 
-/// What a file of the text format holds.
+/// The contents of a file in the text format.
 #[derive(Debug, Default)]
 struct Metrics {
     families: BTreeSet<String>,
@@ -24,9 +24,9 @@ struct Metrics {
 }
 
 impl Metrics {
-    /// Reads what Prometheus reads, and refuses what it refuses: a sample without its
-    /// TYPE, a family twice or in pieces, a sample twice, a label twice, a bad escape, no
-    /// line's end.
+    /// Accepts what Prometheus accepts, and refuses the rest: a sample without its TYPE, a
+    /// family twice or in pieces, a sample twice, a label twice, a bad escape, a missing end of
+    /// line.
     #[track_caller]
     fn read(text: &str) -> Self {
         assert!(text.ends_with('\n'), "the last line has an end: {text:?}");
@@ -89,7 +89,7 @@ impl Metrics {
     }
 }
 
-/// A line of a sample: its name, its labels, its value, and no time.
+/// One sample: its name, labels and value, without a time.
 #[track_caller]
 fn sample(line: &str) -> (String, Labels, f64) {
     let end = line.find(['{', ' ']).expect(line);
@@ -121,7 +121,7 @@ fn sample(line: &str) -> (String, Labels, f64) {
     (name, labels, value.parse().expect(line))
 }
 
-/// A label's value, without its escapes, and what is behind its quote.
+/// A label's value without escapes, and the text after its closing quote.
 #[track_caller]
 fn label_value(text: &str) -> (String, &str) {
     let mut value = String::new();
@@ -155,7 +155,7 @@ fn now() -> f64 {
     now.as_secs_f64()
 }
 
-/// A host with everything that is measured: both tokens, a guard, a flow that requires an
+/// A host with everything that has a metric: both tokens, a guard, a flow that requires an
 /// outpost.
 fn complete() -> Bench {
     let bench = with_token(FLOW, GROUPS);
@@ -216,7 +216,7 @@ fn what_is_wrong_is_a_zero() {
     let bench = complete();
     bench.write("outpost.token", "revoked", 0o600);
     bench.token("outpost-token\n");
-    // A stack that lets nobody in while authentik is down.
+    // A stack that keeps everyone out while authentik is down.
     bench.stack(
         "sudo",
         "auth required {module} config={config}\n@include common-account\n",
@@ -237,7 +237,7 @@ fn what_is_wrong_is_a_zero() {
         assert_eq!(found.one("local_way_in", &service), good, "{service:?}");
     }
 
-    // A token that sees nobody.
+    // A token that cannot see users.
     bench.write("outpost.token", "outpost-token", 0o600);
     let found = metrics(&bench, &[]);
     assert_eq!(found.one("lookup_token_accepted", &[]), 0.0);
@@ -283,7 +283,7 @@ fn a_server_that_fails_is_down_and_the_rest_is_not_measured() {
         0
     );
 
-    // Nothing was asked, so nothing is known: neither that it is up nor that it is down.
+    // Nothing was asked, so nothing is known: neither "up" nor "down".
     let found = metrics(&complete(), &["--offline"]);
     for name in AUTHENTIKS.iter().chain(&["server_up"]) {
         assert_eq!(found.all(name, &[]).len(), 0, "{name}");
@@ -291,7 +291,7 @@ fn a_server_that_fails_is_down_and_the_rest_is_not_measured() {
     assert_eq!(found.one("local_way_in", &[]), 1.0);
 }
 
-/// The page says what a check costs authentik, for the sums of a fleet.
+/// The page says how many requests a check makes, for the planning of a fleet.
 #[test]
 fn a_check_makes_as_many_requests_as_the_page_says() {
     require_host!();
@@ -311,7 +311,7 @@ fn a_check_makes_as_many_requests_as_the_page_says() {
     assert_eq!(count(&complete()), requests + 1 + 1 + 1 + 2);
 }
 
-/// Only root can read whether somebody has a password.
+/// Only root can see whether an account has a password.
 #[test]
 fn a_way_in_that_cannot_be_seen_has_no_sample() {
     require_host!();
@@ -353,7 +353,7 @@ fn a_file_is_replaced_as_a_whole() {
     assert_eq!(found.one("server_up", &[]), 1.0);
     let file = fs::metadata(bench.path("textfile/host.prom")).unwrap();
     assert_eq!(file.permissions().mode() & 0o7777, 0o644);
-    // Who reads the old file meanwhile still has all of it.
+    // A program that reads the old file meanwhile still sees all of it.
     assert_ne!(file.ino(), reader.metadata().unwrap().ino());
     assert_eq!(std::io::read_to_string(reader).unwrap(), "old\n");
     let left = fs::read_dir(bench.path("textfile")).unwrap().count();
@@ -368,7 +368,7 @@ fn a_file_is_replaced_as_a_whole() {
     assert_eq!(run.status, 2, "{}", run.text);
 }
 
-/// A name that changes without its page, or a rule on a name that is none, alerts nobody.
+/// If a metric is renamed without its page, or a rule uses an unknown metric, no alert fires.
 #[test]
 fn the_page_and_the_rules_name_the_metrics() {
     require_host!();

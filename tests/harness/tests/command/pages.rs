@@ -1,5 +1,4 @@
-//! The stacks that the manual pages print: each keeps a way in, by what `check`
-//! says of it.
+//! The stacks in the manual pages: each keeps a way in, as `check` reports it.
 
 use std::fs;
 use std::path::Path;
@@ -10,9 +9,9 @@ use pam_harness::{Module, Pam};
 use crate::bench::{Bench, COMMON_ACCOUNT, COMMON_AUTH};
 use crate::check::require_host;
 
-/// A stack as a page prints it.
+/// A stack in a page.
 struct Printed {
-    /// The file that the page has it in; sshd's where it names none.
+    /// The file that the page names; sshd's if it names none.
     service: String,
     text: String,
 }
@@ -28,10 +27,10 @@ fn is_of_a_stack(line: &str) -> bool {
         .any(|start| line.trim_start_matches('-').starts_with(start))
 }
 
-/// The displays of a page that hold lines of a stack.
+/// The displays of a page that contain lines of a stack.
 fn printed(page: &str) -> Vec<Printed> {
     let mut found = Vec::new();
-    // Each but the last piece ends in a display, behind the text that leads to it.
+    // Each piece except the last ends in a display, after the text that introduces it.
     let mut pieces: Vec<&str> = page.split("\n.Ed\n").collect();
     pieces.pop();
     for piece in pieces {
@@ -56,8 +55,8 @@ fn printed(page: &str) -> Vec<Printed> {
     found
 }
 
-/// The lines as a service's whole stack. `check` judges logins, so those of
-/// `password` are judged as such: a jump goes as far in the one as in the other.
+/// The lines as the whole stack of a service. `check` judges logins, so lines of `password` are
+/// judged as `auth`: a jump has the same length in both.
 fn whole(text: &str) -> String {
     let mut text = text
         .replace("password ", "auth ")
@@ -127,8 +126,8 @@ fn every_stack_that_a_page_prints_keeps_a_way_in() {
     }
 }
 
-/// The same through the real libpam, in whose eyes a jump may end beyond the stack:
-/// with a configuration that is broken the local account gets in by its password.
+/// The same through the real libpam, where a jump may end beyond the stack: with a broken
+/// configuration the local account logs in with its password.
 #[test]
 fn the_way_in_is_one() {
     pam_harness::require_isolation!();

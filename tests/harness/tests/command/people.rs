@@ -1,4 +1,4 @@
-//! `check` on what authentik knows: applications, groups and people.
+//! `check` on data in authentik: applications, groups and users.
 
 use authentik_double::{Access, Application, Group};
 

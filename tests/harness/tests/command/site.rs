@@ -6,11 +6,11 @@ use pam_harness::host::{RealHost, RealHostBuilder};
 
 /// sshd's stack.
 pub(crate) const STACK: &str = "/etc/pam.d/sshd";
-/// Where the command keeps what it has changed.
+/// Where the command stores its changes.
 pub(crate) const STATE: &str = "/run/state";
 
 pub(crate) struct Site {
-    /// It answers as long as this is there.
+    /// It answers as long as this exists.
     _double: Double,
     pub(crate) host: RealHost,
     pub(crate) command: &'static str,
@@ -23,7 +23,7 @@ impl Site {
         Self::with(|host| host)
     }
 
-    /// A host that is not as usual.
+    /// A host with special properties.
     pub(crate) fn with(change: impl FnOnce(RealHostBuilder) -> RealHostBuilder) -> Self {
         let double = Double::builder().without_pause().start();
         let host = change(RealHost::new(&double).own_stacks()).start();
@@ -37,7 +37,7 @@ impl Site {
         }
     }
 
-    /// Starts sshd, as the first client does.
+    /// Starts sshd, as the first client would.
     pub(crate) fn with_sshd(self) -> Self {
         let mut ssh = self.host.ssh("localadmin").run(&["true"]);
         ssh.answer("assword:", LOCAL_ADMIN_PASSWORD);
@@ -45,7 +45,7 @@ impl Site {
         self
     }
 
-    /// Makes sshd's key, for a host on which it does not run.
+    /// Makes sshd's key, for a host without a running sshd.
     pub(crate) fn with_host_key(self) -> Self {
         let key = "ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/host_key";
         let made = self.host.output("root", &["sh", "-c", key]);
@@ -58,7 +58,7 @@ impl Site {
         self.host.read(STACK).unwrap()
     }
 
-    /// The command, without a terminal: its exit status and what it says.
+    /// The command without a terminal: its exit status and its output.
     pub(crate) fn run(&self, arguments: &[&str]) -> (i32, String) {
         let words = [&[self.command], arguments, &["--state-dir", STATE]].concat();
         let output = self.host.output("root", &words);
@@ -69,7 +69,7 @@ impl Site {
         )
     }
 
-    /// Runs `enable` with these arguments, which succeeds.
+    /// Runs `enable` with these arguments, and expects success.
     #[track_caller]
     pub(crate) fn enable(&self, arguments: &[&str]) -> String {
         let (status, text) = self.run(&[&["enable"], arguments].concat());

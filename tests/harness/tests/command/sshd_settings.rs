@@ -1,4 +1,4 @@
-//! `enable --sshd`: the settings of the real sshd, which has them read.
+//! `enable --sshd`: it changes the settings of the real sshd and reloads it.
 
 use std::time::{Duration, Instant};
 
@@ -34,14 +34,14 @@ impl Site {
         assert_eq!(self.host.read(DROP_IN), kept);
     }
 
-    /// Whether the running sshd asks questions, by the client's own words.
+    /// Whether the running sshd asks questions, according to the client.
     fn asks_questions(&self) -> bool {
         let mut ssh = self
             .host
             .ssh("alice")
             .option("PreferredAuthentications=none")
             .run(&["true"]);
-        // It may start again at this moment.
+        // sshd may be restarting at this moment.
         ssh.expect_or_end(&["Permission denied (", "refused", "reset", "closed"]);
         let ended = ssh.finish();
         ended.transcript.contains("keyboard-interactive")
@@ -57,7 +57,7 @@ impl Site {
     }
 }
 
-/// There and back, with the running sshd.
+/// Enable and disable, with the running sshd.
 #[test]
 fn the_running_sshd_reads_what_is_missing_and_forgets_it_again() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
@@ -92,7 +92,7 @@ fn the_running_sshd_reads_what_is_missing_and_forgets_it_again() {
     site.comes_to_ask(false);
 }
 
-/// With `--try` the settings are taken back together with the stack.
+/// With `--try` the settings and the stack are restored together.
 #[test]
 fn settings_are_taken_back_with_the_stack() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
@@ -113,7 +113,7 @@ fn settings_are_taken_back_with_the_stack() {
     );
 }
 
-/// Nothing is written that sshd does not read, or that would let in somebody new.
+/// Nothing is written if sshd does not read it, or if it would let in more people.
 #[test]
 fn settings_that_would_not_hold_are_refused() {
     pam_harness::require_real_host!("sshd", "sudo", "ssh-keygen");
@@ -129,15 +129,16 @@ fn settings_that_would_not_hold_are_refused() {
     // Another setting comes first.
     config(&format!("KbdInteractiveAuthentication no\n{DEBIAN}"));
     site.is_refused("KbdInteractiveAuthentication yes still does not hold");
-    // Keys alone: a local password would be enough from now on.
+    // Only keys: from now on a local password would be enough.
     config(&format!("{DEBIAN}PasswordAuthentication no\n"));
     site.is_refused("sshd does not let localadmin in by a password");
-    // A file that somebody else has written.
+    // A file that somebody else wrote.
     config(DEBIAN);
     site.host.write(DROP_IN, "Banner none\n");
     site.is_refused("enable has not written it so");
     site.host.remove(DROP_IN);
-    // sshd does not run: what is written holds, and that it has not read it is said.
+    // sshd does not run: the settings are written, and the output says that sshd has not read
+    // them.
     let text = site.enable_settings(&[]);
     assert!(text.contains("the running sshd has not read"), "{text}");
     // Somebody has changed it since.

@@ -44,7 +44,7 @@ fn stacks_that_lock_out() {
         1,
         &["is not there", "install the module"],
     );
-    // A guard for accounts that have no password, or do not exist.
+    // A guard for accounts without a password, and for accounts that do not exist.
     let bench = with_auth(&[
         "auth [success=1 default=ignore] pam_succeed_if.so quiet user in daemon:nobody-here",
         "auth required OURS",
@@ -86,7 +86,7 @@ fn second_factors_that_fall_away() {
         "auth required pam_unix.so",
         "auth [success=ok default=ignore] OURS",
     ]);
-    // A module that does nothing when it refuses is a second factor for nobody.
+    // A module whose refusal has no effect is no second factor.
     check(&bench, "mfa-default-ignore", 1, &["✗ PAM stacks"]);
     let bench = with_auth(&["auth required pam_unix.so", GUARD, "auth required OURS"]);
     let run = check(&bench, "mfa-good", 0, &["a refusal refuses"]);
@@ -126,7 +126,7 @@ fn stacks_that_let_too_many_in() {
     );
 }
 
-/// The double's url has a name, which the caller of sudo can keep from resolving.
+/// The double's URL has a host name, and the caller of sudo can prevent its resolution.
 #[test]
 fn a_fallback_in_sudo_needs_addresses() {
     require_host!();

@@ -1,4 +1,4 @@
-//! `status`: what holds on a host, on one screen.
+//! `status`: the state of a host on one screen.
 
 use crate::bench::{Bench, README_STACK};
 use crate::check::{FLOW, GROUPS, require_host, with_token};
@@ -26,14 +26,7 @@ fn each_service_says_how_it_comes_to_authentik() {
     ]);
 
     let bench = Bench::new();
-    let enabled = bench.run(&[
-        "enable",
-        "sshd",
-        "--local",
-        "localadmin",
-        "--config",
-        "{config}",
-    ]);
+    let enabled = bench.enable(&["sshd", "--local", "localadmin"]);
     assert_eq!(enabled.status, 0, "{}", enabled.text);
     bench.stack("sudo", README_STACK);
     bench.stack("sudo-i", "@include sudo\n");
@@ -49,7 +42,7 @@ fn each_service_says_how_it_comes_to_authentik() {
     );
 }
 
-/// Who gets in is played through, and not guessed from the lines.
+/// The result comes from playing the stack, not from guessing by its lines.
 #[test]
 fn the_way_in_is_played_through() {
     require_host!();
@@ -107,7 +100,7 @@ fn logins_of_today_are_counted_from_the_log() {
             "sshd",
             "pam_authentik_flow(sshd:account): PAM_SUCCESS: user=bob ms=70",
         ),
-        // Another day's, another program's, and what somebody typed as a name.
+        // Lines of another day, of another program, and of a name that somebody typed.
         format!("2020-01-01T21:09:13.1+00:00 host sshd[12]: {success}\n"),
         line("logger", success),
         line("sshd", &format!("Invalid user x]: {success}")),
@@ -122,7 +115,7 @@ fn logins_of_today_are_counted_from_the_log() {
     run.has(&["no login through authentik (from /var/log/auth.log"]);
 }
 
-/// What anybody can write into the journal is not counted.
+/// Entries that any user can write into the journal are not counted.
 #[test]
 fn the_journal_is_read_and_lines_of_other_users_are_not() {
     require_host!();
@@ -161,7 +154,7 @@ fn settings_of_sshd_are_shown() {
     run.has(&[
         "✓ sshd settings   UsePAM yes, KbdInteractiveAuthentication yes, PasswordAuthentication no",
     ]);
-    // Root is no way in where sshd takes no password of root's.
+    // Root is no way in if sshd does not accept root's password.
     run.has(&["localadmin, root (kept out: PermitRootLogin is without-password)"]);
     let run = status("UsePAM yes\nKbdInteractiveAuthentication no\n");
     run.has(&["! sshd settings", "authentik-flow check says what to write"]);
@@ -172,14 +165,7 @@ fn it_fits_on_one_screen() {
     require_host!();
     let bench = Bench::new();
     bench.stack("sudo", README_STACK);
-    bench.run(&[
-        "enable",
-        "sshd",
-        "--local",
-        "localadmin",
-        "--config",
-        "{config}",
-    ]);
+    bench.enable(&["sshd", "--local", "localadmin"]);
     for columns in [40_u16, 80] {
         let lines = on_screen(&at_a_terminal(&bench, columns, &["status"]));
         fits(&lines, usize::from(columns));

@@ -10,7 +10,7 @@ use crate::bench::PASSWORD;
 use crate::site::{STATE, Site};
 
 impl Site {
-    /// Waits until the stack is this.
+    /// Waits until this is the stack.
     #[track_caller]
     fn becomes(&self, wanted: &str) -> Duration {
         let begun = Instant::now();
@@ -25,7 +25,7 @@ impl Site {
         begun.elapsed()
     }
 
-    /// Whether what would take the change back still waits.
+    /// Whether a process still waits to restore the stack.
     fn is_waited_for(&self) -> bool {
         self.host
             .processes()
@@ -34,7 +34,7 @@ impl Site {
     }
 }
 
-/// Whatever becomes of the terminal and of the shell in which it was typed.
+/// Independent of the terminal and the shell in which it was typed.
 #[test]
 fn a_change_that_nobody_confirms_takes_itself_back() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
@@ -49,7 +49,7 @@ fn a_change_that_nobody_confirms_takes_itself_back() {
         shell.expect("IF THE MACHINE IS STARTED AGAIN BEFORE, THE CHANGE STAYS");
         assert_ne!(site.stack(), site.before);
         if killed {
-            // The shell and all processes of its session, itself last.
+            // The shell and all processes of its session, and the shell last.
             shell.send_line(
                 "read -r _ _ _ _ _ own _ </proc/$$/stat; \
                  for p in /proc/[0-9]*; do \
@@ -59,7 +59,7 @@ fn a_change_that_nobody_confirms_takes_itself_back() {
             );
             shell.expect("all-gone");
         }
-        // The terminal goes: SIGHUP to its processes.
+        // The terminal closes: SIGHUP to its processes.
         drop(shell);
         assert_ne!(site.stack(), site.before, "it waits");
         let took = site.becomes(&site.before);
@@ -79,7 +79,7 @@ fn a_change_that_nobody_confirms_takes_itself_back() {
     assert_eq!(lines, None, "nothing is kept of the change");
 }
 
-/// With systemd as the first process: by time, by a power cut, and confirmed.
+/// With systemd as the first process: after the time, after a power cut, and confirmed.
 #[test]
 fn with_systemd_a_change_does_not_outlive_a_start_unless_it_is_confirmed() {
     pam_harness::require_real_host!("systemctl", "unshare", "nsenter", "sudo");
@@ -110,12 +110,12 @@ fn with_systemd_a_change_does_not_outlive_a_start_unless_it_is_confirmed() {
     }
 }
 
-/// Root, in another login, after a login that authentik has accepted.
+/// Root confirms from another login, after a login that authentik accepted.
 #[test]
 fn a_change_stays_that_is_confirmed_from_a_second_login() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
     let site = Site::new().with_sshd();
-    // Each program from now on is of a login of its own.
+    // Each program from now on belongs to its own login.
     site.host.session("USER=root\n");
     let mut first = site.host.terminal("root", &["sh"]);
     let command = site.command;
@@ -130,7 +130,7 @@ fn a_change_stays_that_is_confirmed_from_a_second_login() {
     let confirm = ["confirm", "--state-dir", STATE];
     first.send_line(&format!("{command} {}", confirm.join(" ")));
     first.expect("this is the login from which the change was made");
-    // Neither the kernel nor logind knows which login this process belongs to.
+    // Neither the kernel nor logind knows the login of this process.
     let unknown = format!(
         "echo 4294967295 >/proc/self/loginuid; exec {command} {}",
         confirm.join(" ")
@@ -152,7 +152,7 @@ fn a_change_stays_that_is_confirmed_from_a_second_login() {
         ssh.answer("assword:", LOCAL_ADMIN_PASSWORD);
         ssh.finish()
     };
-    // Root's own login is none that authentik has accepted.
+    // Root's own login was not accepted by authentik.
     let refused = in_second();
     assert_eq!(refused.status, 1, "{}", refused.transcript);
     assert!(
@@ -162,7 +162,8 @@ fn a_change_stays_that_is_confirmed_from_a_second_login() {
         "{}",
         refused.transcript
     );
-    // One that it has refused is none, either, nor what a user writes to the log.
+    // A login that authentik refused does not count, and a line that a user writes to the log
+    // does not either.
     let mut ssh = site
         .host
         .ssh("alice")
@@ -210,7 +211,7 @@ fn a_change_stays_that_is_confirmed_from_a_second_login() {
     assert_eq!(site.stack(), site.before);
 }
 
-/// Never to none where there was one.
+/// The earlier block is restored, not removed.
 #[test]
 fn the_block_that_was_there_before_comes_back() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
@@ -231,16 +232,16 @@ fn the_block_that_was_there_before_comes_back() {
         );
     }
     site.becomes(&first);
-    // Waits until all of it is taken back.
+    // Waits until everything is restored.
     let _ = site.run(&["confirm"]);
     let kept = site.host.read(&format!("{STATE}/sshd.before"));
     assert_eq!(kept.as_ref(), Some(&site.before), "the copy of the file");
-    // disable knows it as its own.
+    // disable accepts it as its own block.
     let (status, text) = site.run(&["disable", "sshd"]);
     assert_eq!(status, 0, "{text}");
     assert_eq!(site.stack(), site.before);
 
-    // The same where something else has changed in the file meanwhile.
+    // The same after another change to the file meanwhile.
     site.enable(&["sshd", "--local", "localadmin"]);
     site.enable(&["sshd", "--local", "operator", "--try", "5s"]);
     let more = "session optional pam_mkhomedir.so\n";
@@ -251,8 +252,8 @@ fn the_block_that_was_there_before_comes_back() {
     assert_eq!(site.stack(), site.before.clone() + more);
 }
 
-/// Lines that somebody has changed since are theirs: they are left, and the log, the
-/// terminals and each login say so.
+/// Lines that somebody has changed meanwhile stay. The log, the terminals and each login say
+/// so.
 #[test]
 fn what_somebody_has_changed_since_is_left_and_said() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
@@ -304,7 +305,7 @@ fn what_somebody_has_changed_since_is_left_and_said() {
     }
 }
 
-/// `disable` ends a change that waits.
+/// `disable` ends a pending change.
 #[test]
 fn a_change_that_is_taken_out_is_not_taken_back_again() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
@@ -313,7 +314,7 @@ fn a_change_that_is_taken_out_is_not_taken_back_again() {
     let (status, text) = site.run(&["disable", "sshd"]);
     assert_eq!(status, 0, "{text}");
     assert_eq!(site.stack(), site.before);
-    // Whoever puts lines in from now on keeps them.
+    // Lines that are added from now on stay.
     site.enable(&["sshd", "--local", "operator"]);
     let after = site.stack();
     std::thread::sleep(Duration::from_secs(6));

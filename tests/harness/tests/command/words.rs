@@ -1,4 +1,4 @@
-//! What the command says: what is wrong, and what to do, in text that can be pasted.
+//! The texts of the command: what is wrong, and a remedy that can be pasted.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -37,7 +37,7 @@ fn a_port_of_plain_http_is_called_one() {
     assert!(!run.text.contains("InvalidContentType"), "{}", run.text);
 }
 
-/// A key that is appended at the end of the file lands in its last table.
+/// A key that is appended to the file belongs to its last table.
 #[test]
 fn an_unknown_key_is_said_with_its_table() {
     require_host!();
@@ -62,7 +62,7 @@ fn an_unknown_key_is_said_with_its_table() {
             ],
         ),
     ] {
-        // Each table after those that the others need.
+        // Each table comes after the tables that the others need.
         let (top, rest) = config.split_once("\n[").unwrap_or((config, ""));
         let rest = match rest {
             "" => String::new(),
@@ -86,7 +86,7 @@ fn an_unknown_key_is_said_with_its_table() {
     }
 }
 
-/// A command can be pasted as it stands.
+/// The command can be pasted without changes.
 #[test]
 fn rights_are_repaired_by_a_whole_command() {
     require_host!();
@@ -95,7 +95,7 @@ fn rights_are_repaired_by_a_whole_command() {
     bench.check(&[]).has(&["→ run chmod go-w /DIR/config.toml"]);
     bench.write("config.toml", &bench.read("config.toml"), 0o644);
     bench.write("pam.d/sshd", &bench.read("pam.d/sshd"), 0o666);
-    let run = bench.run(&["enable", "sshd", "--config", "{config}"]);
+    let run = bench.enable(&["sshd"]);
     run.has(&["run chmod go-w /DIR/pam.d/sshd"]);
 }
 
@@ -122,18 +122,18 @@ fn a_similar_service_is_suggested() {
     require_host!();
     let bench = Bench::new();
     for (typed, meant) in [("ssh", "sshd"), ("sshdd", "sshd")] {
-        let run = bench.run(&["enable", typed, "--config", "{config}"]);
+        let run = bench.enable(&[typed]);
         assert_eq!(run.status, 1, "{}", run.text);
         run.has(&[&format!("authentik-flow enable {meant}")]);
     }
 }
 
-/// The truth is that an ordinary user cannot read what enable keeps.
+/// An ordinary user cannot read the files that enable keeps.
 #[test]
 fn an_ordinary_user_is_told_to_be_root() {
     require_host!();
     let bench = Bench::new();
-    let enabled = bench.run(&["enable", "sshd", "--config", "{config}"]);
+    let enabled = bench.enable(&["sshd"]);
     assert_eq!(enabled.status, 0, "{}", enabled.text);
     let run = bench.run_as(2001, &["disable", "sshd", "--state-dir", "{dir}/state"]);
     assert_eq!(run.status, 1, "{}", run.text);
@@ -160,7 +160,7 @@ fn an_ordinary_user_is_told_to_be_root() {
     run.has(&["? account", "/etc/shadow is root's", "→ run this as root"]);
 }
 
-/// Each failure of a trial says what to do about it.
+/// Each failure of a trial names a remedy.
 #[test]
 fn a_failed_login_says_what_to_do() {
     require_host!();
@@ -252,7 +252,7 @@ fn init_takes_what_the_browser_shows() {
             "{pair:?}: {shown}"
         );
     }
-    // Once more: nothing is overwritten unless that is wanted, and then it is kept.
+    // Again: nothing is overwritten without --force, and then the old file is kept.
     let before = bench.read("new.toml");
     let run = bench.run(&arguments);
     assert_eq!(run.status, 1, "{}", run.text);

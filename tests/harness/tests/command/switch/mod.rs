@@ -1,12 +1,11 @@
 //! `enable` and `disable`.
 
+mod refused;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use pam_harness::accounts::LOCAL_ADMIN_PASSWORD;
-use pam_harness::{Module, Pam};
-
-use crate::bench::{Bench, COMMON_ACCOUNT, COMMON_AUTH, Run};
+use crate::bench::Bench;
 
 const SUDO: &str = "#%PAM-1.0\n\n# Set up user limits.\nsession    required   pam_limits.so\n@include common-auth\n@include common-account\n";
 
@@ -24,12 +23,6 @@ fn everything(bench: &Bench) -> Vec<(String, String)> {
     files
 }
 
-fn enable(bench: &Bench, more: &[&str]) -> Run {
-    let mut arguments = vec!["enable", "--config", "{config}"];
-    arguments.extend(more);
-    bench.run(&arguments)
-}
-
 #[test]
 fn there_and_back_leaves_every_byte_as_it_was() {
     pam_harness::require_isolation!();
@@ -37,10 +30,7 @@ fn there_and_back_leaves_every_byte_as_it_was() {
     bench.stack("sudo", SUDO);
     fs::set_permissions(bench.path("pam.d/sudo"), Permissions::from_mode(0o640)).unwrap();
     let before = everything(&bench);
-    let run = enable(
-        &bench,
-        &["sshd", "sudo", "--local", "root", "--local", "localadmin"],
-    );
+    let run = bench.enable(&["sshd", "sudo", "--local", "root", "--local", "localadmin"]);
     assert_eq!(run.status, 0, "{}", run.text);
     for part in [
         "--- /DIR/pam.d/sudo",
@@ -78,7 +68,7 @@ fn there_and_back_leaves_every_byte_as_it_was() {
 
     // Again, nothing happens.
     let enabled = everything(&bench);
-    let again = enable(&bench, &["sshd", "sudo"]);
+    let again = bench.enable(&["sshd", "sudo"]);
     assert!(
         again.status == 0 && again.text.contains("nothing to do"),
         "{}",
@@ -116,7 +106,7 @@ fn disable_goes_through_all_that_are_named() {
     let bench = Bench::new();
     bench.stack("sudo", SUDO);
     let before = everything(&bench);
-    assert_eq!(enable(&bench, &["sshd"]).status, 0);
+    assert_eq!(bench.enable(&["sshd"]).status, 0);
     let run = bench.run(&["disable", "sudo", "sshd"]);
     assert_eq!(run.status, 0, "{}", run.text);
     for part in [
@@ -133,7 +123,7 @@ fn a_dry_run_writes_nothing() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     let before = everything(&bench);
-    let run = enable(&bench, &["--dry-run", "sshd"]);
+    let run = bench.enable(&["--dry-run", "sshd"]);
     assert_eq!(run.status, 0, "{}", run.text);
     assert!(
         run.text.contains("+auth ") && run.text.contains("nothing is written"),
@@ -144,173 +134,13 @@ fn a_dry_run_writes_nothing() {
     assert!(!bench.path("state").exists());
 }
 
-#[test]
-fn refused_where_nobody_local_would_get_in() {
-    pam_harness::require_isolation!();
-    let bench = Bench::new();
-    bench.stack("vault", "auth required pam_sss.so\n");
-    bench.stack("locked", "auth required pam_deny.so\n");
-    // The password is there, and does not help.
-    bench.stack(
-        "closed",
-        "auth required pam_unix.so\nauth required pam_deny.so\n",
-    );
-    let before = everything(&bench);
-    for service in ["vault", "locked", "closed"] {
-        // One that could be changed is not, either.
-        let run = enable(&bench, &["sshd", service]);
-        assert_eq!(run.status, 1, "{service}: {}", run.text);
-        assert!(run.text.contains("local way in"), "{service}: {}", run.text);
-        assert!(
-            run.text.contains("nothing is changed"),
-            "{service}: {}",
-            run.text
-        );
-        assert_eq!(everything(&bench), before, "{service}");
-    }
-}
-
-/// A list of who may come at all, in front: with lines more behind it, its jump
-/// would lead past the refusal, and let in whom it keeps out.
-#[test]
-fn refused_where_a_line_jumps_over_the_place() {
-    pam_harness::require_isolation!();
-    let bench = Bench::new();
-    let list = |jump: usize| {
-        format!(
-            "auth [success=ok default={jump}] pam_succeed_if.so quiet user in root:bob\n\
-             auth sufficient pam_unix.so\nauth required pam_deny.so\n"
-        )
-    };
-    bench.stack("sudo", &list(1));
-    let run = enable(&bench, &["sudo"]);
-    assert_eq!(run.status, 1, "{}", run.text);
-    assert!(run.text.contains("line 1 of "), "{}", run.text);
-    assert!(run.text.contains("jumps over the place"), "{}", run.text);
-    assert_eq!(bench.read("pam.d/sudo"), list(1));
-    // One that ends in front of it leads to where it led.
-    let ends =
-        "auth [default=1] pam_permit.so\nauth required pam_deny.so\nauth required pam_unix.so\n";
-    bench.stack("sudo", ends);
-    let run = enable(&bench, &["sudo"]);
-    assert_eq!(run.status, 0, "{}", run.text);
-}
-
-/// Names that skip the module, and could not log in either: also where another could.
-#[test]
-fn refused_where_a_local_account_is_none_or_has_no_password() {
-    pam_harness::require_isolation!();
-    let bench = Bench::new();
-    let before = everything(&bench);
-    for (name, part) in [
-        ("daemon", "--local daemon: daemon has no local password"),
-        ("locladmin", "--local locladmin: there is no such account"),
-    ] {
-        for more in [&[][..], &["--local", "root", "--local", "localadmin"]] {
-            let mut arguments = vec!["sshd", "--local", name];
-            arguments.extend(more);
-            let run = enable(&bench, &arguments);
-            assert_eq!(run.status, 1, "{}", run.text);
-            for part in [part, "sshd: ", "nothing is changed"] {
-                assert!(run.text.contains(part), "no {part:?} in {}", run.text);
-            }
-            assert_eq!(everything(&bench), before);
-        }
-    }
-}
-
-/// As on many hosts: root is named, so that no configuration keeps it out, and
-/// another account is the way in.
-#[test]
-fn roots_password_may_be_locked_where_another_has_one() {
-    pam_harness::require_isolation!();
-    let bench = Bench::with_locked_root();
-    let before = everything(&bench);
-    let run = enable(&bench, &["sshd"]);
-    assert_eq!(run.status, 1, "{}", run.text);
-    assert!(
-        run.text.contains("root has no local password"),
-        "{}",
-        run.text
-    );
-    assert_eq!(everything(&bench), before);
-    let run = enable(
-        &bench,
-        &["sshd", "--local", "root", "--local", "localadmin"],
-    );
-    assert_eq!(run.status, 0, "{}", run.text);
-}
-
-#[test]
-fn root_alone_is_no_way_in_by_a_password_of_sshd() {
-    pam_harness::require_isolation!();
-    const DOUBT: &str = "sshd refuses root's password unless PermitRootLogin is yes";
-    let bench = Bench::new();
-    bench.stack("sudo", SUDO);
-    for (arguments, doubted) in [
-        (&["sshd"][..], true),
-        (&["sshd", "--local", "root"], true),
-        (&["sshd", "--local", "localadmin"], false),
-        (&["sshd", "--local", "root", "--local", "localadmin"], false),
-        (&["sudo"], false),
-    ] {
-        let mut arguments = arguments.to_vec();
-        arguments.push("--dry-run");
-        let run = enable(&bench, &arguments);
-        assert_eq!(run.status, 0, "{}", run.text);
-        assert_eq!(run.text.contains(DOUBT), doubted, "{}", run.text);
-    }
-    let run = enable(&bench, &["sshd"]);
-    assert!(run.status == 0 && run.text.contains(DOUBT), "{}", run.text);
-}
-
-#[test]
-fn refused_where_the_module_could_not_work() {
-    pam_harness::require_isolation!();
-    let bench = Bench::new();
-    let before = everything(&bench);
-    let refused = |parts: &[&str], service: &str| {
-        let run = enable(&bench, &[service]);
-        assert_eq!(run.status, 1, "{}", run.text);
-        for part in parts {
-            assert!(run.text.contains(part), "no {part:?} in {}", run.text);
-        }
-        assert_eq!(everything(&bench), before);
-    };
-    refused(&["there is no such file"], "no-such-service");
-    let config = bench.read("config.toml");
-    bench.write("config.toml", "flwo = \"x\"\n", 0o644);
-    refused(&["could not use its configuration", "flwo"], "sshd");
-    bench.write("config.toml", &config, 0o644);
-    fs::remove_file(bench.path("pam_authentik_flow.so")).unwrap();
-    refused(&["the module is not installed"], "sshd");
-}
-
-#[test]
-fn a_link_is_another_tools() {
-    pam_harness::require_isolation!();
-    let bench = Bench::new();
-    std::os::unix::fs::symlink("sshd", bench.path("pam.d/linked")).unwrap();
-    let run = enable(&bench, &["linked"]);
-    assert!(
-        run.status == 1 && run.text.contains("is a link"),
-        "{}",
-        run.text
-    );
-    assert!(
-        fs::symlink_metadata(bench.path("pam.d/linked"))
-            .unwrap()
-            .is_symlink()
-    );
-}
-
 /// Whatever else is changed in the file, the block goes, and the rest stays.
 #[test]
 fn disable_takes_out_its_own_lines_alone() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     let before = bench.read("pam.d/sshd");
-    assert_eq!(enable(&bench, &["sshd"]).status, 0);
+    assert_eq!(bench.enable(&["sshd"]).status, 0);
     let more = "session optional pam_mkhomedir.so\n";
     bench.stack("sshd", &(bench.read("pam.d/sshd") + more));
     let run = bench.run(&["disable", "sshd"]);
@@ -326,7 +156,7 @@ fn what_was_changed_since_is_not_clobbered() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     bench.stack("sudo", SUDO);
-    assert_eq!(enable(&bench, &["sshd", "sudo"]).status, 0);
+    assert_eq!(bench.enable(&["sshd", "sudo"]).status, 0);
     let changed = bench
         .read("pam.d/sshd")
         .replace("user in root", "user in root:bob");
@@ -392,7 +222,7 @@ fn what_somebody_else_has_put_in_is_theirs() {
         "{}",
         run.text
     );
-    let run = enable(&bench, &["sshd"]);
+    let run = bench.enable(&["sshd"]);
     assert!(
         run.status == 0 && run.text.contains("nothing to do"),
         "{}",
@@ -430,7 +260,7 @@ fn the_stacks_of_other_distributions() {
         "su",
         "auth sufficient pam_rootok.so\nsession required pam_env.so\n@include common-auth\n@include common-account\n",
     );
-    let run = enable(&bench, &["fedora", "arch", "su"]);
+    let run = bench.enable(&["fedora", "arch", "su"]);
     assert_eq!(run.status, 0, "{}", run.text);
     for (service, behind) in [
         ("fedora", "substack     password-auth"),
@@ -473,7 +303,7 @@ fn the_block_stands_in_front_of_what_chooses_the_password() {
         auth [success=done ignore=ignore default=die] pam_sss.so require_cert_auth\n";
     for ahead in ["auth required pam_env.so\n", card] {
         bench.stack("sudo", &format!("{ahead}{chooses}"));
-        let run = enable(&bench, &["sudo"]);
+        let run = bench.enable(&["sudo"]);
         assert_eq!(run.status, 0, "{}", run.text);
         let text = bench.read("pam.d/sudo");
         let (begin, end) = text
@@ -485,33 +315,4 @@ fn the_block_stands_in_front_of_what_chooses_the_password() {
         assert!(begin.contains("[success=6 default=die]"), "{text}");
         assert_eq!(bench.run(&["disable", "sudo"]).status, 0);
     }
-}
-
-/// What `enable` has written, through the real libpam: with a configuration that
-/// is broken the local account gets in, and nobody else.
-#[test]
-fn the_local_way_in_is_one() {
-    pam_harness::require_isolation!();
-    let bench = Bench::new();
-    bench.stack("sshd", &format!("{COMMON_AUTH}{COMMON_ACCOUNT}"));
-    let run = enable(&bench, &["sshd", "--local", "localadmin"]);
-    assert_eq!(run.status, 0, "{}", run.text);
-    let config = format!("config={}", bench.path("config.toml").display());
-    let stack = bench
-        .read("pam.d/sshd")
-        .replace("pam_authentik_flow.so", "{module}")
-        .replace(&config, "config={config}");
-    let broken = |user: &str| {
-        Pam::new(&Module::built())
-            .service("sshd")
-            .user(user)
-            .stack(&stack)
-            .config("flwo = \"x\"\n")
-            .authenticate()
-    };
-    let local = broken("localadmin").answer_secret_to("Password", LOCAL_ADMIN_PASSWORD);
-    assert_eq!(local.run().code().to_string(), "PAM_SUCCESS");
-    let wrong = broken("localadmin").answer_secret_to("Password", "not-his");
-    assert_eq!(wrong.run().code().to_string(), "PAM_AUTH_ERR");
-    assert_eq!(broken("alice").run().code().to_string(), "PAM_SERVICE_ERR");
 }

@@ -1,0 +1,128 @@
+//! Configurations that are wrong, or in which a part is missing.
+
+use super::{FLOW, GROUPS, TOKEN, check, require_host};
+use crate::bench::Bench;
+
+/// sshpass and its like wait for a word that other languages do not have.
+#[test]
+fn a_prompt_without_its_word_is_warned_of() {
+    require_host!();
+    const WARNING: &str = "programs that wait for the word";
+    let with = |prompt: &str| {
+        let bench = Bench::new();
+        bench.token("view-user-group-token\n");
+        bench.config(FLOW, GROUPS, &format!("{TOKEN}\n[prompt]\n{prompt}\n"));
+        bench.run(&["check", "--config", "{config}"])
+    };
+    for (prompt, warned) in [
+        ("language = \"de\"", true),
+        ("password = \"Secret:\"", true),
+        ("language = \"en\"", false),
+        ("language = \"de\"\npassword = \"Password:\"", false),
+    ] {
+        let run = with(prompt);
+        let text = run.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text.contains(WARNING), warned, "{prompt}:\n{}", run.text);
+    }
+}
+
+#[test]
+fn what_a_remembered_second_factor_needs_is_said() {
+    require_host!();
+    const LOGINUID: &str = "session optional pam_loginuid.so\n";
+    const OURS: &str = "-session optional {module}\n";
+    let right = format!("{LOGINUID}{OURS}");
+    let says = |session: &str, more: &str| {
+        let bench = Bench::new();
+        bench.token("view-user-group-token\n");
+        let factor = "[second_factor]\nremember = \"session\"\n";
+        bench.config(FLOW, GROUPS, &format!("{TOKEN}\n{factor}{more}"));
+        let stack = format!("{}{session}", crate::bench::README_STACK);
+        bench.stack("sshd", &stack);
+        let run = bench.run(&["check", "--offline", "--config", "{config}"]);
+        run.text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let own = |key: &str| format!("[services.sudo{key}\n");
+    for (session, more, part) in [
+        ("", String::new(), "no session line of"),
+        (LOGINUID, String::new(), "no session line of"),
+        (OURS, String::new(), "stands before pam_loginuid.so"),
+        (
+            &format!("{OURS}{LOGINUID}"),
+            String::new(),
+            "stands before pam_loginuid.so",
+        ),
+        (
+            &right,
+            String::new(),
+            "sudo does not ask again in a session of sshd, for 3600 s at most",
+        ),
+        (
+            &right,
+            own(".second_factor]\nremember_for = \"5m\""),
+            "in a session of sshd, for 300 s at most",
+        ),
+        (
+            &right,
+            own(".second_factor]\nremember = \"never\""),
+            "sudo asks for it each time",
+        ),
+        (
+            &right,
+            own("]\nflow = \"linux-mfa\""),
+            "sudo uses the flow linux-mfa, and sshd uses linux-login",
+        ),
+    ] {
+        let text = says(session, &more);
+        assert!(text.contains(part), "{session:?} {more:?}:\n{text}");
+    }
+}
+
+#[test]
+fn configurations() {
+    require_host!();
+    let bench = Bench::new();
+    let text = bench.read("config.toml");
+    bench.write("config.toml", &text, 0o666);
+    check(
+        &bench,
+        "file-rights",
+        1,
+        &["written by others (mode 0666)", "run chmod go-w"],
+    );
+    bench.write(
+        "config.toml",
+        "url = \"{url}\"\nflow = \"linux-login\n",
+        0o644,
+    );
+    check(&bench, "broken-toml", 1, &["config.toml:2:"]);
+    bench.write(
+        "config.toml",
+        "url = \"{url}\"\nflwo = \"linux-login\"\n",
+        0o644,
+    );
+    check(
+        &bench,
+        "unknown-key",
+        1,
+        &["config.toml:2:", "flwo", "flow"],
+    );
+    bench.write(
+        "config.toml",
+        "url = \"{url}\"\nflow = \"linux-login\"\n",
+        0o644,
+    );
+    check(
+        &bench,
+        "access-missing",
+        1,
+        &["does not say who may log in", "groups ="],
+    );
+    std::fs::remove_file(bench.path("config.toml")).unwrap();
+    check(
+        &bench,
+        "config-missing",
+        1,
+        &["No such file", "authentik-flow init"],
+    );
+}

@@ -1,0 +1,110 @@
+//! Flows that do not exist, cannot end at a terminal, or let in too much.
+
+use authentik_double::{Authentication, Flow};
+
+use super::{FLOW, GROUPS, check, require_host};
+use crate::bench::Bench;
+
+#[test]
+fn flows() {
+    require_host!();
+    let bench = Bench::new();
+    let flow = |slug: &str, name: &str, parts: &[&str]| {
+        bench.config(&format!("flow = \"{slug}\""), GROUPS, "");
+        check(&bench, name, 1, parts);
+    };
+    flow(
+        "no-such-flow",
+        "slug-missing",
+        &["no-such-flow", "admin interface"],
+    );
+    flow(
+        "component-ak-stage-identification-captcha",
+        "captcha",
+        &["captcha", "requires an outpost"],
+    );
+    flow(
+        "danger-redirect-first",
+        "redirect-first",
+        &["redirect stage", "skip_redirects"],
+    );
+    flow(
+        "danger-empty",
+        "empty-flow",
+        &["asks for nothing", "bind stages"],
+    );
+    flow(
+        "default-invalidation-flow",
+        "invalidation-flow",
+        &["✗ flow"],
+    );
+    bench.double.world(|world| {
+        let flow = Flow::new("outposts-only")
+            .identification()
+            .password()
+            .user_login();
+        world.add_flow(flow.authentication(Authentication::RequireOutpost));
+    });
+    flow(
+        "outposts-only",
+        "outpost-required",
+        &["authentik denied access", "[outpost] token_file"],
+    );
+    bench.write("outpost.token", "no-outposts-token", 0o600);
+    let outpost = "[outpost]\ntoken_file = \"{dir}/outpost.token\"";
+    bench.config("flow = \"outposts-only\"", GROUPS, outpost);
+    check(
+        &bench,
+        "outpost-token-wrong",
+        1,
+        &["authentik denied access", "is not one's"],
+    );
+    bench.write("outpost.token", "outpost-token", 0o600);
+    check(
+        &bench,
+        "outpost-token-good",
+        0,
+        &["outposts-only refuses a token that is no outpost's"],
+    );
+}
+
+/// authentik ignores a token that it does not accept, and judges the host's address.
+#[test]
+fn a_flow_that_takes_any_token_is_wrong() {
+    require_host!();
+    let bench = Bench::new();
+    for token in ["outpost-token", "revoked"] {
+        bench.write("outpost.token", token, 0o600);
+        let outpost = "[outpost]\ntoken_file = \"{dir}/outpost.token\"";
+        bench.config(FLOW, GROUPS, outpost);
+        check(
+            &bench,
+            "outpost-not-required",
+            1,
+            &["takes a token that is no outpost's", "Require outpost"],
+        );
+    }
+}
+
+/// A login is good without them, so nothing else tells of a slug that is wrong.
+#[test]
+fn flows_that_run_besides_the_login_are_looked_for() {
+    require_host!();
+    let bench = Bench::new();
+    bench.config(
+        "flow = \"linux-login\"\ninvalidation_flow = \"nope\"",
+        GROUPS,
+        "[password]\nflow = \"nope-either\"",
+    );
+    check(
+        &bench,
+        "other-flows-missing",
+        1,
+        &[
+            "no flow with the slug \"nope\": each login leaves a session",
+            "no flow with the slug \"nope-either\": nobody can change a password",
+        ],
+    );
+    let post = bench.double.requests();
+    assert!(post.iter().all(|request| request.method == "GET"));
+}
