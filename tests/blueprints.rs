@@ -1,5 +1,5 @@
-//! The shape of the blueprints in `conf/blueprints/`: what authentik would only
-//! say on import, and what it would never say.
+//! The structure of the blueprints in `conf/blueprints/`: mistakes that authentik reports only
+//! on import, or never.
 
 #![allow(
     clippy::expect_used,
@@ -38,7 +38,7 @@ impl Entry {
         self.get(key).and_then(YamlOwned::as_bool) == Some(wanted)
     }
 
-    /// What a `!KeyOf` of this key refers to.
+    /// The name that a `!KeyOf` uses for this entry.
     fn refers(&self, key: &str) -> String {
         let mut found = Vec::new();
         if let Some(value) = self.get(key) {
@@ -216,8 +216,8 @@ fn stages_are_safe_for_hosts() {
         for entry in &entries {
             match entry.model.as_str() {
                 "authentik_stages_user_login.userloginstage" => {
-                    // passwd goes on in the session of a login, and nobody waits for
-                    // the end of one that ends by itself.
+                    // passwd continues in the session of a login, and the module does not wait
+                    // for the end of a session that ends by itself.
                     let lasts = match file.as_str() {
                         "linux-sudo.yaml" => "seconds=60",
                         _ => "minutes=5",
@@ -232,7 +232,7 @@ fn stages_are_safe_for_hosts() {
                 }
                 "authentik_stages_authenticator_validate.authenticatorvalidatestage" => {
                     assert_eq!(entry.text("last_auth_threshold"), "seconds=0", "{file}");
-                    // Whose devices are not on the list counts as without any.
+                    // A user whose devices are all excluded counts as a user without devices.
                     let classes = format!("{:?}", entry.get("device_classes"));
                     assert!(
                         entry.text("not_configured_action") == "deny"
@@ -279,8 +279,8 @@ fn policies_are_asked_at_run_time_and_refuse_when_they_fail() {
             if entry.model == "authentik_policies_expression.expressionpolicy" {
                 let code = entry.text("expression");
                 assert!(code.contains("authentik/flows/get"), "{file}");
-                // Nothing that the query says may decide by itself to let somebody by:
-                // what is said first is what is refused.
+                // No value of the query may let somebody in by itself: the first rules are
+                // those that refuse.
                 let first = code.find("return True").expect("it refuses");
                 let last = code.rfind("return False").expect("it ends");
                 assert!(first < last, "{file}");

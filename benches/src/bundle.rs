@@ -1,4 +1,4 @@
-//! The case that most hosts have: no `ca_file`, and the distribution's bundle.
+//! The usual case: no `ca_file`, so the distribution's bundle is used.
 
 use crate::scenario::{Bench, Scenario};
 use crate::server::Server;
@@ -17,8 +17,8 @@ const PLACES: [&str; 3] = [
 /// The name of the login by the bundle.
 pub const BY_THE_BUNDLE: &str = "password, by the bundle";
 
-/// The login `password` where the server's CA is the last of this host's bundle;
-/// nothing where the host has none.
+/// The login `password`, where the server's CA is the last one in this host's bundle. `None` if
+/// the host has no bundle.
 pub fn scenario(bench: &Bench<'_>, server: &Server) -> Result<Option<Scenario>> {
     let Some(bundle) = PLACES.iter().map(Path::new).find(|path| path.exists()) else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Instructions per login: what noise cannot hide.
+//! Instructions per login, which do not vary with the load of the machine.
 
 use crate::job::Job;
 use crate::scenario::write_job;
@@ -6,7 +6,7 @@ use crate::{Result, at};
 use std::path::Path;
 use std::process::Command;
 
-/// Whether there is a valgrind.
+/// Whether valgrind is installed.
 pub fn is_there() -> bool {
     let version = Command::new("valgrind").arg("--version").output();
     version.is_ok_and(|output| output.status.success())
@@ -41,8 +41,8 @@ pub fn instructions(program: &Path, job: &Job) -> Result<u64> {
     total.ok_or_else(|| format!("{} holds no sum", out.display()))
 }
 
-/// The compiler that built a file, as it says itself, with the architecture:
-/// `1.95.0 x86_64`.
+/// The compiler that built a file, as the file names it, with the architecture: `1.95.0
+/// x86_64`.
 pub fn compiler(module: &Path) -> Result<String> {
     const MARK: &[u8] = b"rustc version ";
     let bytes = std::fs::read(module).map_err(at(module.display()))?;

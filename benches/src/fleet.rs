@@ -1,5 +1,5 @@
-//! What many hosts do to one server: logins that all begin at once, a server that is
-//! down or hangs, one that comes back, and what sshd makes of it.
+//! What many hosts do to one server: logins that all start at once, a server that is down or
+//! hangs, a server that comes back, and logins through sshd.
 
 use crate::job::{Client, Job, Played};
 use crate::report::{Table, round};
@@ -17,12 +17,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Hosts whose logins begin at once.
+/// Hosts whose logins start at once.
 const HOSTS: usize = 1000;
-/// How many work at a time at a server like the one whose delays are known: with two,
-/// twelve logins at once take eight seconds each, as they did there.
+/// How many requests a server handles at a time. The delays of one such server are known: with
+/// two workers, twelve logins at once take eight seconds each.
 const WORKERS: usize = 2;
-/// How long nobody may ask after an outage.
+/// How long no host may connect after an outage.
 const QUIET: Duration = Duration::from_secs(30);
 
 /// All measurements.
@@ -34,7 +34,7 @@ pub fn run(bench: &Bench<'_>, server: &mut Server) -> Result<Vec<Table>> {
     Ok(tables)
 }
 
-/// A server of its own kind: `workers` of 0 is one that lets nobody wait.
+/// `workers` of 0 means that no request waits for a worker.
 fn slow_server(bench: &Bench<'_>, workers: usize) -> Result<Server> {
     let name = format!("ca-{workers}.pem");
     let mut server = Server::start_with(&bench.program, bench.place.path(&name), workers)?;
@@ -127,7 +127,7 @@ fn at_once(bench: &Bench<'_>) -> Result<Table> {
     Ok(table)
 }
 
-/// What came of many logins.
+/// The results of many logins.
 struct Herd {
     seconds: Sample,
     codes: BTreeMap<String, usize>,
@@ -151,7 +151,7 @@ impl Herd {
     }
 }
 
-/// Has so many processes log in at the same moment.
+/// Logs in from this many processes at the same moment.
 fn herd(bench: &Bench<'_>, mut job: Job, logins: usize) -> Result<Herd> {
     job.at_a_signal = true;
     job.takes_any_code = true;
@@ -166,7 +166,7 @@ fn herd(bench: &Bench<'_>, mut job: Job, logins: usize) -> Result<Herd> {
             .stderr(Stdio::null())
             .spawn()
             .map_err(at("a process"))?;
-        // It is ready when it says so.
+        // The process prints a line when it is ready.
         let mut output = BufReader::new(child.stdout.take().ok_or("a process has no output")?);
         output
             .read_line(&mut String::new())
@@ -195,7 +195,7 @@ fn herd(bench: &Bench<'_>, mut job: Job, logins: usize) -> Result<Herd> {
     Ok(herd)
 }
 
-/// A server that is dead in several ways, and that comes back.
+/// A server that is down in several ways, and then comes back.
 fn outage(bench: &Bench<'_>, server: &mut Server) -> Result<Table> {
     let mut table = Table::new(
         "A server that is down, and comes back",
@@ -239,7 +239,7 @@ fn outage(bench: &Bench<'_>, server: &mut Server) -> Result<Table> {
         let herd = herd(bench, job, logins)?;
         let during = match kind {
             Dead::BadGateway => (front.accepted() - before).to_string(),
-            // Nobody is there who could count them.
+            // No server is running that could count them.
             _ => "not seen".into(),
         };
         drop(hold);
@@ -268,8 +268,8 @@ enum Dead {
     BadGateway,
 }
 
-/// Listens and accepts nobody. With a backlog of 0 the kernel answers nobody, either, once
-/// there is a connection that waits.
+/// Listens, and never accepts. With a backlog of 0 the kernel does not answer either, once one
+/// connection waits.
 fn dead_port(port: u16, backlog: i32) -> Result<(TcpListener, Vec<TcpStream>)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(at("a port"))?;
     // SAFETY: the descriptor is the listener's, which outlives the call.
@@ -351,7 +351,7 @@ fn startups(bench: &Bench<'_>, server: &mut Server) -> Result<Table> {
     Ok(table)
 }
 
-/// What stands in front of the server, at a port that stays: it counts connections and
+/// A relay in front of the server, at a port that stays the same. It counts connections and
 /// bytes, and can be closed.
 struct Front {
     port: u16,
@@ -418,7 +418,7 @@ impl Front {
         }
     }
 
-    /// Takes connections again.
+    /// Accepts connections again.
     fn open(&mut self) -> Result<()> {
         if self.is_open.load(Ordering::SeqCst) {
             return Ok(());
@@ -446,7 +446,7 @@ impl Front {
     }
 }
 
-/// Hands on what comes, both ways, until both have ended.
+/// Relays data in both directions until both sides have closed.
 fn pass(client: TcpStream, target: u16, counts: &Arc<Counts>) {
     let _ = client.set_nodelay(true);
     if let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)) {

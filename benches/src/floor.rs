@@ -1,5 +1,5 @@
-//! The floor: the same bytes over one TLS connection, by rustls and sockets
-//! alone. No client that keeps certificates and cookies can do with less.
+//! The floor: the same bytes over one TLS connection, with rustls and sockets alone. No client
+//! that checks certificates and keeps cookies can need less.
 
 use crate::job::{Exchange, Job};
 use crate::{Result, at};
@@ -67,8 +67,8 @@ pub fn log_in(job: &Job, login: usize) -> Result<()> {
     Ok(())
 }
 
-/// What no PAM module of this kind can do without, whatever it is made of: the user's
-/// account, the configuration, and a line in the log. libpam's own part is the caller's.
+/// What every PAM module of this kind needs: the user's account, the configuration, and a line
+/// in the log. What libpam itself needs belongs to the caller.
 pub fn surroundings(job: &Job) -> Result<()> {
     let name = CString::new(job.user.as_str()).map_err(at("the user's name"))?;
     let mut buffer = [0; 4096];
@@ -78,7 +78,7 @@ pub fn surroundings(job: &Job) -> Result<()> {
     let (room, length) = (buffer.as_mut_ptr(), buffer.len());
     // SAFETY: all pointers are valid for the call, and the length is the buffer's.
     let error = unsafe { libc::getpwnam_r(name.as_ptr(), &mut account, room, length, &mut found) };
-    // Where the bench has no accounts of its own, the name is unknown, and was looked up.
+    // Without accounts of the bench's own the name is unknown, but it was looked up.
     if error != 0 {
         return Err(format!("getpwnam_r gave {error}"));
     }
@@ -87,7 +87,7 @@ pub fn surroundings(job: &Job) -> Result<()> {
     let _: toml::Table = toml::from_str(&text).map_err(at(path.display()))?;
     let socket = UnixDatagram::unbound().map_err(at("the log"))?;
     let line = format!("<86>floor: user={} ms=3 ok", job.user);
-    // As for the module, a host without a log is none.
+    // A host without a log causes no error, as for the module.
     let _ = socket.send_to(line.as_bytes(), "/dev/log");
     Ok(())
 }
@@ -130,7 +130,7 @@ fn answer(stream: &mut impl Read, exchange: &Exchange, jar: &mut Jar) -> Result<
     }
 }
 
-/// Takes the cookies, and gives the body's length.
+/// Takes the cookies, and returns the length of the body.
 fn read_head(head: &str, exchange: &Exchange, jar: &mut Jar) -> Result<usize> {
     let mut lines = head.split("\r\n");
     let status = lines.next().unwrap_or_default();

@@ -116,7 +116,7 @@ fn series(
     Ok(table)
 }
 
-/// Bundles in which the server's CA is the last of so many.
+/// Bundles of this many certificates; the server's CA is the last one.
 fn bundles(bench: &Bench<'_>, server: &Server) -> Result<Vec<(usize, Scenario)>> {
     let own = fs::read_to_string(&server.ca_file).map_err(at(server.ca_file.display()))?;
     let directory = bench.place.directory("bundles")?;
@@ -140,7 +140,7 @@ fn bundles(bench: &Bench<'_>, server: &Server) -> Result<Vec<(usize, Scenario)>>
     Ok(scenarios)
 }
 
-/// One process that logs in again and again.
+/// One process that logs in many times.
 fn many_logins(
     bench: &Bench<'_>,
     server: &mut Server,

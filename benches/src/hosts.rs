@@ -1,5 +1,5 @@
-//! Whole programs: what a person waits for, with the module and with
-//! `pam_permit` in its place, the same in all else.
+//! Whole programs: how long a person waits with the module, and with `pam_permit` in its place.
+//! Everything else is the same.
 
 use crate::job::Job;
 use crate::place::write;
@@ -17,14 +17,14 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Services with the module and with `pam_permit`; sshd takes its program's
-/// name for its service, sudo what its configuration says for alice and bob.
+/// The services with the module and with `pam_permit`. sshd's service is named after its
+/// program; for sudo the configuration names one for alice and one for bob.
 const SERVICES: [(&str, &str, &str); 2] = [
     ("bench-module", "alice", "2001"),
     ("bench-permit", "bob", "2002"),
 ];
 
-/// All programs that are there.
+/// All programs that are installed.
 pub fn run(
     bench: &Bench<'_>,
     server: &mut Server,
@@ -81,7 +81,7 @@ type Prepare = fn(&Bench<'_>) -> Result<Programs>;
 /// How to run a program with either service.
 struct Programs {
     run: Box<dyn Fn(usize) -> Result<()>>,
-    /// Ends the servers behind it.
+    /// Stops the servers that belong to it.
     _servers: Vec<Running>,
 }
 
@@ -150,7 +150,7 @@ fn prepare_ssh(bench: &Bench<'_>) -> Result<(PathBuf, PathBuf)> {
             return Err("ssh-keygen made no key".into());
         }
     }
-    // Debian's sshd wants its empty directory, which its service makes.
+    // Debian's sshd needs an empty directory, which its service creates.
     let _ = fs::create_dir_all("/run/sshd");
     let answer = directory.join("answer");
     write(&answer, &format!("#!/bin/sh\necho {PASSWORD}\n"), 0o755)?;
@@ -177,7 +177,7 @@ fn ssh(bench: &Bench<'_>) -> Result<Programs> {
     })
 }
 
-/// An sshd by this service's name, with the key of its folder.
+/// An sshd with the service's name, and with the key of its folder.
 fn start_sshd(directory: &Path, sshd: &Path, service: &str) -> Result<(Running, u16)> {
     let port = free_port()?;
     let name = directory.join(service);
@@ -204,7 +204,7 @@ fn start_sshd(directory: &Path, sshd: &Path, service: &str) -> Result<(Running, 
     Ok((server, port))
 }
 
-/// A client that runs `true` as `user`, and gives one password.
+/// A client that runs `true` as `user` and sends one password.
 fn ssh_command(client: &Path, answer: &Path, port: u16, user: &str) -> Command {
     let mut command = Command::new(client);
     command
@@ -289,7 +289,7 @@ fn finish(mut command: Command, input: Option<&str>) -> Result<()> {
         .spawn()
         .map_err(at(&name))?;
     if let (Some(mut stdin), Some(text)) = (child.stdin.take(), input) {
-        // Who asks nothing need not read.
+        // A process that asks nothing need not read the answer.
         let _ = writeln!(stdin, "{text}");
     }
     let output = child.wait_with_output().map_err(at(&name))?;

@@ -1,4 +1,4 @@
-//! What a process of a client is to do, and what it reports.
+//! What a client's process has to do, and what it reports.
 
 use crate::memory::Memory;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub enum Client {
     Libcurl,
 }
 
-/// A request that the module has made, to be made again by others.
+/// A request that the module has made, for other clients to repeat.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Exchange {
     /// `GET` or `POST`.
@@ -35,7 +35,7 @@ pub struct Exchange {
     pub connection: usize,
 }
 
-/// One process' work: so many logins, one after the other.
+/// The work of one process: a number of logins, one after the other.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Job {
     /// Who logs in.
@@ -54,7 +54,7 @@ pub struct Job {
     pub typing_ms: u64,
     /// What `pam_authenticate` must give.
     pub expected: i32,
-    /// Whether it may give anything else as well, which is reported.
+    /// Whether it may return other codes too, which are reported.
     pub takes_any_code: bool,
     /// The server's port on loopback.
     pub port: u16,
@@ -72,14 +72,14 @@ pub struct Job {
     pub at_a_signal: bool,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Played {
     /// Nanoseconds of each login; the first includes loading.
     pub nanos: Vec<u64>,
     /// The PAM code of each, where any was taken.
     pub codes: Vec<String>,
-    /// What of it this process, and children that it waited for, were on a processor.
+    /// How much processor time this process, and the children that it waited for, used.
     pub busy_nanos: Vec<u64>,
     /// The memory before the first login.
     pub before: Memory,
@@ -93,7 +93,7 @@ pub fn code(login: usize) -> String {
 }
 
 impl Job {
-    /// A body that was seen with the code of login 0, with that of another.
+    /// A body that was recorded with the code of login 0, with another login's code.
     pub fn body(&self, exchange: &Exchange, login: usize) -> String {
         exchange.body.replace(&code(0), &code(login))
     }

@@ -1,5 +1,5 @@
-//! A login whose second factor is a security key that is plugged in: a virtual one, in a
-//! process of its own, so that its work is not counted as the module's.
+//! A login whose second factor is a security key that is plugged in: a virtual key, in a
+//! process of its own, so that its work does not count as the module's.
 
 use crate::report::{Table, cell, thousands};
 use crate::scenario::{Bench, Scenario};
@@ -28,7 +28,7 @@ struct Made {
     point: Vec<u8>,
 }
 
-/// Is the key until the input ends. It is touched at once.
+/// Acts as the key until the input ends. The key is touched at once.
 pub fn serve() -> Result<()> {
     let credential = Credential::new("localhost", USER);
     let key = VirtualKey::plug_in(Settings {
@@ -85,7 +85,7 @@ impl Key {
         Ok(Key { child, input, made })
     }
 
-    /// What a namespace is told of it.
+    /// What a namespace needs to know about it.
     pub fn plugged(&self) -> PluggedKey {
         self.made.plugged.clone()
     }

@@ -1,7 +1,7 @@
 //! What `make bench` and the check of the instructions in `make test` share.
 //!
-//! The program plays every part itself, each in a process of its own: the
-//! server, the relay that delays, and the clients that are compared.
+//! The program plays every part itself, each in its own process: the server, the relay that
+//! adds delay, and the clients that are compared.
 
 pub mod bundle;
 pub mod callgrind;
@@ -24,7 +24,7 @@ pub mod scenario;
 pub mod server;
 pub mod stats;
 
-/// What ends a measurement, in words.
+/// What stopped a measurement, in words.
 pub type Result<T> = std::result::Result<T, String>;
 
 /// Names the place in an error.

@@ -1,7 +1,7 @@
 //! The same requests by libcurl, in one process and over one connection.
 //!
-//! The library is loaded when the first login begins, as libpam loads a
-//! module. So building this needs none of its headers.
+//! The library is loaded when the first login starts, as libpam loads a module. So the build
+//! needs none of its headers.
 
 use crate::job::Job;
 use crate::{Result, at};
@@ -189,7 +189,7 @@ impl Curl {
         Ok(())
     }
 
-    /// The headers that libcurl does not write by itself.
+    /// The headers that libcurl does not add itself.
     fn headers(&self, job: &Job, headers: &[(String, String)]) -> Result<*mut c_void> {
         let mut list = ptr::null_mut();
         for (name, value) in headers {

@@ -1,4 +1,4 @@
-//! What a module costs before it does anything.
+//! What a module costs before it does any work.
 
 use crate::memory;
 use crate::report::{Table, Targets, cell, round, thousands};
@@ -94,7 +94,7 @@ struct Costs {
     files: Vec<PathBuf>,
 }
 
-/// Loads all, and has the module log in for its memory.
+/// Loads each module, and logs in with this one to measure its memory.
 pub fn run(
     bench: &Bench<'_>,
     server: &mut Server,

@@ -20,12 +20,12 @@ type Contender = (&'static str, Client, &'static str);
 const MODULE: Contender = ("module", Client::Pam, "module");
 const FLOOR: Contender = ("floor", Client::Floor, "");
 const FAIR: Contender = ("fair floor", Client::FairFloor, "");
-/// libpam alone: what a login costs before any module does something.
+/// libpam alone: what a login costs before any module does work.
 const LIBPAM: Contender = ("pam_permit", Client::Pam, "permit");
 const LIBCURL: Contender = ("libcurl", Client::Libcurl, "");
 const SCRIPT: Contender = ("curl script", Client::Pam, "script");
 
-/// What was measured of one contender.
+/// The measurements of one contender.
 #[derive(Default)]
 struct Times {
     first: Sample,
@@ -146,7 +146,7 @@ fn compare(
     let mut times: BTreeMap<&'static str, Times> = BTreeMap::new();
     for round in 0..rounds {
         for turn in 0..contenders.len() {
-            // Nobody is always the one behind the script.
+            // The order rotates, so that no contender always follows the script.
             let (name, client, service) = contenders[(turn + round) % contenders.len()];
             let entry = times.entry(name).or_default();
             if entry.failure.is_some() {
@@ -171,7 +171,7 @@ fn compare(
                         entry.first.push(first);
                     }
                     millis.for_each(|later| entry.later.push(later));
-                    // A script has no later ones.
+                    // A script has no later logins.
                     let skipped = usize::from(job.logins > 1);
                     for nanos in played.busy_nanos.iter().skip(skipped) {
                         entry.busy.push(*nanos as f64 / 1e6);

@@ -1,4 +1,4 @@
-//! What of a process is resident.
+//! How much of a process is resident.
 
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -27,7 +27,7 @@ pub fn now() -> Memory {
 
 /// Resets the peak.
 pub fn forget_peak() {
-    // An old kernel that knows no "5" leaves the peak as it is: it is only too high.
+    // An old kernel does not know "5", and the peak stays: it is only too high.
     let _ = fs::write("/proc/self/clear_refs", "5");
 }
 

@@ -1,6 +1,6 @@
-//! Where it all happens: a private directory and, where the kernel lets us, a
-//! mount namespace with accounts and a `/dev/log` of its own, so that the
-//! module does all that it does on a host and the host's log stays empty.
+//! The place where the bench runs: a private directory and, if the kernel allows it, a mount
+//! namespace with its own accounts and `/dev/log`. So the module works as on a host, and the
+//! host's log stays empty.
 
 use crate::{Result, at};
 use pam_harness::namespace;
@@ -44,8 +44,7 @@ nogroup:x:65534:
 
 const NSSWITCH: &str = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n";
 
-/// What `sudo` is to take for its configuration: alice goes through the
-/// module, bob through `pam_permit`.
+/// The configuration of `sudo`: alice goes through the module, bob through `pam_permit`.
 const SUDOERS: &str = "\
 Defaults timestamp_timeout=0, lecture=never, !use_pty, !fqdn
 Defaults:alice pam_service=bench-module
@@ -56,14 +55,13 @@ bob ALL=(ALL:ALL) ALL
 ";
 
 impl Place {
-    /// A new one, with a security key in it, if any. To be called before there is a
-    /// second thread.
+    /// A new one, with a security key in it, if any. Call it before there is a second thread.
     pub fn new(key: Option<PluggedKey>) -> Result<Place> {
         let directory = tempfile::Builder::new()
             .prefix("authentik-bench-")
             .tempdir()
             .map_err(at("a private directory"))?;
-        // Those who log in by sudo read what is theirs in it.
+        // Users who log in by sudo read their files in it.
         mode(directory.path(), 0o755)?;
         let mut place = Place {
             directory,
@@ -108,7 +106,7 @@ impl Place {
         plan.files
             .push((self.directory("pam.d")?, PathBuf::from("/etc/pam.d")));
         self.fill_pam_d()?;
-        // A probe of its own process: who failed half way would be nowhere.
+        // A probe in its own process: if it fails half way, this process is not affected.
         let me = std::env::current_exe().map_err(at("this program"))?;
         let probe = Command::new(me)
             .arg("probe")
@@ -125,7 +123,7 @@ impl Place {
         Ok(())
     }
 
-    /// The machine's stacks, for whatever asks for one; ours come later.
+    /// The machine's own stacks, for programs that use them. Our stacks are added later.
     fn fill_pam_d(&self) -> Result<()> {
         for entry in fs::read_dir("/etc/pam.d").into_iter().flatten().flatten() {
             if let Ok(text) = fs::read(entry.path()) {

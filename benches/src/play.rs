@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The person: answers hidden prompts in turn, and every other with a word.
+/// The person: answers hidden prompts in turn, and every other prompt with one word.
 pub struct Person {
     secrets: std::vec::IntoIter<String>,
     typing: Duration,
@@ -47,14 +47,14 @@ impl Converse for Person {
 pub fn run(path: &Path) -> Result<()> {
     let text = fs::read(path).map_err(at(path.display()))?;
     let job: Job = serde_json::from_slice(&text).map_err(at(path.display()))?;
-    // Filled beforehand: what they take is no growth of the client's.
+    // Filled before the measurement, so that their memory does not count as growth.
     let mut played = Played {
         nanos: vec![u64::MAX; job.logins],
         busy_nanos: vec![u64::MAX; job.logins],
         ..Played::default()
     };
     if matches!(job.client, Client::Pam | Client::FairFloor) {
-        // libpam's own first steps are no module's.
+        // The first steps of libpam itself do not belong to the module.
         transaction(&job, "permit", Code::PAM_SUCCESS.0, 0)?;
     }
     memory::now();

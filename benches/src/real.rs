@@ -1,4 +1,4 @@
-//! A server that takes its time, as a real authentik does.
+//! A server that needs time for each request, as a real authentik does.
 
 use crate::Result;
 use crate::job::Client;

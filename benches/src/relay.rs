@@ -1,5 +1,5 @@
-//! A relay that makes loopback as slow as a real way: what arrives on one side
-//! leaves on the other half a round trip later, in order, however much it is.
+//! A relay that makes loopback as slow as a real network: what arrives on one side leaves on
+//! the other half a round trip later, in order, whatever its size.
 //!
 //! The kernel itself connects at once on loopback, so the round trip of TCP's
 //! own handshake is added to the first bytes of a connection.
@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 type Burst = (Instant, Vec<u8>);
 
-/// Starts a relay to `port` with this round trip, and gives its own port. It
-/// lives as long as the process.
+/// Starts a relay to `port` with this round trip, and returns the relay's port. It runs until
+/// the process ends.
 pub fn start(port: u16, round_trip: Duration) -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(at("the relay"))?;
     let own = listener.local_addr().map_err(at("the relay"))?.port();
@@ -38,7 +38,7 @@ fn relay(client: TcpStream, server: TcpStream, round_trip: Duration) {
     one_way(server, client2, round_trip / 2, Duration::ZERO);
 }
 
-/// `first` is what the first burst waits beyond `delay`.
+/// `first` is how much longer than `delay` the first burst waits.
 fn one_way(mut from: TcpStream, to: TcpStream, delay: Duration, first: Duration) {
     let (bursts, arriving): (Sender<Burst>, Receiver<Burst>) = channel();
     thread::spawn(move || deliver(&arriving, to));

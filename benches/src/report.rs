@@ -12,7 +12,7 @@ pub struct Table {
     pub head: Vec<String>,
     /// The cells, row by row.
     pub rows: Vec<Vec<String>>,
-    /// What is to be known about it.
+    /// Notes for the reader.
     pub notes: Vec<String>,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Table {
             for (column, width) in widths.iter().enumerate() {
                 let cell = row.get(column).map_or("", String::as_str);
                 let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
-                // Numbers to the right, so that their places stand below each other.
+                // Numbers are aligned to the right, so that their digits line up.
                 let _ = if column == 0 {
                     write!(text, " {cell}{pad} |")
                 } else {
@@ -84,7 +84,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// What is to be reached, and what was.
+/// The targets, and the values that were measured.
 #[derive(Default)]
 pub struct Targets(Vec<Vec<String>>);
 
@@ -115,7 +115,7 @@ impl Targets {
     }
 }
 
-/// Three digits that count.
+/// A number with three significant digits.
 pub fn round(value: f64) -> String {
     let places = match value.abs() {
         v if v >= 100.0 => 0,

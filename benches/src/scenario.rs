@@ -25,15 +25,15 @@ pub struct Scenario {
     pub secrets: Vec<String>,
     /// What the configuration's `[access]` says.
     pub access: String,
-    /// More sections of the configuration.
+    /// Further sections of the configuration.
     pub more: String,
-    /// What becomes of it: a PAM code.
+    /// The PAM code that it must end with.
     pub expected: i32,
     /// How long an answer takes, in milliseconds.
     pub typing_ms: u64,
     /// Whether it is somebody at this host, and not from afar.
     pub is_here: bool,
-    /// Another CA bundle than the server's own CA.
+    /// A CA bundle to use instead of the server's own CA.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -54,7 +54,7 @@ impl Scenario {
         }
     }
 
-    /// All that are compared.
+    /// All scenarios that are compared.
     pub fn all() -> Vec<Scenario> {
         let base = Scenario::password;
         vec![
@@ -110,14 +110,14 @@ impl Scenario {
         }
     }
 
-    /// Those whose instructions `make test` counts.
+    /// The scenarios whose instructions `make test` counts.
     pub fn counted() -> Vec<Scenario> {
         let all = Scenario::all().into_iter();
         all.filter(|scenario| ["password", "password and code"].contains(&&*scenario.name))
             .collect()
     }
 
-    /// The same with another flow, in which nothing more is hidden.
+    /// The same with another flow that hides nothing more.
     pub fn with_flow(flow: &str) -> Scenario {
         Scenario {
             name: flow.into(),
@@ -127,7 +127,7 @@ impl Scenario {
     }
 }
 
-/// What starts the processes that log in.
+/// How processes that log in are started.
 pub struct Bench<'a> {
     /// This program.
     pub program: PathBuf,
@@ -240,7 +240,7 @@ pub fn write_job(job: &Job) -> Result<PathBuf> {
 /// Gives the signal, if the job waits for one, and reads the report.
 pub fn finish(mut child: Child) -> Result<Played> {
     if let Some(mut input) = child.stdin.take() {
-        // It does not read where there is no signal to wait for.
+        // A job without a signal does not read.
         let _ = input.write_all(b"\n");
     }
     let output = child.wait_with_output().map_err(at("a process"))?;

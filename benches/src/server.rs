@@ -8,16 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-/// How many stages of no importance the flows `stages-N` have.
+/// How many dummy stages the flows `stages-N` have.
 pub const STAGES: [usize; 5] = [1, 10, 20, 35, 50];
 /// How many fields the flows `fields-N` ask for.
 pub const FIELDS: [usize; 5] = [1, 25, 50, 75, 100];
-/// How many codes `coder` has; `refill` brings back those that were used.
+/// How many codes `coder` has. `refill` restores those that were used.
 const CODES: usize = 64;
 
-/// How long a real authentik took for each request of the login `password`, in
-/// milliseconds: two challenges with their answers between, the end of the flow,
-/// users/me, the end of the session.
+/// How long a real authentik took for each request of the login `password`, in milliseconds:
+/// two challenges and their answers, the end of the flow, users/me, and the end of the session.
 pub const REAL_MILLIS: [u64; 7] = [122, 74, 108, 531, 228, 91, 91];
 
 fn coder() -> User {
@@ -40,11 +39,11 @@ fn flows() -> Vec<Flow> {
     stages.into_iter().chain(fields).chain([key]).collect()
 }
 
-/// Serves until the input ends. Commands come a line each, and so do answers:
-/// `refill`, `clear`, `slow`, `real`, `broken`, `fast`, `requests`, `counts`, and `key` with a credential's ID and
-/// public key.
+/// Serves until the input ends. Each command is a line, and so is each answer: `refill`,
+/// `clear`, `slow`, `real`, `broken`, `fast`, `requests`, `counts`, and `key` with a
+/// credential's ID and public key.
 ///
-/// With `workers` other than 0 it works on so many requests at a time.
+/// With `workers` other than 0 it handles this many requests at a time.
 pub fn serve(ca_file: &Path, workers: usize) -> Result<()> {
     let builder = match workers {
         0 => Double::builder(),
@@ -112,8 +111,8 @@ pub fn serve(ca_file: &Path, workers: usize) -> Result<()> {
     Ok(())
 }
 
-/// The delays of [`REAL_MILLIS`] for any number of logins: each kind of request takes as
-/// long as those of its kind take together, in equal parts.
+/// The delays of [`REAL_MILLIS`] for any number of logins: each kind of request takes its total
+/// delay, in equal parts.
 fn real_delays(double: &Double) {
     let [first, user, second, password, last, whose, end] = REAL_MILLIS;
     for (when, millis) in [
@@ -187,7 +186,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Brings back all codes of `coder`.
+    /// Restores all codes of `coder`.
     pub fn refill(&mut self) -> Result<()> {
         self.command("refill").map(drop)
     }
@@ -203,17 +202,17 @@ impl Server {
         self.command(&format!("key {credential}")).map(drop)
     }
 
-    /// Takes as long for the next login as a real server does: [`REAL_MILLIS`].
+    /// Delays the next login as a real server would: [`REAL_MILLIS`].
     pub fn slow(&mut self) -> Result<()> {
         self.command("slow").map(drop)
     }
 
-    /// Takes as long for all logins as a real server does, in equal parts.
+    /// Delays all logins as a real server would, in equal parts.
     pub fn real(&mut self) -> Result<()> {
         self.command("real").map(drop)
     }
 
-    /// Answers as a proxy does whose backend is gone.
+    /// Answers like a proxy without a backend.
     pub fn broken(&mut self) -> Result<()> {
         self.command("broken").map(drop)
     }

@@ -21,7 +21,7 @@ impl Sample {
         self.0.is_empty()
     }
 
-    /// The value below which this share of them lies; NaN of nothing.
+    /// The value below which this share of the measurements lies; NaN if there are none.
     pub fn quantile(&self, share: f64) -> f64 {
         let Some(last) = self.0.len().checked_sub(1) else {
             return f64::NAN;
@@ -53,11 +53,11 @@ impl FromIterator<f64> for Sample {
 /// A straight line through points, by least squares.
 #[derive(Clone, Copy, Debug)]
 pub struct Line {
-    /// What there is at nought.
+    /// The value at zero.
     pub base: f64,
-    /// What one more costs.
+    /// How much each further one adds.
     pub per_unit: f64,
-    /// How well it fits: 1 is a straight line.
+    /// The quality of the fit: 1 is a straight line.
     pub r_squared: f64,
 }
 

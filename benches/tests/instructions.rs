@@ -1,4 +1,4 @@
-//! A login may not become dearer unseen: its instructions are held against
+//! The number of instructions of a login must not grow unnoticed. It is compared with
 //! `instructions.toml`.
 
 use authentik_bench::bundle::BY_THE_BUNDLE;
@@ -7,7 +7,7 @@ use pam_harness::Module;
 use std::collections::BTreeMap;
 use std::process::Command;
 
-/// A tenth more, and the test fails; a tenth less, and the number is out of date.
+/// With a tenth more the test fails. With a tenth less the number is out of date.
 const TOLERANCE: f64 = 0.1;
 
 type Counts = BTreeMap<String, u64>;

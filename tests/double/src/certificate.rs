@@ -1,4 +1,4 @@
-//! The certificate that the server shows, and the authority that signed it.
+//! The certificate that the server presents, and the authority that signed it.
 
 use std::sync::Arc;
 
@@ -23,9 +23,9 @@ pub enum Certificate {
     /// For `localhost` and `127.0.0.1`, signed by the double's own authority.
     #[default]
     Good,
-    /// As the good one, but out of date since yesterday.
+    /// Like the good one, but it expired yesterday.
     Expired,
-    /// As the good one, but only from tomorrow on.
+    /// Like the good one, but valid only from tomorrow.
     NotYetValid,
     /// Signed by the right authority, for another host.
     WrongHost,
@@ -34,16 +34,16 @@ pub enum Certificate {
     Wildcard,
     /// Signed by the right authority, with `localhost` as its common name alone.
     CommonNameAlone,
-    /// As the good one, but to be shown by clients.
+    /// Like the good one, but for clients, not for servers.
     ForClients,
-    /// Signed by nobody but itself, and a CA by its own words, as `openssl req -x509` makes it.
+    /// Self-signed, and marked as a CA, as `openssl req -x509` makes it.
     SelfSigned,
     /// Signed by another authority than the one that [`Double::ca_pem`](crate::Double::ca_pem)
     /// gives out.
     OtherCa,
 }
 
-/// The version of TLS that the server speaks alone.
+/// The only version of TLS that the server accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsVersion {
     /// TLS 1.2.
@@ -64,14 +64,14 @@ pub enum KeyKind {
     Ed25519,
 }
 
-/// What the server offers of TLS: everything by default.
+/// The part of TLS that the server offers. The default is everything.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TlsOffer {
     /// One version alone.
     pub version: Option<TlsVersion>,
-    /// The cipher suites with this in their names alone, such as `AES_256_GCM`.
+    /// Only the cipher suites with this text in their names, such as `AES_256_GCM`.
     pub suites: Option<&'static str>,
-    /// The groups of the key exchange with this in their names alone, such as `secp384r1`.
+    /// Only the key exchange groups with this text in their names, such as `secp384r1`.
     pub groups: Option<&'static str>,
     /// The kind of the server's key.
     pub key: KeyKind,
@@ -125,7 +125,7 @@ fn valid_around_now(params: &mut CertificateParams) {
 /// A certificate and its key, both PEM.
 pub(crate) type Identity = (String, String);
 
-/// What the authority gave a client.
+/// The certificate and the key that the authority gave a client.
 pub(crate) fn client_identity(authority: &Authority) -> Result<Identity, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name = common_name("a host");
@@ -136,7 +136,7 @@ pub(crate) fn client_identity(authority: &Authority) -> Result<Identity, rcgen::
     Ok((certificate.pem(), key.serialize_pem()))
 }
 
-/// What the server needs to speak TLS with a certificate of this kind, and that certificate.
+/// The configuration for TLS with a certificate of this kind, and that certificate.
 pub(crate) fn server_config(
     authority: &Authority,
     kind: Certificate,

@@ -1,4 +1,4 @@
-//! Whether a POST of a logged-in client comes from where it should.
+//! Whether a POST of a logged-in client comes from the right page.
 
 use crate::exchange::Call;
 use crate::session::CSRF;

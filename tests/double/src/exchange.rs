@@ -1,4 +1,4 @@
-//! One request and the answer to it, free of the transport.
+//! One request and its answer, independent of the transport.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::random;
 
-/// A request as the double's own code sees it.
+/// A request as the double sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) method: String,
@@ -28,7 +28,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// The path below which the server lives; empty as a rule.
+    /// The path below which the server is reached, usually empty.
     pub(crate) fn prefix(&self) -> &str {
         let path = self.target.split('?').next().unwrap_or_default();
         path.strip_suffix(self.path.as_str()).unwrap_or_default()
@@ -58,7 +58,7 @@ impl Call {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
-    /// Whether the `Accept` header leaves room for JSON; without the header everything does.
+    /// Whether the `Accept` header allows JSON. Without the header everything is allowed.
     pub(crate) fn accepts_json(&self) -> bool {
         let Some(accept) = self.header("accept") else {
             return true;
@@ -78,7 +78,7 @@ pub(crate) fn find_header<'a>(headers: &'a [(String, String)], name: &str) -> Op
         .map(|(_, value)| value.as_str())
 }
 
-/// The pairs of a percent-encoded query string; the last one of a name counts.
+/// The pairs of a percent-encoded query string. If a name occurs twice, the last value counts.
 pub(crate) fn parse_query(query: &str) -> BTreeMap<String, String> {
     form_urlencoded::parse(query.as_bytes())
         .into_owned()
@@ -118,7 +118,7 @@ impl Reply {
         Reply::new(status, HTML, "")
     }
 
-    /// What a request comes back with when the server fails, or a POST when its flow is unknown.
+    /// The answer when the server fails, and the answer to a POST for an unknown flow.
     pub(crate) fn server_error(method: &str) -> Reply {
         match method {
             "GET" => Reply::page(500, "Server Error"),
@@ -149,12 +149,12 @@ impl Reply {
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// What the double's own code makes of a call.
+/// The result of a call.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// This is the answer.
     Reply(Reply),
-    /// Nothing has changed; ask again with the same call after so long.
+    /// Nothing has changed. Ask again with the same call after this time.
     Wait(Duration),
 }
 

@@ -1,4 +1,4 @@
-//! Things that go wrong between client and server.
+//! Faults between client and server.
 //!
 //! ```
 //! use std::time::Duration;
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::exchange::{Call, Reply};
 
-/// Which requests a fault strikes.
+/// The requests that a fault affects.
 #[derive(Debug, Clone, Default)]
 pub struct Match {
     method: Option<String>,
@@ -64,7 +64,7 @@ impl Match {
         self
     }
 
-    /// The nth of them and all that follow.
+    /// The nth of them and all later ones.
     pub fn from(mut self, nth: usize) -> Match {
         self.from = Some(nth);
         self
@@ -95,31 +95,31 @@ impl Match {
 /// What happens to a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Action {
-    /// Another answer; the server proper never sees the request.
+    /// Another answer. The server itself never sees the request.
     Answer(Reply),
-    /// What a server says whose database is gone.
+    /// The answer of a server that has lost its database.
     ServerError,
-    /// The connection is closed; the server proper never sees the request.
+    /// The connection is closed. The server itself never sees the request.
     Close,
-    /// The connection is closed before the body was read.
+    /// The connection is closed before the body is read.
     CloseUnread,
-    /// The server does what it was asked to, but the answer is lost.
+    /// The server handles the request, but the answer is lost.
     LoseAnswer,
-    /// Half of the answer's body, then the end.
+    /// Half of the answer's body, then the connection closes.
     Halve,
-    /// The answer's body comes a byte at a time.
+    /// The answer's body arrives one byte at a time.
     Drip(Duration),
-    /// The whole answer comes a byte at a time, its head, too.
+    /// The whole answer arrives one byte at a time, including its head.
     DripAll(Duration),
     /// The answer's body never ends.
     Endless,
-    /// Nothing comes, and the connection stays open.
+    /// No answer, and the connection stays open.
     Silence,
-    /// These bytes in place of HTTP, then the end.
+    /// These bytes instead of HTTP, then the connection closes.
     Raw(Vec<u8>),
 }
 
-/// What goes wrong, and when.
+/// A fault, and when it happens.
 #[derive(Debug, Clone)]
 #[must_use = "a fault strikes once it is injected"]
 pub struct Fault {
@@ -130,7 +130,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault that strikes these requests; what happens to them is still to be said.
+    /// A fault for these requests. Call another method to say what happens.
     pub fn on(when: Match) -> Fault {
         Fault {
             when,
@@ -140,18 +140,18 @@ impl Fault {
         }
     }
 
-    /// Waits before anything else happens; alone, the answer is merely late.
+    /// Waits before anything else happens. Without another action the answer is only late.
     pub fn delay(mut self, pause: Duration) -> Fault {
         self.delay = pause;
         self
     }
 
-    /// Answers in the server's place.
+    /// Replaces the server's answer.
     pub fn answer(self, status: u16, content_type: &str, body: &str) -> Fault {
         self.act(Action::Answer(Reply::new(status, content_type, body)))
     }
 
-    /// Answers in the server's place, with JSON.
+    /// Replaces the server's answer by JSON.
     pub fn json(self, status: u16, body: &serde_json::Value) -> Fault {
         self.answer(status, "application/json", &body.to_string())
     }
@@ -170,37 +170,38 @@ impl Fault {
         self
     }
 
-    /// What the front of a server says that has not finished starting, of the version that the
-    /// test run asks for.
+    /// The answer of the front of a server that is still starting, in the version that the test
+    /// run asks for.
     pub fn starting(self) -> Fault {
         let status = Version::asked_for().status_while_starting();
         self.json(status, &serde_json::json!({"error": "authentik starting"}))
             .header("Retry-After", "5")
     }
 
-    /// What a server says that has lost its database: a page to a GET, next to nothing to a POST.
+    /// The answer of a server that has lost its database: a page for a GET, almost nothing for
+    /// a POST.
     pub fn server_error(self) -> Fault {
         self.act(Action::ServerError)
     }
 
-    /// What a proxy says whose backend is gone.
+    /// The answer of a proxy without a backend.
     pub fn bad_gateway(self) -> Fault {
         let page = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
                     <center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n";
         self.answer(502, "text/html", page)
     }
 
-    /// Closes the connection before answering; the request has no effect.
+    /// Closes the connection before the answer. The request has no effect.
     pub fn close(self) -> Fault {
         self.act(Action::Close)
     }
 
-    /// Closes the connection when only the request's head has been read.
+    /// Closes the connection after the head of the request.
     pub fn close_while_reading(self) -> Fault {
         self.act(Action::CloseUnread)
     }
 
-    /// Closes the connection before answering; the request *has* its effect.
+    /// Closes the connection before the answer. The request *has* its effect.
     pub fn lose_answer(self) -> Fault {
         self.act(Action::LoseAnswer)
     }
@@ -210,12 +211,12 @@ impl Fault {
         self.act(Action::Halve)
     }
 
-    /// Sends the answer's body a byte at a time.
+    /// Sends the answer's body one byte at a time.
     pub fn drip(self, interval: Duration) -> Fault {
         self.act(Action::Drip(interval))
     }
 
-    /// Sends the whole answer a byte at a time, from its first line on.
+    /// Sends the whole answer one byte at a time, from its first line.
     pub fn drip_head(self, interval: Duration) -> Fault {
         self.act(Action::DripAll(interval))
     }
@@ -241,7 +242,7 @@ impl Fault {
     }
 }
 
-/// What strikes one request: the sum of the delays, and the action injected last.
+/// What affects one request: the sum of the delays, and the action that was injected last.
 pub(crate) fn strike(faults: &mut [Fault], call: &Call) -> (Duration, Option<Action>) {
     let mut delay = Duration::ZERO;
     let mut action = None;

@@ -1,6 +1,6 @@
-//! The *authentik double*: an HTTPS server for tests that behaves as authentik's flow executor
-//! does, as far as a client can tell. What it does was recorded from a real server, and
-//! `tests/replay.rs` holds it against those recordings.
+//! The *authentik double*: an HTTPS server for tests that behaves like authentik's flow
+//! executor, as far as a client can see. Its behaviour was recorded from a real server, and
+//! `tests/replay.rs` compares the two.
 //!
 //! ```
 //! use authentik_double::{Double, Flow};

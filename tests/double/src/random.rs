@@ -3,7 +3,7 @@
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD, HEXLOWER};
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// So many random bytes.
+/// This many random bytes.
 ///
 /// # Panics
 /// If the operating system has none.
@@ -15,19 +15,19 @@ pub(crate) fn bytes(count: usize) -> Vec<u8> {
     bytes
 }
 
-/// Hexadecimal digits of so many bytes.
+/// This many random bytes as hexadecimal digits.
 pub(crate) fn hex(count: usize) -> String {
     HEXLOWER.encode(&bytes(count))
 }
 
-/// So many letters, digits, dashes and underscores.
+/// This many letters, digits, dashes and underscores.
 pub(crate) fn text(length: usize) -> String {
     let mut text = BASE64URL_NOPAD.encode(&bytes(length));
     text.truncate(length);
     text
 }
 
-/// So many letters and digits.
+/// This many letters and digits.
 pub(crate) fn alphanumeric(length: usize) -> String {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     bytes(length)
@@ -49,7 +49,7 @@ pub(crate) fn base32(bytes: &[u8]) -> String {
     BASE32_NOPAD.encode(bytes)
 }
 
-/// The bytes behind base32 without padding.
+/// Decodes base32 without padding.
 pub(crate) fn from_base32(text: &str) -> Option<Vec<u8>> {
     BASE32_NOPAD.decode(text.as_bytes()).ok()
 }

@@ -12,14 +12,15 @@ use crate::random;
 pub(crate) const SESSION: &str = "authentik_session";
 /// The name of the cookie whose value a POST repeats in a header.
 pub(crate) const CSRF: &str = "authentik_csrf";
-/// The name of the cookie that says "asked for a second factor lately".
+/// The name of the cookie that says that a second factor was checked recently.
 pub(crate) const MFA: &str = "authentik_mfa";
 
-/// The name of the cookie that groups the logins of a browser, since 2026.8.0: its people can
-/// switch between them. Read in the source; the recorded release candidate did not have it.
+/// The name of the cookie that groups the logins of a browser, since 2026.8.0: its users can
+/// switch between them. This is from the source; the recorded release candidate did not have
+/// it.
 pub(crate) const USER_SWITCHING: &str = "authentik_user_switching";
 
-/// How many characters of the cookie name the session; the rest is new each time.
+/// How many characters of the cookie identify the session. The rest is new each time.
 const ID_LENGTH: usize = 32;
 
 /// What the server remembers about a client.
@@ -27,13 +28,13 @@ const ID_LENGTH: usize = 32;
 pub(crate) struct Session {
     /// Who is logged in.
     pub(crate) user: Option<String>,
-    /// The flow under way.
+    /// The flow in progress.
     pub(crate) plan: Option<Plan>,
-    /// Wrong passwords so far, whatever the flow.
+    /// Wrong passwords so far, in all flows.
     pub(crate) failed_attempts: u32,
     /// How the person was logged in.
     pub(crate) login: UserLogin,
-    /// The only address that it may be used from, where it is bound to one.
+    /// The only address that may use it, if it is bound to one.
     pub(crate) bound_to: Option<String>,
     /// When the session ends.
     pub(crate) expires: Option<SystemTime>,
@@ -46,7 +47,7 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// The id in the call's cookie, if it is one of a session that is alive.
+    /// The id in the call's cookie, if that session is alive.
     pub(crate) fn id_of(&self, call: &Call, now: SystemTime) -> Option<String> {
         let id = call.cookie(SESSION)?.get(..ID_LENGTH)?;
         let session = self.by_id.get(id)?;
@@ -87,7 +88,7 @@ pub(crate) fn new_id() -> String {
     random::hex(ID_LENGTH / 2)
 }
 
-/// `Set-Cookie` of a session; the lengths are those that were recorded.
+/// `Set-Cookie` of a session. The lengths are the recorded ones.
 pub(crate) fn session_cookie(
     id: &str,
     authenticated: bool,
@@ -113,7 +114,7 @@ pub(crate) fn session_cookie(
     )
 }
 
-/// `Set-Cookie` that takes the session cookie away.
+/// `Set-Cookie` that removes the session cookie.
 pub(crate) fn removed_session_cookie() -> String {
     format!(
         "{SESSION}=\"\"; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=None; Secure"
@@ -130,7 +131,7 @@ pub(crate) fn csrf_cookie(now: SystemTime) -> String {
     )
 }
 
-/// `Set-Cookie` of the device that somebody logged in from.
+/// `Set-Cookie` for the device of the login.
 pub(crate) fn device_cookie(now: SystemTime) -> String {
     let age = 2_592_000;
     format!(
@@ -140,7 +141,7 @@ pub(crate) fn device_cookie(now: SystemTime) -> String {
     )
 }
 
-/// `Set-Cookie` of the browser's logins: a signed token that nothing but a browser needs.
+/// `Set-Cookie` for the browser's logins: a signed token that only a browser needs.
 pub(crate) fn user_switching_cookie(now: SystemTime) -> String {
     let age = 31_536_000;
     format!(
@@ -150,7 +151,7 @@ pub(crate) fn user_switching_cookie(now: SystemTime) -> String {
     )
 }
 
-/// `Set-Cookie` of "asked for a second factor lately".
+/// `Set-Cookie` that says that a second factor was checked recently.
 pub(crate) fn mfa_cookie(value: &str, threshold: Duration, now: SystemTime) -> String {
     format!(
         "{MFA}={value}; expires={}; Max-Age={}; Path=/; SameSite=Lax",

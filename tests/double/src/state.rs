@@ -1,4 +1,4 @@
-//! What the server holds between requests.
+//! What the server stores between requests.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -16,25 +16,25 @@ pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) sessions: Sessions,
     pub(crate) memory: Memory,
-    /// What was made through the API.
+    /// What was created through the API.
     pub(crate) managed: Managed,
     pub(crate) version: Version,
-    /// Whether slow policies and slow phones take their time.
+    /// Whether slow policies and phones really wait.
     pub(crate) pauses: bool,
 }
 
-/// What outlives sessions without belonging to the world.
+/// Data that outlives sessions and does not belong to the world.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    /// What each `authentik_mfa` cookie says.
+    /// The contents of each `authentik_mfa` cookie.
     pub(crate) mfa: HashMap<String, Remembered>,
-    /// The plans behind links that were mailed, by `flow_token`.
+    /// The plans of mailed links, by `flow_token`.
     pub(crate) links: HashMap<String, Plan>,
-    /// The `flow_token` mailed last, by user.
+    /// The `flow_token` that was mailed last, by user.
     pub(crate) last_link: HashMap<String, String>,
-    /// The code sent last by text message or mail, by user.
+    /// The code that was sent last by text message or mail, by user.
     pub(crate) last_code: HashMap<String, String>,
-    /// What security keys have signed, the last one last.
+    /// What security keys have signed, the newest last.
     pub(crate) assertions: Vec<JudgedAssertion>,
     /// How many wrong passwords were tried for a name, in all sessions.
     pub(crate) wrong_passwords: HashMap<String, u32>,
@@ -42,12 +42,12 @@ pub(crate) struct Memory {
     anonymous: Vec<SystemTime>,
 }
 
-/// What an `authentik_mfa` cookie says: a device, and the stage that accepted it.
+/// The contents of an `authentik_mfa` cookie: a device, and the stage that accepted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Remembered {
-    /// Whose device it is, its class and its number.
+    /// The owner of the device, its class and its number.
     pub(crate) device: (String, &'static str, u32),
-    /// The stage, by its name or by the flow that alone has it.
+    /// The stage: its name, or the only flow that has it.
     pub(crate) stage: String,
     pub(crate) at: SystemTime,
 }
@@ -57,8 +57,8 @@ impl State {
         self.world.clock.now()
     }
 
-    /// Counts an anonymous request; where that is one too many, says in how many seconds there
-    /// is room again.
+    /// Counts an anonymous request. If that is one too many, returns in how many seconds the
+    /// next one is allowed.
     pub(crate) fn throttle(&mut self) -> Option<u64> {
         let limit = self.world.anonymous_requests_per_minute?;
         let now = self.now();
@@ -73,18 +73,18 @@ impl State {
     }
 }
 
-/// What an outpost token makes of a request.
+/// The effect of an outpost token on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outpost {
-    /// None, or one that counts for nothing.
+    /// No token, or one without effect.
     Absent,
     /// That of a real outpost.
     Real,
-    /// That of an internal service account without an outpost: the executor stumbles over it.
+    /// The token of an internal service account without an outpost. The executor crashes.
     Broken,
 }
 
-/// Judges `X-authentik-outpost-token`.
+/// Checks `X-authentik-outpost-token`.
 pub(crate) fn outpost(world: &World, call: &Call) -> Outpost {
     let owner = |token: &Token| world.find_user(&token.username).map(|u| u.user_type);
     let Some(token) = call
@@ -100,7 +100,7 @@ pub(crate) fn outpost(world: &World, call: &Call) -> Outpost {
     }
 }
 
-/// Where a request comes from, as policies see it.
+/// The client's address, as policies see it.
 pub(crate) fn client_ip(world: &World, call: &Call) -> String {
     let claimed = call.header("x-authentik-remote-ip").unwrap_or_default();
     if outpost(world, call) != Outpost::Absent && claimed.parse::<std::net::IpAddr>().is_ok() {

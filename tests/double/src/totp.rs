@@ -9,7 +9,7 @@ use crate::random;
 /// How long a code lives.
 pub(crate) const PERIOD: Duration = Duration::from_secs(30);
 
-/// The number of the period that a moment falls into.
+/// The number of the period for this time.
 pub(crate) fn step(now: SystemTime) -> u64 {
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     seconds / PERIOD.as_secs()
@@ -27,15 +27,15 @@ pub(crate) fn code(secret: &[u8], step: u64) -> String {
     format!("{:06}", (word & 0x7fff_ffff) % 1_000_000)
 }
 
-/// The code of a step for a secret in base32, as in an `otpauth` address; nothing if it is no
+/// The code of a step for a secret in base32, as in an `otpauth` address. `None` if it is not
 /// base32.
 #[must_use]
 pub fn totp_code(secret: &str, step: u64) -> Option<String> {
     Some(code(&random::from_base32(secret)?, step))
 }
 
-/// Which step around now the code belongs to, one step early or late at most, and none that is
-/// not after the one used last.
+/// The step that the code belongs to: the present one, the one before or the one after. `None`
+/// for steps that are not later than the last one used.
 pub(crate) fn matching_step(
     secret: &[u8],
     given: &str,

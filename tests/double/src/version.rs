@@ -1,4 +1,4 @@
-//! Which authentik the double resembles, and in what the versions differ.
+//! The versions of authentik that the double imitates, and their differences.
 //!
 //! The fields are those of the API's own models, which authentik's authors generate for each
 //! release (the crate `authentik-client`, 2025.10.0, 2025.12.0, 2026.2.0, 2026.2.5, 2026.5.0,
@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use crate::session::USER_SWITCHING;
 
-/// Which authentik the double resembles.
+/// A version of authentik.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Version {
-    /// 2025.10, of which the recordings in `tests/captures` are.
+    /// 2025.10, the version of the recordings in `tests/captures`.
     #[default]
     V2025_10,
     /// 2025.12.0.
@@ -22,60 +22,60 @@ pub enum Version {
     V2026_2_5,
     /// 2026.5.0 to 2026.5.4: redirects do not say so.
     V2026_5,
-    /// 2026.8, of which the recordings in `tests/captures-2026.8` are.
+    /// 2026.8, the version of the recordings in `tests/captures-2026.8`.
     V2026_8,
 }
 
-/// What a version does otherwise than the one before.
+/// How a version differs from the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
-    /// A field of an object is new.
+    /// An object has a new field.
     New(&'static str, &'static str),
-    /// A field of an object is gone.
+    /// An object no longer has a field.
     Gone(&'static str, &'static str),
-    /// It behaves otherwise.
+    /// It behaves differently.
     Does(Behaviour),
-    /// It does not do so any more, or not yet: a series that was branched off before.
+    /// It does not behave so, or not yet, because the series was branched off earlier.
     DoesNot(Behaviour),
 }
 
-/// What a version does, beside its fields.
+/// The behaviour of a version, apart from its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behaviour {
-    /// The tries of the password stage are counted by the reputation of the name, over all
-    /// sessions, since the stage was first shown.
+    /// The password stage counts tries by the reputation of the name, over all sessions, since
+    /// the stage was first shown.
     CountsByReputation,
     /// A message that cannot be sent is an error of the answer that asked for it.
     TellsOfTheGateway,
-    /// A `flow_token` that it does not know starts the flow again.
+    /// An unknown `flow_token` restarts the flow.
     RestartsOverUnknownLinks,
-    /// The messages of an application's policies are for superusers alone.
+    /// Only superusers see the messages of an application's policies.
     KeepsMessagesBack,
-    /// The session of an account that was deactivated is answered with 400.
+    /// The session of a deactivated account gets status 400.
     RefusesInactiveSessions,
-    /// The API's JSON comes without a charset.
+    /// The API's JSON has no charset in its Content-Type.
     SendsNoCharset,
-    /// An identification without a name and without a passkey misses both.
+    /// An identification without a name and a passkey reports that both are missing.
     TakesNoName,
-    /// A link that was mailed leads to a consent first.
+    /// A mailed link leads to a consent first.
     ConfirmsLinks,
-    /// A stage that sends people to a source is not done because somebody says so.
+    /// A client cannot pass a stage that redirects to a source by claiming that it is done.
     KeepsToSources,
-    /// A number that somebody has confirmed already is refused.
+    /// A phone number that was already confirmed is refused.
     RefusesTakenNumbers,
-    /// A code that was sent by text message need not be a number.
+    /// A code from a text message need not be a number.
     TakesCodesAsText,
     /// A choice is an object, with a value and a label.
     ShowsChoicesAsObjects,
-    /// The address for cancelling a flow has the page that `query` names as the next one.
+    /// The address that cancels a flow contains the next page from `query`.
     CancelsTowardsNext,
-    /// While it starts, its front answers with 503. Read in its source.
+    /// While it starts, its front answers with 503. This is from its source.
     StartsWith503,
-    /// A wrong code closes a device that gets its codes by text message or mail, too.
+    /// A wrong code also blocks devices that get codes by text message or mail.
     ThrottlesMessages,
-    /// A flow may ask for a link's token before anything else.
+    /// A flow may require a link's token.
     KnowsRequiredTokens,
-    /// Flows are shown to those who may see them.
+    /// Users with the permission can list flows.
     GuardsFlows,
 }
 
@@ -133,8 +133,8 @@ const CHANGES: [(Version, &[Change]); 6] = [
         ],
     ),
     (
-        // Measured with 2026.8.0-rc1; which version before it began with the behaviours is
-        // not known, so the double keeps to what was seen.
+        // Measured with 2026.8.0-rc1. It is not known which earlier version first had this
+        // behaviour, so the double uses what was seen.
         Version::V2026_8,
         &[
             New("xak-flow-redirect", "final_redirect"),
@@ -168,7 +168,7 @@ impl Version {
         Version::V2026_5,
         Version::V2026_8,
     ];
-    /// The oldest and the newest: what holds for both is tried with no other.
+    /// The oldest and the newest. What holds for both is not tested with the versions between.
     pub const ENDS: [Version; 2] = [Version::V2025_10, Version::V2026_8];
 
     /// Its number, as authentik writes it.
@@ -192,10 +192,11 @@ impl Version {
             .find(|version| version.name() == name || version.name().trim_end_matches(".0") == name)
     }
 
-    /// The version that tests ask for with `AUTHENTIK_DOUBLE_VERSION`; the oldest without it.
+    /// The version that tests choose with `AUTHENTIK_DOUBLE_VERSION`. The default is the
+    /// oldest.
     ///
     /// # Panics
-    /// If there is no such version: a test run against another than was asked for shows nothing.
+    /// If there is no such version. A test run with the wrong version would prove nothing.
     #[must_use]
     #[allow(
         clippy::disallowed_methods,
@@ -209,25 +210,26 @@ impl Version {
         }
     }
 
-    /// Whether redirects say if they are final, so that a flow that was denied with *continue*
-    /// can be told from one that has ended.
+    /// Whether redirects say if they are final. Then a flow that was denied with *continue*
+    /// differs from one that has ended.
     #[must_use]
     pub fn tells_final_redirects(self) -> bool {
         self.has("xak-flow-redirect", "final_redirect")
     }
 
-    /// The status of what its front says while it starts.
+    /// The status of its front while it starts.
     pub(crate) fn status_while_starting(self) -> u16 {
         if self.does(StartsWith503) { 503 } else { 200 }
     }
 
-    /// Whether a link that was mailed leads to a question first.
+    /// Whether a mailed link leads to a question first.
     #[must_use]
     pub fn confirms_links(self) -> bool {
         self.does(ConfirmsLinks)
     }
 
-    /// Whether lists of groups name their parents, so that a nested group needs no request more.
+    /// Whether lists of groups name their parents. Then a nested group needs no further
+    /// request.
     #[must_use]
     pub fn lists_parents(self) -> bool {
         self.has("groups_obj", "parent")
@@ -240,7 +242,7 @@ impl Version {
             .flat_map(|(_, changes)| changes.iter().copied())
     }
 
-    /// Whether it does so.
+    /// Whether it behaves so.
     pub(crate) fn does(self, behaviour: Behaviour) -> bool {
         let last = self.changes().rev().find_map(|change| match change {
             Does(this) if this == behaviour => Some(true),
@@ -250,7 +252,7 @@ impl Version {
         last.unwrap_or_default()
     }
 
-    /// Whether its `object` has this field. A field of which no version says anything is in all.
+    /// Whether its `object` has this field. A field without a difference is in all versions.
     pub(crate) fn has(self, object: &str, field: &str) -> bool {
         let last = self.changes().rev().find_map(|change| match change {
             New(of, name) if (of, name) == (object, field) => Some(true),
@@ -265,7 +267,7 @@ impl Version {
         last.unwrap_or_else(|| !additions.any(|added| added == (object, field)))
     }
 
-    /// Takes the fields out of `fields`, those of an `object`, that this version does not have.
+    /// Removes the fields of an `object` that this version does not have.
     pub(crate) fn shape(self, object: &str, fields: &mut Map<String, Value>) {
         fields.retain(|field, _| self.has(object, field));
     }

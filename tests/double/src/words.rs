@@ -1,4 +1,4 @@
-//! What the server says to people, in their language as far as it was recorded.
+//! The server's texts for people, in their language if it was recorded.
 
 use crate::exchange::Call;
 
@@ -33,7 +33,7 @@ impl Language {
         }
     }
 
-    /// The text in this language, or in English where nobody recorded the other one.
+    /// The text in this language, or in English if it was not recorded.
     pub(crate) fn say(self, english: &str) -> String {
         let words = match (self, english) {
             (Language::German, "Log in") => "Anmelden",

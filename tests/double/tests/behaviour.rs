@@ -1,4 +1,5 @@
-//! What the recordings leave open: facts measured otherwise, and what tests of a client need.
+//! Behaviour that the recordings do not show: facts measured in other ways, and features that
+//! tests of a client need.
 
 mod client;
 
@@ -10,7 +11,7 @@ use authentik_double::{
 use client::{Client, executor};
 use serde_json::{Value, json};
 
-/// Gives every stage the answer that a willing person would give, and says how it ended.
+/// Answers every stage correctly, and returns how the flow ended.
 fn run(client: &mut Client, double: &Double, slug: &str, user: &str) -> Value {
     client.csrf = true;
     let mut shown = client.get(&executor(slug));
@@ -331,7 +332,7 @@ fn policies_see_the_query_and_the_user_agent() {
     }
 }
 
-/// Whoever looks at the answers alone cannot tell a flow that goes on from one that begins again.
+/// The answers alone do not show whether a flow continues or starts again.
 #[test]
 fn a_second_identification_looks_like_a_restart() {
     for version in Version::ALL {

@@ -1,4 +1,4 @@
-//! The flows everything else is built on, over real TLS.
+//! The flows on which all others build, over real TLS.
 
 mod client;
 

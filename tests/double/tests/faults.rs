@@ -1,4 +1,4 @@
-//! What goes wrong when a test says so.
+//! The faults that tests can inject.
 
 mod client;
 
@@ -138,7 +138,7 @@ fn a_mute_server_accepts_and_says_nothing() {
     assert!(stream.read(&mut [0; 16]).is_err(), "it says something");
     assert_eq!(double.connections(), 1);
     double.close_connections();
-    // closed with our bytes unread: an end or a reset, and no waiting
+    // closed with our bytes unread: an end or a reset, without a wait
     stream.set_read_timeout(None).expect("no timeout");
     assert_eq!(stream.read(&mut [0; 16]).unwrap_or(0), 0);
 }

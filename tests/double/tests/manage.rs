@@ -1,4 +1,4 @@
-//! The part of the API with which administrators make things.
+//! The part of the API with which administrators create objects.
 
 mod client;
 
@@ -117,7 +117,7 @@ fn only_a_superuser_with_a_token_makes_things() {
     );
 }
 
-/// A worker of authentik makes it after the outpost: a client must ask again.
+/// A worker of authentik creates it after the outpost, so a client must ask again.
 #[test]
 fn the_token_of_an_outpost_is_there_a_moment_later() {
     let double = double(Version::V2025_10);

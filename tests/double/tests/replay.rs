@@ -1,6 +1,6 @@
-//! Holds the double against the recordings of a real authentik in `tests/captures`: every
-//! recorded request is sent to it over TLS, and what comes back is compared with what came back
-//! then. `tests/captures/replay.toml` says what a recording does not say itself.
+//! Compares the double with the recordings of a real authentik in `tests/captures`: sends every
+//! recorded request to it over TLS, and compares the answer with the recorded one.
+//! `tests/captures/replay.toml` has what a recording does not contain.
 
 mod client;
 #[path = "replay/compare.rs"]
@@ -24,7 +24,7 @@ use serde_json::Value;
 use sidecar::Sidecar;
 use world::Recordings;
 
-/// The folders of the recordings, and of which authentik they are.
+/// The folders of the recordings, with their versions of authentik.
 const SETS: [(&str, Version); 2] = [
     ("../captures", Version::V2025_10),
     ("../captures-2026.8", Version::V2026_8),
@@ -66,10 +66,10 @@ fn read(folder: &str) -> (Sidecar, Recordings) {
     (sidecar, recordings)
 }
 
-/// Replays the recordings of a folder; tells how many those were.
+/// Replays the recordings of a folder. Returns how many there are.
 fn replay(folder: &str, version: Version) -> String {
     let (sidecar, mut recordings) = read(folder);
-    // Samples of challenges that nobody asked for one after the other.
+    // Samples of challenges, which are not a sequence of requests.
     let samples = recordings.remove("components").unwrap_or_default();
 
     let mut complaints = sidecar.complaints(&recordings.keys().cloned().collect());

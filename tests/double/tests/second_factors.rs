@@ -1,4 +1,4 @@
-//! Second factors and enrolment, as far as no recording shows them.
+//! Second factors and enrolment, where no recording shows them.
 
 mod client;
 
@@ -8,7 +8,7 @@ use authentik_double::{Double, Flow, Phone, Validate};
 use client::Client;
 use serde_json::{Value, json};
 
-/// Logs in as far as the second factor and gives back what the server shows then.
+/// Logs in up to the second factor and returns what the server shows then.
 fn begin(client: &mut Client, slug: &str, user: &str) -> Value {
     client.answer(slug, &json!({"uid_field": user}));
     client

@@ -36,9 +36,9 @@ pub const PEOPLE: [&str; 15] = [
     "mallory", "robot", "eve", "zoe",
 ];
 
-/// The accounts of every test: [`PEOPLE`], `localadmin` (2100) with
-/// [`LOCAL_ADMIN_PASSWORD`], root, daemon, sshd, nobody, and whoever runs the
-/// test, should nobody of these have that user ID.
+/// The accounts of every test: [`PEOPLE`], `localadmin` (2100) with [`LOCAL_ADMIN_PASSWORD`],
+/// root, daemon, sshd, nobody, and the user who runs the test, if none of these has that user
+/// ID.
 pub fn standard() -> Vec<Account> {
     let mut accounts = vec![
         Account::new("root", 0),
@@ -52,7 +52,7 @@ pub fn standard() -> Vec<Account> {
         password: String::from(LOCAL_ADMIN_HASH),
         ..Account::new("localadmin", 2100)
     });
-    // Names that differ from authentik's in their letters' case.
+    // Names that differ from authentik's only in case.
     accounts.push(Account::new("Bob", 2101));
     accounts.push(Account::new("Lars", 2102));
     accounts.push(Account::new("nobody", 65534));
@@ -92,8 +92,8 @@ pub(crate) fn passwd(accounts: &[Account]) -> String {
     text
 }
 
-/// The text of a group file: a group for each account, and the machine's own
-/// `shadow`, `tty` and `nogroup`.
+/// The text of a group file: a group for each account, and the machine's own `shadow`, `tty`
+/// and `nogroup`.
 pub(crate) fn group(accounts: &[Account]) -> String {
     let mut text = String::new();
     for account in accounts {
@@ -107,7 +107,7 @@ pub(crate) fn group(accounts: &[Account]) -> String {
     text
 }
 
-/// The text of an `nsswitch.conf` that asks files alone.
+/// The text of an `nsswitch.conf` that uses only files.
 pub(crate) const NSSWITCH: &str = "\
 passwd: files
 group: files

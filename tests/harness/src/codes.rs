@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A result code of PAM. Prints as its name, `PAM_AUTH_ERR` for example, and
-/// compares with one: `assert_eq!(run.code(), "PAM_AUTH_ERR")`.
+/// A result code of PAM. Prints as its name, for example `PAM_AUTH_ERR`, and compares with a
+/// name: `assert_eq!(run.code(), "PAM_AUTH_ERR")`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "NamedCode", from = "NamedCode")]
 pub struct Code(pub i32);
 
-/// A code as it stands in JSON: the number counts, the name is for readers.
+/// A code in JSON: the number counts, the name is for readers.
 #[derive(Serialize, Deserialize)]
 struct NamedCode {
     number: i32,
@@ -37,10 +37,10 @@ macro_rules! codes {
             $(#[doc = concat!("`", stringify!($name), "`, ", $number, ".")]
             pub const $name: Code = Code($number);)*
 
-            /// Every code that Linux-PAM has.
+            /// Every code of Linux-PAM.
             pub const ALL: &'static [Code] = &[$(Code::$name,)*];
 
-            /// The name in the headers; nothing for a number that has none.
+            /// The name in the headers. `None` for an unknown number.
             pub fn name(self) -> Option<&'static str> {
                 match self.0 {
                     $($number => Some(stringify!($name)),)*
@@ -115,9 +115,9 @@ impl PartialEq<&str> for Code {
 
 /// Flags that an application passes to a call.
 pub mod flags {
-    /// The module shows nothing of its own accord; sudo sets it.
+    /// The module shows no messages of its own; sudo sets it.
     pub const PAM_SILENT: i32 = 0x8000;
-    /// An empty password is a refusal; sshd sets it.
+    /// An empty password is refused; sshd sets it.
     pub const PAM_DISALLOW_NULL_AUTHTOK: i32 = 0x0001;
     /// `pam_setcred`: set the credentials.
     pub const PAM_ESTABLISH_CRED: i32 = 0x0002;
@@ -166,7 +166,7 @@ impl Item {
 /// `PAM_FAIL_DELAY`, whose value is a function.
 pub(crate) const ITEM_FAIL_DELAY: i32 = 10;
 
-/// How a message is to be shown, or asked.
+/// How a message is shown or asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
@@ -178,7 +178,7 @@ pub enum Style {
     Error,
     /// `PAM_TEXT_INFO`
     Info,
-    /// `PAM_RADIO_TYPE`, `PAM_BINARY_PROMPT` or a number nobody knows.
+    /// `PAM_RADIO_TYPE`, `PAM_BINARY_PROMPT` or an unknown number.
     Other(i32),
 }
 

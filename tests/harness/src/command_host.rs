@@ -1,4 +1,4 @@
-//! A host of a command's own: its accounts, its name servers.
+//! A host for one command, with its own accounts and name servers.
 
 use crate::accounts::{self, Account};
 use crate::runner;
@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A host as one command sees it, without the machine's accounts and name
-/// servers. Its folder goes when this is dropped.
+/// A host as one command sees it, without the machine's accounts and name servers. Its folder
+/// is removed when this is dropped.
 #[derive(Debug)]
 pub struct Host {
     directory: tempfile::TempDir,
@@ -20,14 +20,13 @@ impl Host {
     ///
     /// # Panics
     ///
-    /// When it cannot be set up: no test could go on from there.
+    /// When it cannot be set up: the test cannot continue.
     #[track_caller]
     pub fn with_accounts(accounts: &[Account]) -> Host {
         Host::with_files(accounts, &[])
     }
 
-    /// The same, with these files of `/etc` in the place of the machine's, as far
-    /// as it has them.
+    /// The same. These files replace the machine's files in `/etc`, if the machine has them.
     ///
     /// # Panics
     ///

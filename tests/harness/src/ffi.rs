@@ -1,4 +1,4 @@
-//! The C interface of libpam, as far as an application uses it.
+//! The part of libpam's C interface that an application uses.
 //!
 //! Everything here is declared as Linux-PAM's headers have it; the safe side
 //! is [`crate::transaction`].

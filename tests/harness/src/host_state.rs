@@ -1,4 +1,4 @@
-//! What of a process a PAM module might change, and must not.
+//! The properties of a process that a PAM module must not change.
 
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use serde::{Deserialize, Serialize};
@@ -40,12 +40,12 @@ pub struct HostState {
 pub struct Descriptor {
     /// What `/proc/self/fd` says it is.
     pub target: String,
-    /// Whether a child program would not get it.
+    /// Whether it is closed on exec.
     pub close_on_exec: bool,
 }
 
 impl HostState {
-    /// Takes a snapshot. It opens `/proc` and nothing stays open.
+    /// Takes a snapshot. It opens `/proc` and leaves nothing open.
     pub fn now() -> HostState {
         let (dispositions, blocked) = signals();
         HostState {
@@ -74,7 +74,7 @@ impl HostState {
         }
     }
 
-    /// What differs, in words; empty when nothing does.
+    /// The differences, in words. Empty if there are none.
     pub fn differences(&self, later: &HostState) -> Vec<String> {
         let mut found = Vec::new();
         let mut note = |what: &str, before: String, after: String| {
@@ -123,7 +123,7 @@ impl HostState {
     }
 }
 
-/// Open descriptors that a program would get which is started now.
+/// Open descriptors that a program would inherit if it started now.
 pub(crate) fn inheritable() -> BTreeSet<i32> {
     descriptors()
         .into_iter()
@@ -200,8 +200,8 @@ fn signals() -> (BTreeMap<i32, String>, Vec<i32>) {
     let mut dispositions = BTreeMap::new();
     for signal in 1..=64 {
         let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-        // SAFETY: changes nothing; `action` is writable. Numbers that are not
-        // signals of ours to ask about are refused.
+        // SAFETY: this changes nothing; `action` is writable. The call refuses numbers that are
+        // not signals.
         let code = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
         if code != 0 {
             continue;

@@ -1,4 +1,4 @@
-//! Whether tests may have the namespace that keeps the machine out of them.
+//! Whether tests can have the namespace that separates them from the machine.
 
 use crate::runner::{self, HarnessError};
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Whether a private mount namespace is to be had.
+/// Whether a private mount namespace is possible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Isolation {
     /// It is.
@@ -16,12 +16,12 @@ pub enum Isolation {
     Unavailable(String),
 }
 
-/// Asks for the user who runs the test. Tried once per process, for real.
+/// Checks for the user who runs the test. Tried once per process.
 pub fn isolation() -> Isolation {
     isolation_as(None)
 }
 
-/// Asks for another user; only root may be another user.
+/// Checks for another user. Only root can become another user.
 pub fn isolation_as(uid: Option<u32>) -> Isolation {
     static KNOWN: Mutex<BTreeMap<Option<u32>, Isolation>> = Mutex::new(BTreeMap::new());
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -37,9 +37,8 @@ pub fn isolation_as(uid: Option<u32>) -> Isolation {
         .clone()
 }
 
-/// An ordinary user's ID to run a transaction as, where that can be done:
-/// nobody's for root, who can be anybody; otherwise nothing, because whoever
-/// runs the test is one.
+/// The ID of an ordinary user to run a transaction as: nobody's if the tests run as root.
+/// `None` if the tests already run as an ordinary user.
 pub fn ordinary_user() -> Option<u32> {
     nix::unistd::Uid::effective().is_root().then_some(65534)
 }
@@ -61,7 +60,7 @@ fn probe(uid: Option<u32>) -> Result<(), HarnessError> {
     runner::run(command, b"", Duration::from_secs(30)).map(drop)
 }
 
-/// Makes a directory and all that is in it somebody else's.
+/// Changes the owner of a directory and everything in it.
 pub(crate) fn give_away(path: &std::path::Path, uid: u32) -> Result<(), HarnessError> {
     let failed = || runner::setup(format!("{} for user {uid}", path.display()));
     std::os::unix::fs::lchown(path, Some(uid), Some(uid)).map_err(failed())?;

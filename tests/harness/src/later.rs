@@ -1,8 +1,8 @@
-//! Answers that are known only once the prompt is there: the code that was
-//! just sent, or one for the secret that is on the screen.
+//! Answers that are known only when the prompt appears: a code that was just sent, or one for
+//! the secret on the screen.
 //!
-//! `pam-run` writes what was shown into a file beside the script, and waits
-//! for another one with the answer.
+//! `pam-run` writes the output so far into a file beside the script, and waits for another file
+//! with the answer.
 
 use std::fmt;
 use std::fs;
@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// How often either side looks.
+/// How often each side looks.
 const POLL: Duration = Duration::from_millis(5);
 /// How long a prompt waits for its answer.
 const LONGEST: Duration = Duration::from_secs(30);
 
 type Answerer = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-/// Gives the answer for what was shown so far, or nothing as long as there is none.
+/// Returns the answer for the output so far, or `None` if there is none yet.
 #[derive(Clone)]
 pub(crate) struct Later(Arc<Answerer>);
 
@@ -27,15 +27,14 @@ impl Later {
         Later(Arc::new(answer))
     }
 
-    /// Answers the prompt that asks through the files at `path`, unless it is
-    /// `over` before.
+    /// Answers the prompt that uses the files at `path`, unless `over` becomes true before.
     pub(crate) fn serve(&self, path: &Path, over: &AtomicBool) {
         let mut answered = false;
         while !over.load(Ordering::Relaxed) {
             if !answered {
                 let shown = fs::read_to_string(asked(path)).ok();
                 if let Some(answer) = shown.and_then(|shown| (self.0)(&shown)) {
-                    // Whoever waits then asks in vain, and says so.
+                    // The other side then waits in vain, and reports it.
                     answered = publish(&answer_to(path), &answer).is_ok();
                 }
             }
@@ -71,7 +70,7 @@ fn answer_to(path: &Path) -> PathBuf {
     path.with_extension("answer")
 }
 
-/// Whole or not at all: the other side reads as soon as it is there.
+/// Written whole or not at all, because the other side reads as soon as the file exists.
 fn publish(path: &Path, text: &str) -> std::io::Result<()> {
     let unfinished = path.with_extension("unfinished");
     fs::write(&unfinished, text)?;

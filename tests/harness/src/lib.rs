@@ -1,9 +1,8 @@
 //! Drives the real libpam, for tests and the demo.
 //!
-//! A test describes one transaction with [`Pam`]; a process of its own,
-//! `pam-run`, plays it through `pam_start_confdir` with a private stack, and
-//! in a private mount namespace, so that neither the machine's `/etc` nor its
-//! `/dev/log` has a part in it. What happened comes back as an [`Outcome`].
+//! A test describes one transaction with [`Pam`]. A process of its own, `pam-run`, runs it
+//! through `pam_start_confdir` with a private stack, in a private mount namespace, so that it
+//! does not depend on the machine's `/etc` and `/dev/log`. The result is an [`Outcome`].
 //!
 //! ```no_run
 //! use pam_harness::{Module, Pam};

@@ -1,15 +1,14 @@
-//! Looks for secrets in the memory of the process that it runs in, without
-//! holding them itself.
+//! Searches the memory of its own process for secrets without holding them itself.
 //!
-//! What is looked for comes masked and stays so: each byte that is read is masked
-//! as it is compared, and what was read is wiped before more is read.
+//! The secrets arrive masked and stay so. Each byte that is read is masked for the comparison,
+//! and the buffer is wiped before the next read.
 
 use crate::later;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// No byte of a text is itself under it.
+/// No byte of a text is unchanged by it.
 const MASK: u8 = 0xa5;
 /// How much is read at once.
 const CHUNK: usize = 1 << 16;
@@ -17,23 +16,22 @@ const CHUNK: usize = 1 << 16;
 /// A secret's name, and the secret masked.
 pub type Needle = (String, Vec<u8>);
 
-/// These bytes masked, or unmasked if they were.
+/// These bytes masked, or unmasked if they were masked.
 pub fn masked(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().map(|byte| byte ^ MASK).collect()
 }
 
-/// Asks through the files at `path` what to look for.
+/// Gets the secrets to search for through the files at `path`.
 ///
 /// # Errors
 ///
-/// When nobody says.
+/// When nobody provides them.
 pub fn needles(path: &Path) -> Result<Vec<Needle>, String> {
     let text = later::ask(path, "")?;
     serde_json::from_str(&text).map_err(|e| format!("these are no needles: {e}"))
 }
 
-/// The names of those that are in a writable mapping of this process, with the
-/// mapping.
+/// The names of the secrets in a writable mapping of this process, with the mapping.
 ///
 /// # Errors
 ///
@@ -61,7 +59,7 @@ pub fn scan(needles: &[Needle]) -> Result<Vec<String>, String> {
         while at < end {
             let length = usize::try_from(end - at).map_or(buffer.len(), |n| n.min(buffer.len()));
             let part = &mut buffer[..length];
-            // Pages that are not there to be read hold nothing.
+            // Pages that cannot be read contain nothing.
             if memory.read_exact_at(part, at).is_ok() {
                 for (name, needle) in needles {
                     if holds(part, needle) {
@@ -79,7 +77,7 @@ pub fn scan(needles: &[Needle]) -> Result<Vec<String>, String> {
     Ok(found)
 }
 
-/// Whether the text is in `part` whose masked form is `needle`.
+/// Whether `part` contains the text with the masked form `needle`.
 fn holds(part: &[u8], needle: &[u8]) -> bool {
     let Some(first) = needle.first().map(|byte| byte ^ MASK) else {
         return false;

@@ -15,16 +15,15 @@ impl Module {
     ///
     /// # Panics
     ///
-    /// When [`Module::find`] finds none, with its words.
+    /// When [`Module::find`] finds none. The message says why.
     #[track_caller]
     pub fn built() -> Module {
         Module::find().unwrap_or_else(|why| panic!("{why}"))
     }
 
-    /// This workspace's module: what `PAM_AUTHENTIK_FLOW_SO` names, or
-    /// `release/libpam_authentik_flow.so` in the target directory. The latter
-    /// must be newer than all that it is made from, so that nobody tests
-    /// yesterday's module.
+    /// This workspace's module: the file that `PAM_AUTHENTIK_FLOW_SO` names, or
+    /// `release/libpam_authentik_flow.so` in the target directory. The latter must be newer
+    /// than its sources, so that nobody tests an old module.
     pub fn find() -> Result<Module, String> {
         if let Some(path) = std::env::var_os("PAM_AUTHENTIK_FLOW_SO") {
             let path = PathBuf::from(path);
@@ -43,8 +42,8 @@ impl Module {
         absolute(&path).map(|path| Module { path })
     }
 
-    /// The build with the feature `test-panic`, in which the user `panic` makes
-    /// the module do so; `make test` puts it beside the release build.
+    /// The build with the feature `test-panic`, which panics for the user `panic`. `make test`
+    /// puts it beside the release build.
     ///
     /// # Panics
     ///
@@ -64,14 +63,14 @@ impl Module {
         Module { path: path.into() }
     }
 
-    /// A module that the system has, by its file's name: `pam_unix.so`.
+    /// A module of the system, by its file name: `pam_unix.so`.
     pub fn system(name: &str) -> Module {
         Module {
             path: PathBuf::from(name),
         }
     }
 
-    /// Its path, or the bare name of one that the system has.
+    /// Its path, or its bare name for a module of the system.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -88,8 +87,8 @@ fn absolute(path: &Path) -> Result<PathBuf, String> {
         .map_err(|e| format!("{}: {e}", path.display()))
 }
 
-/// The command `authentik-flow`, debug build, as `make test` makes it; what
-/// `AUTHENTIK_FLOW` names instead.
+/// The command `authentik-flow`, debug build, as `make test` builds it, or the file that
+/// `AUTHENTIK_FLOW` names.
 ///
 /// # Panics
 ///
@@ -138,7 +137,7 @@ fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|m| m.modified()).ok()
 }
 
-/// All files below a directory. One that cannot be read has nothing to say.
+/// All files below a directory. A file that cannot be read is ignored.
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         match entry.file_type() {

@@ -1,7 +1,7 @@
 //! A name server on loopback, for hosts whose `/etc/resolv.conf` names it.
 //!
-//! It answers every name in the same way: that is what the tests of resolvers
-//! need. Only root may bind its port.
+//! It gives every name the same answer, which is enough for the tests of resolvers. Only root
+//! can bind its port.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// The answer to one type of query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// These addresses, as far as they are of the type that the query asks for.
+    /// Those of these addresses that have the type of the query.
     Addresses(Vec<IpAddr>),
     /// The name exists and has no address of this type.
     NoData,
@@ -30,7 +30,7 @@ pub enum Reply {
     OtherId,
     /// An answer to a query for another name.
     OtherName,
-    /// A few bytes that are no message.
+    /// A few bytes that are not a DNS message.
     Garbage,
     /// No answer at all.
     Silence,
@@ -46,7 +46,7 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// These addresses, and "no data" for a type that none of them has.
+    /// These addresses, and "no data" for other types.
     pub fn addresses(addresses: &[IpAddr]) -> Answers {
         let of = |wanted: fn(&IpAddr) -> bool| {
             let found: Vec<IpAddr> = addresses.iter().copied().filter(wanted).collect();
@@ -81,15 +81,15 @@ pub struct NameServer {
 const PORT: u16 = 53;
 const TYPE_A: u16 = 1;
 const TYPE_AAAA: u16 = 28;
-/// How often the threads look whether they are to end.
+/// How often the threads check whether they should end.
 const PULSE: Duration = Duration::from_millis(100);
 
 impl NameServer {
-    /// Starts one at an address of loopback that nobody uses.
+    /// Starts one at a free address of loopback.
     ///
     /// # Panics
     ///
-    /// When no address can be had, for instance by an ordinary user.
+    /// When no address is free, for example for an ordinary user.
     #[track_caller]
     pub fn start(answers: Answers) -> NameServer {
         match NameServer::try_start(answers) {
@@ -133,8 +133,8 @@ impl Drop for NameServer {
     }
 }
 
-/// Other tests on this machine may have name servers, too: the search begins at a
-/// place of this process's own.
+/// Other tests on this machine may run name servers too. The search starts at an address that
+/// depends on this process.
 fn bind() -> io::Result<(Ipv4Addr, UdpSocket, TcpListener)> {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
@@ -165,7 +165,7 @@ fn serve_udp(socket: &UdpSocket, answers: &Answers, stop: &AtomicBool, count: &A
         };
         count.fetch_add(1, Ordering::SeqCst);
         if let Some(message) = answer(&query[..length], answers, false) {
-            // A client that has ended reads nothing.
+            // A client that has ended does not read.
             let _ = socket.send_to(&message, from);
         }
     }
@@ -177,7 +177,7 @@ fn serve_tcp(listener: &TcpListener, answers: &Answers, stop: &AtomicBool) {
         match listener.accept() {
             Ok((mut stream, from)) => {
                 let _ = serve_client(&mut stream, answers);
-                // Kept open: a client that gets no answer waits.
+                // Kept open, so that a client without an answer waits.
                 clients.push((stream, from));
             }
             Err(_) => std::thread::sleep(PULSE / 10),
@@ -202,7 +202,7 @@ fn serve_client(stream: &mut TcpStream, answers: &Answers) -> io::Result<()> {
     Ok(())
 }
 
-/// The message that answers a query; nothing where there is no answer.
+/// The answer to a query; `None` if there is none.
 fn answer(query: &[u8], answers: &Answers, over_tcp: bool) -> Option<Vec<u8>> {
     let end = question_end(query)?;
     let kind = u16::from_be_bytes([*query.get(end - 4)?, *query.get(end - 3)?]);
@@ -229,7 +229,7 @@ fn answer(query: &[u8], answers: &Answers, over_tcp: bool) -> Option<Vec<u8>> {
         Reply::TruncatedThenSilent if over_tcp => return None,
         Reply::TruncatedThenSilent => flags |= 0x02,
         Reply::OtherId => id[0] ^= 0xff,
-        // The first letter of the name is another one.
+        // Changes the first letter of the name.
         Reply::OtherName => *question.get_mut(1)? ^= 0x02,
         Reply::Garbage => return Some(b"no message".to_vec()),
         Reply::Silence => return None,
@@ -246,7 +246,7 @@ fn answer(query: &[u8], answers: &Answers, over_tcp: bool) -> Option<Vec<u8>> {
     Some(message)
 }
 
-/// Where the first question of a message ends: behind its name, type and class.
+/// The end of the first question of a message, after its name, type and class.
 fn question_end(query: &[u8]) -> Option<usize> {
     let mut at = 12;
     loop {

@@ -17,10 +17,10 @@ const NODES: [&str; 10] = [
     "null", "zero", "full", "random", "urandom", "tty", "console", "pts", "shm", "mqueue",
 ];
 
-/// Moves this process into a namespace of its own and arranges it.
+/// Moves this process into its own namespace and sets it up.
 ///
-/// Call it before there is a second thread. On an error, whose text says which
-/// step was refused, the process may be half way there: do not go on with it.
+/// Call it before there is a second thread. The text of an error says which step was refused.
+/// The process may then be half set up: do not continue with it.
 pub fn enter(plan: &IsolationPlan) -> Result<(), String> {
     new_namespace()?;
     private_mounts()?;
@@ -37,7 +37,7 @@ pub fn enter(plan: &IsolationPlan) -> Result<(), String> {
         hide_directory(Path::new(directory), &plan.scratch)?;
     }
     for (source, target) in &plan.files {
-        // What does not exist cannot be mounted over, and is missed by none.
+        // A file that does not exist cannot be mounted over, and nothing needs it.
         if target.exists() {
             bind(source, target)?;
         }
@@ -78,8 +78,8 @@ pub fn plug_in_here(key: &VirtualKey, scratch: &Path) -> Result<(), String> {
     umount2(&dev, MntFlags::MNT_DETACH).map_err(|e| format!("{}: {e}", dev.display()))
 }
 
-/// As root a mount namespace is enough. Others need a user namespace too, in
-/// which they are who they are outside.
+/// Root needs only a mount namespace. Other users also need a user namespace, in which they
+/// keep their IDs.
 fn new_namespace() -> Result<(), String> {
     let mounts = CloneFlags::CLONE_NEWNS;
     if Uid::effective().is_root() && unshare(mounts).is_ok() {
@@ -125,8 +125,8 @@ pub(crate) fn bind(source: &Path, target: &Path) -> Result<(), String> {
     })
 }
 
-/// Mounts an empty directory over this one: a name service cache would answer
-/// with the machine's own accounts.
+/// Mounts an empty directory over this one. Otherwise a name service cache would answer with
+/// the machine's accounts.
 fn hide_directory(directory: &Path, scratch: &Path) -> Result<(), String> {
     if !directory.is_dir() {
         return Ok(());
@@ -136,8 +136,8 @@ fn hide_directory(directory: &Path, scratch: &Path) -> Result<(), String> {
     bind(&empty, directory)
 }
 
-/// Lays a layer of our own over `/run`, where the module counts lines that the
-/// log did not take: what root writes there is gone with this process.
+/// Mounts our own layer over `/run`, where the module counts lines that the log refused. What
+/// root writes there is removed with this process.
 fn cover_run(scratch: &Path) -> Result<(), String> {
     let run = Path::new("/run");
     let layers = scratch.join("run");
@@ -165,9 +165,9 @@ fn cover_run(scratch: &Path) -> Result<(), String> {
         MsFlags::empty(),
         Some(options.as_str()),
     )
-    // Where there is no overlay, tests do without what the machine has there.
+    // Without overlayfs, tests run without the machine's files there.
     .or_else(|_| bind(&upper, run))?;
-    // What the machine itself has counted is no part of a test.
+    // Lines that the machine itself has counted do not belong to the test.
     match fs::remove_dir_all("/run/pam_authentik_flow") {
         Err(e) if e.kind() != io::ErrorKind::NotFound => {
             Err(format!("/run/pam_authentik_flow: {e}"))
@@ -176,8 +176,7 @@ fn cover_run(scratch: &Path) -> Result<(), String> {
     }
 }
 
-/// Puts a directory where the module keeps what outlives a login. What the machine has
-/// beside it is not seen.
+/// Provides the directory for data that outlives a login. The machine's data there is hidden.
 fn cover_state(scratch: &Path, state: &Path) -> Result<(), String> {
     let lib = scratch.join("lib");
     let target = lib.join("authentik-flow");
@@ -186,8 +185,7 @@ fn cover_state(scratch: &Path, state: &Path) -> Result<(), String> {
     bind(state, Path::new("/var/lib/authentik-flow"))
 }
 
-/// A `/dev` of our own: nodes bound from the machine's, and the given
-/// `/dev/log` or none.
+/// Our own `/dev`: nodes bound from the machine, and the given `/dev/log` or none.
 pub(crate) fn private_dev(plan: &IsolationPlan) -> Result<(), String> {
     let dev = plan.scratch.join("dev");
     make(fs::create_dir_all(&dev), &dev)?;
@@ -233,8 +231,8 @@ pub(crate) fn private_dev(plan: &IsolationPlan) -> Result<(), String> {
     bind(&dev, Path::new("/dev"))
 }
 
-/// Where programs get pseudo-terminals from. Often only root may use the node that is
-/// among them, so there is one of our own where we may make it.
+/// The device that creates pseudo-terminals. Often only root may use the machine's, so we
+/// create our own if possible.
 fn multiplexer(dev: &Path) -> Result<(), String> {
     let node = dev.join("ptmx");
     let everybody = Mode::from_bits_truncate(0o666);
@@ -247,13 +245,13 @@ fn multiplexer(dev: &Path) -> Result<(), String> {
     }
 }
 
-/// The number of the first key's node: not one of those that a machine has.
+/// The number of the first key's node. Real machines do not use it.
 const FIRST_KEY: usize = 7;
 /// How the report descriptor of a key begins: usage page F1D0, usage 1, a collection.
 const KEY_DESCRIPTOR: [u8; 9] = [0x06, 0xd0, 0xf1, 0x09, 0x01, 0xa1, 0x01, 0x09, 0x20];
 
-/// Binds the virtual keys into this `/dev`, and makes up what sysfs says of them. The
-/// machine's own keys are no part of a test.
+/// Binds the virtual keys into this `/dev`, and provides their entries in sysfs. The machine's
+/// own keys are hidden.
 fn plug_in(plan: &IsolationPlan, dev: &Path) -> Result<(), String> {
     let listed = Path::new("/sys/class/hidraw");
     if !listed.is_dir() {
@@ -283,12 +281,12 @@ fn plug_in(plan: &IsolationPlan, dev: &Path) -> Result<(), String> {
     bind(&sysfs, listed)
 }
 
-/// Makes this process one of a session, and writes down what logind would say of it;
-/// `{id}` stands for the session's number.
+/// Makes this process part of a session, and writes the file that logind would write about it;
+/// `{id}` is replaced by the session's number.
 pub(crate) fn join_session(text: &str) -> Result<(), String> {
     let number = || fs::read_to_string("/proc/self/sessionid").unwrap_or_default();
     if number() == u32::MAX.to_string() {
-        // The kernel gives each login a number of its own.
+        // The kernel gives each login its own number.
         write("/proc/self/loginuid", "1000")?;
     }
     let id = number();
@@ -304,8 +302,7 @@ pub(crate) fn make<T>(result: io::Result<T>, path: &Path) -> Result<(), String> 
         .map_err(|e| format!("{} cannot be made: {e}", path.display()))
 }
 
-/// Tries everything that [`enter`] does, in this process, with a scratch
-/// directory that stays behind.
+/// Tries everything that [`enter`] does, in this process. The scratch directory is not removed.
 pub fn probe(scratch: PathBuf) -> Result<(), String> {
     let passwd = scratch.join("passwd");
     make(fs::write(&passwd, "probe:*:1:1::/:/bin/sh\n"), &passwd)?;

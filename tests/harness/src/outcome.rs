@@ -1,4 +1,4 @@
-//! What a transaction came to.
+//! The result of a transaction.
 
 use crate::codes::{Code, Style};
 use crate::script::{Answer, MessageReport, Report, ScriptedAnswer};
@@ -6,7 +6,7 @@ use crate::syslog::LogLine;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-/// What the calls gave, what was said, and what was logged. Prints everything.
+/// The results of the calls, the conversation, and the log. Prints everything.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub(crate) report: Report,
@@ -14,7 +14,7 @@ pub struct Outcome {
     pub(crate) log: Vec<LogLine>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    /// Nothing where the stack does not read it.
+    /// `None` if the stack does not read it.
     pub(crate) authtok: Option<Option<String>>,
 }
 
@@ -23,8 +23,7 @@ impl Outcome {
     ///
     /// # Errors
     ///
-    /// A prompt that nobody expected or that was not as expected, and answers
-    /// that nobody asked for.
+    /// A prompt that was not expected or differed, or answers that no prompt asked for.
     pub fn check(&self) -> Result<(), String> {
         let mut problems = self.report.problems.clone();
         let used = self.answers.len() - self.report.unused_answers.min(self.answers.len());
@@ -64,8 +63,8 @@ impl Outcome {
             .collect()
     }
 
-    /// For how many microseconds libpam would have slept, for all calls; it
-    /// varies what a module asks for by up to half.
+    /// How many microseconds libpam would have slept after all calls. It varies the delay that
+    /// a module asks for by up to half.
     pub fn fail_delays(&self) -> Vec<u32> {
         let calls = self.report.calls.iter();
         calls
@@ -78,7 +77,7 @@ impl Outcome {
         &self.report.messages
     }
 
-    /// The texts that were shown and asked nothing.
+    /// The messages that were no prompts.
     pub fn shown(&self) -> Vec<&str> {
         self.texts(|style| !style.is_prompt())
     }
@@ -101,8 +100,7 @@ impl Outcome {
         self.report.user.as_deref()
     }
 
-    /// `PAM_AUTHTOK` as modules behind the one under test find it; nothing
-    /// when it is not set.
+    /// `PAM_AUTHTOK` as modules after the tested one find it; `None` if it is not set.
     ///
     /// # Panics
     ///
@@ -115,7 +113,7 @@ impl Outcome {
         }
     }
 
-    /// What modules put into the session's environment, `NAME=value` each.
+    /// The session's environment that modules set, each as `NAME=value`.
     pub fn environment(&self) -> &[String] {
         &self.report.environment
     }
@@ -130,9 +128,9 @@ impl Outcome {
         (&self.stdout, &self.stderr)
     }
 
-    /// In what the process differs, after each call and after the end, from
-    /// what it was before the start, and what it would have handed on while a module
-    /// asked. Empty when it stayed as it was.
+    /// How the process differs from its state before the start, after each call and after the
+    /// end, and what a program would have inherited while a module asked. Empty if nothing
+    /// changed.
     pub fn host_differences(&self) -> Vec<String> {
         let before = &self.report.before;
         let calls = self.report.calls.iter();
@@ -161,8 +159,8 @@ impl Outcome {
         &self.report
     }
 
-    /// Prompts, answers and words as the person sees them. A hidden answer
-    /// shows as `[hidden]`, whatever it is.
+    /// Prompts, answers and messages as the person sees them. A hidden answer is shown as
+    /// `[hidden]`.
     pub fn transcript(&self) -> String {
         let mut text = String::new();
         for message in &self.report.messages {

@@ -1,5 +1,5 @@
-//! The person at the other end: plays a script's answers and writes down what
-//! was said.
+//! The person in front of the application: gives a script's answers and records the
+//! conversation.
 
 use crate::codes::{Code, Style};
 use crate::host_state;
@@ -24,12 +24,11 @@ pub struct Player {
     messages: Vec<MessageReport>,
     problems: Vec<String>,
     fail_delays: Vec<u32>,
-    /// Descriptors that a child program would get, of the application's own.
+    /// Descriptors of the application that a child program would inherit.
     before: BTreeSet<i32>,
-    /// The same, of modules.
+    /// Those of modules.
     inheritable: BTreeSet<i32>,
-    /// The limit of the address space that is lifted while the application's own
-    /// code runs.
+    /// The limit of the address space. It does not apply while the application's own code runs.
     address_space: Option<u64>,
     no_array_for_texts: bool,
 }
@@ -55,7 +54,7 @@ impl Player {
         }
     }
 
-    /// The module may have this much address space, from now on; `None`: all.
+    /// The address space that the module may use from now on; `None` is unlimited.
     pub fn limit_address_space(&mut self, limit: Option<u64>) {
         self.address_space = limit;
         self.apply(limit);
@@ -68,13 +67,13 @@ impl Player {
         }
     }
 
-    /// Messages from now on belong to this call.
+    /// From now on messages belong to this call.
     pub fn begin(&mut self, call: usize) {
         self.call = call;
         self.begun = Instant::now();
     }
 
-    /// The delays asked for since the last time.
+    /// The delays that were requested since the last call.
     pub fn take_fail_delays(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.fail_delays)
     }
@@ -100,20 +99,20 @@ impl Player {
         });
     }
 
-    /// The descriptors that a program would have got which was started while a
-    /// module asked.
+    /// The descriptors that a program would have inherited if it had started while a module
+    /// asked.
     pub fn take_inheritable(&mut self) -> Vec<i32> {
         std::mem::take(&mut self.inheritable).into_iter().collect()
     }
 
-    /// Another thread of the application may start a program at any time: it must
-    /// get nothing of what a module has open meanwhile.
+    /// Another thread of the application may start a program at any time. It must not inherit a
+    /// descriptor of the module.
     fn look_for_descriptors(&mut self) {
         let now = host_state::inheritable();
         self.inheritable.extend(now.difference(&self.before));
     }
 
-    /// The answer that is known only now; written down as if it always was.
+    /// An answer that is known only now. It is recorded as if it was always known.
     fn later(&mut self, path: &std::path::Path) -> Option<String> {
         let shown: Vec<&str> = self.messages.iter().map(|m| m.text.as_str()).collect();
         match later::ask(path, &shown.join("\n")) {
@@ -130,7 +129,7 @@ impl Player {
         }
     }
 
-    /// The next answer, or why there is none for this prompt.
+    /// The next answer, or why this prompt has none.
     fn answer_to(&mut self, prompt: &Message) -> Result<(Answer, Duration), String> {
         let text = String::from_utf8_lossy(&prompt.text);
         let Some(next) = self.answers.front() else {
@@ -189,7 +188,7 @@ impl Converse for Player {
                     return Err(Code::PAM_CONV_ERR);
                 }
             };
-            // Written down as it was shown, before the person takes time.
+            // Recorded when it is shown, before the person takes time.
             self.write_down(message, Some(answer.clone()));
             std::thread::sleep(delay);
             replies.push(match answer {

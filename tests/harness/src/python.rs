@@ -20,7 +20,7 @@ pub fn python() -> Result<PathBuf, String> {
     ))
 }
 
-/// The Python with packages of PyPI; skips the test where it is not to be had.
+/// The Python with packages from PyPI. Skips the test if it is not available.
 #[macro_export]
 macro_rules! require_python {
     () => {

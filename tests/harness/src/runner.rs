@@ -1,4 +1,4 @@
-//! Runs `pam-run` and waits for it, but not for ever.
+//! Runs `pam-run` and waits for it, with a time limit.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 /// Why a transaction has no outcome.
 #[derive(Debug)]
 pub enum HarnessError {
-    /// The harness could not set the stage.
+    /// The harness could not prepare the transaction.
     Setup(String),
-    /// This user may have no private mount namespace here.
+    /// This user cannot have a private mount namespace here.
     Isolation(String),
-    /// The transaction took longer than the test allows; it was killed.
+    /// The transaction exceeded the test's time limit and was killed.
     Timeout(Duration),
-    /// The process died in the midst of the transaction, or could not begin.
+    /// The process died during the transaction, or could not start.
     Died {
         /// How it ended.
         status: ExitStatus,
-        /// What it, or the module in it, had to say.
+        /// Its output, and that of the module in it.
         stderr: String,
     },
 }
@@ -49,7 +49,7 @@ pub(crate) fn setup(what: impl fmt::Display) -> impl FnOnce(std::io::Error) -> H
     move |e| HarnessError::Setup(format!("{what}: {e}"))
 }
 
-/// Where `pam-run` is: beside the running test, where cargo puts it.
+/// The path of `pam-run`: beside the running test, where cargo puts it.
 ///
 /// `PAM_HARNESS_RUN` names another one.
 ///
@@ -74,7 +74,7 @@ pub fn pam_run() -> Result<PathBuf, HarnessError> {
         })
 }
 
-/// What a command wrote before it ended with success.
+/// The output of a command that ended with success.
 pub(crate) fn run(
     mut command: Command,
     input: &[u8],
@@ -91,7 +91,7 @@ pub(crate) fn run(
     let stdout = read_in_background(child.stdout.take());
     let stderr = read_in_background(child.stderr.take());
     if let Some(mut stdin) = child.stdin.take() {
-        // A process that has died by now says so by its status.
+        // A process that has died is reported by its status.
         let _ = stdin.write_all(input);
     }
     let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
@@ -119,7 +119,7 @@ fn read_in_background(source: Option<impl Read + Send + 'static>) -> mpsc::Recei
         if let Some(mut source) = source {
             let _ = source.read_to_end(&mut bytes);
         }
-        // Nobody waits any more after a timeout.
+        // After a timeout nobody waits.
         let _ = sender.send(bytes);
     });
     receiver

@@ -1,5 +1,5 @@
-//! What the library tells `pam-run` to do, and what `pam-run` tells of it:
-//! JSON on standard input, JSON on standard output.
+//! The instructions of the library for `pam-run`, and its report: JSON on standard input and
+//! standard output.
 
 use crate::codes::{Call, Code, Item, Style};
 use crate::host_state::HostState;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub struct Script {
     /// The service, which is also the name of the stack's file in `confdir`.
     pub service: String,
-    /// `PAM_USER`; unset, as `login` leaves it, without one.
+    /// `PAM_USER`. Without it the variable is not set, as for `login`.
     #[serde(default)]
     pub user: Option<String>,
     /// The directory with the stacks.
@@ -24,34 +24,33 @@ pub struct Script {
     /// The answers, in order.
     #[serde(default)]
     pub answers: Vec<ScriptedAnswer>,
-    /// Answers every hidden prompt, once `answers` is used up; sshd does so
-    /// for a password that came with the request.
+    /// Answers every hidden prompt after `answers` is used up, as sshd does with the password
+    /// of the request.
     #[serde(default)]
     pub every_secret: Option<String>,
-    /// Where it runs: nothing for the machine as it is.
+    /// The namespace; `None` uses the machine as it is.
     #[serde(default)]
     pub isolation: Option<IsolationPlan>,
-    /// What the process is like.
+    /// The properties of the process.
     #[serde(default)]
     pub process: ProcessOptions,
-    /// The file in which the stack says that what prompts now is a helper of
-    /// the harness; see `stack.rs`.
+    /// The file in which the stack says that a helper of the harness asks now; see `stack.rs`.
     #[serde(default)]
     pub marker: Option<PathBuf>,
     /// The `PAM_AUTHTOK` that the stack finds already set.
     #[serde(default)]
     pub preset_authtok: Option<String>,
-    /// Through the files at this path comes what to look for in the process's
-    /// memory: see [`crate::memory`].
+    /// The path of the files that carry the secrets to search for in the process's memory: see
+    /// [`crate::memory`].
     #[serde(default)]
     pub scan: Option<PathBuf>,
-    /// Where to write what the process writes to its standard output and
-    /// standard error while the transaction runs.
+    /// The file for the output of the process to standard output and standard error during the
+    /// transaction.
     #[serde(default)]
     pub output: Option<(PathBuf, PathBuf)>,
 }
 
-/// One call, or something done between calls.
+/// One call, or an action between calls.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Step {
     /// The call.
@@ -64,13 +63,13 @@ pub struct Step {
     pub items: Vec<(Item, String)>,
 }
 
-/// An answer and the prompt it is for.
+/// An answer and its prompt.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScriptedAnswer {
-    /// How the prompt must be asked; anyhow without one.
+    /// The style that the prompt must have. Without one, every style is accepted.
     #[serde(default)]
     pub style: Option<Style>,
-    /// What the prompt must contain.
+    /// The text that the prompt must contain.
     #[serde(default)]
     pub contains: Option<String>,
     /// What the person does.
@@ -80,7 +79,7 @@ pub struct ScriptedAnswer {
     pub delay_ms: u64,
 }
 
-/// What a person, or the application, does at a prompt.
+/// What a person or the application does at a prompt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
@@ -88,33 +87,33 @@ pub enum Answer {
     Text(String),
     /// Sends these bytes, which need not be UTF-8.
     Bytes(Vec<u8>),
-    /// Sends these bytes, each masked (see [`crate::memory::masked`]), so that
-    /// this process holds the answer itself only while it gives it.
+    /// Sends these bytes, each masked (see [`crate::memory::masked`]), so that this process
+    /// holds the plain answer only while it gives it.
     Masked(Vec<u8>),
-    /// Types what comes through the files at this path; see `later.rs`.
+    /// Types the text that arrives through the files at this path; see `later.rs`.
     Later(PathBuf),
-    /// The application gives no answer at all: a null pointer.
+    /// The application gives no answer: a null pointer.
     Null,
     /// The conversation fails with this code.
     Fail(Code),
 }
 
-/// The private mount namespace's contents.
+/// The contents of the private mount namespace.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IsolationPlan {
-    /// A directory of our own in which the private `/dev` is put together.
+    /// A directory in which the private `/dev` is built.
     pub scratch: PathBuf,
     /// Files to bind over others: (source, target).
     pub files: Vec<(PathBuf, PathBuf)>,
-    /// The socket that becomes `/dev/log`; without one there is none.
+    /// The socket that becomes `/dev/log`. Without one there is none.
     pub dev_log: Option<PathBuf>,
     /// The security keys that are plugged in.
     #[serde(default)]
     pub keys: Vec<PluggedKey>,
-    /// What logind says of the session that the process belongs to.
+    /// What logind says about the session of the process.
     #[serde(default)]
     pub session: Option<String>,
-    /// What is at `/var/lib/authentik-flow`.
+    /// The directory that becomes `/var/lib/authentik-flow`.
     #[serde(default)]
     pub state: Option<PathBuf>,
 }
@@ -128,7 +127,7 @@ pub struct PluggedKey {
     pub device: u64,
 }
 
-/// What the process that calls libpam is like.
+/// The properties of the process that calls libpam.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ProcessOptions {
     /// Close descriptors 0, 1 and 2 before the first call.
@@ -137,37 +136,36 @@ pub struct ProcessOptions {
     /// The working directory.
     #[serde(default)]
     pub cwd: Option<PathBuf>,
-    /// The process is stopped after so many milliseconds, for so many, as by
-    /// Ctrl-Z and `fg`.
+    /// The process is stopped after this many milliseconds and for this many, as by Ctrl-Z and
+    /// `fg`.
     #[serde(default)]
     pub stopped: Option<(u64, u64)>,
     /// The umask.
     #[serde(default)]
     pub umask: Option<u32>,
-    /// `SIGPIPE` ignored, as sshd has it, rather than at its default, where
-    /// it kills, as su and login have it.
+    /// Ignores `SIGPIPE`, as sshd does. In su and login its default action kills the process.
     #[serde(default)]
     pub ignore_sigpipe: bool,
-    /// The real user ID, the effective one staying root's, as in su.
+    /// The real user ID. The effective one stays root's, as in su.
     #[serde(default)]
     pub real_uid: Option<u32>,
-    /// A signal every millisecond, caught without `SA_RESTART`: whatever waits
-    /// is interrupted.
+    /// A signal every millisecond, handled without `SA_RESTART`, so that every wait is
+    /// interrupted.
     #[serde(default)]
     pub signal_storm: bool,
-    /// A text is answered with `PAM_SUCCESS` and without an array of responses, as
-    /// MariaDB's conversation does.
+    /// The conversation answers a text with `PAM_SUCCESS` and no array of responses, as MariaDB
+    /// does.
     #[serde(default)]
     pub no_array_for_texts: bool,
-    /// The working directory is one that is gone.
+    /// The working directory is one that was removed.
     #[serde(default)]
     pub cwd_removed: bool,
-    /// How many transactions are played one after the other in the process, all
-    /// alike; 0 is one. The report is that of the last, but for `rounds`.
+    /// How many identical transactions the process runs, one after the other; 0 is one. The
+    /// report is that of the last, except `rounds`.
     #[serde(default)]
     pub rounds: u32,
-    /// How many bytes of address space the module may still take while
-    /// `pam_authenticate` is under way; the application itself has no such limit.
+    /// How many bytes of address space the module may use during `pam_authenticate`. The
+    /// application itself has no such limit.
     #[serde(default)]
     pub address_space_left: Option<u64>,
     /// Resource limits, set once the stack is loaded: (`RLIMIT_…`, value).
@@ -200,26 +198,26 @@ pub struct Report {
     pub calls: Vec<CallReport>,
     /// All messages, in order.
     pub messages: Vec<MessageReport>,
-    /// What did not go as the script has it. Empty, or the test failed.
+    /// What differed from the script. The test fails unless this is empty.
     pub problems: Vec<String>,
-    /// Scripted answers that nobody asked for.
+    /// Scripted answers that no prompt asked for.
     pub unused_answers: usize,
     /// `PAM_USER` after the last call.
     pub user: Option<String>,
-    /// What modules put into the session's environment.
+    /// The session's environment that modules set.
     pub environment: Vec<String>,
     /// The process before `pam_start_confdir`.
     pub before: HostState,
     /// The process after `pam_end`.
     pub after: HostState,
-    /// Descriptors that a module had open while it asked, and that a program would
-    /// have got which was started then.
+    /// Descriptors that a module had open while it asked, and that a program would have
+    /// inherited at that time.
     #[serde(default)]
     pub inheritable: Vec<i32>,
     /// What was found in the process's memory before `pam_end`, and after it.
     #[serde(default)]
     pub found: (Vec<String>, Vec<String>),
-    /// What came of all rounds, where there was more than one.
+    /// The results of all rounds, if there were several.
     #[serde(default)]
     pub rounds: Option<Rounds>,
 }
@@ -227,11 +225,11 @@ pub struct Report {
 /// Many transactions in one process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Rounds {
-    /// How often each code came last.
+    /// How often each code was the last one.
     pub codes: std::collections::BTreeMap<i32, u32>,
     /// Resident memory in KiB after a tenth of the rounds, and after all.
     pub resident: (u64, u64),
-    /// In what the process differs between these two, in words.
+    /// The differences of the process between these two, in words.
     pub differences: Vec<String>,
 }
 
@@ -244,24 +242,23 @@ pub struct CallReport {
     pub code: Code,
     /// Wall-clock time, in milliseconds.
     pub millis: u64,
-    /// Every delay that libpam asked for, in microseconds. libpam varies what
-    /// a module asks for by up to half, so that it gives nothing away.
+    /// Every delay that libpam asked for, in microseconds. libpam varies the delay that a
+    /// module asks for by up to half, so that it reveals nothing.
     pub fail_delays: Vec<u32>,
     /// The process after the call.
     pub state: HostState,
 }
 
-/// A message, and what came of it.
+/// A message, and its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageReport {
-    /// The index of the call that it came in.
+    /// The index of the call in which it was sent.
     pub call: usize,
-    /// Counts calls of the conversation: messages that share a number came
-    /// together.
+    /// Counts calls of the conversation: messages with the same number were sent together.
     pub batch: usize,
-    /// How it is to be shown, or asked.
+    /// How it is shown or asked.
     pub style: Style,
-    /// The text; what is not UTF-8 shows as U+FFFD.
+    /// The text, with U+FFFD for bytes that are not UTF-8.
     pub text: String,
     /// The text's bytes.
     pub raw: Vec<u8>,

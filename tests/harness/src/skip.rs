@@ -1,16 +1,15 @@
-//! Tests that cannot run here are skipped by name, with the reason, and
-//! counted: never silently.
+//! Tests that cannot run here are skipped with their name and the reason, and counted. None is
+//! skipped silently.
 //!
-//! Cargo's test runner knows no skipping at run time: such a test counts as
-//! passed there. So each one writes a line, its name and the reason with a tab
-//! between, to a file that `make test` reads: `tests-skipped.txt` in the target
-//! directory, or what `PAM_HARNESS_SKIPPED` names.
+//! Cargo's test runner has no skipping at run time, so a skipped test counts as passed there.
+//! Each one writes a line with its name, a tab and the reason to a file that `make test` reads:
+//! `tests-skipped.txt` in the target directory, or the file that `PAM_HARNESS_SKIPPED` names.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-/// Where skipped tests are written down.
+/// The file that lists skipped tests.
 pub fn file() -> PathBuf {
     if let Some(path) = std::env::var_os("PAM_HARNESS_SKIPPED") {
         return PathBuf::from(path);
@@ -35,7 +34,7 @@ pub(crate) fn target_directory() -> Option<PathBuf> {
     Some(directory.parent()?.to_owned())
 }
 
-/// Writes a skipped test down and says so on standard error.
+/// Records a skipped test and prints it on standard error.
 ///
 /// Tests use [`skip!`](crate::skip!), which knows their name.
 pub fn record(test: &str, reason: &str) {
@@ -44,12 +43,12 @@ pub fn record(test: &str, reason: &str) {
         .append(true)
         .create(true)
         .open(file())
-        // One write of a short line: tests run side by side.
+        // A single write of a short line, because tests run at the same time.
         .and_then(|mut file| file.write_all(format!("{test}\t{reason}\n").as_bytes()));
-    // Not eprintln!, which the test runner keeps to itself.
+    // Not eprintln!, whose output the test runner keeps.
     let _ = writeln!(io::stderr(), "skipped: {test}: {reason}");
     if let Err(e) = written {
-        // A test that was skipped and not counted would be one that passed.
+        // A test that was skipped and not counted would count as passed.
         panic!(
             "{test} is skipped, which cannot be written to {}: {e}",
             file().display()
@@ -57,7 +56,7 @@ pub fn record(test: &str, reason: &str) {
     }
 }
 
-/// The name of the function around a marker function that a macro put there.
+/// The name of the function around a marker function that a macro defines.
 pub fn name_of<T>(_: T) -> String {
     let name = std::any::type_name::<T>();
     name.strip_suffix("::skipped_here")
@@ -66,7 +65,7 @@ pub fn name_of<T>(_: T) -> String {
         .to_owned()
 }
 
-/// Skips the test in which it stands, by name, with a reason.
+/// Skips the test that calls it, with a reason.
 ///
 /// ```no_run
 /// # fn sudo_asks_three_times() {
@@ -85,8 +84,8 @@ macro_rules! skip {
     }};
 }
 
-/// Skips the test where there is no private mount namespace, for the user who
-/// runs it or for the user ID given.
+/// Skips the test if there is no private mount namespace, for the user who runs it or for the
+/// given user ID.
 #[macro_export]
 macro_rules! require_isolation {
     () => {
@@ -99,7 +98,7 @@ macro_rules! require_isolation {
     };
 }
 
-/// Skips the test where it is not root who runs it.
+/// Skips the test unless root runs it.
 #[macro_export]
 macro_rules! require_root {
     () => {

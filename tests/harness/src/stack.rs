@@ -1,20 +1,18 @@
 //! The text of a PAM stack, and two helpers in it.
 //!
-//! libpam shows `PAM_AUTHTOK` to modules alone, and takes it from them alone.
-//! So where a test wants to know it, or wants it set beforehand, lines with
-//! `pam_exec.so expose_authtok` stand in the stack. They are marked
-//! `[default=ignore]`, so that they never count. When nothing is set,
-//! `pam_exec` asks for it and sets what it gets: a file, the marker, tells our
-//! conversation when such a helper is the one that asks.
+//! libpam lets only modules read and set `PAM_AUTHTOK`. If a test needs its value or wants to
+//! set it, the stack has lines with `pam_exec.so expose_authtok`. They are marked
+//! `[default=ignore]`, so that they never count. If nothing is set, `pam_exec` asks for it and
+//! sets the answer. A marker file tells our conversation when such a helper asks.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// What the marker file says.
+/// The contents of the marker file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Marker {
-    /// A module of the stack is at work.
+    /// A module of the stack is running.
     None,
     /// The helper that sets `PAM_AUTHTOK` is.
     Preset,
@@ -35,7 +33,7 @@ impl Marker {
     }
 }
 
-/// The stack without a `.stack(…)` of the test's own.
+/// The stack if the test sets none with `.stack(…)`.
 pub(crate) const DEFAULT: &str = "\
 {preset?}
 auth     required {module} {arguments}
@@ -46,7 +44,7 @@ password required {module} {arguments}
 session  required {module} {arguments}
 ";
 
-/// What a service without a stack gets.
+/// The stack of a service without one.
 pub(crate) const OTHER: &str = "\
 auth     required pam_deny.so
 account  required pam_deny.so
@@ -54,7 +52,7 @@ password required pam_deny.so
 session  required pam_deny.so
 ";
 
-/// What the placeholders in a stack, or in a configuration, stand for.
+/// The values of the placeholders in a stack or a configuration.
 pub(crate) struct Placeholders<'a> {
     pub(crate) module: &'a str,
     pub(crate) arguments: &'a str,
@@ -99,7 +97,7 @@ impl Placeholders<'_> {
 /// Writes the helpers' shell scripts into the directory.
 pub(crate) fn write_helpers(dir: &Path) -> io::Result<()> {
     let at = dir.display();
-    // What an earlier authentication left is no answer to this one.
+    // The result of an earlier authentication must not be read for this one.
     let mark =
         format!("[ \"$1\" = capture ] && rm -f {at}/authtok\nprintf %s \"$1\" >{at}/marker\n");
     fs::write(dir.join("mark"), mark)?;

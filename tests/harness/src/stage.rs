@@ -1,4 +1,4 @@
-//! Sets the stage for a transaction, has it played, and gathers what is left.
+//! Prepares a transaction, runs it, and collects the results.
 
 use crate::accounts;
 use crate::builder::{Log, Pam};
@@ -37,7 +37,7 @@ pub(crate) fn play(pam: &Pam) -> Result<Outcome, HarnessError> {
     let json =
         serde_json::to_vec(&script).map_err(|e| HarnessError::Setup(format!("the script: {e}")))?;
     let mut command = Command::new(pam_run);
-    // The variables of whoever runs the tests are not part of them.
+    // The variables of the user who runs the tests must not affect them.
     command
         .env_clear()
         .envs(pam.environment.iter().map(|(name, value)| (name, value)));
@@ -77,8 +77,8 @@ pub(crate) fn play(pam: &Pam) -> Result<Outcome, HarnessError> {
     })
 }
 
-/// Puts the module beside its configuration under the name that it is
-/// installed as: a link, or a copy for a user who may not see the original.
+/// Puts the module beside its configuration under its installed name: a link, or a copy for a
+/// user who cannot read the original.
 fn install_module(pam: &Pam, dir: &Path) -> Result<PathBuf, HarnessError> {
     let (true, Some(name)) = (pam.module.is_absolute(), pam.module.file_name()) else {
         return Ok(pam.module.clone());
@@ -93,7 +93,7 @@ fn install_module(pam: &Pam, dir: &Path) -> Result<PathBuf, HarnessError> {
     Ok(target)
 }
 
-/// `pam-run` itself, or a copy for a user who may not see it.
+/// `pam-run` itself, or a copy for a user who cannot read it.
 fn install_runner(pam: &Pam, dir: &Path) -> Result<PathBuf, HarnessError> {
     let original = runner::pam_run()?;
     if pam.uid.is_none() {
@@ -104,8 +104,8 @@ fn install_runner(pam: &Pam, dir: &Path) -> Result<PathBuf, HarnessError> {
     Ok(copy)
 }
 
-/// Writes the stack, the configuration and the test's own files. Whether the
-/// stack reads `PAM_AUTHTOK`.
+/// Writes the stack, the configuration and the test's files. Returns whether the stack reads
+/// `PAM_AUTHTOK`.
 fn write_files(pam: &Pam, dir: &Path, module: &Path) -> Result<bool, HarnessError> {
     let module = module.display().to_string();
     let config = dir.join("config.toml");
@@ -128,7 +128,7 @@ fn write_files(pam: &Pam, dir: &Path, module: &Path) -> Result<bool, HarnessErro
     stack::write_helpers(dir).map_err(runner::setup("the stack's helpers"))?;
     write(&confdir.join("other"), stack::OTHER, 0o644)?;
     let text = placeholders.fill(pam.stack.as_deref().unwrap_or(stack::DEFAULT));
-    // libpam looks for the name in lower case.
+    // libpam uses the name in lower case.
     write(&confdir.join(pam.service.to_lowercase()), &text, 0o644)?;
     Ok(text.contains("/capture\n"))
 }
@@ -139,7 +139,7 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), HarnessError> {
         false => fs::write(path, text),
     };
     made
-        // Whatever the umask is.
+        // Independent of the umask.
         .and_then(|()| fs::set_permissions(path, Permissions::from_mode(mode)))
         .map_err(runner::setup(path.display()))
 }
@@ -178,7 +178,7 @@ fn script(pam: &Pam, dir: &Path, has_log: bool) -> Result<Script, HarnessError> 
     })
 }
 
-/// The answers, those that come later with the files through which they do.
+/// The answers. Those that are known later get the files that carry them.
 fn answers(pam: &Pam, dir: &Path) -> Vec<ScriptedAnswer> {
     let mut answers = pam.answers.clone();
     for (number, answer) in answers.iter_mut().enumerate() {

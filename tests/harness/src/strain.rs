@@ -1,4 +1,4 @@
-//! Transactions under strain: many of them, signals, memory that is searched.
+//! Transactions under stress: many of them, signals, and searches of memory.
 
 use crate::builder::Pam;
 use crate::codes::Style;
@@ -7,15 +7,15 @@ use crate::memory::{self, masked};
 use crate::script::Answer;
 
 impl Pam {
-    /// Answers the next prompt, which must be hidden; the process that plays the
-    /// transaction never holds the answer but to give it.
+    /// Answers the next prompt, which must be hidden. The process that runs the transaction
+    /// holds the answer only while it gives it.
     pub fn answer_masked(self, text: &str) -> Pam {
         let bytes = masked(text.as_bytes());
         self.answers_with(Some(Style::EchoOff), Answer::Masked(bytes))
     }
 
-    /// Searches the process's memory after the last call, and again after the end,
-    /// for what `secrets` gives then: name and secret. See
+    /// Searches the process's memory after the last call and after the end, for the names and
+    /// secrets that `secrets` returns then. See
     /// [`Outcome::found_in_memory`](crate::Outcome::found_in_memory).
     pub fn scan_memory(
         mut self,
@@ -26,19 +26,19 @@ impl Pam {
                 .into_iter()
                 .map(|(name, secret)| (name, masked(&secret)))
                 .collect();
-            // Strings and numbers have a text.
+            // Strings and numbers can be serialised.
             serde_json::to_string(&needles).ok()
         }));
         self
     }
 
-    /// Plays the transaction so many times in one process.
+    /// Runs the transaction this many times in one process.
     pub fn rounds(mut self, rounds: u32) -> Pam {
         self.process.rounds = rounds;
         self
     }
 
-    /// The application gives no array of responses for a text, as MariaDB does.
+    /// The application returns no array of responses for a text, as MariaDB does.
     pub fn no_array_for_texts(mut self) -> Pam {
         self.process.no_array_for_texts = true;
         self
@@ -50,7 +50,7 @@ impl Pam {
         self
     }
 
-    /// The process's working directory is gone.
+    /// The process's working directory was removed.
     pub fn cwd_removed(mut self) -> Pam {
         self.process.cwd_removed = true;
         self

@@ -43,13 +43,13 @@ const PRIORITIES: [&str; 8] = [
     "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
 ];
 
-/// How a line begins by which the reader is asked how far it is.
+/// The start of a line with which the reader is asked how far it is.
 const MARK: &str = "mark-of-the-harness ";
 
-/// What a flood consists of: such lines are counted, and not kept.
+/// The lines of a flood, which are counted and not kept.
 pub(crate) const FLOOD: &[u8] = b"<13>flood of the harness";
 
-/// How long the reader waits for a line before it asks whether it is to stop.
+/// How long the reader waits for a line before it checks whether to stop.
 const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
 const FACILITIES: [&str; 24] = [
@@ -59,9 +59,8 @@ const FACILITIES: [&str; 24] = [
 ];
 
 impl LogLine {
-    /// Takes a datagram of the traditional format apart:
-    /// `<86>Nov 24 00:21:07 sshd[123]: text`. A part that is not there stays
-    /// empty, and what cannot be taken apart is text.
+    /// Splits a datagram of the traditional format: `<86>Nov 24 00:21:07 sshd[123]: text`.
+    /// Missing parts are empty. What cannot be split is the text.
     pub fn parse(raw: &[u8]) -> LogLine {
         let line = String::from_utf8_lossy(raw);
         let line = line.trim_end_matches(['\0', '\n']);
@@ -69,7 +68,7 @@ impl LogLine {
             .strip_prefix('<')
             .and_then(|rest| rest.split_once('>'))
             .and_then(|(number, rest)| Some((number.parse::<usize>().ok()?, rest)))
-            // What syslog(3) takes where a program gives nothing: user.notice.
+            // The default of syslog(3): user.notice.
             .unwrap_or((13, line));
         // "Nov 24 00:21:07 ": three words, the day padded with a blank.
         let rest = match rest.get(..16) {
@@ -99,21 +98,21 @@ pub(crate) struct LogSocket {
     told: Arc<Told>,
     lines: Arc<Mutex<Vec<LogLine>>>,
     reader: Option<JoinHandle<()>>,
-    /// The socket that nobody reads, when there is no reader.
+    /// The socket without a reader, if there is no reader.
     _stuck: Option<UnixDatagram>,
 }
 
-/// What the reader is told, and what it tells.
+/// The messages to the reader and its replies.
 #[derive(Default)]
 struct Told {
     stop: AtomicBool,
     pause: AtomicBool,
-    /// How many lines of a flood were read.
+    /// How many lines of the flood were read.
     flood: AtomicU64,
 }
 
 impl LogSocket {
-    /// A socket that is read.
+    /// A socket with a reader.
     pub(crate) fn listen(path: &Path) -> io::Result<LogSocket> {
         let socket = UnixDatagram::bind(path)?;
         open_to_all(path)?;
@@ -131,8 +130,7 @@ impl LogSocket {
         })
     }
 
-    /// A socket that nobody reads and whose queue is full: whoever writes to
-    /// it blocks, or is told to try again.
+    /// A socket without a reader, whose queue is full: a write to it blocks or fails.
     pub(crate) fn stuck(path: &Path) -> io::Result<LogSocket> {
         let socket = UnixDatagram::bind(path)?;
         open_to_all(path)?;
@@ -145,11 +143,11 @@ impl LogSocket {
         })
     }
 
-    /// From now on nobody reads the socket at `path`, and its queue has room for
-    /// so many lines more.
+    /// From now on nobody reads the socket at `path`, and its queue has room for this many
+    /// lines.
     pub(crate) fn pause(&self, path: &Path, room: usize) -> io::Result<()> {
         self.told.pause.store(true, Ordering::SeqCst);
-        // The reader may still be in the middle of a read.
+        // The reader may still be reading.
         std::thread::sleep(2 * READ_TIMEOUT);
         if room == 0 {
             return fill(path).map(drop);
@@ -166,12 +164,12 @@ impl LogSocket {
         Ok(())
     }
 
-    /// It is read again.
+    /// The socket is read again.
     pub(crate) fn resume(&self) {
         self.told.pause.store(false, Ordering::SeqCst);
     }
 
-    /// How many lines of a flood were read.
+    /// How many lines of the flood were read.
     pub(crate) fn flood(&self) -> u64 {
         self.told.flood.load(Ordering::SeqCst)
     }
@@ -179,16 +177,16 @@ impl LogSocket {
     /// The lines so far. Datagrams sent before this call are all there.
     pub(crate) fn finish(mut self) -> Vec<LogLine> {
         self.told.stop.store(true, Ordering::SeqCst);
-        // A reader that died has left what it had read.
+        // A reader that died has left the lines that it had read.
         let _ = self.reader.take().map(JoinHandle::join);
         std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The lines so far, all of those that were sent before this call, while
-    /// the socket goes on reading. `path` is where it is.
+    /// The lines so far, including all that were sent before this call, while the socket is
+    /// still read. `path` is its path.
     pub(crate) fn so_far(&self, path: &Path) -> io::Result<Vec<LogLine>> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        // A line of our own comes behind all that was sent before.
+        // Our own line arrives after all that were sent before.
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let mark = format!("{MARK}{number}").into_bytes();
         UnixDatagram::unbound()?.send_to(&mark, path)?;
@@ -214,11 +212,11 @@ impl Drop for LogSocket {
     }
 }
 
-/// Fills the queue of the socket at this path: with how many lines.
+/// Fills the queue of the socket at this path. Returns the number of lines.
 fn fill(path: &Path) -> io::Result<usize> {
     let writer = UnixDatagram::unbound()?;
     writer.set_nonblocking(true)?;
-    // The queue holds a handful of datagrams, or some hundreds at most.
+    // The queue holds a few datagrams, or several hundred at most.
     let mut lines = 0;
     for _ in 0..100_000 {
         match writer.send_to(FLOOD, path) {
@@ -231,8 +229,8 @@ fn fill(path: &Path) -> io::Result<usize> {
     Ok(lines)
 }
 
-/// Writes to `/dev/log` without a pause, and never waits for room there, until
-/// `time` has passed; how many lines were written.
+/// Writes to `/dev/log` without a pause until `time` has passed, and never waits for room.
+/// Returns how many lines were written.
 ///
 /// # Errors
 ///
@@ -244,13 +242,13 @@ pub fn flood(time: Duration) -> io::Result<u64> {
     let begun = Instant::now();
     let mut written = 0;
     while begun.elapsed() < time {
-        // Most are refused, for the queue is full: that is the purpose.
+        // Most are refused, because the queue is full. That is intended.
         written += u64::from(writer.send(FLOOD).is_ok());
     }
     Ok(written)
 }
 
-/// Any user may log, as with the real one.
+/// Every user may log, as with the real one.
 fn open_to_all(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))
@@ -259,8 +257,8 @@ fn open_to_all(path: &Path) -> io::Result<()> {
 fn read_until_told(socket: &UnixDatagram, told: &Told, lines: &Mutex<Vec<LogLine>>) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        // Asked before the read: what was sent before the request is read by
-        // the time the queue is found empty.
+        // Checked before the read: everything that was sent before the request has been read
+        // when the queue is empty.
         let last = told.stop.load(Ordering::SeqCst);
         if !last && told.pause.load(Ordering::SeqCst) {
             std::thread::sleep(READ_TIMEOUT / 4);

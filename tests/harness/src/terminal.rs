@@ -1,5 +1,5 @@
-//! A conversation with whoever sits at standard input: a person at a terminal,
-//! or lines of a pipe.
+//! A conversation over standard input: with a person at a terminal, or with the lines of a
+//! pipe.
 
 use crate::codes::{Code, Style};
 use crate::transaction::{Converse, Message, Reply};
@@ -7,13 +7,14 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use std::io::{self, IsTerminal, Stdin, Write};
 
-/// Longer answers than this are nobody's.
+/// The maximal length of an answer.
 const LONGEST: usize = 64 * 1024;
 
-/// Prompts and all words on standard output, answers from standard input, a line each.
+/// Writes prompts and messages to standard output, and reads answers from standard input, one
+/// per line.
 ///
-/// At the end of input, and at Ctrl-C, the conversation fails with
-/// `PAM_CONV_ERR`, as an application's does whose user has gone.
+/// At the end of input and at Ctrl-C, the conversation fails with `PAM_CONV_ERR`, as in an
+/// application whose user has left.
 pub struct Terminal<F: FnMut()> {
     input: Stdin,
     before_prompt: F,
@@ -30,7 +31,8 @@ impl<F: FnMut()> Terminal<F> {
 
     fn ask(&mut self, prompt: &Message) -> io::Result<Option<Vec<u8>>> {
         (self.before_prompt)();
-        // Before the prompt: what is typed at once is then neither shown nor lost.
+        // Done before the prompt, so that input that is typed at once is neither shown nor
+        // lost.
         let hidden = match prompt.style {
             Style::EchoOff => HiddenInput::begin(&self.input),
             _ => None,
@@ -41,7 +43,7 @@ impl<F: FnMut()> Terminal<F> {
         let answer = read_line(&self.input);
         let echoes_the_end = self.input.is_terminal() && hidden.is_none();
         drop(hidden);
-        // Otherwise the next line would begin behind the prompt.
+        // Otherwise the next line would start after the prompt.
         if !echoes_the_end || !matches!(answer, Ok(Some(_))) {
             writeln!(output)?;
         }
@@ -74,15 +76,15 @@ fn show(text: &[u8]) -> io::Result<Reply> {
     Ok(Reply::Nothing)
 }
 
-/// One line without its end; nothing at the end of input.
+/// One line without its end; `None` at the end of input.
 ///
-/// Byte by byte, so that what follows is left for whoever reads next.
+/// Reads byte by byte, so that the rest is left for the next reader.
 fn read_line(input: &Stdin) -> io::Result<Option<Vec<u8>>> {
     let _interruptible = Interruptible::begin()?;
     let mut line = Vec::new();
     let mut byte = [0];
     loop {
-        // An interrupted read is Ctrl-C, and is not tried again.
+        // An interrupted read means Ctrl-C, and is not repeated.
         match nix::unistd::read(input, &mut byte)? {
             0 if line.is_empty() => return Ok(None),
             0 => return Ok(Some(line)),
@@ -93,8 +95,8 @@ fn read_line(input: &Stdin) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// While it lives, Ctrl-C ends a read and not the process, so that the terminal
-/// gets its echo back.
+/// While it exists, Ctrl-C ends a read and not the process, so that the terminal's echo is
+/// restored.
 struct Interruptible(SigAction);
 
 impl Interruptible {
@@ -113,19 +115,19 @@ impl Interruptible {
 
 impl Drop for Interruptible {
     fn drop(&mut self) {
-        // SAFETY: gives back what was there before.
+        // SAFETY: restores the earlier handler.
         let _ = unsafe { sigaction(Signal::SIGINT, &self.0) };
     }
 }
 
-/// While it lives, a terminal does not show what is typed.
+/// While it exists, the terminal does not show what is typed.
 struct HiddenInput<'a> {
     input: &'a Stdin,
     former: Termios,
 }
 
 impl HiddenInput<'_> {
-    /// Nothing where the input is no terminal.
+    /// `None` if the input is not a terminal.
     fn begin(input: &Stdin) -> Option<HiddenInput<'_>> {
         let former = tcgetattr(input).ok()?;
         let mut silent = former.clone();

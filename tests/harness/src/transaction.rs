@@ -10,7 +10,7 @@ use std::ptr;
 /// One message of a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// How it is to be shown, or asked.
+    /// How it is shown or asked.
     pub style: Style,
     /// Its bytes, as they came.
     pub text: Vec<u8>,
@@ -21,29 +21,28 @@ pub struct Message {
 pub enum Reply {
     /// The answer to a prompt. It ends at its first NUL byte, as C has it.
     Text(Vec<u8>),
-    /// No answer: for a message that asks nothing, or where an application
-    /// hands back a null pointer.
+    /// No answer: for a message that is no prompt, or if an application returns a null pointer.
     Nothing,
 }
 
 /// The application's side of the conversation.
 pub trait Converse {
-    /// Shows the messages and gives one reply each, in order, or the code
-    /// with which the conversation fails, `PAM_CONV_ERR` mostly.
+    /// Shows the messages and returns one reply for each, in order, or the code with which the
+    /// conversation fails, usually `PAM_CONV_ERR`.
     fn converse(&mut self, messages: &[Message]) -> Result<Vec<Reply>, Code>;
 
-    /// Whether messages without a prompt get an array of responses, empty ones.
+    /// Whether messages without a prompt get an array of empty responses.
     fn gives_array_for_texts(&self) -> bool {
         true
     }
 
-    /// Told before and after each conversation, while the application's code runs.
+    /// Called before and after each conversation, while the application's code runs.
     fn runs(&mut self, begins: bool) {
         let _ = begins;
     }
 
-    /// Told after each `authenticate` and `chauthtok` how long libpam would
-    /// have slept, in microseconds: it never sleeps by itself here.
+    /// Called after each `authenticate` and `chauthtok` with the microseconds that libpam would
+    /// have slept. Here it never sleeps.
     fn fail_delay(&mut self, status: Code, microseconds: u32) {
         let _ = (status, microseconds);
     }
@@ -70,8 +69,7 @@ impl<C: Converse> Transaction<C> {
         Transaction::begin(service, user, Some(&confdir), conversation)
     }
 
-    /// Starts a transaction with the stack that libpam finds by itself, in
-    /// `/etc/pam.d` or elsewhere.
+    /// Starts a transaction with the stack that libpam finds, in `/etc/pam.d` or elsewhere.
     pub fn start_by_default(
         service: &str,
         user: Option<&str>,
@@ -136,7 +134,7 @@ impl<C: Converse> Transaction<C> {
         check(code)
     }
 
-    /// An item of the handle, nothing when it is unset.
+    /// An item of the handle; `None` if it is not set.
     pub fn item(&self, item: Item) -> Option<String> {
         let mut value: *const c_void = ptr::null();
         // SAFETY: the handle is live and `value` is writable.
@@ -150,7 +148,7 @@ impl<C: Converse> Transaction<C> {
         Some(text.to_string_lossy().into_owned())
     }
 
-    /// The environment that modules made for the session, `NAME=value` each.
+    /// The session's environment that modules made, each as `NAME=value`.
     pub fn environment(&self) -> Vec<String> {
         // SAFETY: the handle is live.
         let list = unsafe { ffi::pam_getenvlist(self.handle) };
@@ -178,7 +176,7 @@ impl<C: Converse> Transaction<C> {
         variables
     }
 
-    /// Makes a call and gives its result.
+    /// Makes a call and returns its result.
     pub fn call(&mut self, call: Call, flags: i32) -> Code {
         let function = match call {
             Call::Authenticate => ffi::pam_authenticate,
@@ -194,7 +192,7 @@ impl<C: Converse> Transaction<C> {
         Code(self.last)
     }
 
-    /// What a code means, in libpam's words.
+    /// The meaning of a code, in libpam's words.
     pub fn meaning(&self, code: Code) -> String {
         // SAFETY: Linux-PAM takes any number and gives a constant string.
         let text = unsafe { ffi::pam_strerror(self.handle, code.0) };
@@ -249,7 +247,7 @@ fn c_string(bytes: &[u8]) -> Result<CString, Code> {
     CString::new(bytes).map_err(|_| Code::PAM_BUF_ERR)
 }
 
-/// What libpam calls when a module has something to say.
+/// The callback for a module's messages.
 ///
 /// A panic ends here, as `PAM_CONV_ERR`: it must not cross into C.
 unsafe extern "C" fn conversation_callback<C: Converse>(
@@ -335,7 +333,7 @@ fn copy_for_c(bytes: &[u8]) -> *mut c_char {
     unsafe { libc::strdup(text.as_ptr()) }
 }
 
-/// What libpam calls in place of sleeping.
+/// The callback that replaces sleeping.
 unsafe extern "C" fn fail_delay_callback<C: Converse>(
     status: c_int,
     microseconds: c_uint,
@@ -346,7 +344,7 @@ unsafe extern "C" fn fail_delay_callback<C: Converse>(
     }
     // SAFETY: as for the conversation; libpam passes the same pointer.
     let application = unsafe { &mut *appdata.cast::<C>() };
-    // The panic's message has been printed; nothing else is to be done in C.
+    // The panic's message was printed. Nothing else can be done in C.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         application.fail_delay(Code(status), microseconds);
     }));

@@ -9,7 +9,7 @@ use crate::state::State;
 use crate::version::Behaviour;
 use crate::world::{Permission, UserType};
 
-/// Who is logged in.
+/// The user who is logged in.
 pub(super) fn me(state: &State, call: &Call, caller: &Caller) -> Reply {
     let Some(user) = caller
         .username
@@ -50,7 +50,7 @@ pub(super) fn me(state: &State, call: &Call, caller: &Caller) -> Reply {
     Reply::json(200, &body).cookies(cookie)
 }
 
-/// RFC 7396: objects are merged, `null` takes out, anything else replaces.
+/// RFC 7396: objects are merged, `null` removes a field, anything else replaces it.
 fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(changes) = patch else {
         *target = patch.clone();
@@ -71,7 +71,7 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// Why the caller may not look, if so.
+/// Why the caller may not look, if that is so.
 fn forbidden(state: &State, caller: &Caller, wanted: Permission) -> Option<Reply> {
     let Some(username) = &caller.username else {
         return Some(unauthenticated());
@@ -90,7 +90,7 @@ fn forbidden(state: &State, caller: &Caller, wanted: Permission) -> Option<Reply
     ))
 }
 
-/// Whether lists are empty for the caller, and not forbidden: authentik does so with the
+/// Whether the caller gets empty lists instead of a refusal. authentik does so with the
 /// accounts of outposts.
 fn sees_nothing(state: &State, caller: &Caller) -> bool {
     let token = caller.token.as_deref();
@@ -101,8 +101,8 @@ fn sees_nothing(state: &State, caller: &Caller) -> bool {
         && token.is_none_or(|token| token.permissions.is_empty())
 }
 
-/// The first page of the list of users, with so many of them as `page_size` says; `username`
-/// matches exactly, case included.
+/// The first page of the list of users, with at most `page_size` users. `username` is compared
+/// exactly, including case.
 pub(super) fn users(state: &State, call: &Call, caller: &Caller) -> Reply {
     if let Some(refusal) = forbidden(state, caller, Permission::ViewUser) {
         return refusal;

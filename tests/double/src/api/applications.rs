@@ -9,8 +9,8 @@ use crate::state::{State, client_ip};
 use crate::version::Behaviour;
 use crate::world::Access;
 
-/// Whether the caller may use an application. One without bindings is open to anybody, to
-/// anonymous callers too.
+/// Whether the caller may use an application. An application without bindings is open to
+/// everyone, including anonymous callers.
 pub(super) fn check_access(state: &mut State, call: &Call, slug: &str, caller: &Caller) -> Reply {
     let anonymous = caller.username.is_none();
     if let Some(seconds) = anonymous.then(|| state.throttle()).flatten() {

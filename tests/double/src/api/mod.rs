@@ -1,4 +1,5 @@
-//! The rest of the API: who is logged in, who may use what, who exists.
+//! The rest of the API: the user who is logged in, access to applications, and the lists of
+//! users and groups.
 
 mod accounts;
 mod applications;
@@ -32,7 +33,7 @@ pub(crate) fn route(state: &mut State, call: &Call) -> Outcome {
     }
 }
 
-/// Ends a session that is bound to another address than the one of this request, and sends the
+/// Ends a session that is bound to another address than that of this request, and sends the
 /// client to a new login.
 fn refuse_other_address(state: &mut State, call: &Call) -> Option<Reply> {
     let id = state.sessions.id_of(call, state.now())?;
@@ -55,14 +56,14 @@ fn refuse_other_address(state: &mut State, call: &Call) -> Option<Reply> {
 /// Who makes a request.
 pub(crate) struct Caller {
     pub(crate) username: Option<String>,
-    /// Whether the session is that of an account that is not active.
+    /// Whether the session belongs to an account that is not active.
     pub(crate) is_inactive: bool,
-    /// The key of the token, where a token speaks.
+    /// The key of the token, if the caller sent one.
     pub(crate) token: Option<String>,
 }
 
 impl Caller {
-    /// Judges the bearer token, which wins, or the session cookie.
+    /// Checks the bearer token and the session cookie. The token takes precedence.
     fn of(state: &State, call: &Call) -> Result<Caller, Reply> {
         if let Some(key) = call.bearer() {
             return match state.world.find_token(key) {
@@ -159,13 +160,13 @@ fn respond(state: &mut State, call: &Call, segments: &[&str]) -> Reply {
     }
 }
 
-/// Whether somebody may not look at flows.
+/// Whether the caller may not see flows.
 fn hides_flows(state: &State, username: &str) -> bool {
     let user = state.world.find_user(username);
     state.version.does(Behaviour::GuardsFlows) && user.is_some_and(|user| !user.superuser)
 }
 
-/// What a browser's "cancel" does: the plan is gone, and the session is to be ended.
+/// A browser's "cancel": the plan is removed, and the session will be ended.
 fn cancel(state: &mut State, call: &Call) -> Outcome {
     let now = state.now();
     let found = state.sessions.id_of(call, now);

@@ -34,7 +34,7 @@ pub(super) fn me(version: Version, world: &World, user: &User) -> Value {
     shaped(version, "users/me", me)
 }
 
-/// Takes out what this version does not know.
+/// Removes the fields that this version does not have.
 fn shaped(version: Version, object: &str, mut value: Value) -> Value {
     if let Value::Object(fields) = &mut value {
         version.shape(object, fields);
@@ -42,7 +42,7 @@ fn shaped(version: Version, object: &str, mut value: Value) -> Value {
     value
 }
 
-/// A user as the list shows it: direct groups alone.
+/// A user as the list shows it: only direct groups.
 pub(super) fn user(version: Version, world: &World, user: &User) -> Value {
     let direct: Vec<&Group> = user
         .groups
@@ -130,7 +130,7 @@ fn parent<'a>(world: &'a World, group: &Group) -> Option<&'a Group> {
     world.find_group(group.parent.as_deref()?)
 }
 
-/// A flow, without the parts that only administrators care for.
+/// A flow, without the fields that only administrators need.
 pub(super) fn flow(flow: &Flow) -> Value {
     json!({
         "slug": flow.slug,
@@ -148,7 +148,7 @@ pub(super) fn page(results: Vec<Value>) -> Value {
     first_page(results, count)
 }
 
-/// The first page of a list, with at most so many entries.
+/// The first page of a list, with at most this many entries.
 pub(super) fn first_page(mut results: Vec<Value>, size: usize) -> Value {
     let count = results.len();
     let pages = count.div_ceil(size).max(1);

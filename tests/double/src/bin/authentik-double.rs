@@ -67,7 +67,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    // the end of the input is all that is waited for; an error is an end, too
+    // The program runs until its input ends. An error counts as the end.
     let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
     ExitCode::SUCCESS
 }

@@ -1,4 +1,5 @@
-//! One flow for each component that a terminal cannot serve: it comes right after identification.
+//! One flow for each component that a terminal cannot handle. The component follows the
+//! identification.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! Flows that look like a login and are none, or not the one they should be. A module that lets
-//! anybody in through one of these has a hole.
+//! Flows that look like a login and are not one, or log in another user. A module that lets
+//! somebody in through one of these has a security hole.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Flows for trying the module by hand, and for its tests.
+//! Flows to try the module by hand, and for its tests.
 
 use serde_json::json;
 

@@ -8,10 +8,10 @@ mod recorded;
 use crate::flow::Flow;
 use crate::world::World;
 
-/// A flow in one line, for people who try things by hand.
+/// A flow in one line, for users of the demo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowSummary {
-    /// What to put into the configuration.
+    /// The slug for the configuration.
     pub slug: String,
     /// What it does.
     pub description: String,

@@ -1,4 +1,4 @@
-//! The flows that the recordings were made with, under their slugs.
+//! The flows that were recorded, under their slugs.
 
 use std::time::Duration;
 

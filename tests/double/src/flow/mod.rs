@@ -22,7 +22,7 @@ pub use prompt::{Field, Prompt, PromptCheck};
 pub use stage::{Enrolment, Identification, Stage, UserLogin};
 pub use validate::{ConfigurationStage, NotConfigured, Validate};
 
-/// Who may run a flow at all.
+/// Who may run a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authentication {
     /// Anybody.
@@ -35,29 +35,29 @@ pub enum Authentication {
     RequireOutpost,
     /// People who are not logged in.
     RequireUnauthenticated,
-    /// People that another flow has sent here. A client of the API never is.
+    /// Users that another flow has sent here. A client of the API is never one of them.
     RequireRedirect,
-    /// People who come with a link's token, since 2026.5; earlier versions ask for nothing.
+    /// Users with the token of a link, since 2026.5. Earlier versions do not check it.
     RequireToken,
 }
 
-/// What a flow does if its own policy refuses.
+/// What a flow does if its policy denies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeniedAction {
-    /// Says so, in an access-denied challenge.
+    /// Shows an access-denied challenge.
     Message,
-    /// Sends them on, in a redirect that looks like a success.
+    /// Redirects in a way that looks like success.
     Continue,
 }
 
 /// What a binding does with a wrong answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidResponseAction {
-    /// Asks again and says what was wrong.
+    /// Asks again and shows the error.
     Retry,
-    /// Starts the flow again, without a word.
+    /// Restarts the flow without a message.
     Restart,
-    /// Starts it again, and keeps who was identified.
+    /// Restarts the flow and keeps the identified user.
     RestartWithContext,
 }
 
@@ -66,11 +66,11 @@ pub enum InvalidResponseAction {
 pub struct Binding {
     /// The stage.
     pub stage: Stage,
-    /// Evaluated when the stage is about to run; a refusal skips the stage.
+    /// Evaluated when the stage is about to run. If it denies, the stage is skipped.
     pub policy: Option<Policy>,
-    /// What becomes of a wrong answer.
+    /// What happens after a wrong answer.
     pub invalid_response: InvalidResponseAction,
-    /// Whether a policy of the binding throws the session away.
+    /// Whether a policy of the binding removes the session.
     pub flushes_session: bool,
 }
 
@@ -78,28 +78,28 @@ pub struct Binding {
 #[derive(Debug, Clone)]
 #[must_use = "a flow is known once it is added to the world"]
 pub struct Flow {
-    /// What it is called in addresses.
+    /// Its slug, as in addresses.
     pub slug: String,
-    /// What people see.
+    /// Its title.
     pub title: String,
-    /// authentik's word for its purpose: `authentication`, `invalidation`, ….
+    /// Its designation in authentik's words: `authentication`, `invalidation`, ….
     pub designation: String,
     /// Who may run it.
     pub authentication: Authentication,
     /// Evaluated when the flow is planned.
     pub policy: Option<Policy>,
-    /// What happens if the policy refuses.
+    /// What happens if the policy denies.
     pub denied_action: DeniedAction,
     /// Its stages.
     pub bindings: Vec<Binding>,
-    /// One line for people who try flows by hand.
+    /// One line for users of the demo.
     pub description: String,
     /// Users to try it with.
     pub users: Vec<String>,
 }
 
 impl Flow {
-    /// A flow for logging in, still without stages.
+    /// A login flow, without stages so far.
     pub fn new(slug: &str) -> Flow {
         Flow {
             slug: slug.to_owned(),
@@ -120,7 +120,7 @@ impl Flow {
         self
     }
 
-    /// Another purpose than logging in.
+    /// Another designation than `authentication`.
     pub fn designation(mut self, designation: &str) -> Flow {
         self.designation = designation.to_owned();
         self
@@ -138,20 +138,20 @@ impl Flow {
         self
     }
 
-    /// Refused people are sent on as if nothing had happened.
+    /// Denied users are redirected as if the flow had succeeded.
     pub fn continue_when_denied(mut self) -> Flow {
         self.denied_action = DeniedAction::Continue;
         self
     }
 
-    /// What `make demo` says about it, and who should try it.
+    /// What `make demo` says about it, and which users to try it with.
     pub fn describe(mut self, description: &str, users: &[&str]) -> Flow {
         self.description = description.to_owned();
         self.users = users.iter().map(|u| (*u).to_owned()).collect();
         self
     }
 
-    /// Binds a stage behind those there are.
+    /// Binds a stage after the existing ones.
     pub fn bind(mut self, stage: impl Into<Stage>) -> Flow {
         self.bindings.push(Binding {
             stage: stage.into(),
@@ -162,7 +162,7 @@ impl Flow {
         self
     }
 
-    /// The stage bound last runs only where this policy passes; otherwise it is skipped.
+    /// The last stage runs only if this policy passes. Otherwise it is skipped.
     ///
     /// # Panics
     /// If there is no stage yet.
@@ -171,7 +171,7 @@ impl Flow {
         self
     }
 
-    /// A wrong answer to the stage bound last starts the flow again.
+    /// A wrong answer to the last stage restarts the flow.
     ///
     /// # Panics
     /// If there is no stage yet.
@@ -180,7 +180,7 @@ impl Flow {
         self
     }
 
-    /// A policy of the stage bound last throws the session away while the stage runs.
+    /// A policy of the last stage removes the session while the stage runs.
     ///
     /// # Panics
     /// If there is no stage yet.
@@ -189,7 +189,7 @@ impl Flow {
         self
     }
 
-    /// A wrong answer to the stage bound last starts the flow again, with the same person.
+    /// A wrong answer to the last stage restarts the flow with the same user.
     ///
     /// # Panics
     /// If there is no stage yet.
@@ -211,7 +211,7 @@ impl Flow {
         self.bind(Identification::new())
     }
 
-    /// Asks for the username and the password in one.
+    /// Asks for the username and the password in one stage.
     pub fn combined(self) -> Flow {
         self.bind(Identification::new().with_password())
     }
@@ -221,7 +221,7 @@ impl Flow {
         self.password_tries(5)
     }
 
-    /// Asks for the password; so many wrong ones end the flow.
+    /// Asks for the password. This many wrong ones end the flow.
     pub fn password_tries(self, failed_attempts: u32) -> Flow {
         self.bind(Stage::Password {
             failed_attempts,
@@ -229,7 +229,7 @@ impl Flow {
         })
     }
 
-    /// Asks for a second factor of any class; who has none is denied.
+    /// Asks for a second factor of any class. Users without one are denied.
     pub fn validate(self) -> Flow {
         self.bind(Validate::new())
     }
@@ -244,14 +244,14 @@ impl Flow {
         self.bind(UserLogin::new())
     }
 
-    /// Shows a dummy, to be answered with nothing.
+    /// Shows a dummy stage, which needs no answer.
     pub fn dummy(self, name: &str) -> Flow {
         self.bind(Stage::Dummy {
             name: name.to_owned(),
         })
     }
 
-    /// Shows so many dummies in a row.
+    /// Shows this many dummy stages in a row.
     pub fn dummies(self, count: usize) -> Flow {
         (1..=count).fold(self, |flow, number| flow.dummy(&format!("dummy {number}")))
     }
@@ -263,7 +263,7 @@ impl Flow {
         })
     }
 
-    /// Sends the browser elsewhere, and goes on when that is answered.
+    /// Redirects the browser, and continues after an answer.
     pub fn redirect(self, to: &str) -> Flow {
         self.bind(Stage::Redirect { to: to.to_owned() })
     }

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use crate::world::User;
 
-/// What a policy may look at.
+/// The data that a policy may use.
 #[derive(Debug)]
 pub struct PolicyRequest<'a> {
-    /// Who is logged in, or is about to be.
+    /// The user who is logged in or about to be.
     pub user: Option<&'a User>,
     /// The decoded `query` of this request.
     pub query: &'a BTreeMap<String, String>,
     /// The `User-Agent` header.
     pub user_agent: &'a str,
-    /// Where the request comes from; an outpost's token lets its bearer say so.
+    /// The address of the request. A client with an outpost's token may set it.
     pub client_ip: &'a str,
 }
 
@@ -27,12 +27,12 @@ impl PolicyRequest<'_> {
     }
 }
 
-/// What a policy says.
+/// The verdict of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// Whether it passes.
     pub passing: bool,
-    /// What it tells the person.
+    /// Its message to the person.
     pub messages: Vec<String>,
 }
 
@@ -50,9 +50,9 @@ type Check = dyn Fn(&PolicyRequest<'_>) -> Verdict + Send + Sync;
 /// A policy.
 #[derive(Clone)]
 pub enum Policy {
-    /// Always the same.
+    /// Always gives the same verdict.
     Fixed(Verdict),
-    /// Keeps the request waiting before it lets the next one decide.
+    /// Delays the request before the next one decides.
     Slow(Duration, Box<Policy>),
     /// A closure.
     Check(Arc<Check>),
@@ -74,12 +74,12 @@ impl Policy {
         Policy::Fixed(true.into())
     }
 
-    /// Never passes, and says nothing.
+    /// Never passes, without a message.
     pub fn deny() -> Policy {
         Policy::Fixed(false.into())
     }
 
-    /// Never passes, and says why; an exception in a policy looks the same.
+    /// Never passes, with a message. An exception in a policy looks the same.
     pub fn deny_with(messages: &[&str]) -> Policy {
         Policy::Fixed(Verdict {
             passing: false,
@@ -87,12 +87,12 @@ impl Policy {
         })
     }
 
-    /// Passes after a while.
+    /// Passes after this time.
     pub fn slow(pause: Duration) -> Policy {
         Policy::Slow(pause, Box::new(Policy::pass()))
     }
 
-    /// Passes where the closure says so.
+    /// Passes if the closure says so.
     pub fn check<V: Into<Verdict>>(
         check: impl Fn(&PolicyRequest<'_>) -> V + Send + Sync + 'static,
     ) -> Policy {

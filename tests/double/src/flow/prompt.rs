@@ -14,21 +14,21 @@ pub struct Field {
     pub key: String,
     /// What people see.
     pub label: String,
-    /// The API's word for the type.
+    /// The type, in the API's words.
     pub kind: String,
-    /// Whether an answer is wanted.
+    /// Whether an answer is required.
     pub required: bool,
-    /// A hint.
+    /// A placeholder.
     pub placeholder: String,
-    /// The value there is before anybody types.
+    /// The initial value.
     pub initial_value: String,
-    /// Its place.
+    /// Its position.
     pub order: i64,
-    /// Small print; may hold HTML.
+    /// The help text, which may contain HTML.
     pub sub_text: String,
-    /// What a choice offers: texts, or objects with a `value` and a `label`.
+    /// The choices: texts, or objects with a `value` and a `label`.
     pub choices: Option<Vec<Value>>,
-    /// Any answer crashes the stage, as with choices written as dictionaries.
+    /// Every answer crashes the stage, as with choices written as dictionaries.
     pub crashes: bool,
 }
 
@@ -49,43 +49,43 @@ impl Field {
         }
     }
 
-    /// No answer is wanted.
+    /// No answer is required.
     pub fn optional(mut self) -> Field {
         self.required = false;
         self
     }
 
-    /// A hint.
+    /// Sets the placeholder.
     pub fn placeholder(mut self, text: &str) -> Field {
         self.placeholder = text.to_owned();
         self
     }
 
-    /// The value there is before anybody types.
+    /// Sets the initial value.
     pub fn initial(mut self, value: &str) -> Field {
         self.initial_value = value.to_owned();
         self
     }
 
-    /// Its place.
+    /// Sets the position.
     pub fn order(mut self, order: i64) -> Field {
         self.order = order;
         self
     }
 
-    /// Small print.
+    /// Sets the help text.
     pub fn sub_text(mut self, text: &str) -> Field {
         self.sub_text = text.to_owned();
         self
     }
 
-    /// What there is to choose from.
+    /// Sets the choices.
     pub fn choices(mut self, choices: &[&str]) -> Field {
         self.choices = Some(choices.iter().map(|choice| json!(choice)).collect());
         self
     }
 
-    /// Any answer crashes the stage.
+    /// Makes every answer crash the stage.
     pub fn crashing(mut self) -> Field {
         self.crashes = true;
         self
@@ -134,7 +134,7 @@ impl Field {
 
 type Check = dyn Fn(&Map<String, Value>) -> Vec<String> + Send + Sync;
 
-/// A validation policy: looks at all answers, and names what is wrong with them.
+/// A validation policy: checks all answers, and reports what is wrong with them.
 #[derive(Clone)]
 pub struct PromptCheck(Arc<Check>);
 
@@ -153,14 +153,14 @@ impl fmt::Debug for PromptCheck {
 /// The prompt stage.
 #[derive(Debug, Clone, Default)]
 pub struct Prompt {
-    /// What it asks.
+    /// Its fields.
     pub fields: Vec<Field>,
     /// Validation policies.
     pub checks: Vec<PromptCheck>,
 }
 
 impl Prompt {
-    /// Asks these.
+    /// A prompt with these fields.
     pub fn new(fields: impl IntoIterator<Item = Field>) -> Prompt {
         Prompt {
             fields: fields.into_iter().collect(),
@@ -168,7 +168,7 @@ impl Prompt {
         }
     }
 
-    /// Adds a validation policy; it is asked when each field by itself is right.
+    /// Adds a validation policy. It runs when each field is valid by itself.
     pub fn check(
         mut self,
         check: impl Fn(&Map<String, Value>) -> Vec<String> + Send + Sync + 'static,

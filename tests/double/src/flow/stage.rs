@@ -1,4 +1,4 @@
-//! The stages that a flow can be composed of.
+//! The stages of a flow.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use serde_json::Value;
 
 use super::{Prompt, Validate};
 
-/// A stage, one variant for each kind that the double plays.
+/// A stage: one variant for each kind that the double supports.
 #[derive(Debug, Clone)]
 pub enum Stage {
-    /// Who are you?
+    /// Asks for the name.
     Identification(Identification),
-    /// What is your password?
+    /// Asks for the password.
     Password {
-        /// So many wrong ones end the flow.
+        /// How many wrong ones end the flow.
         failed_attempts: u32,
-        /// Whether app passwords are taken as well.
+        /// Whether app passwords are accepted too.
         app_passwords: bool,
     },
-    /// Prove it with a second factor.
+    /// Asks for a second factor.
     Validate(Validate),
     /// Set up a second factor.
     Enrol(Enrolment),
@@ -35,41 +35,41 @@ pub enum Stage {
     },
     /// Asks for the values of fields.
     Prompt(Prompt),
-    /// Writes what prompts collected to the user: `password`, `name`, `email`.
+    /// Writes the values that prompts collected to the user: `password`, `name`, `email`.
     UserWrite,
-    /// Nothing to answer.
+    /// Asks for nothing.
     Dummy {
         /// The stage's name.
         name: String,
     },
     /// Denies access.
     Deny {
-        /// Why; nothing becomes authentik's "Unknown error".
+        /// The reason. Without one authentik says "Unknown error".
         message: String,
     },
-    /// Sends the browser elsewhere; the flow goes on when that is answered.
+    /// Redirects the browser. The flow continues after an answer.
     Redirect {
-        /// Where to.
+        /// The target.
         to: String,
     },
     /// Sends mail with a link and waits until it is followed.
     Email,
     /// A captcha, which the double never accepts.
     Captcha,
-    /// Crashes when it is shown, and goes on when it is answered nonetheless.
+    /// Crashes when it is shown, but continues if it is answered.
     Crash,
-    /// Skips itself, with a redirect to the same address.
+    /// Skips itself with a redirect to the same address.
     Skip,
-    /// Redirects to the same address for ever.
+    /// Redirects to the same address without end.
     Loop,
-    /// Shows one dummy after the other for ever.
+    /// Shows one dummy after the other without end.
     Endless,
     /// Asks for a signed token of the host.
     EndpointAgent {
         /// Whether the flow ends without one.
         required: bool,
     },
-    /// Sends this body, whatever it is; any answer is taken and the flow goes on.
+    /// Sends this body unchanged. Every answer is accepted and the flow continues.
     Raw {
         /// The fields beside `flow_info`, `component` among them.
         challenge: Value,
@@ -87,7 +87,7 @@ impl Stage {
         }
     }
 
-    /// A challenge of the test's own making, without the pending user.
+    /// A challenge that the test defines, without the pending user.
     pub fn raw(challenge: Value) -> Stage {
         Stage::Raw {
             challenge,
@@ -105,18 +105,18 @@ pub struct Identification {
     pub password: bool,
     /// Whether it carries a captcha, which nothing solves.
     pub captcha: bool,
-    /// Whether a passkey may stand in the place of a name, since 2025.12.
+    /// Whether a passkey may replace the name, since 2025.12.
     pub passkey: bool,
-    /// Whether `ALICE` is somebody else than `alice`.
+    /// Whether `ALICE` and `alice` are different users.
     pub case_sensitive: bool,
-    /// Whether an unknown name is treated as a known one until the password fails.
+    /// Whether an unknown name is treated like a known one until the password fails.
     pub pretend_user_exists: bool,
-    /// Ways to log in at other places, as the API lists them.
+    /// The sources to log in with, as the API lists them.
     pub sources: Vec<Value>,
 }
 
 impl Identification {
-    /// By username alone, and unknown names look like known ones.
+    /// By username only. Unknown names look like known ones.
     pub fn new() -> Identification {
         Identification {
             user_fields: vec!["username".to_owned()],
@@ -141,7 +141,7 @@ impl Identification {
         self
     }
 
-    /// Takes a passkey in the place of a name.
+    /// Accepts a passkey instead of a name.
     pub fn with_passkey(mut self) -> Identification {
         self.passkey = true;
         self
@@ -153,13 +153,13 @@ impl Identification {
         self
     }
 
-    /// Wants a captcha solved.
+    /// Requires a captcha.
     pub fn with_captcha(mut self) -> Identification {
         self.captcha = true;
         self
     }
 
-    /// Says at once that a name is unknown.
+    /// Reports at once that a name is unknown.
     pub fn reveal_unknown_users(mut self) -> Identification {
         self.pretend_user_exists = false;
         self
@@ -183,22 +183,24 @@ impl From<Identification> for Stage {
 pub struct UserLogin {
     /// Whether it asks "remember me?" first.
     pub asks_remember_me: bool,
-    /// Logs this user in, whoever was identified.
+    /// Logs this user in instead of the identified one.
     pub as_user: Option<String>,
-    /// Whether the device is not remembered: no cookie of it is set.
+    /// Whether the device is not remembered: the stage sets no cookie for it.
     pub forgets_device: bool,
-    /// How long the session lives; without it the cookie is one for the browser's session.
+    /// How long the session lasts. Without it the cookie is a browser-session cookie.
     pub session_duration: Option<Duration>,
-    /// Whose session it really is: `users/me` shows that name as `original`.
+    /// The user who impersonates: `users/me` shows this name as `original`.
     pub impersonated_by: Option<String>,
-    /// Laid over `users/me` in the new session; a `null` takes the field out (RFC 7396).
+    /// Merged into the answer of `users/me` in the new session; `null` removes a field (RFC
+    /// 7396).
     pub users_me: Option<Value>,
-    /// Whether the session is for the client's address alone: a request from another one ends it.
+    /// Whether the session is bound to the client's address: a request from another address
+    /// ends it.
     pub binds_address: bool,
 }
 
 impl UserLogin {
-    /// Logs in whoever was identified.
+    /// Logs in the identified user.
     pub fn new() -> UserLogin {
         UserLogin::default()
     }
@@ -209,7 +211,7 @@ impl UserLogin {
         self
     }
 
-    /// Logs in somebody else than the one who was identified.
+    /// Logs in another user than the identified one.
     pub fn as_user(mut self, username: &str) -> UserLogin {
         self.as_user = Some(username.to_owned());
         self
@@ -221,7 +223,7 @@ impl UserLogin {
         self
     }
 
-    /// Ends the session after so long.
+    /// Ends the session after this time.
     pub fn session_duration(mut self, duration: Duration) -> UserLogin {
         self.session_duration = Some(duration);
         self
@@ -233,13 +235,13 @@ impl UserLogin {
         self
     }
 
-    /// Binds the session to the client's address, as a network binding of authentik's does.
+    /// Binds the session to the client's address, like authentik's network binding.
     pub fn bind_address(mut self) -> UserLogin {
         self.binds_address = true;
         self
     }
 
-    /// Changes what `users/me` says in this session.
+    /// Changes the answer of `users/me` in this session.
     pub fn users_me(mut self, patch: Value) -> UserLogin {
         self.users_me = Some(patch);
         self
@@ -263,7 +265,7 @@ pub enum Enrolment {
     Sms,
     /// Codes by mail, in two steps.
     Email,
-    /// A Duo phone; the stage crashes where Duo's API cannot be reached.
+    /// A Duo phone. The stage crashes if Duo's API cannot be reached.
     Duo,
     /// A security key, which the double never accepts.
     Webauthn,

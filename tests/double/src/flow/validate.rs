@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Enrolment, Stage};
 
-/// What happens to a person who has no device of an allowed class.
+/// What happens to a user who has no device of an allowed class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotConfigured {
     /// The stage skips itself.
@@ -18,22 +18,22 @@ pub enum NotConfigured {
 /// The authenticator-validate stage.
 #[derive(Debug, Clone)]
 pub struct Validate {
-    /// Allowed classes, in the API's words.
+    /// The allowed classes, in the API's words.
     pub device_classes: Vec<String>,
-    /// What to do without a device.
+    /// What to do if there is no device.
     pub not_configured: NotConfigured,
     /// What can be set up.
     pub configuration_stages: Vec<ConfigurationStage>,
-    /// Nobody is asked again so soon after a success; the `authentik_mfa` cookie tells.
+    /// After a success the stage asks again only after this time; the `authentik_mfa` cookie
+    /// stores it.
     pub last_auth_threshold: Option<Duration>,
-    /// Its name, where several flows share the stage and so what its cookie says.
+    /// Its name, for flows that share the stage and its entry in the cookie.
     pub name: Option<String>,
-    /// Whether security keys must verify the person: `required`, `preferred` or
-    /// `discouraged`.
+    /// Whether security keys must verify the user: `required`, `preferred` or `discouraged`.
     pub user_verification: String,
 }
 
-/// A stage that the validate stage offers to people without a device.
+/// A stage that the validate stage offers to users without a device.
 #[derive(Debug, Clone)]
 pub struct ConfigurationStage {
     /// Its uuid.
@@ -45,7 +45,7 @@ pub struct ConfigurationStage {
 }
 
 impl ConfigurationStage {
-    /// The stage of a kind, under the uuid and the name that the recordings show.
+    /// The stage of a kind, with the uuid and the name of the recordings.
     pub fn recorded(enrolment: Enrolment) -> ConfigurationStage {
         let (pk, name) = match enrolment {
             Enrolment::Duo => ("0c630370-446f-4a73-912e-2ffee5537518", "Duo push"),
@@ -89,7 +89,7 @@ impl ConfigurationStage {
 }
 
 impl Validate {
-    /// Every class is allowed, and who has no device is denied.
+    /// Every class is allowed. A user without a device is denied.
     pub fn new() -> Validate {
         let classes = ["static", "totp", "webauthn", "duo", "sms", "email"];
         Validate {
@@ -116,7 +116,7 @@ impl Validate {
         self
     }
 
-    /// People without a device set one of these up.
+    /// Users without a device set up one of these.
     pub fn configure(mut self, enrolments: &[Enrolment]) -> Validate {
         self.not_configured = NotConfigured::Configure;
         self.configuration_stages = enrolments
@@ -126,19 +126,19 @@ impl Validate {
         self
     }
 
-    /// Security keys must have verified the person.
+    /// Security keys must verify the user.
     pub fn user_verification_required(mut self) -> Validate {
         self.user_verification = "required".to_owned();
         self
     }
 
-    /// Names the stage: flows that bind it share what its cookie says.
+    /// Names the stage. Flows that bind it share its entry in the cookie.
     pub fn named(mut self, name: &str) -> Validate {
         self.name = Some(name.to_owned());
         self
     }
 
-    /// Nobody is asked again so soon after a success.
+    /// After a success the stage does not ask again for this time.
     pub fn last_auth_threshold(mut self, threshold: Duration) -> Validate {
         self.last_auth_threshold = Some(threshold);
         self

@@ -1,4 +1,4 @@
-//! Connections on which HTTP is over, because a fault has struck.
+//! Connections that a fault takes over from HTTP.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::exchange::Reply;
 /// What a fault does with a connection.
 #[derive(Debug)]
 pub(super) enum Takeover {
-    /// Drops it, without a word.
+    /// Closes it without an answer.
     Close,
     /// Keeps it open until the client gives up.
     Silence,
-    /// Writes this and ends.
+    /// Writes this and closes.
     Write(Vec<u8>),
-    /// Writes a head, then the body a byte at a time.
+    /// Writes a head, then the body one byte at a time.
     Drip(Vec<u8>, Vec<u8>, Duration),
-    /// Writes a head of this status, then bytes for ever.
+    /// Writes a head with this status, then bytes without end.
     Endless(u16),
 }
 
-/// Does it. The client may go at any time: that is no error here.
+/// Does it. The client may disconnect at any time, which is not an error here.
 pub(super) async fn run(mut stream: TlsStream<TcpStream>, command: Takeover) {
     let _ = match command {
         Takeover::Close => Ok(()),

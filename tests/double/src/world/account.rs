@@ -15,7 +15,7 @@ pub enum UserType {
     External,
     /// A program's account.
     ServiceAccount,
-    /// An account that authentik made for itself or for an outpost.
+    /// An account that authentik created for itself or for an outpost.
     InternalServiceAccount,
 }
 
@@ -31,23 +31,23 @@ impl UserType {
     }
 }
 
-/// What a Duo phone does when a push arrives.
+/// What a Duo phone does after a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phone {
-    /// Says yes after so long.
+    /// Approves after this time.
     Approve(Duration),
-    /// Says no after so long.
+    /// Refuses after this time.
     Deny(Duration),
-    /// Never says anything; the request stays open until the answer changes.
+    /// Never answers. The request stays open until this value changes.
     Never,
 }
 
-/// Somebody who may log in.
+/// A user.
 #[derive(Debug, Clone)]
 pub struct User {
     /// The numeric key of the API.
     pub pk: u32,
-    /// The name; matched without regard to case at identification, exactly elsewhere.
+    /// The name. Identification ignores its case; everything else compares it exactly.
     pub username: String,
     /// The full name.
     pub name: String,
@@ -57,7 +57,7 @@ pub struct User {
     pub upn: Option<String>,
     /// The password.
     pub password: String,
-    /// An app password that the password stage accepts as well.
+    /// An app password that the password stage also accepts.
     pub app_password: Option<String>,
     /// Whether the account is active.
     pub active: bool,
@@ -65,19 +65,19 @@ pub struct User {
     pub user_type: UserType,
     /// Whether the user is a superuser.
     pub superuser: bool,
-    /// Names of the groups of which the user is a *direct* member.
+    /// Only the groups that the user is a *direct* member of.
     pub groups: Vec<String>,
     /// Second factors.
     pub devices: Vec<Device>,
     /// What the person's Duo phone does.
     pub phone: Phone,
-    /// Whose real session this is: `users/me` shows that name as `original`.
+    /// The user who impersonates: `users/me` shows this name as `original`.
     pub impersonated_by: Option<String>,
     /// The hash that authentik calls `uid`.
     pub uid: String,
     /// The uuid of the API.
     pub uuid: String,
-    /// When the person logged in last, as the API prints it.
+    /// When the user last logged in, as the API prints it.
     pub last_login: Option<String>,
     /// The picture, as the API prints it; `None` for one made of initials.
     pub avatar: Option<String>,
@@ -125,7 +125,7 @@ impl User {
         self
     }
 
-    /// Gives the user a second factor; it is numbered if it has no number.
+    /// Gives the user a second factor, and numbers it if it has no number.
     pub fn device(mut self, mut device: Device) -> User {
         if device.pk == 0 {
             device.pk = 1;
@@ -190,16 +190,17 @@ pub enum Access {
     Policy(Policy),
 }
 
-/// An application that `check_access` is asked about.
+/// An application for `check_access`.
 #[derive(Debug, Clone)]
 pub struct Application {
     /// Its slug.
     pub slug: String,
-    /// Any one of these lets a person pass, as a rule; without any, everybody passes, anonymous callers too.
+    /// One matching binding is enough by default. Without bindings everyone passes, including
+    /// anonymous callers.
     pub bindings: Vec<Access>,
-    /// Whether every one of them is needed.
+    /// Whether every binding must match.
     pub needs_all: bool,
-    /// Messages of the policies, sent with a refusal.
+    /// The messages of the policies, which a refusal contains.
     pub messages: Vec<String>,
 }
 
@@ -241,9 +242,9 @@ pub enum Permission {
 pub struct Token {
     /// The secret itself.
     pub key: String,
-    /// Whose it is.
+    /// Its owner.
     pub username: String,
-    /// What its owner's role allows.
+    /// The permissions of its owner's role.
     pub permissions: Vec<Permission>,
     /// Whether it belongs to a real outpost.
     pub outpost: bool,
@@ -260,7 +261,7 @@ impl Token {
         }
     }
 
-    /// Allows something.
+    /// Adds a permission.
     pub fn allow(mut self, permission: Permission) -> Token {
         self.permissions.push(permission);
         self

@@ -1,8 +1,8 @@
-//! The server's clock, which a test may move and stop.
+//! The server's clock. A test may move it and stop it.
 
 use std::time::{Duration, SystemTime};
 
-/// What time it is for the double: codes, pauses after wrong ones, and sessions go by it.
+/// The time for the double. Codes, pauses after wrong codes, and sessions use it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Clock {
     ahead: Duration,
@@ -20,7 +20,7 @@ impl Clock {
         self.ahead += by;
     }
 
-    /// Stops; from now on only [`Clock::advance`] moves it.
+    /// Stops the clock. Then only [`Clock::advance`] moves it.
     pub fn stop(&mut self) {
         self.stopped_at.get_or_insert_with(SystemTime::now);
     }

@@ -1,4 +1,4 @@
-//! The world that the recordings were made in, and a few people more.
+//! The world of the recordings, and a few more users.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ impl World {
         World::default()
     }
 
-    /// The world of the recordings: their users, groups, applications and flows, and beside them
-    /// people, flows and tokens that tests want.
+    /// The world of the recordings, with their users, groups, applications and flows, and with
+    /// further users, flows and tokens for tests.
     pub fn recorded() -> World {
         let mut world = World::empty();
         world.groups = groups();

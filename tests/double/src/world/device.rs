@@ -1,4 +1,4 @@
-//! Second factors and how they judge a code.
+//! Second factors and how they check a code.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,41 +11,42 @@ use crate::totp;
 pub struct Device {
     /// The number that challenges show as `device_uid`; unique within a class.
     pub pk: u32,
-    /// When it was used last.
+    /// When it was last used.
     pub last_used: Option<SystemTime>,
     /// What it is.
     pub kind: DeviceKind,
     failures: u32,
     failed_at: Option<SystemTime>,
-    /// What the pause after a wrong code is multiplied with.
+    /// The factor of the pause after a wrong code.
     throttling_factor: u32,
 }
 
-/// What a device is, with what it needs to judge an answer.
+/// The kind of a device, with the data that it needs to check an answer.
 #[derive(Debug, Clone)]
 pub enum DeviceKind {
     /// An authenticator app: RFC 6238, six digits, thirty seconds.
     Totp {
         /// The shared secret.
         secret: Vec<u8>,
-        /// The latest step whose code was accepted; that one and earlier ones are refused.
+        /// The latest step whose code was accepted. Codes of this step and earlier ones are
+        /// refused.
         last_step: Option<u64>,
     },
-    /// Codes written down, each good for once.
+    /// A list of codes, each valid once.
     Static {
         /// Those not yet used.
         codes: Vec<String>,
     },
     /// Codes by text message.
     Sms {
-        /// Where they go.
+        /// The destination.
         number: String,
         /// The one sent last.
         code: Option<String>,
     },
     /// Codes by mail.
     Email {
-        /// Where they go.
+        /// The destination.
         address: String,
         /// The one sent last.
         code: Option<String>,
@@ -56,10 +57,10 @@ pub enum DeviceKind {
     Webauthn {
         /// The credential's id, base64url.
         credential: String,
-        /// Its public key, as a point of P-256 in uncompressed form; without one
-        /// nothing that it signs is accepted.
+        /// Its public key, as a point of P-256 in uncompressed form. Without one no signature
+        /// is accepted.
         public_key: Option<Vec<u8>>,
-        /// How often it has signed, as it said last.
+        /// Its last signature counter.
         count: u32,
     },
 }
@@ -84,7 +85,7 @@ impl Device {
         })
     }
 
-    /// Codes of any length, each good for once.
+    /// Codes of any length, each valid once.
     pub fn static_codes<S: Into<String>>(codes: impl IntoIterator<Item = S>) -> Device {
         Device::new(DeviceKind::Static {
             codes: codes.into_iter().map(Into::into).collect(),
@@ -137,7 +138,7 @@ impl Device {
         self
     }
 
-    /// Gives the device a number of the test's choosing.
+    /// Gives the device this number.
     pub fn numbered(mut self, pk: u32) -> Device {
         self.pk = pk;
         self
@@ -155,7 +156,7 @@ impl Device {
         }
     }
 
-    /// Forgets which codes were used and how often a wrong one was tried.
+    /// Forgets used codes and wrong attempts.
     pub fn forget_attempts(&mut self) {
         self.failures = 0;
         self.failed_at = None;
@@ -164,9 +165,9 @@ impl Device {
         }
     }
 
-    /// Judges a code and remembers the outcome: a used one is gone, and after a wrong one every
-    /// code, right ones too, is refused for one second, then two, then four. Codes that were sent
-    /// count only where `messages_too`.
+    /// Checks a code and stores the result: a used code is removed. After a wrong one every
+    /// code, even a right one, is refused for one second, then two, then four. Codes that were
+    /// sent count only with `messages_too`.
     pub(crate) fn accept(&mut self, code: &str, now: SystemTime, messages_too: bool) -> bool {
         let is_sent = matches!(self.kind, DeviceKind::Sms { .. } | DeviceKind::Email { .. });
         if self.throttled(now) && (messages_too || !is_sent) {

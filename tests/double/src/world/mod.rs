@@ -1,4 +1,4 @@
-//! Everything the double knows: who exists, what they own, which flows there are.
+//! Everything the double knows: users, their devices, flows.
 
 mod account;
 mod clock;
@@ -13,7 +13,7 @@ pub use device::{Device, DeviceKind};
 
 use crate::flow::{Flow, Identification};
 
-/// The state a test sees and changes through [`Double::world`](crate::Double::world).
+/// The state that a test reads and changes through [`Double::world`](crate::Double::world).
 #[derive(Debug, Clone, Default)]
 pub struct World {
     /// People and service accounts.
@@ -26,9 +26,9 @@ pub struct World {
     pub tokens: Vec<Token>,
     /// Flows by slug.
     pub flows: BTreeMap<String, Flow>,
-    /// Which outside services answer; a stage that needs one that does not, crashes.
+    /// Which outside services answer. A stage crashes if it needs one that does not.
     pub providers: Providers,
-    /// What the stage that sets up security keys asks for.
+    /// What the stage that sets up security keys requires.
     pub registration: Registration,
     /// How many requests an anonymous client may make in a minute; `None` is unlimited.
     pub anonymous_requests_per_minute: Option<u32>,
@@ -57,17 +57,16 @@ impl Default for Providers {
     }
 }
 
-/// What is asked of a security key that is set up.
+/// The requirements for a security key that is set up.
 #[derive(Debug, Clone, Copy)]
 pub struct Registration {
-    /// Whether the key keeps the credential: `required`, `preferred`, `discouraged`.
+    /// Whether the key stores the credential: `required`, `preferred`, `discouraged`.
     pub resident_key: &'static str,
-    /// Whether the person is verified, in the same words.
+    /// Whether the user is verified, in the same words.
     pub user_verification: &'static str,
-    /// What is to be said of the key's make. The server itself always asks for `direct`.
+    /// The attestation that is requested. The server itself always asks for `direct`.
     pub attestation: &'static str,
-    /// Whether the person's other keys are named as excluded. The server itself names
-    /// none.
+    /// Whether the request excludes the user's other keys. The server itself excludes none.
     pub excludes: bool,
 }
 
@@ -101,7 +100,7 @@ impl World {
             .unwrap_or_else(|| panic!("the double's world has no user {username:?}"))
     }
 
-    /// Adds a user, replacing one of the same name; a number is given to one that has none.
+    /// Adds a user, or replaces the one with the same name. A user without a number gets one.
     pub fn add_user(&mut self, mut user: User) {
         self.remove_user(&user.username);
         if user.pk == 0 {
@@ -110,7 +109,7 @@ impl World {
         self.users.push(user);
     }
 
-    /// Removes a user; their sessions stop working at once.
+    /// Removes a user. Their sessions end at once.
     pub fn remove_user(&mut self, username: &str) {
         self.users.retain(|u| u.username != username);
     }
@@ -126,7 +125,7 @@ impl World {
         self.flows.insert(flow.slug.clone(), flow);
     }
 
-    /// The flow of this slug, to change it. Logins under way keep the plan they have.
+    /// The flow of this slug, to change it. Logins in progress keep their plan.
     ///
     /// # Panics
     /// If there is none.
@@ -196,7 +195,7 @@ impl World {
         self.tokens.iter().find(|t| t.key == key)
     }
 
-    /// How identification looks people up: without regard to case, as authentik does by default.
+    /// How identification looks users up: it ignores case, as authentik does by default.
     pub(crate) fn identify(&self, identifier: &str, options: &Identification) -> Option<&User> {
         let same = |value: &str| match options.case_sensitive {
             true => value == identifier,

@@ -1,4 +1,4 @@
-//! A small client with a cookie jar, which follows nothing by itself.
+//! A small client with a cookie jar that follows no redirects.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ pub(crate) struct Client {
     base: String,
     /// Cookies by name.
     pub(crate) cookies: BTreeMap<String, String>,
-    /// Whether `X-authentik-CSRF` and `Referer` are sent once there is a token.
+    /// Whether it sends `X-authentik-CSRF` and `Referer` when it has a token.
     pub(crate) csrf: bool,
     /// Sent with every request.
     pub(crate) headers: Vec<(String, String)>,
 }
 
-/// What came back.
+/// The answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -30,7 +30,7 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-#[allow(dead_code)] // each test program uses its part of it
+#[allow(dead_code)] // not every test program uses it
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.all(name).next()
@@ -56,7 +56,7 @@ impl Answer {
     }
 }
 
-#[allow(dead_code)] // each test program uses its part of it
+#[allow(dead_code)] // not every test program uses it
 impl Client {
     pub(crate) fn new(double: &Double) -> Client {
         let ca =
@@ -91,7 +91,7 @@ impl Client {
         }
     }
 
-    /// One request; `headers` stand in the place of the usual ones of the same name.
+    /// One request. `headers` replace the usual ones with the same name.
     pub(crate) fn send(
         &mut self,
         method: &str,

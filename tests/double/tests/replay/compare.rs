@@ -1,4 +1,4 @@
-//! What must be equal in two answers, and what may differ from run to run.
+//! What must be equal in two answers, and what may differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::client::Answer;
 use super::sidecar::Setup;
 
-/// Everything in which an answer differs from the recorded one.
+/// All differences between an answer and the recorded one.
 pub(crate) fn answers(recorded: &Value, answer: &Answer, setup: &Setup) -> Vec<String> {
     let mut found = Vec::new();
     if recorded["status"] != answer.status {
@@ -78,7 +78,7 @@ fn cookies(recorded: &Value, answer: &Answer, setup: &Setup, found: &mut Vec<Str
         .collect();
     let actual: Vec<String> = answer
         .all("set-cookie")
-        // it came after the release candidate that was recorded
+        // it was added after the release candidate that was recorded
         .filter(|cookie| !cookie.starts_with("authentik_user_switching="))
         .map(|cookie| cookie_form(cookie, setup.http))
         .collect();
@@ -87,7 +87,7 @@ fn cookies(recorded: &Value, answer: &Answer, setup: &Setup, found: &mut Vec<Str
     }
 }
 
-/// A cookie's name, the length of its value, and its attributes; over HTTP its name alone.
+/// A cookie's name, the length of its value, and its attributes; only its name over HTTP.
 fn cookie_form(cookie: &str, http: bool) -> String {
     let mut parts = cookie.split("; ");
     let (name, value) = parts
@@ -101,13 +101,13 @@ fn cookie_form(cookie: &str, http: bool) -> String {
         .strip_prefix('<')
         .and_then(|rest| rest.strip_suffix(" chars>"))
     {
-        // the two quotes of a value that is taken away
+        // the two quotes of a value that is removed
         Some("2") => "0".to_owned(),
         Some(length) => length.to_owned(),
         None => value.trim_matches('"').len().to_string(),
     };
-    // a device's cookie holds the user's name in some form, that of a second factor the numbers
-    // of device and stage: they are longer or shorter with it
+    // a device's cookie holds the user's name, and that of a second factor the numbers of
+    // device and stage, so their lengths vary
     let length = if ["authentik_device", "authentik_mfa"].contains(&name) {
         "some"
     } else {
@@ -155,7 +155,7 @@ fn values(at: &str, recorded: &Value, actual: &Value, setup: &Setup, found: &mut
         }
         (Value::Array(recorded), Value::Array(actual)) if recorded.len() == actual.len() => {
             for (number, (recorded, actual)) in recorded.iter().zip(actual).enumerate() {
-                // the numbers do not hide which key this is: that of the list
+                // numbers do not hide the key: it is the key of the list
                 let at = if recorded.is_string() {
                     at.to_owned()
                 } else {
@@ -177,7 +177,7 @@ fn values(at: &str, recorded: &Value, actual: &Value, setup: &Setup, found: &mut
     }
 }
 
-/// Whether the values of a key are not compared, and whether they differ is noted.
+/// Whether the values of a key are not compared. Notes whether they differ.
 fn ignores(setup: &Setup, key: &str, differ: bool) -> bool {
     let ignored = setup.ignore.iter().any(|ignored| ignored == key);
     if ignored && differ {
@@ -192,7 +192,7 @@ fn same_text(key: &str, recorded: &str, actual: &str) -> bool {
         "pending_user_avatar" | "avatar" if recorded.starts_with("data:") => {
             actual.starts_with("data:image/svg+xml;base64,")
         }
-        // a picture's address that was cut when it was recorded
+        // a picture's address, cut in the recording
         "pending_user_avatar" if recorded.ends_with('…') => {
             actual.starts_with(recorded.trim_end_matches('…'))
         }

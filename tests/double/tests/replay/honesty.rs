@@ -1,4 +1,4 @@
-//! A comparison that lets everything through would show nothing: what differs must be told.
+//! The comparison must report every difference. Otherwise it would prove nothing.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::compare::Shapes;
 use super::player::Replay;
 use super::{SETS, read};
 
-/// Changes one step of a recording of 2026.8, and expects to be told of it.
+/// Changes one step of a recording of 2026.8, and expects a report of the difference.
 #[track_caller]
 fn told(name: &str, step: usize, falsify: impl FnOnce(&mut Value), complaint: &str) {
     let (folder, version) = SETS[1];
@@ -80,14 +80,14 @@ fn a_request_that_was_sent_otherwise_is_told() {
         wrong("selected_stage"),
         "status 200 instead of 302",
     );
-    // without the outpost's token, the flow is not for this client
+    // without the outpost's token this client may not use the flow
     told(
         "outpost-ip-binding",
         0,
         |step| step["request_headers"] = json!({}),
         ".component is \"ak-stage-access-denied\"",
     );
-    // the same request with the headers that this client had left out is let in
+    // with the headers that this client left out, the same request is accepted
     told(
         "outpost-ip-binding",
         5,

@@ -10,7 +10,7 @@ use super::compare::{self, Shapes};
 use super::sidecar::{Setup, Sidecar, StepSetup};
 use super::world::{self, Recordings};
 
-/// One recording on its way through the double.
+/// The replay of one recording.
 pub(crate) struct Replay<'a> {
     setup: &'a Setup,
     double: Double,
@@ -19,9 +19,9 @@ pub(crate) struct Replay<'a> {
     jars: Vec<BTreeMap<String, String>>,
     /// What was sent at each step.
     sent: Vec<Value>,
-    /// The body that came last.
+    /// The last body.
     last: Value,
-    /// The one that came there when it was recorded.
+    /// The body at the same step of the recording.
     recorded: Value,
 }
 
@@ -46,7 +46,7 @@ impl<'a> Replay<'a> {
             for (slug, words) in &sidecar.applications {
                 world.add_application(world::application(slug, words));
             }
-            // a busy machine must not turn "at once" into "later"
+            // a busy machine must not delay what has to happen at once
             world.clock.stop();
             for name in &setup.unreachable {
                 match name.as_str() {
@@ -112,7 +112,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Sends every request, and tells what differs from the recorded answers.
+    /// Sends every request, and reports the differences from the recorded answers.
     pub(crate) fn run(mut self, steps: &[Value], shapes: &mut Shapes) -> Vec<String> {
         let nothing = StepSetup::default();
         let mut complaints = Vec::new();
@@ -151,7 +151,7 @@ impl<'a> Replay<'a> {
         complaints
     }
 
-    /// What has to happen before a request.
+    /// Prepares what a request needs.
     fn prepare(&mut self, number: usize, setup: &StepSetup) {
         match setup.cookies.as_str() {
             "" => {}
@@ -209,7 +209,7 @@ impl<'a> Replay<'a> {
                 ("x-authentik-outpost-token", Some(token)) if token.starts_with('<') => {
                     headers.insert(name.to_owned(), "outpost-token".to_owned());
                 }
-                // those of this client, and of this run
+                // those of this client and this run
                 ("referer" | "origin" | "accept-encoding", _) => {}
                 ("cookie", Some(cookies)) => {
                     let names = cookies.split("; ").filter_map(|c| c.split('=').next());
@@ -269,8 +269,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// A request, with what it took from the answer before taken from that of this run: the
-    /// token of a consent, the chosen device, the stage to set one up.
+    /// A request. Values from an earlier answer come from this run: the token of a consent, the
+    /// chosen device, the stage to set one up.
     fn with_echoes(&self, request: &Value) -> Value {
         let mut request = request.clone();
         let (then, now) = (&self.recorded, &self.last);
@@ -295,7 +295,7 @@ impl<'a> Replay<'a> {
         request
     }
 
-    /// Puts values of this run into the place of the recorded ones.
+    /// Replaces recorded values by those of this run.
     fn fill(&self, template: &str) -> String {
         let words: Vec<&str> = template.split(' ').collect();
         match words.as_slice() {

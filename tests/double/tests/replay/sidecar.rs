@@ -1,4 +1,4 @@
-//! `replay.toml`: what a recording does not say itself.
+//! `replay.toml`: information that a recording does not contain.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,15 +10,15 @@ use serde_json::Value;
 #[derive(Debug, Default)]
 pub(crate) struct Sidecar {
     setups: BTreeMap<String, Setup>,
-    /// Recordings with nothing to be said about them.
+    /// Recordings that need no further information.
     plain: Vec<String>,
     /// Flows that the double's world lacks, each with its stages in a few words.
     pub(crate) flows: BTreeMap<String, Vec<String>>,
-    /// People that it lacks, or has otherwise, each in a few words.
+    /// Users that the world lacks, or that differ, each in a few words.
     pub(crate) people: BTreeMap<String, Vec<String>>,
     /// Groups that it lacks, parents first.
     pub(crate) groups: Vec<String>,
-    /// Applications that it lacks, each with the people that may use it.
+    /// Applications that the world lacks, each with the users who may use it.
     pub(crate) applications: BTreeMap<String, Vec<String>>,
     /// Recordings that cannot be replayed, and why.
     pub(crate) not_replayed: BTreeMap<String, String>,
@@ -27,29 +27,29 @@ pub(crate) struct Sidecar {
 /// What one recording needs.
 #[derive(Debug, Default)]
 pub(crate) struct Setup {
-    /// Who is logged in at the start.
+    /// The user who is logged in at the start.
     pub(crate) login: Option<String>,
-    /// Recorded without TLS: cookies have other attributes then.
+    /// Recorded without TLS, so cookies have other attributes.
     pub(crate) http: bool,
     /// Headers of every request.
     pub(crate) headers: BTreeMap<String, String>,
     /// Providers that did not answer.
     pub(crate) unreachable: Vec<String>,
-    /// Who was a member of what.
+    /// The members of groups.
     pub(crate) groups: BTreeMap<String, Vec<String>>,
-    /// People that are otherwise in this recording alone.
+    /// Users that differ in this recording only.
     pub(crate) people: BTreeMap<String, Vec<String>>,
-    /// Flows that are otherwise in this recording alone.
+    /// Flows that differ in this recording only.
     pub(crate) flows: BTreeMap<String, Vec<String>>,
-    /// Who has typed a wrong code just before.
+    /// The user who typed a wrong code just before.
     pub(crate) wrong_code: Vec<String>,
-    /// How many wrong passwords have been tried for a name.
+    /// How many wrong passwords were tried for a name.
     pub(crate) wrong_passwords: BTreeMap<String, u32>,
-    /// Whose devices had been used before.
+    /// The user whose devices were used before.
     pub(crate) used: Vec<String>,
-    /// Of which class the used devices are, if not all.
+    /// The class of the used devices, if not all were used.
     pub(crate) used_only: Option<String>,
-    /// The number of somebody's first device.
+    /// The number of a user's first device.
     pub(crate) device_uid: BTreeMap<String, u32>,
     /// How long a flow's policy takes.
     pub(crate) pause_ms: BTreeMap<String, u64>,
@@ -57,7 +57,7 @@ pub(crate) struct Setup {
     pub(crate) anonymous_limit: Option<u32>,
     /// Keys whose values are not compared.
     pub(crate) ignore: Vec<String>,
-    /// Of these, the ones that are said of this recording alone.
+    /// The ignored keys of this recording only.
     pub(crate) own_ignore: Vec<String>,
     /// The keys of `ignore` whose values have differed.
     pub(crate) differed: RefCell<BTreeSet<String>>,
@@ -77,22 +77,22 @@ pub(crate) struct StepSetup {
     pub(crate) new_client: bool,
     /// `dropped` or `garbage`.
     pub(crate) cookies: String,
-    /// The cookies as they were before an earlier request.
+    /// Uses the cookies from before an earlier request.
     pub(crate) cookies_of: Option<usize>,
     pub(crate) headers: BTreeMap<String, String>,
-    /// Values of the body that differ from run to run.
+    /// Values of the body that differ between runs.
     pub(crate) set: BTreeMap<String, String>,
-    /// Seconds that pass before the request.
+    /// Seconds to wait before the request.
     pub(crate) advance: u64,
-    /// What goes wrong: `close`, `bad-gateway`, `server-error`.
+    /// The fault: `close`, `bad-gateway`, `server-error`.
     pub(crate) fault: Option<String>,
     /// The body is sent as a form.
     pub(crate) form: bool,
-    /// Who is made inactive before it.
+    /// The user who is deactivated before it.
     pub(crate) deactivate: Option<String>,
-    /// Who logs in before it, in a client of their own and through which flow.
+    /// The user who logs in before it, with another client, and the flow.
     pub(crate) login: Option<(String, String)>,
-    /// In whose mail the link of the request was.
+    /// The user who got the link of the request by mail.
     pub(crate) link_of: Option<String>,
 }
 
@@ -128,14 +128,14 @@ impl Sidecar {
         self.setups.get(name)
     }
 
-    /// All names, as often as they are written.
+    /// All names, including duplicates.
     pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
         let plain = self.plain.iter();
         let special = self.setups.keys().filter(|name| !self.plain.contains(name));
         plain.chain(special).chain(self.not_replayed.keys())
     }
 
-    /// Recordings that nobody speaks of, and talk of recordings that are not there.
+    /// Recordings that are not listed, and entries without a recording.
     pub(crate) fn complaints(&self, recordings: &BTreeSet<String>) -> Vec<String> {
         let named: BTreeSet<String> = self.names().cloned().collect();
         let unnamed = recordings.difference(&named);

@@ -1,4 +1,4 @@
-//! What the sidecar says of flows, people and applications, put into the double's world.
+//! Adds the flows, users and applications of the sidecar to the double's world.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::Value;
 /// All recordings of a set, by name.
 pub(crate) type Recordings = BTreeMap<String, Value>;
 
-/// A flow of the sidecar's own, its stages in a few words each.
+/// A flow of the sidecar. Each stage is a few words.
 pub(crate) fn flow(slug: &str, stages: &[String], recordings: &Recordings) -> Flow {
     stages.iter().fold(Flow::new(slug), |flow, stage| {
         let (kind, what) = stage.split_once(' ').unwrap_or((stage, ""));
@@ -23,7 +23,7 @@ pub(crate) fn flow(slug: &str, stages: &[String], recordings: &Recordings) -> Fl
 
 fn with(flow: Flow, kind: &str, what: &str, recordings: &Recordings) -> Option<Flow> {
     Some(match kind {
-        // of the flow itself
+        // words about the flow
         "title" => flow.title(what),
         "title-of" => flow.title(shown(what, recordings)["flow_info"]["title"].as_str()?),
         "designation" => flow.designation(what),
@@ -36,7 +36,7 @@ fn with(flow: Flow, kind: &str, what: &str, recordings: &Recordings) -> Option<F
             "" => Policy::deny(),
             words => Policy::deny_with(&[words]),
         }),
-        // of the stage bound last
+        // words about the last stage
         "flushes" => flow.flush_session(),
         "skipped" => flow.only_if(Policy::deny()),
         "restart" => flow.restart_on_invalid(),
@@ -105,7 +105,7 @@ fn with(flow: Flow, kind: &str, what: &str, recordings: &Recordings) -> Option<F
     })
 }
 
-/// The body that a recording shows at one of its steps, as `NAME.STEP`.
+/// The body of a recording at one of its steps, as `NAME.STEP`.
 fn shown(what: &str, recordings: &Recordings) -> Value {
     let (name, step) = what.split_once('.').expect("NAME.STEP");
     let step: usize = step.parse().expect("the number of a step");
@@ -166,7 +166,7 @@ fn fields(shown: &Value) -> Vec<Field> {
     fields.map(Field::of_challenge).collect()
 }
 
-/// Somebody, in a few words each.
+/// A user, described by a few words.
 pub(crate) fn person(name: &str, words: &[String], recordings: &Recordings) -> User {
     words.iter().fold(User::new(name), |mut user, word| {
         let (kind, what) = word.split_once(' ').unwrap_or((word, ""));
@@ -201,7 +201,7 @@ pub(crate) fn group(text: &str) -> Group {
     }
 }
 
-/// An application, open to what its words name.
+/// An application that is open to the users and groups in its words.
 pub(crate) fn application(slug: &str, words: &[String]) -> Application {
     words
         .iter()

@@ -1,5 +1,5 @@
-//! The inside of a [`pam_harness::host::RealHost`]: its first process, and the
-//! way in for every program that a test runs on it.
+//! The inside of a [`pam_harness::host::RealHost`]: its first process, and the entry for every
+//! program that a test runs on it.
 //!
 //! `host-run host PLAN` makes the namespaces; `host-run enter PID JOB` does a
 //! job in those of the process PID; `host-run first PLAN` and `host-run job JOB`

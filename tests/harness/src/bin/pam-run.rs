@@ -27,8 +27,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// What this program frees is wiped: an answer that it gave is a secret, which
-/// tests look for in its memory.
+/// Memory that this program frees is wiped: an answer that it gave is a secret, and tests
+/// search its memory for it.
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
     zeroizing_alloc::ZeroAlloc(std::alloc::System);
@@ -91,7 +91,7 @@ fn play() -> Result<(), String> {
         .map_err(|e| format!("the report cannot be written: {e}"))
 }
 
-/// What whoever runs the tests left open is no part of them.
+/// Descriptors that the caller of the tests left open are not part of the test.
 fn close_inherited() {
     // SAFETY: nothing here has opened a descriptor yet. A kernel that does not
     // know the call leaves them open, which does no harm.
@@ -115,14 +115,14 @@ fn arrange_process(options: &ProcessOptions) -> Result<(), String> {
     } else {
         SigHandler::SigDfl
     };
-    // SAFETY: neither disposition runs code of ours.
+    // SAFETY: neither disposition runs our code.
     unsafe { signal(Signal::SIGPIPE, disposition) }.map_err(|e| format!("SIGPIPE: {e}"))?;
     if let Some(directory) = &options.cwd {
         std::env::set_current_dir(directory)
             .map_err(|e| format!("{}: {e}", directory.display()))?;
     }
     if let Some((after, stopped_for)) = options.stopped {
-        // Whoever runs su may stop it: here a child of ours does.
+        // The user who runs su may stop it. Here a child process of ours does.
         let seconds = |millis: u64| format!("{}.{:03}", millis / 1000, millis % 1000);
         std::process::Command::new("/bin/sh")
             .arg("-c")
@@ -157,7 +157,7 @@ fn arrange_process(options: &ProcessOptions) -> Result<(), String> {
 
 extern "C" fn caught(_: libc::c_int) {}
 
-/// SIGALRM every millisecond; a call that it interrupts is not begun again.
+/// SIGALRM every millisecond. An interrupted call is not restarted.
 fn begin_storm() -> Result<(), String> {
     let failed = |e: nix::errno::Errno| format!("the storm of signals: {e}");
     let handler = SigAction::new(
@@ -182,7 +182,7 @@ fn begin_storm() -> Result<(), String> {
     }
 }
 
-/// From here on, descriptors 0 to 2 are what the script wants them to be.
+/// From here on, descriptors 0 to 2 are as the script says.
 fn redirect(script: &Script) -> Result<(), String> {
     let open = |path: &Path| {
         File::options()
@@ -217,8 +217,8 @@ fn put(file: &File, at: RawFd) -> Result<(), String> {
     }
 }
 
-/// The same transaction again and again; the first tenth is for what a process
-/// keeps for good.
+/// The same transaction many times. In the first tenth the process allocates what it keeps for
+/// good.
 fn rounds(script: &Script) -> Report {
     let mut codes = BTreeMap::new();
     let all = script.process.rounds;
@@ -351,7 +351,7 @@ fn transaction(script: &Script) -> Report {
     report
 }
 
-/// Soft limits that are lower for the time of a call.
+/// Soft limits that are lower during a call.
 struct LoweredLimits(Vec<(Resource, u64, u64)>);
 
 impl LoweredLimits {

@@ -14,7 +14,7 @@ use crate::virtual_key::VirtualKey;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What is at `/dev/log`.
+/// The state of `/dev/log`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Log {
     Captured,
@@ -31,9 +31,9 @@ pub(crate) enum Log {
 /// `{capture}` and `{capture_password}` for the lines that set and read
 /// `PAM_AUTHTOK`.
 ///
-/// Answers are expected in the order in which they are given here, over all
-/// calls. A prompt without an answer, an answer without its prompt, and one
-/// that does not fit each fail the test.
+/// Answers are expected in the order in which they are given here, over all calls. The test
+/// fails if a prompt has no answer, if an answer has no prompt, or if an answer does not fit
+/// its prompt.
 #[derive(Clone, Debug)]
 pub struct Pam {
     pub(crate) module: PathBuf,
@@ -105,7 +105,7 @@ impl Pam {
         }
     }
 
-    // Who asks, and for which user.
+    // The user who asks, and the account that is wanted.
 
     /// The service's name.
     pub fn service(mut self, name: &str) -> Pam {
@@ -113,7 +113,7 @@ impl Pam {
         self
     }
 
-    /// `PAM_USER`; unset without it, as login has it: the module asks.
+    /// `PAM_USER`. If it is not set, the module asks for the name, as for login.
     pub fn user(mut self, name: &str) -> Pam {
         self.user = Some(name.to_owned());
         self
@@ -129,7 +129,7 @@ impl Pam {
         self.item(Item::Tty, name)
     }
 
-    /// `PAM_RUSER`, who asks, for sudo and su.
+    /// `PAM_RUSER`: the user who asks, for sudo and su.
     pub fn ruser(self, name: &str) -> Pam {
         self.item(Item::Ruser, name)
     }
@@ -140,7 +140,7 @@ impl Pam {
         self
     }
 
-    /// An item that the application sets before the next call that is added.
+    /// An item that the application sets before the next call.
     pub fn then_item(mut self, item: Item, value: &str) -> Pam {
         self.next_items.push((item, value.to_owned()));
         self
@@ -148,14 +148,13 @@ impl Pam {
 
     // The stack and the module.
 
-    /// The service's stack, in place of one with the module alone in each of
-    /// the four groups.
+    /// The service's stack. The default has only the module in each of the four groups.
     pub fn stack(mut self, text: &str) -> Pam {
         self.stack = Some(text.to_owned());
         self
     }
 
-    /// The module's arguments, in place of `config={config}`.
+    /// The module's arguments. The default is `config={config}`.
     pub fn arguments(mut self, arguments: &str) -> Pam {
         self.arguments = arguments.to_owned();
         self
@@ -228,13 +227,13 @@ impl Pam {
         self
     }
 
-    /// Flags of the calls that are added after this.
+    /// Flags of the calls that are added later.
     pub fn flags(mut self, flags: i32) -> Pam {
         self.flags = flags;
         self
     }
 
-    /// `PAM_SILENT`, as sudo has it, for the calls that are added after this.
+    /// `PAM_SILENT`, as sudo sets it, for the calls that are added later.
     pub fn silent(self) -> Pam {
         let flags = self.flags | flags::PAM_SILENT;
         self.flags(flags)
@@ -248,9 +247,8 @@ impl Pam {
         self
     }
 
-    /// Reads `PAM_AUTHTOK` right after the module, for [`Outcome::authtok`].
-    /// It starts a child process for that, so tests of what the module leaves
-    /// behind do without.
+    /// Reads `PAM_AUTHTOK` right after the module, for [`Outcome::authtok`]. This starts a
+    /// child process, so tests of what the module leaves behind do not use it.
     pub fn capture_authtok(mut self) -> Pam {
         self.capture_authtok = true;
         self
@@ -258,7 +256,7 @@ impl Pam {
 
     // The host.
 
-    /// One more account, or another user ID for one.
+    /// Adds an account, or changes an account's user ID.
     pub fn account(mut self, name: &str, uid: u32) -> Pam {
         self.accounts.retain(|account| account.name != name);
         self.accounts.push(Account::new(name, uid));
@@ -278,7 +276,7 @@ impl Pam {
         self
     }
 
-    /// There is no `/dev/log`, as in many a container.
+    /// There is no `/dev/log`, as in many containers.
     pub fn log_missing(mut self) -> Pam {
         self.log = Log::Missing;
         self
@@ -296,21 +294,21 @@ impl Pam {
         self
     }
 
-    /// The process belongs to a session, of which logind says this; `{id}` stands for
-    /// its number. For root alone.
+    /// The process belongs to a session, for which logind says this; `{id}` is replaced by its
+    /// number. Needs root.
     pub fn session(mut self, text: &str) -> Pam {
         self.session = Some(text.to_owned());
         self
     }
 
-    /// This directory is `/var/lib/authentik-flow`, in which the module keeps what
-    /// outlives a login.
+    /// This directory is `/var/lib/authentik-flow`, where the module stores data that outlives
+    /// a login.
     pub fn state(mut self, directory: &std::path::Path) -> Pam {
         self.state = Some(directory.to_owned());
         self
     }
 
-    /// Sees the machine as it is: its accounts, its `/dev/log`.
+    /// Uses the machine as it is, with its accounts and its `/dev/log`.
     pub fn without_isolation(mut self) -> Pam {
         self.isolated = false;
         self
@@ -318,13 +316,13 @@ impl Pam {
 
     // The process.
 
-    /// A variable of the environment, which is empty otherwise.
+    /// A variable of the environment, which is otherwise empty.
     pub fn env(mut self, name: &str, value: &str) -> Pam {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// What the process is like that calls libpam.
+    /// The properties of the process that calls libpam.
     pub fn process(mut self, process: ProcessOptions) -> Pam {
         self.process = process;
         self
@@ -336,36 +334,34 @@ impl Pam {
         self
     }
 
-    /// A soft limit that holds while a call is under way.
+    /// A soft limit that applies during a call.
     pub fn limit(mut self, limit: Limit, value: u64) -> Pam {
         self.process.limits.push((limit, value));
         self
     }
 
-    /// The whole process runs as this user, as a screen locker does. For root
-    /// alone; [`crate::ordinary_user`] gives one, or nothing to an ordinary
-    /// user, who needs no other.
+    /// The whole process runs as this user, as a screen locker does. Only root can do this.
+    /// [`crate::ordinary_user`] returns one, or nothing for an ordinary user, who needs no
+    /// other.
     pub fn as_user(mut self, uid: impl Into<Option<u32>>) -> Pam {
         self.uid = uid.into();
         self
     }
 
-    /// How long it may take before it is killed and the test fails: two
-    /// minutes, unless this says otherwise.
+    /// How long it may take before it is killed and the test fails. The default is two minutes.
     pub fn timeout(mut self, limit: Duration) -> Pam {
         self.timeout = limit;
         self
     }
 
-    // And go.
+    // Run it.
 
-    /// Plays it.
+    /// Runs it.
     ///
     /// # Panics
     ///
-    /// When the script did not fit (see [`Pam`]), when the process died, and
-    /// where the namespace is not to be had: tests begin with
-    /// [`require_isolation!`](crate::require_isolation!).
+    /// If the script did not fit (see [`Pam`]), if the process died, or if the namespace is not
+    /// available: tests start with [`require_isolation!`](crate::require_isolation!).
     #[track_caller]
     pub fn run(self) -> Outcome {
         match self.try_run() {
@@ -377,12 +373,11 @@ impl Pam {
         }
     }
 
-    /// Plays it, and leaves it to the caller whether the script fitted: see
+    /// Runs it. The caller decides what to do if the script did not fit: see
     /// [`Outcome::check`].
     ///
     /// # Errors
-    ///
-    /// What kept it from being played to its end.
+    /// What prevented it from running to its end.
     pub fn try_run(self) -> Result<Outcome, HarnessError> {
         stage::play(&self)
     }

@@ -33,9 +33,9 @@ impl Pam {
         self.answer_visible(text).after(delay)
     }
 
-    /// Answers the next prompt, which must be hidden, with what is known only
-    /// once it is there. `answer` gets all that was shown so far; it is called
-    /// again as long as it gives `None`.
+    /// Answers the next prompt, which must be hidden, with a value that is known only when the
+    /// prompt appears. `answer` gets all that was shown so far. It is called again as long as
+    /// it returns `None`.
     pub fn answer_secret_later(
         mut self,
         answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
@@ -58,19 +58,18 @@ impl Pam {
         self.answers_with(None, Answer::Bytes(bytes.to_owned()))
     }
 
-    /// At the next prompt the conversation fails with `PAM_CONV_ERR`: Ctrl-C,
-    /// or a connection that is gone.
+    /// At the next prompt the conversation fails with `PAM_CONV_ERR`, as after Ctrl-C or a lost
+    /// connection.
     pub fn abort(self) -> Pam {
         self.answers_with(None, Answer::Fail(Code::PAM_CONV_ERR))
     }
 
-    /// At the next prompt the application gives a null pointer for an answer.
+    /// At the next prompt the application returns a null pointer as the answer.
     pub fn answer_null(self) -> Pam {
         self.answers_with(None, Answer::Null)
     }
 
-    /// Does this at the next prompt, which must have that style if one is
-    /// given.
+    /// Does this at the next prompt, which must have this style if one is given.
     pub fn answers_with(mut self, style: Option<Style>, answer: Answer) -> Pam {
         self.answers.push(ScriptedAnswer {
             style,
@@ -92,7 +91,7 @@ impl Pam {
         self
     }
 
-    /// The last answer comes only after this time.
+    /// The last answer is given only after this time.
     ///
     /// # Panics
     ///
@@ -111,8 +110,8 @@ impl Pam {
         }
     }
 
-    /// Answers every hidden prompt that no other answer is for, as sshd does
-    /// with the password that came with the request. May remain unused.
+    /// Answers every hidden prompt for which there is no other answer, as sshd does with the
+    /// password of the request. It may remain unused.
     pub fn answer_every_secret(mut self, text: &str) -> Pam {
         self.every_secret = Some(text.to_owned());
         self

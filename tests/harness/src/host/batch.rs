@@ -1,4 +1,4 @@
-//! Many runs of a program, each with limits, padding and descriptors of its own.
+//! Many runs of a program, each with its own limits, padding and descriptors.
 //!
 //! One process in the host starts them all (see [`driver`](super::driver)), several
 //! at a time, because entering the namespaces for each run would cost more than
@@ -114,13 +114,13 @@ pub struct Run {
 pub struct Finished {
     /// The index of the run in the batch.
     pub index: usize,
-    /// The process ID in the host, as log lines have it; 0 when it did not start.
+    /// The process ID in the host, as in log lines; 0 if it did not start.
     pub pid: u32,
     /// The exit status.
     pub status: Option<i32>,
     /// The signal that killed it.
     pub signal: Option<i32>,
-    /// Whether it was killed because its time was over.
+    /// Whether it was killed because it took too long.
     pub timed_out: bool,
     /// What it wrote to standard output.
     pub output: String,
@@ -170,7 +170,7 @@ impl RealHost {
         }
     }
 
-    /// Does all runs, so many at a time; how each ended, in the order of `runs`.
+    /// Does all runs, `at_once` at a time. Returns how each ended, in the order of `runs`.
     ///
     /// # Panics
     ///

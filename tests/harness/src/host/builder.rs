@@ -14,7 +14,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A host that is yet to be started.
+/// A host that is not started yet.
 #[derive(Clone, Debug)]
 #[must_use = "the host is started by `start`"]
 pub struct RealHostBuilder {
@@ -29,7 +29,7 @@ pub struct RealHostBuilder {
     keys: Vec<PluggedKey>,
 }
 
-/// Who may use sudo: everybody, for all, by their own password.
+/// Everyone may use sudo for everything, with their own password.
 const SUDOERS: &str = "\
 Defaults env_reset
 Defaults !lecture
@@ -37,7 +37,7 @@ Defaults secure_path=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 ALL ALL=(ALL:ALL) ALL
 ";
 
-/// login asks once, and ends: otherwise it asks for another name for a minute.
+/// login asks once and ends. Otherwise it would ask for another name for a minute.
 const LOGIN_DEFS: &str = "LOGIN_RETRIES 1\nLOGIN_TIMEOUT 60\nUID_MIN 1000\nUMASK 022\n";
 
 const HOSTS: &str = "127.0.0.1 localhost host\n::1 localhost\n";
@@ -50,7 +50,7 @@ impl RealHostBuilder {
             .find(|account| account.name == "localadmin")
             .map(|account| account.password.clone())
             .unwrap_or_default();
-        // Root has the same password as `localadmin`, and so has `operator`.
+        // Root and `operator` have the same password as `localadmin`.
         for account in &mut accounts {
             if account.uid == 0 {
                 account.password.clone_from(&hash);
@@ -73,55 +73,56 @@ impl RealHostBuilder {
         }
     }
 
-    /// Another module in the place of the one that was built.
+    /// Uses another module than the built one.
     pub fn module(mut self, module: Module) -> RealHostBuilder {
         self.module = Some(module);
         self
     }
 
-    /// The module's configuration, in place of [`configuration`] with the flow
+    /// The module's configuration. The default is [`configuration`] with the flow
     /// `linux-login`.
     pub fn config(mut self, text: &str) -> RealHostBuilder {
         text.clone_into(&mut self.config);
         self
     }
 
-    /// A service's stack, in place of the one in `conf/pam.d`.
+    /// A service's stack. The default is the one in `conf/pam.d`.
     pub fn stack(mut self, service: &str, text: &str) -> RealHostBuilder {
         self.stacks.retain(|(name, _)| name != service);
         self.stacks.push((service.to_owned(), text.to_owned()));
         self
     }
 
-    /// The services' stacks are the machine's own; of `conf/pam.d` only the ways to
-    /// use authentik are there, which no service includes yet.
+    /// The services' stacks are the machine's own. From `conf/pam.d` only the ways to use
+    /// authentik are installed, and no service includes them yet.
     pub fn own_stacks(mut self) -> RealHostBuilder {
         self.stacks
             .retain(|(name, _)| name.starts_with("authentik-"));
         self
     }
 
-    /// What [`packages`](super::packages) found is there as if it were installed.
+    /// Makes the packages that [`packages`](super::packages) found available as if they were
+    /// installed.
     pub fn packages(mut self, directory: &Path) -> RealHostBuilder {
         self.packages = Some(directory.to_owned());
         self
     }
 
-    /// The whole of sshd's configuration but its port, its key, and what
+    /// The whole configuration of sshd, except its port, its key, and the lines that
     /// [`Ssh::sshd`](super::Ssh::sshd) adds.
     pub fn sshd(mut self, text: &str) -> RealHostBuilder {
         self.sshd = Some(text.to_owned());
         self
     }
 
-    /// One more account, or another for one that is there.
+    /// Adds an account, or replaces one.
     pub fn account(mut self, account: Account) -> RealHostBuilder {
         self.accounts.retain(|old| old.name != account.name);
         self.accounts.push(account);
         self
     }
 
-    /// Without the account of this name.
+    /// Removes the account of this name.
     pub fn without(mut self, name: &str) -> RealHostBuilder {
         self.accounts.retain(|account| account.name != name);
         self
@@ -148,7 +149,7 @@ impl RealHostBuilder {
         }
     }
 
-    /// One more file, of root's, with these permission bits.
+    /// Adds a file that belongs to root, with these permission bits.
     pub fn file(mut self, path: &str, text: &str, mode: u32) -> RealHostBuilder {
         self.files.push((path.to_owned(), text.to_owned(), mode));
         self
@@ -164,7 +165,7 @@ impl RealHostBuilder {
     ///
     /// # Panics
     ///
-    /// When it cannot be had: tests begin with
+    /// When it is not available: tests start with
     /// [`require_real_host!`](crate::require_real_host!).
     #[track_caller]
     pub fn start(self) -> RealHost {
@@ -174,7 +175,7 @@ impl RealHostBuilder {
         }
     }
 
-    /// Starts it, and leaves it to the caller what a refusal means.
+    /// Starts it. The caller decides what to do if that is refused.
     ///
     /// # Errors
     ///
@@ -275,7 +276,7 @@ impl RealHostBuilder {
                 .map_err(|why| format!("{path}: {why}"))?;
         }
         for account in self.accounts.iter().filter(|account| account.uid >= 1000) {
-            // Without a home, login and ssh have words about it.
+            // Without a home directory, login and ssh print a message.
             let path = format!("/home/{}/.hushlogin", account.name);
             host.try_put(&path, b"", 0o644, account.uid)?;
         }
@@ -283,8 +284,8 @@ impl RealHostBuilder {
     }
 }
 
-/// The configuration of a host that logs people in by this server's flow: the
-/// group `linux-admins` is not asked for, `operator` is left alone.
+/// The configuration of a host that uses this server's flow. It does not require the group
+/// `linux-admins`, and leaves `operator` alone.
 pub fn configuration(double: &Double, flow: &str) -> String {
     format!(
         "url = \"{}\"\nflow = \"{flow}\"\nca_file = \"{CA}\"\nfail_delay = \"0s\"\n\
@@ -295,7 +296,7 @@ pub fn configuration(double: &Double, flow: &str) -> String {
 
 /// The first process's ID, once it is ready.
 fn first_words(root: &mut std::process::Child) -> Result<u32, String> {
-    // The two processes that say so write in any order.
+    // The two processes that report it write in any order.
     let (mut pid, mut ready) = (None, false);
     if let Some(output) = root.stdout.take() {
         for line in BufReader::new(output).lines().map_while(Result::ok) {

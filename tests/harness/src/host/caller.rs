@@ -1,5 +1,5 @@
-//! What the caller of a set-uid program can set before it starts the program:
-//! limits, descriptors, priority. It is set between fork and exec.
+//! What the caller of a set-uid program can set before the program starts: limits, descriptors,
+//! priority. It is set between fork and exec.
 
 use super::batch::Run;
 use nix::errno::Errno;
@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 
-/// What is set, in a form that needs no allocation.
+/// The settings, in a form that needs no allocation.
 pub(super) struct Settings {
     user: u32,
     limits: Vec<(Resource, u64)>,
@@ -25,7 +25,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Opens what the run needs.
+    /// Opens the files that the run needs.
     pub(super) fn of(run: &Run) -> io::Result<Settings> {
         let write = |path: &str| File::options().write(true).open(path);
         let full_device = match run.full.is_empty() {
@@ -53,7 +53,7 @@ impl Settings {
         })
     }
 
-    /// Sets all of it for the calling process.
+    /// Applies all settings to the calling process.
     pub(super) fn apply(&self) -> io::Result<()> {
         // The first two need root's rights.
         if let Some(mut group) = self.control_group.as_ref() {
@@ -78,8 +78,8 @@ impl Settings {
             }
         }
         for number in &self.closed {
-            // SAFETY: this process is about to become another program, and nothing
-            // in it uses its standard descriptors any more.
+            // SAFETY: this process is about to become another program, and does not use its
+            // standard descriptors any more.
             unsafe { libc::close(*number) };
         }
         for (resource, value) in &self.limits {
@@ -107,7 +107,7 @@ impl Settings {
     }
 }
 
-/// Works until the process has used so much processor time.
+/// Works until the process has used this much processor time.
 fn use_cpu(wanted: &libc::timeval) {
     let wanted = (wanted.tv_sec, wanted.tv_usec);
     if wanted == (0, 0) {

@@ -1,5 +1,5 @@
-//! Does a batch of runs, inside the host and as root: starts each run as its
-//! caller, waits for it, and reports it.
+//! Does a batch of runs inside the host as root: starts each run as its caller, waits for it,
+//! and reports it.
 
 use super::batch::{Batch, Finished, Run};
 use super::caller;
@@ -62,7 +62,7 @@ fn do_run(index: usize, run: &Run) -> io::Result<Finished> {
     let mut child = start(run)?;
     let pid = child.id();
     if let Some(mut input) = child.stdin.take() {
-        // A program that has ended reads nothing.
+        // A program that has ended does not read.
         let _ = input.write_all(run.input.as_bytes());
     }
     let (output, errors) = (child.stdout.take(), child.stderr.take());
@@ -90,7 +90,7 @@ fn do_run(index: usize, run: &Run) -> io::Result<Finished> {
     })
 }
 
-/// The process is a child that was not waited for, so its ID is still its own.
+/// The child was not waited for, so its process ID is still valid.
 fn send(pid: u32, signal: Signal) -> io::Result<()> {
     let pid = i32::try_from(pid).map_err(io::Error::other)?;
     kill(Pid::from_raw(pid), signal).map_err(io::Error::from)
@@ -121,7 +121,7 @@ fn start(run: &Run) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Whether the child ends within this time. It stays to be waited for.
+/// Whether the child ends within this time. The caller must still wait for it.
 fn ends_within(child: &Child, patience: Duration) -> io::Result<bool> {
     let pid = libc::c_long::from(child.id());
     let flags: libc::c_long = 0;
@@ -157,8 +157,8 @@ fn ends_within(child: &Child, patience: Duration) -> io::Result<bool> {
     }
 }
 
-/// What stands in a pipe. A process that the program left behind may keep it open:
-/// its end is not waited for.
+/// The contents of a pipe. A process that the program left behind may keep it open, so its end
+/// is not waited for.
 fn what_is_there(pipe: Option<impl Read + AsRawFd>) -> String {
     let Some(mut pipe) = pipe else {
         return String::new();

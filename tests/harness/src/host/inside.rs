@@ -18,40 +18,40 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// What a host is made of, beside the files that are written into it later.
+/// The parts of a host, except the files that are written into it later.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Plan {
-    /// An empty directory outside of the host.
+    /// An empty directory outside the host.
     pub scratch: PathBuf,
     /// The socket behind the host's `/dev/log`.
     pub dev_log: PathBuf,
     /// Where the system's PAM modules are.
     pub modules: PathBuf,
-    /// What packages would have installed: laid over the machine's own files.
+    /// The files that packages would have installed, laid over the machine's files.
     pub packages: Option<PathBuf>,
     /// The security keys that are plugged in.
     #[serde(default)]
     pub keys: Vec<PluggedKey>,
 }
 
-/// What is to be done inside.
+/// What to do inside.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Job {
     /// Runs a program.
     Run {
-        /// The terminal that it gets for its own, by path.
+        /// The path of the terminal that becomes its controlling terminal.
         terminal: Option<PathBuf>,
         /// Who runs it: user, group.
         user: (u32, u32),
-        /// Its environment, and no more.
+        /// Its environment, and nothing else.
         environment: Vec<(String, String)>,
         /// Its name and its arguments.
         command: Vec<String>,
-        /// What logind says of the session that it belongs to.
+        /// What logind says about its session.
         #[serde(default)]
         session: Option<String>,
     },
-    /// Writes standard input to a file, whose directories are made.
+    /// Writes standard input to a file, and creates the file's directories.
     Put {
         /// Which file.
         path: PathBuf,
@@ -62,7 +62,7 @@ pub enum Job {
     },
 }
 
-/// Where this program is inside.
+/// The path of this program inside.
 pub(crate) const PROGRAM: &str = "/run/host-run";
 
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
@@ -73,8 +73,8 @@ fn failed<E: std::fmt::Display>(what: impl std::fmt::Display) -> impl FnOnce(E) 
     move |e| format!("{what}: {e}")
 }
 
-/// Makes the namespaces and the first process in them; tells its process ID on
-/// standard output, waits for it.
+/// Makes the namespaces and the first process in them. Prints its process ID on standard output
+/// and waits for it.
 ///
 /// # Errors
 ///
@@ -91,8 +91,8 @@ pub fn make_host(plan: &str) -> Result<u8, String> {
     exit_status(&mut first)
 }
 
-/// The first process: arranges the mounts, says `ready`, then takes care of
-/// orphans until standard input ends. With it ends all that runs inside.
+/// The first process: sets up the mounts, prints `ready`, then waits for orphans until standard
+/// input ends. Everything that runs inside ends with it.
 ///
 /// # Errors
 ///
@@ -104,7 +104,7 @@ pub fn first_process(plan: &str) -> Result<u8, String> {
     nix::unistd::sethostname("host").map_err(failed("the host's name"))?;
     println!("ready");
     std::thread::spawn(|| {
-        // The test has ended, in whatever way.
+        // The test has ended, with or without success.
         let _ = io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
@@ -115,7 +115,7 @@ pub fn first_process(plan: &str) -> Result<u8, String> {
     }
 }
 
-/// Does a job in the namespaces of the process with this ID, and ends as it does.
+/// Does a job in the namespaces of the process with this ID, and returns its status.
 ///
 /// # Errors
 ///
@@ -125,7 +125,7 @@ pub fn enter(pid: &str, job: &str) -> Result<u8, String> {
         let path = format!("/proc/{pid}/ns/{kind}");
         File::open(&path).map_err(failed(path))
     };
-    // All opened first: inside, the numbers of processes are others.
+    // All are opened first, because process IDs differ inside.
     let namespaces = [
         (open("uts")?, CloneFlags::CLONE_NEWUTS),
         (open("pid")?, CloneFlags::CLONE_NEWPID),
@@ -134,7 +134,7 @@ pub fn enter(pid: &str, job: &str) -> Result<u8, String> {
     for (namespace, kind) in &namespaces {
         setns(namespace, *kind).map_err(failed("the namespaces cannot be entered"))?;
     }
-    // Only a child is in the namespace of processes.
+    // Only a child process enters the namespace of processes.
     let mut child = Command::new(PROGRAM)
         .args(["job", job])
         .spawn()
@@ -142,7 +142,7 @@ pub fn enter(pid: &str, job: &str) -> Result<u8, String> {
     exit_status(&mut child)
 }
 
-/// The exit status as a shell tells it.
+/// The exit status, as a shell reports it.
 fn exit_status(child: &mut std::process::Child) -> Result<u8, String> {
     let status = child.wait().map_err(failed("waiting for a process"))?;
     let number = status
@@ -152,11 +152,11 @@ fn exit_status(child: &mut std::process::Child) -> Result<u8, String> {
     Ok(u8::try_from(number).unwrap_or(125))
 }
 
-/// Does a job, inside already.
+/// Does a job inside the host.
 ///
 /// # Errors
 ///
-/// What could not be done.
+/// What went wrong.
 pub fn do_job(job: &str) -> Result<u8, String> {
     match parse(job)? {
         Job::Run {
@@ -172,8 +172,8 @@ pub fn do_job(job: &str) -> Result<u8, String> {
             setsid().map_err(failed("a session of its own"))?;
             take_signals()?;
             if let Some(path) = terminal {
-                // To a session's first process without a terminal the first one
-                // that it opens becomes its own.
+                // If the first process of a session has no terminal, the first terminal that it
+                // opens becomes its controlling terminal.
                 let _kept_by_the_session = File::options()
                     .read(true)
                     .write(true)
@@ -198,11 +198,11 @@ pub fn do_job(job: &str) -> Result<u8, String> {
     }
 }
 
-/// Takes the signals of a terminal as a login does: tests that run in the background of a
-/// shell ignore them, and a program keeps that.
+/// Resets the signals of a terminal, as a login does. Tests that run in the background of a
+/// shell ignore them, and a program would inherit that.
 fn take_signals() -> Result<(), String> {
     for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
-        // SAFETY: the default action is no handler, so nothing of ours runs in it.
+        // SAFETY: the default action is no handler, so none of our code runs in it.
         let earlier = unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) };
         earlier.map_err(failed(signal))?;
     }
@@ -225,9 +225,8 @@ fn put(path: &Path, mode: u32, owner: u32) -> Result<(), String> {
         .map_err(failed(path.display()))
 }
 
-/// An application without any right of its own, like a screen locker: asks for
-/// the secrets of `user` at standard input, and tells the code. It may name a terminal
-/// of its choice (`PAM_TTY`).
+/// An application without privileges, like a screen locker: asks for the secrets of `user` at
+/// standard input, and prints the code. It may set a terminal of its choice (`PAM_TTY`).
 ///
 /// # Errors
 ///
@@ -251,12 +250,11 @@ pub fn login_as(service: &str, user: &str, tty: Option<&str>) -> Result<u8, Stri
     Ok(u8::from(!unlocked))
 }
 
-/// Floods the host's log for so many seconds: see
+/// Floods the host's log for this many seconds: see
 /// [`RealHost::flood`](super::RealHost::flood).
 ///
 /// # Errors
-///
-/// When there is no log, or this is no number.
+/// When there is no log, or the argument is not a number.
 pub fn flood(seconds: &str) -> Result<u8, String> {
     let seconds = seconds.parse().map_err(failed(seconds))?;
     let written = crate::syslog::flood(Duration::from_secs(seconds)).map_err(failed("/dev/log"))?;

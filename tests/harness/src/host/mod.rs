@@ -1,6 +1,5 @@
-//! A host of its own: the machine's real sshd, sudo, su and login, with stacks,
-//! accounts and a log that are the test's, in namespaces that take all of it
-//! away at the end.
+//! A host with the machine's real sshd, sudo, su and login, and with the test's own stacks,
+//! accounts and log. It runs in namespaces, and everything is removed at the end.
 //!
 //! ```no_run
 //! use authentik_double::Double;
@@ -19,10 +18,10 @@
 //! # }
 //! ```
 //!
-//! Inside, the machine's files are there to be read; `/etc` and the directory of
-//! the PAM modules have a layer of their own above them, and `/run`, `/tmp`,
-//! `/home`, `/root` and the logs are empty. The network is the machine's: the
-//! stand-in for authentik is reached by `localhost`, and sshd listens there.
+//! Inside, the machine's files can be read. `/etc` and the directory of the PAM modules have a
+//! writable layer above them. `/run`, `/tmp`, `/home`, `/root` and the logs are empty. The
+//! network is the machine's: the stand-in for authentik is reached as `localhost`, and sshd
+//! listens there.
 
 mod batch;
 mod builder;
@@ -53,8 +52,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// A host that runs. When it is dropped, its processes are killed, and all that
-/// was written in it is gone.
+/// A host that runs. When it is dropped, its processes are killed, and everything that was
+/// written in it is removed.
 pub struct RealHost {
     /// Ends the host when its standard input is closed.
     root: Child,
@@ -62,12 +61,12 @@ pub struct RealHost {
     pid: u32,
     accounts: Vec<Account>,
     log: LogSocket,
-    /// How many lines of the log were taken.
+    /// How many lines of the log were returned.
     taken: Mutex<usize>,
     sshd: Mutex<Option<ssh::Daemon>>,
-    /// In place of the usual settings.
+    /// Used instead of the default settings.
     sshd_settings: Option<String>,
-    /// Of what session the next programs are.
+    /// The session of the programs that start next.
     session: Mutex<Option<String>>,
     directory: TempDir,
 }
@@ -85,8 +84,7 @@ impl RealHost {
 
     // Programs.
 
-    /// The ssh client, as a person who wants to log in as `user` runs it. The
-    /// first one starts sshd.
+    /// The ssh client of a person who wants to log in as `user`. The first call starts sshd.
     pub fn ssh(&self, user: &str) -> Ssh<'_> {
         Ssh::new(self, user)
     }
@@ -109,16 +107,16 @@ impl RealHost {
         self.terminal("root", &["login"])
     }
 
-    /// A screen locker: an application without rights of its own that asks for
-    /// the secrets of the person who runs it, by the service `locker`.
+    /// A screen locker: an application without privileges that asks for the secrets of the
+    /// person who runs it, with the service `locker`.
     #[track_caller]
     pub fn locker(&self, user: &str) -> Terminal {
         self.terminal(user, &[inside::PROGRAM, "login-as", "locker", user])
     }
 
-    /// An application of PAM that asks for the secrets of `account` by `service`,
-    /// run by a shell of `user` after these commands. It logs nothing itself,
-    /// where su would wait for a log that hangs.
+    /// An application of PAM that asks for the secrets of `account` with `service`, run by a
+    /// shell of `user` after these commands. It logs nothing itself, whereas su would wait for
+    /// a log that hangs.
     #[track_caller]
     pub fn application(
         &self,
@@ -132,16 +130,15 @@ impl RealHost {
         self.terminal(user, &["sh", "-c", &script])
     }
 
-    /// An application of PAM of `user`'s that asks for the secrets of `account` by `service`,
-    /// and names `terminal` as its own (`PAM_TTY`).
+    /// An application of PAM, run by `user`, that asks for the secrets of `account` with
+    /// `service`, and sets `terminal` as its terminal (`PAM_TTY`).
     #[track_caller]
     pub fn pretender(&self, user: &str, service: &str, account: &str, terminal: &str) -> Terminal {
         let words = [inside::PROGRAM, "login-as", service, account, terminal];
         self.terminal(user, &words)
     }
 
-    /// A program in a terminal, run by `user`, with nothing of theirs but an
-    /// environment as a login gives it.
+    /// A program in a terminal, run by `user` with the environment of a login.
     ///
     /// # Panics
     ///
@@ -166,8 +163,8 @@ impl RealHost {
         result.unwrap_or_else(|e| panic!("{command:?} cannot be started: {e}"))
     }
 
-    /// The programs that are started from now on belong to a session, of which logind
-    /// says this; `{id}` stands for its number.
+    /// The programs that start from now on belong to a session, for which logind says this;
+    /// `{id}` is replaced by its number.
     pub fn session(&self, text: &str) {
         let mut session = self.session.lock().unwrap_or_else(|e| e.into_inner());
         *session = Some(text.to_owned());
@@ -175,7 +172,7 @@ impl RealHost {
 
     // Files.
 
-    /// Writes a file of root's with mode 0644, in the host alone.
+    /// Writes a file that belongs to root, with mode 0644, only in the host.
     ///
     /// # Panics
     ///
@@ -197,7 +194,7 @@ impl RealHost {
         }
     }
 
-    /// What a file of the host holds; nothing when it is not there.
+    /// The contents of a file of the host; nothing if it does not exist.
     #[track_caller]
     pub fn read(&self, path: &str) -> Option<String> {
         let output = self.output("root", &["cat", path]);
@@ -224,7 +221,7 @@ impl RealHost {
         self.write(CONFIG, text);
     }
 
-    /// Puts the command `authentik-flow` into the host, and tells its path there.
+    /// Copies the command `authentik-flow` into the host, and returns its path there.
     ///
     /// # Panics
     ///
@@ -254,7 +251,7 @@ impl RealHost {
         }
     }
 
-    /// The lines that came since the last time that this was asked.
+    /// The lines since the last call.
     #[track_caller]
     pub fn new_log(&self) -> Vec<LogLine> {
         let lines = self.log();
@@ -274,8 +271,8 @@ impl RealHost {
             .collect()
     }
 
-    /// From now on nobody reads the host's `/dev/log`, and its queue has room for
-    /// so many lines more.
+    /// From now on nobody reads the host's `/dev/log`, and its queue has room for this many
+    /// lines.
     ///
     /// # Panics
     ///
@@ -287,13 +284,13 @@ impl RealHost {
         }
     }
 
-    /// The log is read again.
+    /// The log is read again from now on.
     pub fn resume_log(&self) {
         self.log.resume();
     }
 
-    /// `user` writes to the host's log without a pause, for this long at most;
-    /// the flood ends when the terminal is dropped. Its lines are not kept: see
+    /// `user` writes to the host's log without a pause, at most for this long. The flood ends
+    /// when the terminal is dropped. Its lines are not kept: see
     /// [`flood_lines`](RealHost::flood_lines).
     #[track_caller]
     pub fn flood(&self, user: &str, most: Duration) -> Terminal {
@@ -301,7 +298,7 @@ impl RealHost {
         self.terminal(user, &[inside::PROGRAM, "flood", &seconds])
     }
 
-    /// How many lines of a flood were read.
+    /// How many lines of the flood were read.
     pub fn flood_lines(&self) -> u64 {
         self.log.flood()
     }
@@ -317,7 +314,7 @@ impl RealHost {
         std::fs::read_link(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
     }
 
-    /// The processes that run in the host, by name, the first one left out.
+    /// The names of the processes in the host, without the first one.
     pub fn processes(&self) -> Vec<String> {
         let script = "for p in /proc/[0-9]*; do [ $p = /proc/1 ] || [ $p = /proc/$$ ] || cat $p/comm; done 2>/dev/null";
         let output = self.output("root", &["sh", "-c", script]);
@@ -374,7 +371,7 @@ impl RealHost {
 
     /// The command that does a job inside.
     fn enter(&self, job: &Job) -> Command {
-        // A job is made of strings and numbers: it has a text.
+        // A job consists of strings and numbers, so it can be serialised.
         let job = serde_json::to_string(job).unwrap_or_default();
         let mut command = Command::new(&self.program);
         command
@@ -397,7 +394,7 @@ impl RealHost {
             .spawn()
             .map_err(|e| e.to_string())?;
         if let Some(mut input) = child.stdin.take() {
-            // Who cannot read it says why by itself.
+            // If it cannot be read, the reader reports why.
             let _ = input.write_all(text);
         }
         let output = child.wait_with_output().map_err(|e| e.to_string())?;
@@ -412,7 +409,7 @@ impl RealHost {
 impl Drop for RealHost {
     fn drop(&mut self) {
         drop(self.root.stdin.take());
-        // Its first process ends, and the kernel ends all others with it.
+        // Its first process ends, and the kernel kills all others.
         let _ = self.root.wait();
     }
 }

@@ -1,5 +1,4 @@
-//! What a host sees of the machine: its programs and libraries, and nothing
-//! that it could change.
+//! The machine's programs and libraries, as a host sees them. It cannot change them.
 
 use super::inside::{PROGRAM, Plan};
 use crate::namespace::{bind, make, private_dev, private_mounts};
@@ -9,8 +8,8 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Directories that are empty in the host: what programs write there on a login
-/// is gone with it. A directory that the machine lacks is missed by none.
+/// Directories that are empty in the host, so that what programs write there is removed with
+/// it. A directory that the machine lacks is skipped.
 const EMPTY: [(&str, &str); 8] = [
     ("/run", "mode=0755"),
     ("/var/log", "mode=0755"),
@@ -19,11 +18,11 @@ const EMPTY: [(&str, &str); 8] = [
     ("/var/mail", "mode=0775"),
     ("/home", "mode=0755"),
     ("/root", "mode=0700"),
-    // Last: the scratch directory may be in it.
+    // Last, because the scratch directory may be in it.
     ("/tmp", "mode=1777"),
 ];
 
-/// Arranges all mounts, in a namespace that is this process's own already.
+/// Sets up all mounts, in a namespace that belongs to this process.
 pub(crate) fn arrange(plan: &Plan, program: &Path) -> Result<(), String> {
     private_mounts()?;
     mount_new("proc", Path::new("/proc"), "")?;
@@ -40,7 +39,7 @@ pub(crate) fn arrange(plan: &Plan, program: &Path) -> Result<(), String> {
     let below = |name: &str| plan.packages.as_ref().map(|packages| packages.join(name));
     overlay(Path::new("/etc"), &scratch.join("etc"), below("etc"))?;
     if plan.packages.is_some() {
-        // The modules' directory is in it, and a layer more than two may not be had.
+        // The modules' directory is in it, and more than two layers may not be possible.
         overlay(Path::new("/usr"), &scratch.join("usr"), below("usr"))?;
         overlay(
             Path::new("/var/lib"),
@@ -51,7 +50,8 @@ pub(crate) fn arrange(plan: &Plan, program: &Path) -> Result<(), String> {
         overlay(&plan.modules, &scratch.join("modules"), None)?;
         overlay(Path::new("/var/lib"), &scratch.join("var"), None)?;
     }
-    // What is hidden below must be bound first, and where /run is not there yet.
+    // Files below a directory that becomes empty must be bound first, and where /run does not
+    // exist yet.
     let holder = scratch.join("program");
     make(File::create(&holder), &holder)?;
     bind(program, &holder)?;
@@ -82,8 +82,7 @@ fn mount_new(kind: &str, target: &Path, options: &str) -> Result<(), String> {
     .map_err(|e| format!("{kind} cannot be mounted at {}: {e}", target.display()))
 }
 
-/// Lays what is written to `directory` over what the machine has there, and what
-/// `between` holds between the two.
+/// Lays `directory` over the machine's directory, and `between` between the two.
 fn overlay(directory: &Path, layers: &Path, between: Option<PathBuf>) -> Result<(), String> {
     let [upper, work] = ["upper", "work"].map(|name| layers.join(name));
     for layer in [&upper, &work] {
@@ -112,7 +111,7 @@ fn overlay(directory: &Path, layers: &Path, between: Option<PathBuf>) -> Result<
     .map_err(|e| format!("an overlay over {} cannot be had: {e}", directory.display()))
 }
 
-/// Where programs write down who was here.
+/// The files in which programs record logins.
 fn accounting_files() -> Result<(), String> {
     for path in [
         "/run/utmp",

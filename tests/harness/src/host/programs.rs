@@ -1,4 +1,4 @@
-//! What of the machine a host needs, and whether it is here.
+//! The programs of the machine that a host needs, and whether they are installed.
 
 use super::RealHost;
 use crate::module::{Module, workspace};
@@ -7,7 +7,7 @@ use nix::unistd::Uid;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// Whether hosts can be had here, with these programs in them; if not, why.
+/// Whether hosts with these programs are possible here.
 ///
 /// # Errors
 ///
@@ -19,11 +19,10 @@ pub fn available(programs: &[&str]) -> Result<(), String> {
     if let Some(missing) = programs.iter().find(|name| find_program(name).is_none()) {
         return Err(format!("{missing} is not installed"));
     }
-    // Tried once, for real.
+    // Tried once, by starting a host.
     static PROBE: OnceLock<Result<(), String>> = OnceLock::new();
     let probe = || {
-        // A module that is missing or old is a failure of the test, no reason
-        // to skip it.
+        // A module that is missing or old makes the test fail, and is not a reason to skip it.
         let host = RealHost::new(&Double::start()).module(Module::at("/dev/null"));
         host.try_start().map(drop)
     };
@@ -38,10 +37,9 @@ pub(super) fn find_program(name: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Where the packages are unpacked that `scripts/require packages` fetches: they
-/// are not installed, and a host has them when
-/// [its builder](super::RealHostBuilder::packages) is told. The programs that are
-/// asked for are among them, or the machine has them.
+/// The directory where the packages are unpacked that `scripts/require packages` fetches. They
+/// are not installed, and a host has them when [its builder](super::RealHostBuilder::packages)
+/// is told. Each of the programs is among them or installed on the machine.
 ///
 /// # Errors
 ///
@@ -82,7 +80,7 @@ pub(super) fn module_directory() -> Result<PathBuf, String> {
         .ok_or_else(|| String::from("pam_unix.so is in none of the usual directories"))
 }
 
-/// Skips the test where a [`RealHost`] with these programs is not to be had.
+/// Skips the test if a [`RealHost`] with these programs is not possible.
 #[macro_export]
 macro_rules! require_real_host {
     ($($program:expr),* $(,)?) => {
@@ -92,7 +90,7 @@ macro_rules! require_real_host {
     };
 }
 
-/// Where these programs are unpacked; skips the test where they are not to be had.
+/// The directory where these programs are unpacked. Skips the test if they are not available.
 #[macro_export]
 macro_rules! require_packages {
     ($($program:expr),* $(,)?) => {

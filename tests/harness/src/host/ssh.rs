@@ -22,12 +22,13 @@ impl Drop for Daemon {
     }
 }
 
-/// Empty in the test's own host, and gone with it.
+/// Empty in the test's own host, and removed with it.
 const ROOT_HOME: &str = "/root";
 const KEY: &str = "/etc/ssh/host_key";
 const CONFIG: &str = "/etc/ssh/sshd_config";
 
-/// What sshd is told, beside its port. The first of two settings counts.
+/// The configuration of sshd, without its port. Of two lines with the same setting the first
+/// counts.
 const SETTINGS: &str = "\
 UsePAM yes
 PermitRootLogin yes
@@ -39,7 +40,7 @@ UseDNS no
 MaxAuthTries 20
 ";
 
-/// An ssh client that is yet to be started.
+/// An ssh client that is not started yet.
 #[must_use = "the client is started by `run`"]
 pub struct Ssh<'a> {
     host: &'a RealHost,
@@ -77,15 +78,15 @@ impl<'a> Ssh<'a> {
         self
     }
 
-    /// A line of sshd's configuration that holds for this host from its first
-    /// client on: `AuthenticationMethods publickey,keyboard-interactive`.
+    /// A line of sshd's configuration, valid from the first client of this host on:
+    /// `AuthenticationMethods publickey,keyboard-interactive`.
     pub fn sshd(mut self, line: &str) -> Ssh<'a> {
         self.sshd.push_str(line);
         self.sshd.push('\n');
         self
     }
 
-    /// Starts it: `ssh USER@host COMMAND…`; a shell without a command.
+    /// Starts it: `ssh USER@host COMMAND…`. Without a command it starts a shell.
     ///
     /// # Panics
     ///
@@ -117,17 +118,17 @@ impl<'a> Ssh<'a> {
     }
 }
 
-/// Where the client, who is root of the test's own host, has its files.
+/// The directory of the client's files. The client is root of the test's own host.
 fn of_root(name: &str) -> String {
     format!("{ROOT_HOME}/.ssh/{name}")
 }
 
-/// Makes the keys, and starts sshd on a port that is free.
+/// Makes the keys, and starts sshd on a free port.
 #[track_caller]
 fn start(host: &RealHost, lines: &str) -> Daemon {
     let (private, public) = make_key(host);
     host.put(KEY, private.as_bytes(), 0o600, 0);
-    // Its own process's name is the service that it asks PAM for.
+    // The name of its process is the service that it passes to PAM.
     let Some(sshd) = find_program("sshd") else {
         panic!("sshd is not installed");
     };
@@ -158,7 +159,7 @@ fn start(host: &RealHost, lines: &str) -> Daemon {
             host.put(&of_root("config"), client.as_bytes(), 0o600, 0);
             return Daemon { port, child };
         }
-        // Somebody else has taken the port meanwhile: the next one.
+        // Another program took the port meanwhile: use the next one.
         let _ = child.kill();
         let _ = child.wait();
     }
@@ -212,8 +213,8 @@ fn make_key(host: &RealHost) -> (String, String) {
     (read(&path), public.trim().to_owned())
 }
 
-/// Gives the person a key, and lets the account trust it. One key is enough
-/// for hosts that live for a test: it is the host's own, too.
+/// Gives the person a key that the account trusts. One key is enough for a host that exists for
+/// one test, so it is the host key too.
 #[track_caller]
 fn trust_key(host: &RealHost, user: &str) {
     let (private, public) = make_key(host);

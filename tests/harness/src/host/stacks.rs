@@ -36,8 +36,7 @@ pub fn text(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// The stack of a service with another of the ways to use authentik:
-/// `authentik-fallback` for `authentik-alone`.
+/// The stack of a service, with `authentik-fallback` instead of `authentik-alone`, for example.
 ///
 /// # Panics
 ///

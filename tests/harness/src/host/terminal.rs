@@ -10,22 +10,22 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a person waits for anything. Far more than it takes.
+/// How long a person waits. It is much longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program that runs in a pseudo-terminal of its own.
 ///
-/// It is a person's view: [`expect`](Terminal::expect) waits for words,
-/// [`send_line`](Terminal::send_line) types. When it is dropped, the terminal
-/// goes, as when a window is closed.
+/// It shows what a person sees: [`expect`](Terminal::expect) waits for words,
+/// [`send_line`](Terminal::send_line) types. When it is dropped, the terminal closes, as when a
+/// window is closed.
 #[must_use = "the terminal is closed when this is dropped"]
 pub struct Terminal {
     child: Child,
     keyboard: File,
     screen: Arc<Screen>,
-    /// Up to where the output has been looked at.
+    /// Up to where the output was read.
     seen: usize,
-    /// Where in the output a secret was typed, which it does not show.
+    /// Where in the output a secret was typed. The output does not show it.
     secrets: Vec<usize>,
 }
 
@@ -47,12 +47,12 @@ struct Output {
 pub struct Ended {
     /// Its exit status, as a shell tells it.
     pub status: i32,
-    /// All that stood on the screen; `[hidden]` where a secret was typed.
+    /// Everything that was on the screen, with `[hidden]` where a secret was typed.
     pub transcript: String,
 }
 
 impl Terminal {
-    /// Starts what `make` makes of the terminal's path.
+    /// Starts the program that `make` returns for the terminal's path.
     pub(super) fn start(make: impl FnOnce(PathBuf) -> Command) -> io::Result<Terminal> {
         let OpenptyResult { master, slave } = openpty(None, None)?;
         let path = ttyname(&slave)?;
@@ -75,11 +75,11 @@ impl Terminal {
         })
     }
 
-    /// Waits until these words stand behind all that was waited for before.
+    /// Waits until these words appear after everything that was waited for before.
     ///
     /// # Panics
     ///
-    /// When they do not come, with what came.
+    /// When they do not appear. The message contains the output.
     #[track_caller]
     pub fn expect(&mut self, words: &str) -> &mut Terminal {
         let seen = self.seen;
@@ -98,21 +98,21 @@ impl Terminal {
     ///
     /// # Panics
     ///
-    /// When the terminal is gone.
+    /// When the terminal is closed.
     #[track_caller]
     pub fn send_line(&mut self, text: &str) -> &mut Terminal {
         self.send(format!("{text}\n").as_bytes())
     }
 
-    /// Types a line once the terminal has ceased to show what is typed.
+    /// Types a line after the terminal has stopped showing what is typed.
     ///
     /// # Panics
     ///
-    /// When it goes on to show it, and when it is gone.
+    /// When it continues to show it, or when it is closed.
     #[track_caller]
     pub fn send_secret(&mut self, text: &str) -> &mut Terminal {
         let deadline = Instant::now() + PATIENCE;
-        // Another program may set it: it cannot be waited for.
+        // Another program may change the setting, so it cannot be waited for.
         while self.shows_what_is_typed() {
             assert!(
                 Instant::now() < deadline,
@@ -155,22 +155,22 @@ impl Terminal {
         tcgetattr(&self.keyboard).is_ok_and(|now| now.local_flags.contains(LocalFlags::ECHO))
     }
 
-    /// Whether the program has closed its side.
+    /// Whether the program has closed its end of the terminal.
     pub fn has_ended(&self) -> bool {
         self.screen.lock().ended
     }
 
-    /// What stood on the screen so far.
+    /// Everything on the screen so far.
     pub fn transcript(&self) -> String {
         render(&self.screen.lock().bytes, &self.secrets)
     }
 
-    /// Waits for the first of these words, and tells which by its index; nothing
-    /// when the program has ended without them.
+    /// Waits for the first of these words, and returns its index; `None` if the program ended
+    /// without them.
     ///
     /// # Panics
     ///
-    /// When neither comes, with what came.
+    /// When none appears. The message contains the output.
     #[track_caller]
     pub fn expect_or_end(&mut self, words: &[&str]) -> Option<usize> {
         let seen = self.seen;
@@ -231,7 +231,7 @@ impl Terminal {
         waited.unwrap_or_else(PoisonError::into_inner).0.ended
     }
 
-    /// What `look` finds in the output, now or when more of it has come.
+    /// What `look` finds in the output, now or when there is more of it.
     fn wait<T>(&self, look: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + PATIENCE;
         let mut output = self.screen.lock();
@@ -251,7 +251,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // Who had ended by itself is not there to be killed any more.
+        // A program that has ended cannot be killed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -289,7 +289,7 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
         .position(|window| window == part)
 }
 
-/// The output as lines, with a word wherever a secret was typed.
+/// The output as lines, with a marker wherever a secret was typed.
 fn render(bytes: &[u8], secrets: &[usize]) -> String {
     let mut text = String::new();
     let mut from = 0;

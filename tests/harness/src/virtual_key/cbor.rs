@@ -1,4 +1,4 @@
-//! The CBOR of CTAP2, as a tree: a key reads requests that a test may want to see.
+//! The CBOR of CTAP2 as a tree, because tests may look at the requests that a key reads.
 
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
@@ -21,7 +21,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// Reads one value, which must be all that there is.
+    /// Reads one value, which must be the whole input.
     pub(super) fn read(bytes: &[u8]) -> Option<Value> {
         let mut decoder = Decoder::new(bytes);
         let value = read(&mut decoder)?;

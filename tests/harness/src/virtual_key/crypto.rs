@@ -1,5 +1,4 @@
-//! What a key does with numbers: its credentials, and the PIN protocols from the
-//! key's side.
+//! The cryptography of a key: its credentials, and its side of the PIN protocols.
 
 use aes::Aes256;
 use aes::cipher::{BlockDecrypt, BlockEncrypt, KeyInit};
@@ -85,7 +84,7 @@ impl Agreement {
         &self.point
     }
 
-    /// The key for AES that both sides have, by this PIN protocol.
+    /// The AES key that both sides derive with this PIN protocol.
     pub(super) fn shared(self, protocol: i64, point: &[u8]) -> Option<Vec<u8>> {
         let theirs = UnparsedPublicKey::new(&ECDH_P256, point);
         agree_ephemeral(self.private, &theirs, |x| match protocol {
@@ -132,7 +131,7 @@ pub(super) fn encrypt(protocol: i64, key: &[u8], plain: &[u8]) -> Vec<u8> {
     encrypted
 }
 
-/// The other way.
+/// Decrypts.
 pub(super) fn decrypt(protocol: i64, key: &[u8], encrypted: &[u8]) -> Vec<u8> {
     let (mut before, rest) = match protocol {
         1 => (vec![0; 16], encrypted),

@@ -1,4 +1,4 @@
-//! The commands of CTAP2, from the key's side.
+//! The commands of CTAP2, on the key's side.
 
 use super::cbor::Value;
 use super::crypto::{self, Agreement};
@@ -8,27 +8,27 @@ use std::sync::atomic::Ordering;
 /// The status of a command that failed (CTAP 2.1, section 8.2).
 pub(super) type Status = u8;
 
-/// What a command needs before it goes on.
+/// What a command needs before it continues.
 pub(super) enum Step {
-    /// Nothing: this is the reply, or the status.
+    /// Nothing: here is the reply or the status.
     Done(Result<Value, Status>),
-    /// Somebody's touch; then this is the reply, or the status.
+    /// A touch. Then here is the reply or the status.
     Touch(Result<Value, Status>),
 }
 
-/// What a key keeps in its memory.
+/// The key's memory.
 pub(super) struct State {
     pub(super) settings: Settings,
     pub(super) tries: u32,
-    /// How many wrong PINs since it was plugged in.
+    /// How many wrong PINs were given since it was plugged in.
     wrong_in_a_row: u32,
     token: Vec<u8>,
-    /// Whether the token may make a credential.
+    /// Whether the token may create a credential.
     pub(super) may_make: bool,
     /// Whether it may sign with one.
     may_sign: bool,
     agreement: Option<Agreement>,
-    /// Those that `getNextAssertion` has not given yet.
+    /// The credentials that `getNextAssertion` has not returned yet.
     next: Vec<(Value, bool)>,
 }
 
@@ -182,7 +182,7 @@ impl State {
         }
     }
 
-    /// Whether the person is verified, and whether nobody is to be asked.
+    /// Whether the person is verified, and whether no touch is needed.
     fn judge(&mut self, request: &Value) -> Result<(bool, bool), Status> {
         let options = request.at(5);
         let silent = options.and_then(|it| it.named("up")) == Some(&Value::Bool(false));
@@ -200,8 +200,8 @@ impl State {
         Ok((verified, silent))
     }
 
-    /// Whether the person is verified, by the token or by the key itself: where the
-    /// request has the hash, the options, the proof, and the number of its protocol.
+    /// Whether the person is verified, by the token or by the key itself. The arguments say
+    /// where the request has the hash, the options, the proof, and the number of its protocol.
     pub(super) fn is_verified(&self, request: &Value, keys: [i64; 4]) -> Result<bool, Status> {
         let [hash, options, proof, protocol] = keys.map(|key| request.at(key));
         let mut verified = false;

@@ -1,5 +1,4 @@
-//! CTAPHID from the key's side: reports in, reports out, and the time that a touch
-//! takes.
+//! CTAPHID on the key's side: reports in, reports out, and the time until a touch.
 
 use super::ctap::{State, Step};
 use super::{Event, Touch, Value};
@@ -51,7 +50,7 @@ impl Frames {
         }
     }
 
-    /// Takes one report of the host, without its number.
+    /// Takes one report from the host, without its number.
     pub(super) fn take(&mut self, report: &[u8; 64]) -> Out {
         if let Some(noise) = &self.state.settings.noise {
             let text = noise.get(self.noise_at).or(noise.last());
@@ -137,7 +136,7 @@ impl Frames {
         }
     }
 
-    /// What is due by now without the host's doing.
+    /// What is due now without a message from the host.
     pub(super) fn tick(&mut self) -> Out {
         let Some(mut waiting) = self.waiting.take() else {
             return Out::Reports(Vec::new());

@@ -1,11 +1,11 @@
-//! `makeCredential`, from the key's side.
+//! `makeCredential`, on the key's side.
 
 use super::cbor::Value;
 use super::ctap::{State, Status, Step, cose_key};
 use super::{Attestation, Credential, crypto};
 
 impl State {
-    /// Makes a credential, and keeps it where that is asked for.
+    /// Creates a credential, and stores it if requested.
     pub(super) fn make_credential(&mut self, request: &Value) -> Step {
         match self.judge_new(request) {
             Err(status) => Step::Done(Err(status)),
@@ -18,7 +18,7 @@ impl State {
         if request.at(8).is_some() && !self.may_make {
             return Err(0x33);
         }
-        // A key with a PIN makes none without it (CTAP 2.1, section 6.1.2).
+        // A key with a PIN does not create one without it (CTAP 2.1, section 6.1.2).
         let must = self.settings.always_verifies || self.settings.pin.is_some();
         if must && !verified {
             return Err(0x36);

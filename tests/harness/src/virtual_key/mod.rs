@@ -1,9 +1,9 @@
-//! A FIDO2 security key without hardware: it speaks CTAPHID over a pseudo-terminal,
-//! which is bound over `/dev/hidraw7` in a namespace of the test's.
+//! A FIDO2 security key without hardware. It speaks CTAPHID over a pseudo-terminal, which is
+//! bound over `/dev/hidraw7` in a namespace of the test.
 //!
-//! A host cannot tell it from a key behind the kernel's hidraw: it writes 65 bytes
-//! with the number of the report in front, and reads 64. Debian's libfido2 takes it
-//! for one (see `tests/module/security_keys.rs`).
+//! A host cannot distinguish it from a key behind the kernel's hidraw: the host writes 65 bytes
+//! with the number of the report first, and reads 64. Debian's libfido2 accepts it (see
+//! `tests/module/security_keys.rs`).
 
 mod cbor;
 mod crypto;
@@ -26,23 +26,23 @@ use crypto::SigningKey;
 pub struct Credential {
     /// Its ID.
     pub id: Vec<u8>,
-    /// The relying party that it is for.
+    /// Its relying party.
     pub rp_id: String,
-    /// Whose it is, as the relying party says.
+    /// The user, as the relying party names them.
     pub user_handle: Vec<u8>,
     /// The user's name.
     pub user_name: String,
-    /// Whether it shows only to who is verified (`credProtect` 3).
+    /// Whether it is shown only after verification (`credProtect` 3).
     pub is_hidden: bool,
     /// Whether it is found without its ID.
     pub is_passkey: bool,
     key: SigningKey,
-    /// How often it has signed: clones of it are the same credential.
+    /// How often it has signed. Clones are the same credential.
     count: Arc<AtomicU32>,
 }
 
 impl Credential {
-    /// A new one, that shows to everybody and is no passkey.
+    /// A new one that is always shown and is not a passkey.
     pub fn new(rp_id: &str, user_name: &str) -> Credential {
         Credential {
             id: crypto::random(48),
@@ -64,7 +64,7 @@ impl Credential {
         }
     }
 
-    /// The same, hidden from who is not verified.
+    /// The same, shown only after verification.
     pub fn hidden(self) -> Credential {
         Credential {
             is_hidden: true,
@@ -96,7 +96,7 @@ pub enum Touch {
     PulledOut,
 }
 
-/// What a key says of its make when it is set up.
+/// The attestation of a key that is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attestation {
     /// Nothing.
@@ -105,16 +105,16 @@ pub enum Attestation {
     Own,
 }
 
-/// What a key is like.
+/// The properties of a key.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Its credentials.
     pub credentials: Vec<Credential>,
     /// Its PIN.
     pub pin: Option<String>,
-    /// The PIN protocols that it has, the one it likes first in front.
+    /// Its PIN protocols, in order of preference.
     pub protocols: Vec<i64>,
-    /// Whether PIN tokens have permissions; else they are those of CTAP 2.0.
+    /// Whether PIN tokens have permissions. Otherwise they are those of CTAP 2.0.
     pub token_permissions: bool,
     /// How many tries the PIN has.
     pub tries: u32,
@@ -124,18 +124,17 @@ pub struct Settings {
     pub omits_credential: bool,
     /// How many credentials one list may hold.
     pub max_list: usize,
-    /// Whether it signs nothing without user verification.
+    /// Whether it requires user verification for every signature.
     pub always_verifies: bool,
-    /// Whether it verifies people itself, by a fingerprint.
+    /// Whether it verifies people itself, with a fingerprint.
     pub own_verification: bool,
     /// Whether it signs without a touch.
     pub hurried: bool,
-    /// What it says of its make when it is set up.
+    /// Its attestation when it is set up.
     pub attestation: Attestation,
     /// Whether it has no room for another passkey.
     pub is_full: bool,
-    /// What it answers in place of all that it should, report by report; the last one
-    /// again and again.
+    /// Answers that replace all others, report by report. The last one is repeated.
     pub noise: Option<Vec<Vec<u8>>>,
 }
 
@@ -160,12 +159,12 @@ impl Default for Settings {
     }
 }
 
-/// What has happened at a key.
+/// An event at a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A program has got a channel.
+    /// A program got a channel.
     Channel,
-    /// A command: its number, and what came with it.
+    /// A command: its number and its data.
     Command(u8, Option<Value>),
     /// It began to blink.
     Blinks,
@@ -175,7 +174,7 @@ pub enum Event {
     Cancelled,
 }
 
-/// A key that is plugged in. When it is dropped it is pulled out.
+/// A key that is plugged in. It is pulled out when this is dropped.
 pub struct VirtualKey {
     node: PathBuf,
     number: u64,
@@ -203,7 +202,7 @@ impl VirtualKey {
         &self.node
     }
 
-    /// What a namespace is told of it.
+    /// What a namespace needs to know about it.
     pub fn plugged(&self) -> PluggedKey {
         PluggedKey {
             node: self.node.clone(),
@@ -211,11 +210,11 @@ impl VirtualKey {
         }
     }
 
-    /// Gives the node to a user, as udev does for whoever sits at the seat (uaccess).
+    /// Gives the node to a user, as udev does for the person at the seat (uaccess).
     ///
     /// # Panics
     ///
-    /// When it cannot be given away: only root can.
+    /// When the owner cannot be changed: only root can do that.
     #[track_caller]
     pub fn belongs_to(&self, uid: u32) {
         if let Err(e) = std::os::unix::fs::chown(&self.node, Some(uid), None) {
@@ -223,7 +222,7 @@ impl VirtualKey {
         }
     }
 
-    /// What has happened so far.
+    /// The events so far.
     pub fn events(&self) -> Vec<Event> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.clone()

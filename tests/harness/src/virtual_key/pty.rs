@@ -1,4 +1,4 @@
-//! The pseudo-terminal in place of a hidraw node.
+//! The pseudo-terminal that replaces a hidraw node.
 
 use super::ctap::State;
 use super::frames::{Frames, Out};
@@ -25,7 +25,7 @@ pub(super) fn start(settings: Settings) -> io::Result<VirtualKey> {
     let pump = {
         let (log, pulled_out) = (Arc::clone(&log), Arc::clone(&pulled_out));
         let frames = Frames::new(State::new(settings));
-        // The key holds its own side open, so that nothing is lost between two programs.
+        // The key keeps its own end open, so that nothing is lost between two programs.
         let (master, slave) = (File::from(pty.master), File::from(pty.slave));
         std::thread::spawn(move || {
             let _slave = slave;

@@ -13,16 +13,16 @@ fn codes_come_back_by_name() {
     let run = stack("auth required pam_deny.so").authenticate().run();
     assert_eq!(run.code(), Code::PAM_AUTH_ERR);
     for code in Code::ALL {
-        // pam_debug gives what it is told, by names of its own.
+        // pam_debug returns what it is told, with its own names.
         let name = code.to_string();
         let word = name.strip_prefix("PAM_").unwrap_or(&name).to_lowercase();
         let run = stack(&format!("auth required pam_debug.so auth={word}"))
             .authenticate()
             .run();
         match *code {
-            // libpam makes these into others, or never gives them away.
+            // libpam changes these codes or never returns them.
             Code::PAM_IGNORE => assert_eq!(run.code(), "PAM_PERM_DENIED"),
-            // Its word was misspelt until Linux-PAM 1.6.
+            // Its name was misspelt until Linux-PAM 1.6.
             Code::PAM_AUTHTOK_RECOVERY_ERR => {}
             code => assert_eq!(run.code(), code, "{word}"),
         }
@@ -122,7 +122,7 @@ fn answers_may_be_bytes_or_late_or_none() {
     pam_harness::require_isolation!();
     let run = local().answer_bytes(b"\xff\xfe").authenticate().run();
     assert_eq!(run.code(), "PAM_AUTH_ERR");
-    // pam_unix makes something else of it, by version; pam_exec does not.
+    // pam_unix changes it, depending on the version; pam_exec does not.
     let run = stack("auth required pam_exec.so expose_authtok /bin/true")
         .abort()
         .authenticate()
@@ -198,7 +198,7 @@ fn the_stacks_password_can_be_read_and_set() {
     assert_eq!(run.authtok(), Some(LOCAL_ADMIN_PASSWORD));
     assert!(run.messages().is_empty());
 
-    // Reading it asks nobody, and sets nothing.
+    // Reading it asks no question and sets nothing.
     let run = stack("{capture}\nauth required pam_permit.so")
         .authenticate()
         .run();

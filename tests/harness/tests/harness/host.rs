@@ -1,4 +1,4 @@
-//! What the process that calls libpam is like, and what of it is noticed.
+//! The properties of the process that calls libpam, and the changes that are noticed.
 
 use crate::{failure, local, stack};
 use pam_harness::accounts::LOCAL_ADMIN_PASSWORD;
@@ -19,7 +19,7 @@ fn a_process_that_stays_as_it_was_shows_no_difference() {
 #[test]
 fn what_a_module_changes_is_noticed() {
     pam_harness::require_isolation!();
-    // pam_umask and pam_limits change their host on purpose.
+    // pam_umask and pam_limits change their process on purpose.
     let run = stack("session required pam_umask.so umask=0123")
         .open_session()
         .run();
@@ -43,7 +43,7 @@ fn what_a_module_changes_is_noticed() {
 
 #[test]
 fn a_snapshot_sees_descriptors_threads_children_and_signals() {
-    // Not in `pam-run`: the harness's own process, where tests may do things.
+    // Not in `pam-run`: in the harness's own process, where tests may do this.
     let before = HostState::now();
     let file = std::fs::File::open("/dev/null").unwrap();
     let (sender, receiver) = std::sync::mpsc::channel::<()>();
@@ -63,7 +63,7 @@ fn a_snapshot_sees_descriptors_threads_children_and_signals() {
     drop((file, sender));
     child.kill().unwrap();
     child.wait().unwrap();
-    // It was told that nobody will send.
+    // The peer closed the connection.
     thread.join().unwrap().unwrap_err();
 }
 
@@ -82,15 +82,15 @@ fn the_environment_is_what_the_test_says_and_nothing_else() {
 #[test]
 fn output_of_a_module_is_captured() {
     pam_harness::require_isolation!();
-    // pam_exec hands its own standard output and error on where it is told to
-    // show them; the rest goes to /dev/null, so this one asks for both.
+    // pam_exec passes its standard output and error on only if it is told to show them.
+    // Otherwise they go to /dev/null, so this test sets both options.
     let run = stack("auth required pam_exec.so stdout /bin/sh {dir}/speak")
         .file("speak", "echo hello\n")
         .authenticate()
         .run();
     assert_eq!(run.shown(), ["hello"], "{run}");
     assert_eq!(run.output(), ("", ""));
-    // Its pipe, while it tells what it has read.
+    // Its pipe, while it reports what it has read.
     let handed_on = run.host_differences().concat();
     assert!(handed_on.contains("was not close-on-exec"), "{handed_on:?}");
 }

@@ -1,10 +1,10 @@
-//! The machine has no part in a test, and a test none in the machine.
+//! The machine does not affect a test, and a test does not affect the machine.
 
 use crate::{local, stack};
 use pam_harness::accounts::{LOCAL_ADMIN_PASSWORD, PEOPLE};
 use std::fs;
 
-/// Asks the account database, as a module would.
+/// Queries the account database, as a module would.
 fn account(name: &str) -> pam_harness::Pam {
     stack("auth required pam_permit.so\naccount required pam_succeed_if.so quiet uid >= 2000")
         .user(name)
@@ -19,7 +19,7 @@ fn accounts_are_the_tests_own() {
     for name in ["root", "daemon", "sshd"] {
         assert_eq!(account(name).acct_mgmt().run().code(), "PAM_AUTH_ERR");
     }
-    // The machine's users are not there.
+    // The machine's users do not exist here.
     for name in ["games", "mail", "xyzzy"] {
         let run = account(name).acct_mgmt().run();
         assert_eq!(run.code(), "PAM_USER_UNKNOWN", "{name}");
@@ -87,7 +87,7 @@ fn the_log_is_the_tests_own() {
 #[test]
 fn a_log_that_nobody_reads_blocks_whoever_waits_for_it() {
     pam_harness::require_isolation!();
-    // pam_warn logs with syslog(3), which waits: so the socket is really full.
+    // pam_warn logs with syslog(3), which blocks, so the socket is really full.
     let run = stack("auth required pam_warn.so")
         .log_stuck()
         .timeout(std::time::Duration::from_millis(500))

@@ -1,4 +1,4 @@
-//! The harness itself, proved with modules that every Linux-PAM has.
+//! Tests of the harness itself, with modules of every Linux-PAM.
 
 mod conversation;
 mod host;
@@ -7,21 +7,21 @@ mod skipping;
 
 use pam_harness::{Module, Pam};
 
-/// A stack with this one line in it, and permission for all else.
+/// A stack with this line for one group; the other groups permit everything.
 pub(crate) fn stack(line: &str) -> Pam {
     Pam::new(&Module::system("pam_permit.so"))
         .user("alice")
         .stack(line)
 }
 
-/// `pam_unix.so`, which asks for a password, and knows `localadmin`'s.
+/// `pam_unix.so`, which asks for a password and knows `localadmin`'s.
 pub(crate) fn local() -> Pam {
     Pam::new(&Module::system("pam_unix.so"))
         .arguments("")
         .user("localadmin")
 }
 
-/// The words with which `run` fails.
+/// The message with which `run` fails.
 #[track_caller]
 pub(crate) fn failure(pam: Pam) -> String {
     let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pam.run()))

@@ -4,7 +4,7 @@ use std::process::Command;
 
 const TRIAL: &str = "PAM_HARNESS_TRIAL";
 
-/// Skips where the test below plays it, whose list is its own.
+/// Skips when the test below runs it, with its own list.
 #[test]
 fn a_test_that_cannot_run_here() {
     if std::env::var_os(TRIAL).is_none() {
@@ -43,8 +43,8 @@ fn the_list_is_in_the_target_directory() {
     }
 }
 
-/// What a kernel that refuses namespaces does to a test, without such a kernel:
-/// the limit on how many there may be is zero inside a namespace of its own.
+/// Shows the effect of a kernel that refuses namespaces, without such a kernel: inside a
+/// namespace, the limit on their number is zero.
 #[test]
 fn a_refused_namespace_has_a_reason() {
     let user = pam_harness::ordinary_user();

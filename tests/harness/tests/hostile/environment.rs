@@ -1,4 +1,4 @@
-//! What the caller of sudo and su brings along: variables, limits, descriptors.
+//! What the caller of sudo and su controls: variables, limits, descriptors.
 
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -10,10 +10,10 @@ use pam_harness::host::RealHost;
 
 use crate::bench::PASSWORD;
 
-/// What the attacker has chosen for a password at a server of their own.
+/// The password that the attacker chose at their own server.
 const ROGUE: &str = "chosen-by-the-attacker";
 
-/// A proxy that connects everybody to the attacker's server, and counts.
+/// A proxy that connects everyone to the attacker's server, and counts connections.
 struct Trap {
     port: u16,
     connections: Arc<AtomicUsize>,
@@ -50,7 +50,7 @@ fn connect(mut client: TcpStream, rogue: u16) -> std::io::Result<u64> {
     std::io::copy(&mut server, &mut client)
 }
 
-/// All variables that a library under the module, or under that, might read.
+/// All variables that the libraries of the module might read.
 fn sets(trap: u16) -> Vec<(&'static str, Vec<String>)> {
     let proxies = [
         "HTTPS_PROXY",
@@ -141,7 +141,7 @@ fn sets(trap: u16) -> Vec<(&'static str, Vec<String>)> {
     ]
 }
 
-/// How it ended, and the module's line without what differs every time.
+/// The result, and the module's line without the parts that always differ.
 fn run(
     host: &RealHost,
     who: &str,
@@ -174,7 +174,7 @@ fn nothing_that_a_caller_sets_changes_whom_the_module_trusts() {
         world.add_user(authentik_double::User::new("root").password(ROGUE));
     });
     let trap = Trap::start(rogue.port());
-    // Without ca_file: what SSL_CERT_FILE could take the place of.
+    // Without ca_file, where SSL_CERT_FILE could replace the bundle.
     let config = pam_harness::host::configuration(&double, "linux-login");
     let config: String = config
         .lines()
@@ -195,7 +195,7 @@ fn nothing_that_a_caller_sets_changes_whom_the_module_trusts() {
     ] {
         host.write(bundle, double.ca_pem());
     }
-    // Whoever trusts it trusts the attacker's server, and the right one no more.
+    // Trusting this file means trusting the attacker's server, and no longer the right one.
     let evil = rogue.ca_pem();
     host.put("/tmp/evil/ca.pem", evil.as_bytes(), 0o644, host.uid("bob"));
     host.put(
@@ -251,8 +251,8 @@ fn nothing_that_a_caller_sets_changes_whom_the_module_trusts() {
     );
 }
 
-/// What a shell can take away before it becomes su or sudo. Their own way on from
-/// there may fail; the login does not.
+/// What a shell can remove before it starts su or sudo. Their own work after the login may
+/// fail; the login does not.
 #[test]
 fn a_caller_without_limits_folder_or_descriptors_is_logged_in() {
     pam_harness::require_real_host!("sudo", "su");
@@ -283,7 +283,7 @@ fn a_caller_without_limits_folder_or_descriptors_is_logged_in() {
         for (who, name, command) in [("bob", "alice", su), ("alice", "alice", sudo)] {
             host.new_lines();
             if command == su && what == "no descriptors" {
-                // It asks by them, and ends without a question.
+                // It asks over these descriptors, and ends without a question.
                 continue;
             }
             println!("{what}, {command}");

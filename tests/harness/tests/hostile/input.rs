@@ -11,7 +11,7 @@ use crate::bench::{Bench, PASSWORD, line};
 /// What goes wrong.
 type Strike = fn(Fault) -> Fault;
 
-/// Nothing of it is ever right, whatever it does to whoever reads it.
+/// None of these is ever right, whatever it does to the program that reads it.
 #[test]
 fn no_answer_breaks_anything() {
     pam_harness::require_isolation!();
@@ -35,7 +35,7 @@ fn no_answer_breaks_anything() {
     for (what, answer) in answers {
         for flow in ["linux-login", "linux-combined"] {
             if flow == "linux-combined" && what.ends_with(" behind") {
-                // authentik itself trims what it takes beside the name.
+                // authentik itself trims every value except the name.
                 continue;
             }
             let bench = Bench::new();
@@ -101,7 +101,7 @@ fn no_name_is_more_than_a_name() {
         assert!(line.chars().all(|c| !c.is_control()), "{line:?}");
         assert!(line.len() < 2000, "{line}");
     }
-    // Where no account is asked for, there are names that no account can have.
+    // If no account is required, there are still names that no account can have.
     let impossible = |name: &&str| {
         let possible = |byte: u8| byte.is_ascii_graphic() && !b":/".contains(&byte);
         name.len() > 255 || !name.bytes().all(possible)
@@ -113,8 +113,8 @@ fn no_name_is_more_than_a_name() {
         assert_eq!(outcome.code(), "PAM_USER_UNKNOWN", "{name:?}: {outcome}");
         assert_eq!(bench.double.connections(), 0, "{name:?} was sent");
     }
-    // An empty password for somebody whom nobody knows waits and ends like a wrong
-    // one, and one that is too long for everybody as well.
+    // An empty password for an unknown user waits and ends like a wrong one, and so does one
+    // that is too long.
     let megabyte = "x".repeat(1 << 20);
     for typed in ["", "x", &megabyte] {
         let bench = Bench::new();
@@ -125,7 +125,7 @@ fn no_name_is_more_than_a_name() {
     }
 }
 
-/// The answers of somebody who goes through `linux-everything`.
+/// The answers of a user who goes through `linux-everything`.
 fn everything(bench: &Bench) -> Vec<String> {
     let typed = [
         PASSWORD, "", "ABC-123", "", "", "", "30", "", "", "", "", "y", "", "y",
@@ -135,7 +135,7 @@ fn everything(bench: &Bench) -> Vec<String> {
     typed
 }
 
-/// At every prompt of the longest flow, and at each a null for an answer, too.
+/// At every prompt of the longest flow, also with a null pointer as the answer.
 #[test]
 fn who_stops_at_a_prompt_is_let_go_and_not_in() {
     pam_harness::require_isolation!();
@@ -155,7 +155,7 @@ fn who_stops_at_a_prompt_is_let_go_and_not_in() {
             let pam = if null { pam.answer_null() } else { pam.abort() };
             let outcome: Outcome = pam.authenticate().try_run().expect("it ends");
             if outcome.code() == "PAM_SUCCESS" {
-                // The flow was over before: this was one prompt too many.
+                // The flow had ended before this prompt.
                 succeeded = true;
                 break;
             }
@@ -178,8 +178,8 @@ fn who_stops_at_a_prompt_is_let_go_and_not_in() {
     assert!(stopped >= 20, "the flow has {stopped} prompts");
 }
 
-/// Ctrl-C at the prompt. Between its prompt and its wait a program may take no note of
-/// it. A person presses it again then, and so does this.
+/// Ctrl-C at the prompt. Between its prompt and its wait a program may ignore it. A person
+/// would press it again, and so does this test.
 fn interrupt(terminal: &mut Terminal) {
     terminal.expect("assword");
     while terminal.shows_what_is_typed() {
@@ -243,12 +243,12 @@ fn ctrl_c_three_times_opens_nothing() {
     assert_eq!(double.active_sessions("alice"), 0);
 }
 
-/// The stack that lets people by when authentik is down, and somebody who knows
-/// the local password and wants to be taken for one to whom it is.
+/// The stack that accepts the local password while authentik is down, and a user who knows the
+/// local password and tries to cause that state.
 #[test]
 fn nobody_provokes_an_error_to_pass_the_second_factor() {
     pam_harness::require_isolation!();
-    // Only "unavailable" goes on to what stands for the local password.
+    // Only "unavailable" continues to the line that stands for the local password.
     let stack = "\
 auth [success=1 authinfo_unavail=ignore default=die] {module} {arguments}
 auth [success=1 default=ignore] pam_permit.so
@@ -271,7 +271,7 @@ auth required pam_permit.so
         ("a server that is starting", Fault::starting),
     ];
     for (what, strike) in provoke {
-        // With the password, with the code, with the name alone.
+        // With the password, with the code, with only the name.
         for nth in 1..=3 {
             let bench = Bench::new().top("request_timeout = \"1s\"");
             let posts = Match::post("executor/linux-mfa").nth(nth);
@@ -286,8 +286,8 @@ auth required pam_permit.so
             }
         }
     }
-    // What a person can send before any password: throttled, or a name that the
-    // server chokes on, at the very first request.
+    // What a person can cause before a password: throttling, or a name that makes the server
+    // fail, at the very first request.
     for (what, strike) in [
         (
             "status 429",
@@ -311,14 +311,14 @@ auth required pam_permit.so
             assert_ne!(code, "PAM_SUCCESS", "{what}: {outcome}");
         }
     }
-    // That the stack has a way by at all.
+    // Proof that the stack can be passed.
     let bench = Bench::new().top("url = \"https://127.0.0.1:1\"");
     let pam = bench.pam("linux-mfa", "carol").stack(stack);
     assert_eq!(pam.authenticate().run().code(), "PAM_SUCCESS");
 }
 
-/// Whoever knows a password could send pushes until somebody is tired of them: one
-/// login sends one, and a refused one is the last of the handle.
+/// A user who knows a password could send pushes until the owner of the phone approves one. One
+/// login sends one, and after a refused one the handle sends no more.
 #[test]
 fn one_login_sends_one_push() {
     pam_harness::require_isolation!();
@@ -345,7 +345,7 @@ fn one_login_sends_one_push() {
     }
 }
 
-/// Somebody enrols in authentik under the name of an account of this host.
+/// A person enrols in authentik with the name of an account of this host.
 #[test]
 fn the_name_of_a_local_account_is_not_enough() {
     pam_harness::require_isolation!();
@@ -366,14 +366,14 @@ fn the_name_of_a_local_account_is_not_enough() {
             assert!(line(&outcome).contains(expected), "{}", line(&outcome));
         }
     }
-    // With no rule of access there is no login at all.
+    // Without an access rule nobody can log in.
     let bench = Bench::new().access("");
     let outcome = bench.log_in("linux-login", "alice", &[]);
     assert_eq!(outcome.code(), "PAM_SERVICE_ERR", "{outcome}");
 }
 
-/// The same through the real programs with the stacks as they are shipped: the
-/// local accounts have their local passwords, and authentik's are worth nothing.
+/// The same through the real programs with the shipped stacks: local accounts have their local
+/// passwords, and those of authentik do not work.
 #[test]
 fn authentiks_password_opens_no_local_account() {
     pam_harness::require_real_host!("su");

@@ -1,6 +1,5 @@
-//! What an attacker controls: the caller's environment, the network and the
-//! server, what is typed, and the process. None of it becomes a login, a crash,
-//! a hang or a leak.
+//! What an attacker controls: the caller's environment, the network and the server, typed text,
+//! and the process. None of it causes a login, a crash, a hang or a leak.
 
 #[path = "../module/bench.rs"]
 #[allow(

@@ -9,11 +9,11 @@ use pam_harness::{HarnessError, Outcome};
 
 use crate::bench::{Bench, PASSWORD};
 
-/// What the module reserves, with the room beside it (`src/sys/memory.rs`).
+/// The memory that the module reserves, with the room beside it (`src/sys/memory.rs`).
 const RESERVED: u64 = 9 << 20;
 
-/// A login that takes as much memory as one can: users/me is as large as an
-/// answer may be, and every certificate of the machine is trusted.
+/// A login that uses as much memory as possible: users/me has the maximal size of an answer,
+/// and every certificate of the machine is trusted.
 fn heavy() -> Bench {
     let bench = Bench::new();
     bench.double.world(|world| {
@@ -47,8 +47,8 @@ fn log_in(bench: &Bench, user: &str, left: u64) -> Result<Outcome, HarnessError>
         .try_run()
 }
 
-/// With less than the reserve the module says so; with the reserve and nothing
-/// else the heaviest login goes through. In between, nothing dies.
+/// With less memory than the reserve the module says so. With just the reserve the heaviest
+/// login succeeds. In between, nothing crashes.
 #[test]
 fn a_login_has_its_memory_or_is_refused() {
     pam_harness::require_isolation!();

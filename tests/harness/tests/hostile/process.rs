@@ -1,5 +1,4 @@
-//! The process that calls: what it lacks, what befalls it, and what stays behind
-//! in it after many logins.
+//! The calling process: missing resources, signals, and what many logins leave in it.
 
 use pam_harness::script::ProcessOptions;
 use pam_harness::{Code, Limit, Module, Outcome};
@@ -15,16 +14,16 @@ fn log_in(bench: &Bench, process: ProcessOptions) -> Outcome {
         .run()
 }
 
-/// Whoever runs su brings their limits along. A look-up or a connection that
-/// fails for want of descriptors must not pass for a server that is down: a
-/// stack may make an exception for that one.
+/// The caller of su sets the limits. A look-up or a connection that fails because there are no
+/// descriptors must not count as a server that is down, because a stack may have an exception
+/// for that.
 #[test]
 fn a_full_table_of_descriptors_is_no_server_that_is_down() {
     pam_harness::require_isolation!();
     let mut codes = Vec::new();
     for limit in 3..=12 {
-        // Where the first may log in, the host has what the second needs to be told
-        // that there is no such name.
+        // If the first user may log in, the host has the resources to tell the second one that
+        // there is no such name.
         let mut enough = false;
         for url in ["localhost", "authentik.invalid"] {
             let bench = Bench::new();
@@ -138,8 +137,8 @@ fn limits_and_signals_of_the_caller_change_nothing() {
     }
 }
 
-/// With descriptors 0 to 2 closed, the connection is one of them: nothing may be
-/// written there that is for a terminal.
+/// With descriptors 0 to 2 closed, the connection is one of them. Nothing for a terminal may be
+/// written there.
 #[test]
 fn nothing_is_written_where_standard_error_would_be() {
     pam_harness::require_isolation!();
@@ -153,8 +152,8 @@ fn nothing_is_written_where_standard_error_would_be() {
     assert_eq!(outcome.host_differences(), [""; 0]);
 }
 
-/// A defect is told to the log alone, with its place in the source, and ends in a
-/// code: the message may hold what was typed.
+/// A defect is reported only in the log, with its place in the source, and ends in a code: its
+/// message may contain typed text.
 #[test]
 fn a_defect_ends_in_its_code_and_says_nothing() {
     pam_harness::require_isolation!();
@@ -172,8 +171,8 @@ fn a_defect_ends_in_its_code_and_says_nothing() {
     assert!(!log.contains(PASSWORD), "{log}");
 }
 
-/// Few in `make test`, as many as can tell a leak from what a process keeps;
-/// all of them in `make soak`.
+/// `make test` runs only as many as are needed to tell a leak from memory that a process keeps.
+/// `make soak` runs all.
 fn rounds(few: u32, all: u32) -> u32 {
     match std::env::var_os("PAM_HARNESS_SOAK") {
         Some(_) => all,
@@ -204,7 +203,7 @@ fn stays_as_it_was(module: &Module, rounds: u32) {
             .setcred()
             .run();
         let all = outcome.report().rounds.clone().expect("the rounds");
-        // What the last call of each gave, pam_setcred.
+        // The code of pam_setcred, the last call of each round.
         assert_eq!(all.codes, [(code.0, share)].into());
         assert_eq!(all.differences, [""; 0]);
         assert_eq!(outcome.host_differences(), [""; 0]);
@@ -223,8 +222,8 @@ fn many_logins_in_one_process_leave_it_as_it_was() {
     stays_as_it_was(&Module::built(), rounds(300, 10_000));
 }
 
-/// libpam closes the module at the end of each transaction. `-z nodelete` keeps
-/// it mapped even so; without that it is loaded and unloaded each time.
+/// libpam closes the module at the end of each transaction. `-z nodelete` keeps it mapped.
+/// Without that flag it is loaded and unloaded each time.
 #[test]
 fn loading_and_unloading_leaves_the_process_as_it_was() {
     pam_harness::require_isolation!();
@@ -235,7 +234,7 @@ fn loading_and_unloading_leaves_the_process_as_it_was() {
     stays_as_it_was(&Module::at(path), rounds(60, 1_000));
 }
 
-/// The same library without the flag that keeps it from being unloaded.
+/// The same library without the flag that prevents unloading.
 fn without_nodelete(mut elf: Vec<u8>) -> Vec<u8> {
     const DYNAMIC: u32 = 2;
     const FLAGS_1: u64 = 0x6fff_fffb;

@@ -1,5 +1,4 @@
-//! Secrets: what of them stays in memory, what of them is written anywhere, and
-//! from which files they are taken.
+//! Secrets: what stays in memory, where they are written, and from which files they are read.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -11,18 +10,18 @@ use pam_harness::Outcome;
 
 use crate::bench::{Bench, PASSWORD};
 
-/// The one-time code of an account, long enough to be found by chance by nobody.
+/// The one-time code of an account, long enough that nobody finds it by chance.
 const CODE: &str = "carol0000000";
 const TOKEN: &str = "outpost-token";
 
-/// What is in the process's memory that nobody hides: it shows that the search finds.
+/// A text in the process's memory that is not secret. It proves that the search works.
 const CONTROL: &str = "198.51.100.77";
 
 fn named(name: &str, secret: &str) -> (String, Vec<u8>) {
     (name.to_owned(), secret.as_bytes().to_vec())
 }
 
-/// The cookies of the session and what authentik puts beside them, as they were sent.
+/// The cookies of the session, and what authentik sets beside them, as they were sent.
 fn cookies(double: &Double) -> Vec<(String, Vec<u8>)> {
     let requests = double.requests();
     let mut found = Vec::new();
@@ -30,7 +29,7 @@ fn cookies(double: &Double) -> Vec<(String, Vec<u8>)> {
         let cookie = request.header("cookie").unwrap_or_default();
         for pair in cookie.split("; ").filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or(("cookie", pair));
-            // The signature of a token is as good as the whole.
+            // The signature of a token is as useful as the whole token.
             let tail = value.rsplit('.').next().unwrap_or(value);
             found.push(named(name, tail.trim_matches('"')));
         }
@@ -45,7 +44,7 @@ fn cookies(double: &Double) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// Somebody who types these, and gives up where more is asked for.
+/// A user who types these, and gives up at further prompts.
 fn scanned(bench: &Bench, secrets: &[&str], more: &[(&str, &str)], gives_up: bool) -> Outcome {
     let double = Arc::clone(&bench.double);
     let mut known: Vec<_> = more.iter().map(|(name, text)| named(name, text)).collect();
@@ -81,7 +80,7 @@ fn no_secret_stays_in_the_memory_of_the_process() {
         let (before, after) = outcome.found_in_memory();
         let control = |found: &String| found.starts_with("control");
         assert!(before.iter().any(control), "the search finds nothing");
-        // libpam itself wipes the password that it keeps for the modules behind.
+        // libpam itself wipes the password that it keeps for later modules.
         let left = before.iter().filter(|found| !control(found));
         assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
         let left = after.iter().filter(|found| !control(found));
@@ -89,8 +88,8 @@ fn no_secret_stays_in_the_memory_of_the_process() {
     }
 }
 
-/// A change of password keeps a session from its first call to its second, and two
-/// passwords; and whoever came with a key is looked up with a token.
+/// A password change keeps a session from its first call to its second, and two passwords. A
+/// user who logged in with a key is looked up with a token.
 #[test]
 fn no_secret_of_the_other_entries_stays_in_memory() {
     pam_harness::require_isolation!();
@@ -126,13 +125,12 @@ fn no_secret_of_the_other_entries_stays_in_memory() {
     }
 }
 
-/// What goes wrong.
+/// Collected problems.
 type Strike = fn(Fault) -> Fault;
 
 const CANARY: &str = "canary-6f1e";
 
-/// Fails where the canary, or a part of a session, is anywhere that it is not
-/// typed or sent.
+/// Fails if the canary, or a part of a session, appears where it was not typed or sent.
 #[track_caller]
 fn silent(what: &str, outcome: &Outcome) {
     let log: Vec<String> = outcome.log().iter().map(ToString::to_string).collect();
@@ -194,7 +192,7 @@ fn a_canary_is_written_nowhere_however_the_login_ends() {
             let outcome = pam.answer_bytes(typed.as_bytes()).authenticate().run();
             silent(typed, &outcome);
         }
-        // For a name, at login's prompt, and in the place of a code.
+        // As a name, at login's prompt, and as a code.
         let bench = Bench::new().arguments(arguments);
         let pam = bench.pam_for("login", "linux-login");
         let pam = pam.answer_visible(CANARY).answer_secret(CANARY);
@@ -208,7 +206,7 @@ fn a_canary_is_written_nowhere_however_the_login_ends() {
     }
 }
 
-/// What is wrong with a file.
+/// Problems with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wrong {
     Nothing,

@@ -14,7 +14,7 @@ fn host(double: &Double) -> RealHost {
 
 fn succeeds(mut program: Terminal) -> bool {
     program.answer("assword", PASSWORD);
-    // sudo asks again; there is no other answer.
+    // sudo asks again, and there is no further answer.
     if program.expect_or_end(&["assword"]).is_some() {
         program.send(b"\x03");
     }

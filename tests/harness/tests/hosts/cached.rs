@@ -1,5 +1,5 @@
-//! A proxy that keeps authentik's answers although it must not: it ignores cookies,
-//! `Cache-Control` and `Vary`. Nobody gets in on the answer to somebody else.
+//! A proxy that caches authentik's answers although it must not: it ignores cookies,
+//! `Cache-Control` and `Vary`. Nobody gets in with the answer for another user.
 
 use crate::case::PASSWORD;
 use crate::front::{free_port, start_nginx, start_varnish};
@@ -8,16 +8,16 @@ use pam_harness::host::{RealHost, configuration};
 use std::path::Path;
 use std::time::Duration;
 
-/// Who is let in by the application of the test, and who is not.
+/// The user that the application of the test lets in, and one that it does not.
 const ALLOWED: [&str; 2] = ["alice", "bob"];
 const OUTSIDER: &str = "eve";
 
-/// The owner of the session, and whether the application is open.
+/// The requests for the owner of the session, and for access to the application.
 const BOTH: &str = "/api/v3/core/";
-/// Whether the application is open, alone: the answer names nobody.
+/// Only the request for access to the application. Its answer names nobody.
 const ACCESS_ALONE: &str = "/api/v3/core/applications/";
 
-/// A host whose su asks an authentik that is behind a proxy.
+/// A host whose su uses an authentik behind a proxy.
 struct Bench {
     double: Double,
     host: RealHost,
@@ -38,7 +38,7 @@ impl Bench {
         self.host.config(&text);
     }
 
-    /// Logs `user` in with the right password: the code of the one line in the log.
+    /// Logs `user` in with the right password. Returns the code of the only line in the log.
     #[track_caller]
     fn su(&self, user: &str) -> String {
         self.host.new_lines();
@@ -76,7 +76,7 @@ impl Bench {
     }
 }
 
-/// nginx keeps what is below `path`, by this key.
+/// nginx caches answers below `path`, with this key.
 fn nginx_cache(path: &str, key: &str) -> String {
     format!(
         "    location / {{ proxy_pass {{authentik}}; }}\n    \
@@ -87,8 +87,7 @@ fn nginx_cache(path: &str, key: &str) -> String {
     )
 }
 
-/// nginx's usual key is the whole URL: no request of the module has one that was
-/// there before.
+/// nginx's usual key is the whole URL, and no request of the module repeats a URL.
 #[test]
 fn a_cache_that_goes_by_the_whole_url_has_no_answer() {
     pam_harness::require_real_host!("su");
@@ -101,7 +100,7 @@ fn a_cache_that_goes_by_the_whole_url_has_no_answer() {
             bench.expect(user, "PAM_SUCCESS", "");
         }
         bench.expect(OUTSIDER, "PAM_PERM_DENIED", "is not open to the user");
-        // Somebody who has lost the right since.
+        // A user who has lost access since.
         bench.set_groups("alice", &[]);
         bench.expect("alice", "PAM_PERM_DENIED", "is not open to the user");
         bench.set_groups("alice", &["linux-admins"]);
@@ -111,7 +110,7 @@ fn a_cache_that_goes_by_the_whole_url_has_no_answer() {
     }
 }
 
-/// nginx adds no `Age`: all that is left is that users/me names somebody.
+/// nginx adds no `Age`. Only the name in users/me shows the wrong answer.
 #[test]
 fn a_cache_that_goes_by_the_path_alone_tells_of_somebody_else() {
     pam_harness::require_real_host!("su");
@@ -126,7 +125,7 @@ fn a_cache_that_goes_by_the_path_alone_tells_of_somebody_else() {
     assert_eq!(bench.answered("/users/me/"), 1, "the cache has answered");
 }
 
-/// Varnish says how old its answers are, and so does every cache that keeps to HTTP.
+/// Varnish reports the age of its answers, like every cache that follows HTTP.
 #[test]
 fn a_cache_that_goes_by_the_path_alone_is_found_out_by_the_age() {
     // Varnish compiles its rules.
@@ -154,7 +153,7 @@ fn a_cache_that_goes_by_the_path_alone_is_found_out_by_the_age() {
         );
         let server = format!("    location / {{ proxy_pass http://127.0.0.1:{varnish}; }}");
         bench.use_front(&start_nginx(&bench.host, &bench.double, &http, &server));
-        // Varnish had nothing, asked, and says `Age: 0`.
+        // Varnish had no answer, asked, and says `Age: 0`.
         bench.expect("alice", "PAM_SUCCESS", "");
         let asked = (
             bench.answered("/users/me/"),

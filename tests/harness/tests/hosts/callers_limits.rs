@@ -1,5 +1,5 @@
-//! The limits that the caller of su and sudo has set: raised while the module
-//! works, and back before anybody else's code runs.
+//! The limits that the caller of su and sudo has set: raised while the module works, and
+//! restored before other code runs.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use pam_harness::host::{RealHost, stacks};
 
 use crate::case::PASSWORD;
 
-/// Soft and hard limits alike, as `ulimit` takes and shows them.
+/// Soft and hard limits, in the form of `ulimit`.
 const LIMITS: [(&str, &str); 7] = [
     ("-v", "300000"),
     ("-d", "200000"),
@@ -36,7 +36,7 @@ fn expected() -> String {
         .concat()
 }
 
-/// `sudo -A` asks by a program of the caller's: it must not gain a limit.
+/// `sudo -A` asks with a program of the caller's, which must not get higher limits.
 #[test]
 fn a_program_that_asks_has_the_callers_limits() {
     pam_harness::require_real_host!("sudo");
@@ -84,15 +84,15 @@ fn limits_of_su(host: &RealHost) -> Vec<(Option<u64>, Option<u64>)> {
     .to_vec()
 }
 
-/// Soft limits alone: to raise a hard one, root needs a capability that it does not
-/// have in every container.
+/// Only soft limits: to raise a hard one, root needs a capability that it lacks in some
+/// containers.
 #[test]
 fn limits_are_raised_for_requests_and_back_for_the_conversation() {
     pam_harness::require_real_host!("su", "pgrep");
     let double = Double::start();
     let slow = Fault::on(Match::post("executor").nth(2));
     double.inject(slow.delay(Duration::from_secs(3)));
-    // Debian's pam_limits would set them to its own defaults in the end.
+    // Debian's pam_limits would finally set them to its own defaults.
     let stack = stacks::all().into_iter().find(|(name, _)| name == "su");
     let stack = stack
         .expect("a stack for su")
@@ -125,8 +125,8 @@ fn limits_are_raised_for_requests_and_back_for_the_conversation() {
         };
         assert!(reached, "{option}: {soft:?}, {hard:?}");
     }
-    // su waits for the shell that it has started. It gives itself limits of its own
-    // for the address space, files and their size.
+    // su waits for the shell that it started. It sets its own limits for the address space,
+    // files and their size.
     su.expect("alice");
     let after: Vec<Option<u64>> = limits_of_su(&host).iter().map(|(soft, _)| *soft).collect();
     for ((after, set), (option, _)) in after.iter().zip(&set).zip(LIMITS) {

@@ -34,8 +34,8 @@ pub(crate) const ALL: [Case; 9] = [
     Case::IdleConnections,
 ];
 
-/// What becomes of a case: whether somebody is in, what the module's line says
-/// (nothing: the module is not asked), what the person reads.
+/// The expected result of a case: whether the user gets in, what the module's line says (`None`
+/// if the module is not used), and what the person reads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected {
     pub(crate) success: bool,
@@ -67,7 +67,7 @@ impl Case {
         }
     }
 
-    /// The module's configuration for it.
+    /// The module's configuration for the case.
     pub(crate) fn configuration(self, double: &Double) -> String {
         let flow = match self {
             Case::Code | Case::MistypedCode | Case::IdleConnections => "linux-mfa",
@@ -83,7 +83,7 @@ impl Case {
         }
     }
 
-    /// What the person types, one prompt after the other.
+    /// What the person types, prompt by prompt.
     pub(crate) fn answers(self, double: &Double) -> Vec<String> {
         let words: &[&str] = match self {
             Case::WrongPassword => &["wrong-horse"],
@@ -98,7 +98,7 @@ impl Case {
         answers
     }
 
-    /// What becomes of it where nothing is special.
+    /// The usual result.
     pub(crate) fn expected(self) -> Expected {
         let (success, log, words) = match self {
             Case::Good => (true, "PAM_SUCCESS: user=alice", ""),

@@ -11,7 +11,7 @@ account  required  pam_permit.so
 session  required  pam_permit.so
 ";
 
-/// What the page shows of a login with these answers, the password first.
+/// What the page shows for a login with these answers, starting with the password.
 fn page(host: &RealHost, user: &str, answers: &[&str]) -> String {
     let words = [&["python3", "/etc/cockpit.py", user], answers].concat();
     let output = host.output("root", &words);
@@ -37,7 +37,7 @@ fn cockpit_asks_all_questions_and_shows_why_a_login_is_refused() {
     );
     assert!(seen.contains("prompt: Recovery code: \n"), "{seen}");
     assert!(seen.ends_with("end: logged in \n"), "{seen}");
-    // The page shows a text only with the next prompt: the push has one of its own.
+    // The page shows a text only with the next prompt, so the push has its own prompt.
     let seen = page(&host, "zoe", &[PASSWORD, "3", ""]);
     assert!(
         seen.contains("prompt: Press Enter, then approve the push"),

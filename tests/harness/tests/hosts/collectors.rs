@@ -11,17 +11,16 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// A line of a real login, and what its fields are; nothing where it is no login's.
+/// A line of a real login and its fields; no fields for other lines.
 struct Real {
     text: String,
     fields: Option<Vec<(&'static str, &'static str)>>,
 }
 
-/// What a client would send to look like somebody else's login.
+/// Text that a client sends to imitate another user's login.
 const FORGED: &str = "x\" cause=somebody-else user=root";
 
-/// Through the real libpam: a login, refusals, and clients with names that are meant to
-/// be taken for fields.
+/// Through the real libpam: a login, refusals, and clients with names that look like fields.
 fn real_lines() -> Vec<Real> {
     let double = Double::start();
     let log_in = |user: &str, rhost: &str, password: &str| -> Vec<String> {
@@ -137,7 +136,7 @@ fn the_expressions_for_vector_and_promtail_find_the_fields() {
                     assert_eq!(found, *value, "{name} of {line}");
                 }
             }
-            // Another program quotes what a client has sent.
+            // Another program quotes text from a client.
             for quoted in [
                 format!("Nov  8 01:00:19 host sshd[12]: Invalid user x]: {text}"),
                 format!("Nov  8 01:00:19 host sshd[12]: Invalid user {text}"),
@@ -149,8 +148,8 @@ fn the_expressions_for_vector_and_promtail_find_the_fields() {
     }
 }
 
-/// A field that the module puts between two others hides those behind it from an expression
-/// that does not know it.
+/// If the module adds a field between two others, an expression that does not know it misses
+/// the fields after it.
 #[test]
 fn the_expressions_know_each_field_in_its_order() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../src/audit/line.rs");
@@ -204,7 +203,7 @@ fn rsyslog_writes_each_login_as_json_and_by_the_page_as_it_is() {
         "module(load=\"imuxsock\" SysSock.Name=\"/run/test-log\" SysSock.Unlink=\"on\")\n\
          $IncludeConfig /etc/rsyslog.d/*.conf\n",
     );
-    // It says nothing of a configuration that is good.
+    // It prints nothing about a valid configuration.
     let check = host.output(
         "root",
         &["rsyslogd", "-N1", "-f", "/etc/rsyslog-of-the-test.conf"],

@@ -1,6 +1,6 @@
-//! What else the caller of su and sudo can bring about while authentik is up and
-//! refuses alice: standard descriptors, priority, a process that is stopped, control
-//! groups. None of it is a way in, and none of it is called "unavailable".
+//! Other conditions that the caller of su and sudo can cause while authentik is up and refuses
+//! alice: standard descriptors, priority, a stopped process, control groups. None of them is a
+//! way in, and none counts as "unavailable".
 
 use crate::control_group::ControlGroup;
 use crate::sweep::bench::{Addresses, Bench, Program, Stack};
@@ -13,16 +13,15 @@ use std::time::Duration;
 
 use crate::sweep::bench::ALICE_LOCAL;
 
-/// The benches: addresses from the name server, where nothing may count, and pinned
-/// ones.
+/// The benches: addresses from the name server, where nothing may count, and pinned ones.
 fn benches() -> [Bench; 2] {
     [Addresses::Resolved, Addresses::Pinned].map(|addresses| Bench::new(Stack::Fallback, addresses))
 }
 
-/// Short limits: whoever is held up exceeds them soon.
+/// Short limits: a process that is delayed exceeds them soon.
 const SHORT: &str = "connect_timeout = \"1s\"\nrequest_timeout = \"1s\"\n";
 
-/// Does the runs; none of them is a way in.
+/// Does the runs. None of them may be a way in.
 #[track_caller]
 fn expect_no_way_in(
     what: &str,
@@ -64,8 +63,7 @@ fn standard_descriptors_that_are_closed_or_full() {
     }
 }
 
-/// A process that does nothing but use a processor, until it is dropped or a minute
-/// has passed.
+/// A process that keeps a processor busy, until it is dropped or a minute has passed.
 struct Busy(Child);
 
 impl Busy {
@@ -80,7 +78,7 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        // timeout(1) passes SIGTERM on, and not SIGKILL.
+        // timeout(1) passes SIGTERM on, but not SIGKILL.
         let pid = i32::try_from(self.0.id()).unwrap_or(0);
         if pid > 0 {
             let _ = nix::sys::signal::kill(
@@ -124,7 +122,7 @@ fn a_process_that_is_stopped_for_longer_than_the_limits() {
     pam_harness::require_real_host!("su", "sudo");
     for bench in benches() {
         bench.configure(SHORT);
-        // The request is under way for longer than the module's start takes.
+        // The request takes longer than the start of the module.
         let wait = Duration::from_millis(300);
         bench.double.inject(Fault::on(Match::any()).delay(wait));
         for program in Program::ALL {
@@ -161,7 +159,7 @@ fn a_control_group_that_is_frozen_and_thawed() {
             let done = AtomicBool::new(false);
             let counts = std::thread::scope(|scope| {
                 scope.spawn(|| {
-                    // Each start is another place of the module's work.
+                    // Each start stops the module at another place.
                     for open in [5, 10, 15, 20, 30, 40, 60, 80].iter().cycle() {
                         if done.load(Ordering::SeqCst) {
                             return;
@@ -202,7 +200,7 @@ fn a_control_group_with_little_memory() {
                     ..bench.run(program, ALICE_LOCAL)
                 };
                 let counts = expect_no_way_in("memory", &bench, program, &[run.clone(), run], 1);
-                // The kernel kills who cannot have a page: that is no login.
+                // The kernel kills a process that cannot get a page, which is no login.
                 killed += counts.deaths + counts.earlier_deaths;
             }
         }

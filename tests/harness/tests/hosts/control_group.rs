@@ -1,4 +1,4 @@
-//! A control group of the test's own, of version 1 or 2, where one can be made.
+//! A control group for the test, of version 1 or 2, if one can be made.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub(crate) struct ControlGroup {
 }
 
 impl ControlGroup {
-    /// A group that this controller (`freezer`, `memory`, `pids`) governs.
+    /// A group for this controller (`freezer`, `memory`, `pids`).
     pub(crate) fn make(controller: &str) -> Result<ControlGroup, String> {
         let root = Path::new(ROOT);
         let (parent, is_version_2) = if root.join("cgroup.controllers").exists() {

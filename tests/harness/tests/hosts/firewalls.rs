@@ -1,17 +1,17 @@
-//! What a firewall or a router says is no refusal of the server's: any local user
-//! can provoke it, by connecting often or by filling the network.
+//! A message of a firewall or a router does not count as a refusal by the server. Every local
+//! user can cause it, by many connections or by filling the network.
 
 use authentik_double::Double;
 use pam_harness::host::{RealHost, configuration, packages, stacks};
 
 use crate::case::LOCAL;
 
-/// A network of its own, in which nobody listens at 127.0.0.1.
+/// A separate network, in which nobody listens at 127.0.0.1.
 const LOOPBACK: &str = "ip link set lo up";
 const RULES: &str = "nft add table inet guard; \
     nft add chain inet guard input '{ type filter hook input priority 0; }'; \
     nft add rule inet guard input tcp dport 943";
-/// A network with one neighbour, who is not there.
+/// A network with one neighbour that does not exist.
 const NEIGHBOUR: &str = "ip link add near type veth peer name far; \
     ip address add 192.0.2.2/24 dev near; ip link set near up; ip link set far up";
 
@@ -40,7 +40,7 @@ fn what_a_firewall_or_a_router_says_opens_nothing() {
     ] {
         let text =
             configuration(&double, "linux-login").replace(&double.url(), "https://localhost:943");
-        // The kernel gives an address resolution up after three seconds.
+        // The kernel gives up an address resolution after three seconds.
         host.config(&format!(
             "addresses = [\"{address}\"]\nconnect_timeout = \"5s\"\n{text}"
         ));

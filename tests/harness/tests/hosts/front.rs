@@ -5,7 +5,7 @@ use authentik_double::Double;
 use pam_harness::host::RealHost;
 use std::net::{Ipv4Addr, TcpListener};
 
-/// Where nginx keeps what it writes: a directory that is empty in the host.
+/// The directory for files that nginx writes, which is empty in the host.
 const NGINX: &str = "\
 user root root;
 worker_processes 1;
@@ -30,8 +30,8 @@ pub(crate) fn free_port() -> u16 {
         .map_or(0, |address| address.port())
 }
 
-/// Starts nginx with TLS on a port, with what stands in the block `http` and in the
-/// block `server`; `{authentik}` is the double's address. Returns its URL, by name.
+/// Starts nginx with TLS on a port, with these lines in the block `http` and in the block
+/// `server`; `{authentik}` is the double's address. Returns its URL with a host name.
 #[track_caller]
 pub(crate) fn start_nginx(host: &RealHost, double: &Double, http: &str, server: &str) -> String {
     let (certificate, key) = double.server_identity();
@@ -52,8 +52,7 @@ pub(crate) fn start_nginx(host: &RealHost, double: &Double, http: &str, server: 
     format!("https://localhost:{port}")
 }
 
-/// Starts Varnish between two servers of nginx: it speaks no TLS. Returns the port
-/// that it listens on.
+/// Starts Varnish between two nginx servers, because it has no TLS. Returns its port.
 #[track_caller]
 pub(crate) fn start_varnish(host: &RealHost, behind: u16, rules: &str) -> u16 {
     let port = free_port();

@@ -1,5 +1,5 @@
-//! greetd with its text greeter: it asks for the password as soon as there is a name, and
-//! somebody answers long after.
+//! greetd with its text greeter: it asks for the password when it has the name, and the user
+//! answers much later.
 
 use crate::case::PASSWORD;
 use authentik_double::Double;
@@ -15,13 +15,13 @@ command = \"/etc/greetd/greeter\"
 user = \"root\"
 ";
 
-/// agreety wants a terminal of its own, which a VT would be.
+/// agreety needs its own terminal, which is usually a VT.
 const AGREETY: &str = "\
 #!/bin/sh
 exec script --quiet --command \"/usr/sbin/agreety --cmd 'touch /tmp/logged-in'\" /dev/null
 ";
 
-/// As conf/pam.d/authentik-faillock has it, with greetd's own name for the greeter.
+/// Like conf/pam.d/authentik-faillock, with greetd's name for the greeter.
 const STACK: &str = "\
 auth    include     authentik-faillock
 account required    pam_unix.so
@@ -30,13 +30,13 @@ session required    pam_permit.so
 
 const GREETER: &str = "account required pam_permit.so\nsession required pam_permit.so\n";
 
-/// `login_timeout` of the logins, and how long somebody takes.
+/// The `login_timeout` of the logins, and how long the user takes.
 const LIMIT: &str = "login_timeout = \"2s\"\n";
 const LATE: Duration = Duration::from_secs(12);
-/// What the session leaves.
+/// The file that the session leaves.
 const LOGGED_IN: &str = "/tmp/logged-in";
 
-/// How many failures pam_faillock has noted of alice, behind the two lines of its head.
+/// How many failures pam_faillock has recorded for alice, after the two header lines.
 fn counted(host: &RealHost) -> usize {
     let output = host.output("root", &["faillock", "--user", "alice"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -66,7 +66,7 @@ fn a_right_password_ten_seconds_after_login_timeout_logs_in() {
         greeter.send_line("alice").expect("assword:");
         std::thread::sleep(after);
         greeter.send_secret(password);
-        // The greeter is there again: the session has ended, or was refused.
+        // The greeter is shown again: the session has ended, or was refused.
         greeter.expect("login:");
         // A refused answer has a line of its own, beside that of the login.
         let lines: Vec<String> = host
@@ -85,7 +85,7 @@ fn a_right_password_ten_seconds_after_login_timeout_logs_in() {
     assert_eq!(counted(&host), 0);
     assert_eq!(double.active_sessions("alice"), 0);
 
-    // A wrong one counts as any other, whenever it comes; the next right one is let in.
+    // A wrong answer counts whenever it comes. The next right one logs in.
     host.remove(LOGGED_IN);
     let late = Duration::from_millis(2500);
     for (password, after, count) in [

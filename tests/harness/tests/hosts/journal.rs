@@ -1,4 +1,4 @@
-//! The log where a real journald reads it: the fields of each line, and the line once.
+//! The log with a real journald: the fields of each line, and the line only once.
 
 use crate::case::PASSWORD;
 use authentik_double::Double;
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 const JOURNALD: &str = "/lib/systemd/systemd-journald";
 const ALONE: &str = "auth required pam_authentik_flow.so\naccount required pam_permit.so\n";
-/// What the lines of a login are known by.
+/// Fields that identify the lines of a login.
 const OUTCOME: &str = "31f6def20e834b32ba57d8a619730e2a";
 const REFUSED_ANSWER: &str = "25995380e60c47e897186dc7dde583a0";
 
 /// Puts `/dev/log` where systemd has it. The socket that the tests read becomes that of a
-/// syslog daemon, to which journald hands its lines on.
+/// syslog daemon, to which journald forwards its lines.
 const AS_SYSTEMD: &str = r#"
     mkdir -p /run/systemd/journal /run/log/journal
     touch /run/systemd/journal/syslog
@@ -59,7 +59,7 @@ fn wait_for(host: &RealHost, path: &str) {
     }
 }
 
-/// A host where journald runs as long as the second value lives.
+/// A host where journald runs as long as the second value exists.
 fn with_journald(double: &Double) -> (RealHost, Terminal) {
     let host = RealHost::new(double).stack("alone", ALONE).start();
     root(&host, AS_SYSTEMD);
@@ -128,7 +128,7 @@ fn journald_has_the_fields_and_syslog_the_line_once() {
     let text = |name: &str| outcome[name].as_str().unwrap_or_default().to_owned();
     assert!(text("PAM_AUTHENTIK_FLOW_MS").parse::<u32>().is_ok());
     assert_eq!(text("SYSLOG_PID"), text("_PID"));
-    // su has its caller's, so `_UID=0` would leave it out.
+    // su runs with its caller's uid, so `_UID=0` would exclude it.
     assert_eq!(text("_UID"), host.uid("carol").to_string());
     let message = text("MESSAGE");
     assert!(
@@ -144,7 +144,7 @@ fn journald_has_the_fields_and_syslog_the_line_once() {
     assert_eq!(refused[0]["PAM_AUTHENTIK_FLOW_USER"], "alice");
     assert_eq!(refused[0]["PRIORITY"], "5");
 
-    // The daemon behind journald has each line once, and the journal too.
+    // The daemon behind journald gets each line once, and so does the journal.
     let lines: Vec<_> = host
         .new_log()
         .into_iter()
@@ -180,7 +180,7 @@ fn without_the_journals_socket_lines_go_by_syslog() {
         mount --bind /run/systemd/journal/syslog /run/systemd/journal/dev-log
         ",
     );
-    // Nobody listens at a socket that is left over.
+    // Nobody listens at an old socket.
     for script in [
         "true",
         "python3 -c 'import socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).bind(\"/run/systemd/journal/socket\")'",
@@ -193,7 +193,7 @@ fn without_the_journals_socket_lines_go_by_syslog() {
     }
 }
 
-/// Any local user can fill the socket of a journald that hangs.
+/// Every local user can fill the socket of a journald that hangs.
 #[test]
 fn a_journal_that_hangs_costs_two_seconds_and_is_counted() {
     require_journald!();

@@ -1,4 +1,4 @@
-//! People who come to the real sshd with a key: the account stage looks them up.
+//! Users who log in to the real sshd with a key: the account stage looks them up.
 
 use authentik_double::Double;
 use pam_harness::host::{RealHost, configuration};
@@ -13,7 +13,7 @@ fn host(double: &Double, more: &str) -> RealHost {
         .start()
 }
 
-/// How `id -un` over ssh with a key ends, what was seen, and the module's line.
+/// The result of `id -un` over ssh with a key, the output, and the module's line.
 fn come_with_a_key(host: &RealHost, user: &str) -> (i32, String, String) {
     host.new_lines();
     let ended = host
@@ -41,7 +41,7 @@ fn who_is_active_gets_in_and_who_was_deactivated_does_not() {
     assert!(!seen.contains("alice\n"), "{seen}");
     assert!(log.contains("PAM_ACCT_EXPIRED: user=alice"), "{log}");
 
-    // Gone altogether.
+    // Removed from authentik.
     double.world(|world| world.remove_user("alice"));
     let (status, seen, log) = come_with_a_key(&host, "alice");
     assert_eq!(status, 255, "{seen}\n{log}");
@@ -64,7 +64,7 @@ fn with_the_server_down_the_choice_of_the_configuration_holds() {
     }
 }
 
-/// Root's key works whatever becomes of the module and of authentik.
+/// Root's key works whatever the state of the module and of authentik.
 #[test]
 fn the_way_in_stays_with_a_broken_configuration_and_without_the_module() {
     pam_harness::require_real_host!("sshd", "ssh");
@@ -79,7 +79,7 @@ fn the_way_in_stays_with_a_broken_configuration_and_without_the_module() {
     assert_eq!(status, 255, "{seen}");
 }
 
-/// A password or a code that this module has checked needs no look-up.
+/// A password or a code that this module checked needs no look-up.
 #[test]
 fn who_logs_in_by_authentik_is_not_looked_up_again() {
     pam_harness::require_real_host!("sshd", "ssh");

@@ -1,4 +1,4 @@
-//! A screen locker: a program of the person's own, without root.
+//! A screen locker: a program that the person runs, without root.
 
 use crate::case::Case;
 use crate::matrix::{Program, no_more, nothing};

@@ -1,5 +1,5 @@
-//! The log under load: any local user can write to `/dev/log`, and so can keep
-//! it full. Each login leaves its line all the same, or is counted.
+//! The log under load: every local user can write to `/dev/log` and keep it full. Each login
+//! still leaves its line, or is counted.
 
 use crate::case::PASSWORD;
 use authentik_double::Double;
@@ -7,16 +7,16 @@ use pam_harness::host::{RealHost, Terminal};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// Where root counts the lines that were lost.
+/// Where root counts lost lines.
 const LOST: &str = "/run/pam_authentik_flow/lost";
-/// What the module waits for the log, in all.
+/// How long the module waits for the log in total.
 const BUDGET: Duration = Duration::from_secs(2);
-/// The most that a login takes without a log that hangs: TLS, four requests, and
-/// a machine that is busy with other tests.
+/// The longest time of a login apart from a log that hangs: TLS, four requests, and a machine
+/// that is busy with other tests.
 const LOGIN: Duration = Duration::from_secs(8);
 
-/// A stack of the module alone. Others log with syslog(3), which waits without
-/// end for a log that hangs.
+/// A stack with only the module. Other modules log with syslog(3), which waits without a limit
+/// for a log that hangs.
 const ALONE: &str = "auth required pam_authentik_flow.so\naccount required pam_permit.so\n";
 
 fn host(double: &Double) -> RealHost {
@@ -27,7 +27,7 @@ fn su(host: &RealHost) -> Terminal {
     host.su("carol", &["alice", "-c", "id -un"])
 }
 
-/// An application of root's that logs alice in, after these commands.
+/// An application of root's that logs alice in after these commands.
 fn alone(host: &RealHost, commands: &str) -> Terminal {
     host.application("root", commands, "alone", "alice")
 }
@@ -39,15 +39,14 @@ fn succeeds(mut login: Terminal) {
     assert_eq!(ended.status, 0, "{}", ended.transcript);
 }
 
-/// How many lines are counted now: one byte for each, in the file and in those
-/// that a report has claimed.
+/// How many lines are counted now: one byte each, in the file and in those that a report has
+/// claimed.
 fn counted(host: &RealHost) -> usize {
     let output = host.output("root", &["sh", "-c", &format!("cat {LOST}*")]);
     output.stdout.len()
 }
 
-/// The lines of successful logins, by their processes, and what all lines
-/// `lost lines: count=N` say together.
+/// The lines of successful logins, by process, and the sum of all lines `lost lines: count=N`.
 fn logins_and_lost(host: &RealHost) -> (BTreeSet<u32>, usize) {
     let mut logins = BTreeSet::new();
     let mut lost = 0;
@@ -97,11 +96,11 @@ fn a_flood_of_the_log_hides_no_login() {
     );
     assert!(logins.len() >= 195, "{} of {LOGINS}", logins.len());
     let missing = LOGINS - logins.len();
-    // A line that reports the lost ones may be lost itself, and is not counted.
+    // A line that reports lost ones may itself be lost, and is not counted.
     assert_eq!(reported + left, missing, "the rest is in the count");
 }
 
-/// The directory and the file, as root has them alone.
+/// The directory and the file, which belong to root and only root can write.
 #[track_caller]
 fn modes_are_right(host: &RealHost) {
     let modes = host.output(
@@ -128,14 +127,14 @@ fn a_log_that_hangs_costs_two_seconds_and_is_counted() {
         let took = begun.elapsed();
         println!("a login with a log that hangs: {took:.2?}");
         assert!(took < BUDGET + LOGIN, "{took:?}");
-        // It has waited: the line could still have been written.
+        // It has waited, because the line could still have been written.
         assert!(took > BUDGET / 2, "{took:?}");
         assert_eq!(counted(&host), number);
     }
     modes_are_right(&host);
 
-    // There is room for the login's own line, and none to say that others are
-    // missing: they stay counted.
+    // There is room for the login's own line, but not for the report, so the lines stay
+    // counted.
     host.resume_log();
     assert_eq!(logins_and_lost(&host), (BTreeSet::new(), 0));
     host.pause_log(1);
@@ -145,7 +144,7 @@ fn a_log_that_hangs_costs_two_seconds_and_is_counted() {
     let (logins, reported) = logins_and_lost(&host);
     assert_eq!((logins.len(), reported), (1, 0));
 
-    // The next one that reaches the log says so, once.
+    // The next login that reaches the log reports it once.
     for lost in [3, 0] {
         succeeds(alone(&host, ""));
         let (logins, reported) = logins_and_lost(&host);
@@ -153,7 +152,7 @@ fn a_log_that_hangs_costs_two_seconds_and_is_counted() {
         assert_eq!(counted(&host), 0);
     }
 
-    // A log that refuses costs no time, and its lines are counted, too.
+    // A log that refuses lines costs no time, and the lines are counted too.
     let gone = host.output("root", &["sh", "-c", "umount /dev/log"]);
     assert!(gone.status.success(), "{gone:?}");
     let begun = Instant::now();
@@ -162,7 +161,7 @@ fn a_log_that_hangs_costs_two_seconds_and_is_counted() {
     assert_eq!(counted(&host), 1);
 }
 
-/// su and sudo begin with what their caller has set.
+/// su and sudo start with the caller's settings.
 #[test]
 fn what_a_caller_sets_does_not_reach_the_count() {
     pam_harness::require_real_host!();
@@ -170,7 +169,7 @@ fn what_a_caller_sets_does_not_reach_the_count() {
     let host = host(&double);
     host.pause_log(0);
 
-    // SIGXFSZ would end the application in the middle of a login.
+    // SIGXFSZ would end the application during a login.
     succeeds(alone(&host, "ulimit -f 0"));
     assert_eq!(host.read(LOST), None, "not counted, and no empty file");
 
@@ -181,12 +180,12 @@ fn what_a_caller_sets_does_not_reach_the_count() {
     assert_eq!(counted(&host), 2);
     modes_are_right(&host);
 
-    // Whoever has no rights of root counts nothing.
+    // A process without root's rights counts nothing.
     succeeds(host.application("alice", "", "alone", "alice"));
     assert_eq!(counted(&host), 2);
 }
 
-/// A caller can stop su while it reports a count. The next login reports it.
+/// A caller can stop su while it reports a count. Then the next login reports it.
 #[test]
 fn a_report_that_was_stopped_is_made_by_another_login() {
     pam_harness::require_real_host!();
@@ -202,7 +201,7 @@ fn a_report_that_was_stopped_is_made_by_another_login() {
         let output = host.output("root", &["sh", "-c", &script]);
         assert!(output.status.success(), "{output:?}");
     };
-    // The machine may have been started a moment ago: then the other is "of another boot".
+    // The machine may have started a moment ago. Then the other record is "of another boot".
     claimed(60, 5);
     claimed(0, 3);
     succeeds(alone(&host, ""));
@@ -217,7 +216,7 @@ fn a_report_that_was_stopped_is_made_by_another_login() {
     assert_eq!(counted(&host), 0);
 }
 
-/// A login is several calls on one handle: together they wait no longer than one.
+/// A login is several calls on one handle. Together they wait no longer than one.
 #[test]
 fn the_calls_of_a_login_share_the_wait_for_the_log() {
     pam_harness::require_real_host!();
@@ -242,8 +241,8 @@ fn the_calls_of_a_login_share_the_wait_for_the_log() {
     assert_eq!(counted(&host), 2, "a line of each call");
 }
 
-/// A directory that others could write to, a link, and anything that is no file
-/// is left alone.
+/// A directory that others can write to, a link, and everything that is not a file are not
+/// used.
 #[test]
 fn the_count_is_kept_in_a_file_of_roots_alone() {
     pam_harness::require_real_host!();
@@ -266,7 +265,7 @@ fn the_count_is_kept_in_a_file_of_roots_alone() {
         format!("{dir} touch lost; chmod 666 lost"),
         format!("{dir} touch lost; chmod 600 lost; chown carol lost"),
     ];
-    // A good one last: it is used, so the test sees what it looks for.
+    // The last one is good and is used, which proves that the test can see the difference.
     let good = format!("{dir} printf . >lost; chmod 600 lost");
     for (commands, is_good) in bad.iter().map(|bad| (bad, false)).chain([(&good, true)]) {
         shell(&format!(

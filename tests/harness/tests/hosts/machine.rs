@@ -1,4 +1,4 @@
-//! The machine stays as it was: what a host writes and runs is gone with it.
+//! The machine is unchanged: what a host writes and runs is removed with it.
 
 use crate::case::PASSWORD;
 use authentik_double::Double;
@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Each file below a directory, by what it holds, whose it is and when it changed.
+/// Each file below a directory, with its contents, its owner and its time of change.
 fn look_at(directory: &Path, seen: &mut BTreeMap<String, u64>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -39,7 +39,7 @@ fn state() -> BTreeMap<String, u64> {
         }
         look_at(&Path::new(directory).join("security"), &mut seen);
     }
-    // Who was here. Others may log in meanwhile, but not these.
+    // Records of logins. Others may log in meanwhile, but not these users.
     for path in [
         "/var/log/lastlog",
         "/var/log/faillog",
@@ -51,7 +51,7 @@ fn state() -> BTreeMap<String, u64> {
     seen
 }
 
-/// The processes whose namespace of mounts is this one.
+/// The processes in this mount namespace.
 fn processes_in(namespace: &Path) -> Vec<String> {
     fs::read_dir("/proc")
         .into_iter()

@@ -1,5 +1,5 @@
-//! The real sshd, sudo, su, login and a screen locker, each with the module and
-//! the stacks that the project ships, on a host that lives for the test.
+//! The real sshd, sudo, su, login and a screen locker, each with the module and the shipped
+//! stacks, on a host that exists for the test.
 
 mod binding;
 mod cached;

@@ -10,7 +10,7 @@ auth     required  pam_authentik_flow.so
 account  required  pam_permit.so
 ";
 
-/// A server of its own, whose only purpose is its log-ins.
+/// A server that is used only for its logins.
 const SERVER: &str = "\
 mkdir -p /tmp/db /run/mysqld
 chmod 4755 /usr/lib/mysql/plugin/auth_pam_tool_dir/auth_pam_tool
@@ -50,8 +50,8 @@ fn start(host: &RealHost) -> Terminal {
     }
 }
 
-/// Its conversation function answers messages with a NULL array, and what is longer than
-/// a prompt is one: the QR code of an enrolment.
+/// Its conversation function answers messages with a NULL array, and a message that is longer
+/// than a prompt occurs: the QR code of an enrolment.
 #[test]
 fn mariadb_shows_what_an_enrolment_has_to_say() {
     pam_harness::require_real_host!();
@@ -108,7 +108,7 @@ fn mariadb_asks_the_client_for_password_and_code() {
 
     let mut terminal = host.terminal("carol", &client("carol", &who));
     terminal.answer("Password:", PASSWORD);
-    // With the server's own connect_timeout, ten seconds, it would have hung up by now.
+    // With the server's own connect_timeout of ten seconds it would have disconnected by now.
     terminal.expect("Authentication code:");
     std::thread::sleep(Duration::from_secs(12));
     terminal.send_secret("carol0000000");

@@ -1,4 +1,4 @@
-//! Every program through every case, and the table of what came of it.
+//! Every program in every case, and the table of the results.
 
 use crate::case::{ALL, Case, Expected};
 use authentik_double::Double;
@@ -6,26 +6,24 @@ use pam_harness::host::{Ended, RealHost, Terminal};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Words that ask for something.
+/// Words that appear only in prompts.
 const PROMPTS: [&str; 3] = ["assword:", "assword for ", "code: "];
 
 /// A program, as the table knows it.
 pub(crate) struct Program {
-    /// The table's file, and how its rows begin.
+    /// The table's file, and the start of its rows.
     pub(crate) name: &'static str,
     /// Starts it for a user.
     pub(crate) start: fn(&RealHost, &str) -> Terminal,
-    /// What the screen shows of somebody who is in.
+    /// The text on the screen after a login.
     pub(crate) welcome: fn(&RealHost, &str) -> String,
-    /// Types what follows a success.
+    /// What to type after success.
     pub(crate) leave: fn(&mut Terminal),
-    /// Gives up at a prompt for which there is no answer.
+    /// Gives up at a prompt without an answer.
     pub(crate) give_up: fn(&mut Terminal),
-    /// What becomes of a case where it is another than elsewhere; nothing where
-    /// the case cannot be, with a reason.
+    /// The results that differ from the usual ones; a reason where a case is impossible.
     pub(crate) differs: fn(Case, Expected) -> Result<Expected, &'static str>,
-    /// Whether the terminal shows what is typed: where it is not the program
-    /// that reads it.
+    /// Whether the terminal shows typed text, because another program reads it.
     pub(crate) shown: bool,
 }
 
@@ -49,7 +47,7 @@ impl Program {
                     continue;
                 }
             };
-            // Codes are taken once, and a wrong one makes the next one wait.
+            // Each code is accepted once, and after a wrong one the next must wait.
             double.advance(Duration::from_secs(60));
             host.config(&case.configuration(&double));
             host.new_log();
@@ -70,7 +68,7 @@ impl Program {
         loop {
             let mut words = [PROMPTS.as_slice(), &[welcome.as_str()]].concat();
             if self.shown {
-                // What reads the terminal goes on after the program's end.
+                // The program that reads the terminal continues after the program's end.
                 words.push("incorrect password attempt");
             }
             match terminal.expect_or_end(&words) {
@@ -149,7 +147,7 @@ impl Program {
         if expected.log.is_empty() {
             assert!(lines.is_empty(), "{context}");
         } else {
-            // sudo asks again, and the person gives up: one more line.
+            // sudo asks again, and the person gives up, which adds a line.
             assert!(
                 lines.iter().any(|line| line.contains(expected.log)),
                 "{:?} is not in the line\n{context}",
@@ -165,8 +163,8 @@ impl Program {
     }
 }
 
-/// The table as `make test` prints it, a file for each program: cargo keeps
-/// what passing tests print to itself.
+/// The table as `make test` prints it, with a file for each program: cargo does not show the
+/// output of passing tests.
 pub(crate) fn write_table(program: &str, table: &str) {
     let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("hosts");
     std::fs::create_dir_all(&directory).expect("the table's directory");
@@ -183,8 +181,7 @@ pub(crate) fn same(_: Case, expected: Expected) -> Result<Expected, &'static str
 
 pub(crate) fn nothing(_: &mut Terminal) {}
 
-/// The end of input. Ctrl-C may come between sudo's prompt and its read, and is
-/// lost there.
+/// The end of input. Ctrl-C may arrive between sudo's prompt and its read, and would be lost.
 pub(crate) fn no_more(terminal: &mut Terminal) {
     terminal.send(b"\x04");
 }

@@ -1,5 +1,5 @@
-//! The real passwd in a terminal, and what the old and the new password are
-//! worth at sshd afterwards.
+//! The real passwd in a terminal, and whether the old and the new password work at sshd
+//! afterwards.
 
 use authentik_double::Double;
 use pam_harness::host::{RealHost, configuration};
@@ -30,7 +30,7 @@ fn a_password_is_changed_and_the_old_one_is_void() {
     let host = host(&double);
     let mut passwd = host.terminal("alice", &["passwd"]);
     passwd.answer("Current password:", OLD);
-    // authentik's policy has something against the first one.
+    // authentik's policy refuses the first one.
     passwd.answer("New password:", "short");
     passwd.answer("Retype new password:", "short");
     passwd.answer("New password:", NEW);

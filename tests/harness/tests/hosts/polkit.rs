@@ -1,4 +1,4 @@
-//! pkexec, through polkit's own helper, which asks PAM by the service `polkit-1`.
+//! pkexec, through polkit's own helper, which uses the PAM service `polkit-1`.
 
 use crate::case::PASSWORD;
 use authentik_double::Double;
@@ -6,7 +6,7 @@ use pam_harness::accounts::Account;
 use pam_harness::host::{RealHost, Terminal, configuration};
 use std::time::Duration;
 
-/// `login_timeout`, and how long somebody takes for the first answer.
+/// The `login_timeout`, and how long the user takes for the first answer.
 const LIMIT: &str = "login_timeout = \"2s\"\n";
 const LATE: Duration = Duration::from_secs(5);
 
@@ -16,12 +16,12 @@ account  required  pam_permit.so
 session  required  pam_permit.so
 ";
 
-/// carol may do what an administrator may, by her own secrets.
+/// carol may act as an administrator with her own secrets.
 const RULE: &str =
     "polkit.addAdminRule(function(action, subject) { return [\"unix-user:carol\"]; });\n";
 
-/// A shell with the agent of polkit that asks in its terminal, as a desktop has one of
-/// its own. The agent in pkexec itself works in sessions of logind alone.
+/// A shell with the polkit agent that asks in its terminal, as a desktop has its own agent. The
+/// agent in pkexec works only in sessions of logind.
 const PKEXEC: &str = "\
 mkfifo /tmp/ready
 pkttyagent --process $$ --notify-fd 3 3>/tmp/ready &
@@ -49,7 +49,7 @@ impl Polkit {
             .file("/etc/shells", "/bin/sh\n", 0o644)
             .stack("polkit-1", STACK)
             .start();
-        // The package's own script sets the bit, and dbus's makes the directory.
+        // The package's own script sets the bit, and that of dbus creates the directory.
         let script = "chmod 4755 $(command -v pkexec) && mkdir -p /run/dbus && \
                       chmod 755 /etc/polkit-1 /etc/polkit-1/rules.d";
         let made = host.output("root", &["sh", "-c", script]);
@@ -96,7 +96,7 @@ fn pkexec_asks_all_questions_and_waits_for_the_first_answer() {
     let double = Double::builder().without_pause().start();
     let polkit = Polkit::start(&double, &packages, "linux-mfa");
 
-    // The dialog of a desktop is open long before somebody types.
+    // The dialog of a desktop is open long before the user types.
     let mut terminal = polkit.pkexec();
     terminal.expect("Password:");
     std::thread::sleep(LATE);
@@ -118,7 +118,7 @@ fn pkexec_asks_all_questions_and_waits_for_the_first_answer() {
     let ended = terminal.finish();
     assert_eq!(ended.status, 127, "{}", ended.transcript);
     assert!(!ended.transcript.contains("root\n"), "{}", ended.transcript);
-    // The person reads why.
+    // The person reads the reason.
     assert!(
         ended.transcript.contains("That password was not accepted."),
         "{}",

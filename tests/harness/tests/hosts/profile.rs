@@ -1,5 +1,4 @@
-//! The stack that pam-auth-update(8) makes of the package's profile and of that
-//! of pam_unix.
+//! The stack that pam-auth-update(8) builds from the package's profile and that of pam_unix.
 
 use std::path::Path;
 
@@ -15,7 +14,7 @@ pub(crate) fn stack() -> String {
     let count = lines.len();
     let mut text = String::new();
     for (index, line) in lines.into_iter().enumerate() {
-        // `end` leads past the rest of the block and pam_deny.
+        // `end` jumps over the rest of the block and over pam_deny.
         let jump = (count - index).to_string();
         text.push_str(&format!(
             "auth {}\n",

@@ -35,7 +35,7 @@ fn host(packages: Option<&Path>) -> (Double, RealHost) {
     (double, host)
 }
 
-/// All that the terminal shows or has shown, in lines of 80 columns.
+/// Everything that the terminal shows or has shown, in lines of 80 columns.
 fn lines(transcript: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for line in transcript.replace("[hidden]", "").lines() {
@@ -50,7 +50,8 @@ fn lines(transcript: &str) -> Vec<String> {
 
 /// The QR codes in these lines, read on a background that is `dark` or `light`.
 ///
-/// With `blur` the picture is one of a camera, which does not see the strokes of a letter.
+/// With `blur` the picture resembles that of a camera, which cannot see the strokes of a
+/// letter.
 fn read(host: &RealHost, lines: &[String], background: &str, blur: u8) -> Vec<String> {
     host.write("/root/screen", &lines.join("\n"));
     let command = format!(
@@ -58,13 +59,13 @@ fn read(host: &RealHost, lines: &[String], background: &str, blur: u8) -> Vec<St
     );
     let output = host.output("root", &["sh", "-c", &command]);
     let said = String::from_utf8_lossy(&output.stderr);
-    // 4: there is no code in the picture.
+    // Status 4: there is no code in the picture.
     assert!(matches!(output.status.code(), Some(0 | 4)), "{said}");
     let found = String::from_utf8_lossy(&output.stdout).into_owned();
     found.lines().map(str::to_owned).collect()
 }
 
-/// The address that must be in the code, by the secret that stands below it.
+/// The address that must be in the code, with the secret that is printed below it.
 fn address(transcript: &str, user: &str) -> String {
     let secret = transcript
         .lines()
@@ -75,7 +76,7 @@ fn address(transcript: &str, user: &str) -> String {
     format!("otpauth://totp/authentik%3A{user}?secret={secret}&issuer=authentik")
 }
 
-/// Presses Enter, and gives the lines that are on the screen then.
+/// Presses Enter, and returns the lines that are on the screen then.
 fn another_way(terminal: &mut Terminal) -> Vec<String> {
     terminal.send_secret("");
     terminal.expect(PROMPT);
@@ -107,20 +108,20 @@ fn it_fits_the_screen_and_is_read_on_dark_and_light() {
         let screen = last(&dark, LINES);
         assert_eq!(read(&host, screen, "dark", SHARP), expected, "{program}");
         let text = screen.join("\n");
-        // What belongs to it is on the same screen.
+        // Its text is on the same screen.
         for part in ["Scan this", "Secret: ", PROMPT] {
             assert!(text.contains(part), "{program}, {part}:\n{text}");
         }
 
         let light = another_way(&mut terminal);
         assert_eq!(read(&host, last(&light, LINES), "light", SHARP), expected);
-        // The other one is on the background that it was not drawn for.
+        // The other drawing is on a background for which it was not made.
         let reversed = [(&dark, "light"), (&light, "dark")];
         assert!(reversed.iter().all(|(lines, background)| {
             read(&host, last(lines, LINES), background, SHARP).is_empty()
         }));
 
-        // Then without Unicode: too high for one screen, not too wide.
+        // Then without Unicode: too high for one screen, but not too wide.
         for background in ["dark", "light"] {
             let ascii = another_way(&mut terminal);
             let shown = last(&ascii, 42);
@@ -140,7 +141,7 @@ fn it_fits_the_screen_and_is_read_on_dark_and_light() {
         );
         terminal.send_secret(&code);
         assert_eq!(terminal.finish().status, 0);
-        // The next program sets up another one.
+        // The next program sets up another app.
         double.world(|world| world.user_mut("alice").devices.clear());
     }
 }

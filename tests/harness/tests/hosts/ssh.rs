@@ -1,10 +1,10 @@
-//! sshd: keyboard-interactive, the password method, and behind a key.
+//! sshd: keyboard-interactive, the password method, and after a key.
 
 use crate::case::{Case, Expected};
 use crate::matrix::{Program, no_more, nothing, same};
 use pam_harness::host::RealHost;
 
-/// `id` as the person runs it on the host, and what it says there.
+/// `id`, as the person runs it on the host, and its output.
 const ID: [&str; 2] = ["id", "-u"];
 
 fn id_of(host: &RealHost, user: &str) -> String {
@@ -48,13 +48,13 @@ fn the_password_method() {
         },
         differs: |case, expected| {
             Ok(match case {
-                // sshd gives the password to every prompt: there is no code.
+                // sshd gives the password to every prompt, so there is no code.
                 Case::Code | Case::MistypedCode | Case::IdleConnections => Expected {
                     success: false,
                     log: "does the application answer every prompt alike?",
                     words: "Permission denied",
                 },
-                // It asks before it knows, and shows no words of a module.
+                // It asks before it knows the user, and shows no texts of a module.
                 _ => Expected {
                     words: "",
                     ..expected
@@ -80,7 +80,7 @@ fn a_key_and_then_authentik() {
         },
         differs: |case, expected| {
             Ok(match case {
-                // No key of theirs: it comes to no question.
+                // Without a key of theirs there is no question.
                 Case::UnknownUser => Expected {
                     log: "",
                     words: "Permission denied (publickey)",

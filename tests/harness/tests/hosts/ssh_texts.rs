@@ -1,5 +1,5 @@
-//! What OpenSSH's client prints of letters outside ASCII. It escapes them in the text
-//! that ends a keyboard-interactive login, and shows them everywhere else.
+//! What OpenSSH's client prints for letters outside ASCII. It escapes them in the text that
+//! ends a keyboard-interactive login, and shows them everywhere else.
 
 use crate::case::PASSWORD;
 use authentik_double::{Double, Flow};
@@ -17,7 +17,7 @@ fn host(double: &Double, flow: &str, language: &str, more: &str) -> RealHost {
         .start()
 }
 
-/// What a login by keyboard-interactive shows: the prompt with `words`, and its end.
+/// The output of a login with keyboard-interactive: the prompt with `words`, and the end.
 fn refused(host: &RealHost, user: &str, answers: &[(&str, &str)]) -> String {
     let mut ssh = host
         .ssh(user)
@@ -121,8 +121,8 @@ fn prompts_and_what_is_said_of_an_account_keep_their_letters_over_ssh() {
     );
 }
 
-/// Behind a password of another module, the look-up of the account is a part of the login by
-/// keyboard-interactive, and what it says ends that login.
+/// After a password of another module, the look-up of the account belongs to the login with
+/// keyboard-interactive, and its text ends that login.
 #[test]
 fn what_is_said_of_an_account_behind_another_password_is_ascii() {
     pam_harness::require_real_host!("sshd", "ssh");

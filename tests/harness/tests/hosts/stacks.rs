@@ -1,23 +1,23 @@
-//! The stacks of `conf/pam.d`: each service with each of the ways to use
-//! authentik. Who is denied stays out, and there is a way in.
+//! The stacks of `conf/pam.d`: each service with each of the ways to use authentik. Denied
+//! users stay out, and there is a way in.
 
 use crate::case::{LOCAL, PASSWORD};
 use authentik_double::{Double, Flow};
 use pam_harness::host::{RealHost, configuration, stacks};
 
-/// A local password is typed first, in one of the ways.
+/// One of the ways asks for a local password first.
 const SERVICES: [&str; 5] = ["sshd", "sudo", "su", "login", "locker"];
 const NOWHERE: &str = "https://127.0.0.1:1";
 
 struct Way {
     name: &'static str,
-    /// Whether authentik asks for a code alone, behind the local password.
+    /// Whether authentik asks only for a code, after the local password.
     second: bool,
     /// Whether the local password is enough while authentik is down.
     falls_back: bool,
 }
 
-/// What somebody types at a service; whether that let them in.
+/// What a user types at a service, and whether that let them in.
 struct Bench {
     double: Double,
     host: RealHost,
@@ -45,13 +45,13 @@ impl Bench {
         }
     }
 
-    /// The configuration with this flow, changed by `change`.
+    /// The configuration with this flow, modified by `change`.
     fn configure(&self, flow: &str, change: impl FnOnce(String) -> String) {
         self.host.config(&change(configuration(&self.double, flow)));
     }
 
-    /// Whether these answers, in this order, let `user` in; more questions than
-    /// answers do not. What stood on the screen comes with it.
+    /// Whether these answers, in this order, let `user` in. If there are more questions than
+    /// answers, they do not. The second value is the screen.
     #[track_caller]
     fn lets_in(&self, user: &str, answers: &[&str]) -> (bool, String) {
         let host = &self.host;
@@ -61,7 +61,7 @@ impl Bench {
                 .option("PreferredAuthentications=keyboard-interactive")
                 .option("NumberOfPasswordPrompts=1")
                 .run(&["echo", "in"]),
-            // As root, sudo asks only where another is asked for.
+            // As root, sudo asks only for another user.
             "sudo" => host.sudo(user, &["-k", "echo", "in"]),
             "su" => host.su("carol", &[user, "-c", "echo in"]),
             "locker" => host.locker(user),
@@ -119,14 +119,14 @@ impl Bench {
         );
     }
 
-    /// The local password, where the stack asks for it first, and these.
+    /// The local password, if the stack asks for it first, and these.
     fn behind_local<'a>(&self, answers: &[&'a str]) -> Vec<&'a str> {
         let first: &[&str] = if self.way.second { &[LOCAL] } else { &[] };
         [first, answers].concat()
     }
 
-    /// Root, for whom sudo and the locker ask nothing here: `localadmin` has the
-    /// same place in each stack.
+    /// The account that stands for root, because sudo and the locker do not ask root here:
+    /// `localadmin` has the same place in each stack.
     fn ways_in(&self) -> &'static [&'static str] {
         match self.service {
             "sudo" => &["localadmin"],
@@ -150,7 +150,7 @@ impl Bench {
 
         self.configure(flow, same);
         self.expect("a good login", person, &self.behind_local(&[&answer]), true);
-        // The local password, which the denied have, too: no way round.
+        // The local password, which denied users have too, is no way around.
         self.expect(
             "a wrong answer",
             person,
@@ -245,7 +245,7 @@ static FAILLOCK: Way = Way {
     falls_back: false,
 };
 
-/// All services side by side: they wait more than they work.
+/// All services side by side, because they mostly wait.
 fn every_service(way: &'static Way) {
     std::thread::scope(|scope| {
         for service in SERVICES {
@@ -278,8 +278,8 @@ fn a_lock_after_many_wrong_answers() {
     every_service(&FAILLOCK);
 }
 
-/// A keyring takes the password that was typed, and credentials are set by
-/// sshd's parent process, which knows nothing of the login of its child.
+/// A keyring takes the typed password. sshd's parent process sets the credentials, and does not
+/// know the login of its child.
 #[test]
 fn what_stands_behind_the_module_is_reached() {
     pam_harness::require_real_host!("sshd", "ssh");
@@ -301,8 +301,8 @@ fn what_stands_behind_the_module_is_reached() {
     assert_eq!(host.read("/run/keyring").as_deref(), Some(PASSWORD));
 }
 
-/// Three wrong answers in three logins close the account for the right one, too;
-/// a denial and a server that is down count for nothing.
+/// Three wrong answers in three logins lock the account, also for the right password. A denial
+/// and a server that is down do not count.
 #[test]
 fn wrong_answers_are_counted_over_logins() {
     pam_harness::require_real_host!("su");

@@ -17,7 +17,7 @@ fn to_another_user() {
         give_up: no_more,
         differs: |case, expected| {
             Ok(match case {
-                // su looks the name up by itself and asks nobody.
+                // su looks the name up itself and asks nobody.
                 Case::UnknownUser => Expected {
                     log: "",
                     words: "does not exist",

@@ -5,11 +5,11 @@ use crate::matrix::{Program, no_more, nothing};
 
 const WHO_RUNS_IT: &str = "sudo asks about the person who runs it, who has an account";
 
-/// What becomes of a case under sudo.
+/// The result of a case with sudo.
 fn differs(case: Case, expected: Expected) -> Result<Expected, &'static str> {
     match case {
         Case::UnknownUser => Err(WHO_RUNS_IT),
-        // sudo has modules keep their words to themselves; a prompt is none.
+        // sudo makes modules silent, but it shows prompts.
         Case::WrongPassword | Case::Denied | Case::ServerDown => Ok(Expected {
             words: "",
             ..expected
@@ -39,7 +39,7 @@ fn from_a_pipe() {
     pam_harness::require_real_host!("sudo");
     Program {
         name: "sudo -S",
-        // What is typed goes through the pipe, a line at a time.
+        // Typed text goes through the pipe, one line at a time.
         start: |host, user| host.terminal(user, &["sh", "-c", "cat | sudo -S -k id -u"]),
         leave: |terminal| {
             terminal.send(b"\x04");

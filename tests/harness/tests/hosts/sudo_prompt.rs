@@ -1,4 +1,4 @@
-//! `sudo -p`, which replaces every prompt of a module with a text of the person's.
+//! `sudo -p`, which replaces every prompt of a module with the person's own text.
 
 use crate::case::PASSWORD;
 use authentik_double::Double;
@@ -18,7 +18,7 @@ fn host(double: &Double, flow: &str, sudoers: &str, prompt: &str) -> RealHost {
         .start()
 }
 
-/// What a terminal shows between the password and the end.
+/// The terminal's output between the password and the end.
 fn end(terminal: Terminal) -> String {
     let ended = terminal.finish();
     assert_eq!(ended.status, 0, "{}", ended.transcript);
@@ -48,12 +48,12 @@ fn what_sudo_p_replaces_is_shown_above_it() {
         terminal.expect("Recovery code:");
         terminal.answer(TEXT, code);
         let seen = end(terminal);
-        // The password needs no words of the module.
+        // The password needs no text of the module.
         assert_eq!(times(&seen, "assword"), 0, "{seen}");
         assert_eq!(times(&seen, "Second factor:"), 1, "{seen}");
     }
 
-    // What is asked with an echo is replaced as well.
+    // Prompts with echo are replaced too.
     let consent = host(&double, "linux-consent", "", "");
     let mut terminal = consent.sudo("alice", &["-p", TEXT, "id", "-un"]);
     terminal.answer(TEXT, PASSWORD);
@@ -81,7 +81,7 @@ fn sudo_alone_shows_each_question_once() {
     );
 }
 
-/// The module cannot see this setting of sudoers. `style = "short"` is made for it.
+/// The module cannot see this setting of sudoers. `style = "short"` exists for it.
 #[test]
 fn with_passprompt_override_the_short_style_shows_what_is_asked() {
     pam_harness::require_real_host!("sudo");

@@ -1,4 +1,4 @@
-//! What a person sees, kept in the tree.
+//! The transcript of what a person sees, kept in the repository.
 
 use crate::case::PASSWORD;
 use authentik_double::Double;
@@ -21,7 +21,7 @@ fn ssh_with_a_second_factor_and_sudo_after_it() {
     ssh.answer("code: ", &double.totp_unused("bob"));
     ssh.expect("$ ").send_line("id -un");
     ssh.expect("$ ").send_line("sudo id -un");
-    // A code is taken once.
+    // Each code is accepted once.
     double.advance(Duration::from_secs(60));
     ssh.answer("password for bob: ", PASSWORD);
     ssh.answer("code: ", &double.totp_unused("bob"));

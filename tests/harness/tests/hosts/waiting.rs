@@ -1,12 +1,12 @@
-//! Programs that open a prompt long before it is answered, and programs that wait for a
-//! word in it.
+//! Programs that open a prompt long before it is answered, and programs that wait for a word in
+//! it.
 
 use crate::case::PASSWORD;
 use authentik_double::Double;
 use pam_harness::host::{RealHost, configuration};
 use std::time::Duration;
 
-/// sudo's prompt waits for five minutes, and for ever with `passwd_timeout=0`.
+/// sudo's prompt waits for five minutes, and without a limit with `passwd_timeout=0`.
 #[test]
 fn sudo_takes_an_answer_after_login_timeout() {
     pam_harness::require_real_host!("sudo");
@@ -28,8 +28,8 @@ fn sudo_takes_an_answer_after_login_timeout() {
     assert!(lines[0].contains("PAM_SUCCESS: user=carol"), "{lines:#?}");
 }
 
-/// sshpass waits for "assword:". A prompt in another language leaves it waiting, and the
-/// configuration's own prompt does not.
+/// sshpass waits for "assword:". A prompt in another language makes it wait without an end, and
+/// a prompt in the configuration solves that.
 #[test]
 fn sshpass_needs_its_word_in_the_prompt() {
     pam_harness::require_real_host!("sshd", "ssh");
@@ -41,7 +41,7 @@ fn sshpass_needs_its_word_in_the_prompt() {
         .packages(&packages)
         .config(&german)
         .start();
-    // Starts sshd, and shows what a person reads.
+    // Starts sshd, and shows the prompt of a person.
     let mut person = host.ssh("alice").run(&["true"]);
     person.answer("Passwort:", PASSWORD);
     assert_eq!(person.finish().status, 0);

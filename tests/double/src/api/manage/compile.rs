@@ -1,4 +1,5 @@
-//! Flows and applications of the world, made of what administrators bound together.
+//! The flows and applications of the world, built from the objects that administrators made and
+//! bound.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::flow::{
 use crate::state::State;
 use crate::world::{Access, Application, World};
 
-/// Makes them all again.
+/// Builds all of them again.
 pub(super) fn compile(state: &mut State) {
     let State { world, managed, .. } = state;
     for slug in std::mem::take(&mut managed.flows) {
@@ -40,7 +41,7 @@ pub(super) fn compile(state: &mut State) {
         .for_each(|application| world.add_application(application));
 }
 
-/// What points at `pk` as its target, in its order.
+/// The bindings whose target is `pk`, in their order.
 fn bound<'a>(managed: &'a Managed, path: &str, pk: &Value) -> Vec<&'a Object> {
     let all = managed.all(path);
     let mut found: Vec<&Object> = all.filter(|o| o.fields.get("target") == Some(pk)).collect();
@@ -52,7 +53,7 @@ fn pointed<'a>(managed: &'a Managed, object: &Object, field: &str) -> Option<&'a
     managed.by_pk(object.fields.get(field)?)
 }
 
-/// The expressions that are bound to an object; nothing where none is.
+/// The expressions that are bound to an object, if any.
 fn expressions<'a>(managed: &'a Managed, pk: &Value) -> Vec<(&'a str, bool)> {
     let bindings = bound(managed, "policies/bindings", pk);
     let enabled = bindings.into_iter().filter(|b| b.flag("enabled", true));
@@ -64,7 +65,7 @@ fn expressions<'a>(managed: &'a Managed, pk: &Value) -> Vec<(&'a str, bool)> {
         .collect()
 }
 
-/// The verdict of all policies of an object together.
+/// The combined verdict of all policies of an object.
 fn policy(managed: &Managed, object: &Object) -> Option<Policy> {
     let expressions = expressions(managed, &object.pk);
     if expressions.is_empty() {
@@ -133,7 +134,7 @@ fn flow(managed: &Managed, object: &Object) -> Flow {
     flow
 }
 
-/// A text such as `minutes=1;seconds=30`, in which hours and days may stand, too.
+/// A text such as `minutes=1;seconds=30`, which may also have hours and days.
 fn duration(text: Option<&str>) -> Duration {
     let parts = text.unwrap_or_default().split(';');
     let seconds = parts.filter_map(|part| {
@@ -284,7 +285,7 @@ fn field(object: &Object) -> Field {
         );
     field.required = object.flag("required", true);
     if ["dropdown", "radio-button-group"].contains(&text("type")) {
-        // `return ["one", "two"]`, which is JSON behind its first word
+        // `return ["one", "two"]`: JSON after the first word
         let list = text("placeholder")
             .strip_prefix("return ")
             .unwrap_or_default();

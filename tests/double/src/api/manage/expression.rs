@@ -10,13 +10,13 @@ enum Line {
     Return(bool),
     Message(String),
     Raise(String),
-    /// Whether the client is in this network of 24 bits.
+    /// Whether the client's address is in this /24 network.
     InNetwork([u8; 3]),
-    /// Whether `query` says so.
+    /// Whether `query` has this value.
     Query(String, String),
-    /// Whether the `User-Agent` holds this.
+    /// Whether the `User-Agent` contains this text.
     UserAgent(String),
-    /// Another person is logged in from here on.
+    /// From here on another user is logged in.
     Swap(String),
 }
 
@@ -57,12 +57,12 @@ fn lines(expression: &str) -> Option<Vec<Line>> {
     expression.lines().map(line).collect()
 }
 
-/// Whether the double knows what it means.
+/// Whether the double understands it.
 pub(super) fn is_known(expression: &str) -> bool {
     lines(expression).is_some()
 }
 
-/// Who is logged in instead, where the expression says so.
+/// The user who is logged in instead, if the expression says so.
 pub(super) fn swap(expression: &str) -> Option<String> {
     let lines = lines(expression).unwrap_or_default();
     lines.into_iter().find_map(|line| match line {

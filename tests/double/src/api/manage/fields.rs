@@ -1,7 +1,7 @@
-//! Which fields a POST may have and must have: `fields.txt`, version by version.
+//! Which fields a POST may have and must have, version by version: `fields.txt`.
 //!
-//! authentik itself ignores a field that it does not know. The double refuses it, so that nobody
-//! misspells one unnoticed.
+//! authentik itself ignores a field that it does not know. The double refuses it, so that a
+//! misspelt field is noticed.
 
 use std::sync::OnceLock;
 
@@ -14,7 +14,7 @@ struct Field {
     path: &'static str,
     name: &'static str,
     kind: &'static str,
-    /// Of a choice, or of a list of choices.
+    /// The values of a choice, or of a list of choices.
     choices: Vec<&'static str>,
     null: bool,
     required: bool,

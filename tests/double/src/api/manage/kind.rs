@@ -1,4 +1,5 @@
-//! The kinds of objects: where they are, what names them, and what they point at.
+//! The kinds of objects: their paths, the field that names them, and the fields that refer to
+//! other objects.
 
 /// One kind of object.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ const fn binding(path: &'static str, model: &'static str) -> Kind {
     }
 }
 
-/// One whose list compares names without regard to case.
+/// A kind whose list ignores case in names.
 const fn by_iexact(path: &'static str, number: bool, model: &'static str) -> Kind {
     Kind {
         number,
@@ -104,8 +105,8 @@ pub(super) const KINDS: &[Kind] = &[
     kind("stages/captcha", "CaptchaStage"),
 ];
 
-/// What a field may point at: the beginnings of paths. A field that is not named points at
-/// nothing.
+/// The kinds that a field may refer to, by the start of their paths. A field that is not listed
+/// refers to nothing.
 pub(super) fn targets(path: &str, field: &str) -> &'static [&'static str] {
     match (path, field) {
         ("flows/bindings", "target") => &["flows/instances"],

@@ -1,5 +1,5 @@
-//! What administrators do through the API: making flows, stages, policies, people, applications,
-//! tokens and outposts, and taking them away. For superusers with a token alone.
+//! What administrators do through the API: they create flows, stages, policies, users,
+//! applications, tokens and outposts, and remove them. Only superusers with a token may do so.
 
 mod compile;
 mod expression;
@@ -18,7 +18,7 @@ use kind::Kind;
 pub(crate) use store::Managed;
 use store::Object;
 
-/// The answer, if an administrator is speaking and this is one of their paths.
+/// The answer, if an administrator asks for one of these paths.
 pub(super) fn respond(
     state: &mut State,
     call: &Call,
@@ -81,7 +81,7 @@ fn read(state: &mut State, call: &Call, path: &[&str]) -> Option<Reply> {
         ["core", "tokens", identifier, "view_key"] => {
             return Some(people::view_key(state, identifier));
         }
-        // These two are answered elsewhere, for callers with a permission, too.
+        // These two paths are answered elsewhere, also for callers with a permission.
         ["core", "users" | "groups"] => return None,
         _ => {}
     }
@@ -99,7 +99,7 @@ fn read(state: &mut State, call: &Call, path: &[&str]) -> Option<Reply> {
     Some(found.map_or_else(|| not_found(kind), |found| Reply::json(200, &found)))
 }
 
-/// Those that match the parameters, of which only exact ones are known here.
+/// The objects that match the parameters. Only exact matches are supported.
 fn list(state: &State, call: &Call, kind: &Kind) -> Reply {
     let wanted = parse_query(&call.query);
     let mut complaints = Map::new();
@@ -152,7 +152,7 @@ fn create(state: &mut State, call: &Call, path: &[&str]) -> Option<Reply> {
     Some(Reply::json(201, &made))
 }
 
-/// What speaks against an object whose fields are right by themselves.
+/// Why an object cannot be created although its fields are valid.
 fn objection(
     state: &State,
     kind: &Kind,

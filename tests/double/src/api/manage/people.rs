@@ -1,4 +1,5 @@
-//! Users, groups, roles, tokens, outposts and sessions: what lives in the world, not in the store.
+//! Users, groups, roles, tokens, outposts and sessions. They are part of the world, not of the
+//! store.
 
 use serde_json::{Map, Value, json};
 
@@ -32,8 +33,8 @@ pub(super) fn find(state: &State, pk: &str) -> Option<String> {
     found.map(|user| user.username.clone())
 }
 
-/// Puts an object into the store, and into the world where it belongs there. What the API
-/// prints of it.
+/// Adds an object to the store, and to the world if it belongs there. Returns what the API
+/// prints.
 pub(super) fn create(state: &mut State, mut object: Object) -> Value {
     let text = |name: &str| object.text(name).unwrap_or_default().to_owned();
     let made = match object.path {
@@ -46,7 +47,7 @@ pub(super) fn create(state: &mut State, mut object: Object) -> Value {
                 .unwrap_or(0);
             user.name = text("name");
             user.email = text("email");
-            // Nobody has it: an account without a password cannot log in with one.
+            // An account without a password cannot log in with one, so nobody has it.
             user.password = random::text(40);
             user.active = object.flag("is_active", true);
             user.user_type = user_type(object.text("type"));
@@ -106,7 +107,7 @@ fn names_of(state: &State, pks: &[&str]) -> Vec<String> {
     found.map(|group| group.name.clone()).collect()
 }
 
-/// The token's owner gets it as what it is for.
+/// Gives the token to its owner, for the purpose that it was made for.
 fn add_token(state: &mut State, object: &Object, key: &str) {
     let owner = object.fields.get("user").map(Value::to_string);
     let Some(owner) = owner.and_then(|pk| find(state, &pk)) else {
@@ -122,7 +123,7 @@ fn add_token(state: &mut State, object: &Object, key: &str) {
     }
 }
 
-/// What the roles of a user's groups allow.
+/// The permissions that a user has by the roles of their groups.
 fn permissions(state: &State, username: &str) -> Vec<Permission> {
     let groups = &state.world.user(username).groups;
     let of_groups = state.managed.all("core/groups");
@@ -181,7 +182,7 @@ pub(super) fn set_key(state: &mut State, call: &Call, identifier: &str) -> Reply
     Reply::empty(204)
 }
 
-/// The key of a token; that of an outpost is not there yet when it is asked for first.
+/// The key of a token. The first request for an outpost's token finds none yet.
 pub(super) fn view_key(state: &mut State, identifier: &str) -> Reply {
     let kind = kind_of("core/tokens");
     let is_asked_for = |object: &&Object| {
@@ -200,7 +201,7 @@ pub(super) fn view_key(state: &mut State, identifier: &str) -> Reply {
     Reply::json(200, &json!({"key": key}))
 }
 
-/// Permissions of a role, in addition to those that it has.
+/// Adds permissions to those that a role has.
 pub(super) fn assign(state: &mut State, call: &Call, uuid: &str) -> Reply {
     let path = "rbac/permissions/assigned_by_roles/{uuid}/assign";
     let body = match action(state, call, path) {
@@ -225,7 +226,7 @@ pub(super) fn assign(state: &mut State, call: &Call, uuid: &str) -> Reply {
     Reply::json(200, &json!(results))
 }
 
-/// Takes a user away, with their sessions and tokens.
+/// Removes a user, with their sessions and tokens.
 pub(super) fn remove(state: &mut State, name: &str) {
     let pk = json!(state.world.user(name).pk);
     state.world.remove_user(name);
@@ -234,7 +235,7 @@ pub(super) fn remove(state: &mut State, name: &str) {
     state.managed.take("core/users", &pk);
 }
 
-/// Takes any other object away.
+/// Removes any other object.
 pub(super) fn removed(state: &mut State, object: &Object) {
     let key = object.key.as_deref();
     match object.path {

@@ -1,4 +1,4 @@
-//! The objects that administrators have made.
+//! The objects that administrators have created.
 
 use serde_json::{Map, Value, json};
 
@@ -25,7 +25,7 @@ impl Object {
         }
     }
 
-    /// As the API prints it, as far as anybody here looks.
+    /// The object as the API prints it, reduced to the fields that are used here.
     pub(super) fn json(&self) -> Value {
         let mut fields = self.fields.clone();
         fields.insert("pk".to_owned(), self.pk.clone());
@@ -64,15 +64,15 @@ impl Object {
     }
 }
 
-/// All objects, and what was made of them.
+/// All objects, and what was built from them.
 #[derive(Debug, Default)]
 pub(crate) struct Managed {
     pub(super) objects: Vec<Object>,
     last_number: u32,
-    /// The slugs of the flows and of the applications that the world has from here.
+    /// The slugs of the flows and applications in the world that come from this store.
     pub(super) flows: Vec<String>,
     pub(super) applications: Vec<String>,
-    /// The tokens of outposts that were asked for once: authentik makes them a moment later.
+    /// The outpost tokens that were asked for once. authentik creates them a moment later.
     pub(super) asked_for: Vec<String>,
 }
 
@@ -91,14 +91,14 @@ impl Managed {
         self.objects.iter().find(|object| object.pk == *pk)
     }
 
-    /// A number that no object and no user has.
+    /// A number that belongs to no object and no user.
     pub(super) fn number(&mut self, world: &World) -> u32 {
         let users = world.users.iter().map(|user| user.pk);
         self.last_number = users.chain([self.last_number, 1000]).max().unwrap_or(0) + 1;
         self.last_number
     }
 
-    /// Whether what a field points at exists.
+    /// Whether the object that a field refers to exists.
     pub(super) fn refers(&self, world: &World, kind: &Kind, field: &str, item: &Value) -> bool {
         let targets = kind::targets(kind.path, field);
         let exists = |target: &&str| match *target {
@@ -113,7 +113,7 @@ impl Managed {
         targets.is_empty() || targets.iter().any(exists)
     }
 
-    /// Takes an object away, and the bindings and tokens that pointed at it.
+    /// Removes an object, and the bindings and tokens that refer to it.
     pub(super) fn take(&mut self, path: &str, pk: &Value) {
         self.objects
             .retain(|object| object.path != path || object.pk != *pk);

@@ -1,4 +1,4 @@
-//! The security key of a demo: a virtual one, plugged in for this login alone.
+//! The security key of a demo: a virtual one, plugged in for this login only.
 
 use authentik_double::{Device, DeviceKind, Double};
 use pam_harness::namespace;
@@ -9,9 +9,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// The flows that are for it.
+/// The flows that use it.
 const FLOWS: [&str; 3] = ["linux-key", PASSKEY_FLOW, ENROL_FLOW];
-/// The flow in which the key is set up: nobody knows it before.
+/// The flow in which the key is set up. Until then authentik does not know it.
 const ENROL_FLOW: &str = "linux-key-enrol";
 const PASSKEY_FLOW: &str = "linux-passkey";
 const PIN: &str = "4711";

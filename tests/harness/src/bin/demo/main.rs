@@ -1,6 +1,6 @@
-//! Logs somebody in to nothing: the module as it would be installed, through
-//! the real libpam, against a double of authentik on loopback. Needs no root
-//! and touches nothing in `/etc`.
+//! Runs a login that changes nothing: the module as it would be installed, through the real
+//! libpam, against a double of authentik on loopback. Needs no root and changes nothing in
+//! `/etc`.
 //!
 //! In the flows with a security key a virtual one is plugged in: see `key.rs`.
 //!
@@ -52,7 +52,7 @@ fn demo() -> Result<Code, String> {
     let Some(listed) = flows.iter().find(|listed| listed.slug == flow) else {
         return Err(format!("there is no flow {flow}; see make demo FLOW=list"));
     };
-    // Whom the flow has something for.
+    // The users that the flow was made for.
     let somebody = listed.users.first().map_or("alice", String::as_str);
     let login = chosen("LOGIN", somebody);
 
@@ -110,7 +110,7 @@ fn of_the_session(number: usize) -> String {
     }
 }
 
-/// What somebody may want to see after this.
+/// What to try next.
 const NEXT: [(&str, &str); 9] = [
     ("FLOW=linux-mfa LOGIN=bob", "a code of an authenticator app"),
     ("FLOW=linux-mfa LOGIN=zoe", "a menu of second factors"),
@@ -149,7 +149,7 @@ fn introduce(double: &Double, login: &str, flow: &str, description: &str) {
     }
 }
 
-/// All that there is to try, as a table.
+/// All flows that can be tried, as a table.
 fn list(double: &Double) {
     let flows = double.world(|world| list_flows(world));
     println!("Flows (make demo FLOW=…):");
@@ -265,7 +265,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))
 }
 
-/// Tells before each prompt what the person's own devices show by then.
+/// Shows before each prompt what the person's own devices show at that time.
 fn notes(double: &Double, login: &str) -> impl FnMut() {
     let mut told = Vec::new();
     move || {
@@ -321,7 +321,7 @@ fn devices_show(double: &Double, login: &str) -> Vec<String> {
     notes
 }
 
-/// A wait as somebody would say it.
+/// A duration in words.
 fn soon(wait: Duration) -> String {
     match wait.as_secs() {
         0 => String::from("at once"),

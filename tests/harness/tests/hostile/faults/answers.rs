@@ -1,4 +1,4 @@
-//! What is wrong with an answer's transport, its head or its status.
+//! Faults in the transport, the head or the status of an answer.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn trouble(
     }
 }
 
-/// Something wrong with the body of the double's own answer.
+/// A fault in the body of the double's own answer.
 fn in_body(
     name: &'static str,
     line: &'static str,
@@ -44,12 +44,12 @@ fn silent(trouble: Trouble) -> Trouble {
     }
 }
 
-/// These bytes and the end of the connection.
+/// These bytes, then the connection closes.
 fn raw(name: &'static str, line: &'static str, bytes: Vec<u8>) -> Trouble {
     trouble(name, line, move |fault| fault.raw(bytes.clone()))
 }
 
-/// A status under which stands all that a login would need.
+/// A status other than 200 with a body that would be enough for a login.
 fn status(status: u16, codes: [&'static str; 5], line: &'static str) -> Trouble {
     let name = format!("status {status} over the right body").leak();
     Trouble {
@@ -81,7 +81,7 @@ pub(super) fn rows() -> Vec<Trouble> {
     let long_line = format!("X: {}", "x".repeat(1 << 20));
     let many_lines = vec![format!("Content-Length: {length}"); 1000].join("\r\n");
     let continues = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(20_000);
-    // A 4xx may be a person's doing, who throttles or blocks the host.
+    // A 4xx may be caused by a person, who throttles or blocks the host.
     let theirs = [REFUSED; 5];
     let missing = [
         "PAM_SERVICE_ERR",
@@ -163,7 +163,7 @@ pub(super) fn rows() -> Vec<Trouble> {
         status(203, DOUBT, "HTTP status 203"),
         status(206, DOUBT, "HTTP status 206"),
         status(300, DOUBT, "HTTP status 300"),
-        // At users/me the log says more of it.
+        // At users/me the log says more about it.
         status(400, theirs, "HTTP "),
         status(401, theirs, ""),
         status(403, theirs, ""),
@@ -185,7 +185,7 @@ pub(super) fn rows() -> Vec<Trouble> {
         trouble("a redirect to nowhere", "HTTP status 302", |fault| {
             fault.answer(302, "application/json", RIGHT)
         }),
-        // Redirects: the last one is reached nowhere, for none is followed.
+        // Redirects: the target of the last one does not exist, because none is followed.
         redirect("a redirect to another host", "https://evil.example/api/v3/"),
         redirect(
             "a redirect to http",
@@ -217,7 +217,7 @@ pub(super) fn rows() -> Vec<Trouble> {
 
 type Run = Box<dyn Fn() -> Cell + Send + Sync>;
 
-/// What goes on for ever, from a moment of the flow on.
+/// Answers without an end, from a moment of the flow on.
 pub(super) fn without_end() -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for moment in [
@@ -273,7 +273,7 @@ fn redirects_without_end(moment: Moment) -> Cell {
     )
 }
 
-/// Each stage is another one.
+/// Each stage differs from the last one.
 fn stages_without_end(moment: Moment) -> Cell {
     let line = "has not ended after 100 challenges";
     stages(
@@ -291,7 +291,7 @@ fn stages_without_end(moment: Moment) -> Cell {
     )
 }
 
-/// One stage that is there again whenever it is answered.
+/// A stage that returns whenever it is answered.
 fn a_stage_that_stays(moment: Moment) -> Cell {
     let line = "it stays where it is when it is answered";
     stages(
@@ -312,8 +312,7 @@ fn dummy(name: &str) -> serde_json::Value {
     serde_json::json!({"component": "ak-stage-dummy", "name": name})
 }
 
-/// A stage at `moment`, and what `inject` puts in the place of all answers from
-/// this POST on.
+/// A stage at `moment`; from this POST on `inject` replaces all answers.
 fn stages(
     name: &str,
     moment: Moment,

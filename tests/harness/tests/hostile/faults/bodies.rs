@@ -1,11 +1,11 @@
-//! What is wrong with an answer's body, where head and status are right.
+//! Faults in an answer's body, with the right head and status.
 
 use authentik_double::Fault;
 
 use super::{DOUBT, PROOF, Trouble};
 
-/// What a login would need at each moment, all in one: the end of the flow, the
-/// right person, and access.
+/// One body with everything that a login needs at each moment: the end of the flow, the right
+/// user, and access.
 pub(super) const RIGHT: &str = r#"{"component":"xak-flow-redirect","to":"/","user":{"pk":1,"username":"alice","is_active":true,"type":"internal","groups":[]},"passing":true,"messages":[]}"#;
 
 fn typed(kind: &'static str, name: &'static str, line: &'static str, body: Vec<u8>) -> Trouble {
@@ -28,7 +28,7 @@ fn body(name: &'static str, body: impl Into<Vec<u8>>) -> Trouble {
     typed("application/json", name, "", body.into())
 }
 
-/// The right body with one thing changed; each must be in it.
+/// The right body with one change. The original text must be in it.
 fn changed(name: &'static str, changes: &[(&str, &str)]) -> Trouble {
     let mut text = RIGHT.to_owned();
     for (from, to) in changes {
@@ -193,7 +193,7 @@ pub(super) fn rows() -> Vec<Trouble> {
     ]
 }
 
-/// `text` as gzip has it, stored and not squeezed.
+/// `text` as gzip, stored without compression.
 fn gzip(text: &[u8]) -> Vec<u8> {
     let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
     let mut crc = u32::MAX;

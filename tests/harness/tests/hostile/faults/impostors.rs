@@ -1,5 +1,5 @@
-//! The server goes while somebody types, and another is in its place when the
-//! password is to be sent. None of them may have it.
+//! The server stops while the user types, and another server takes its place before the
+//! password is sent. None of them may get the password.
 
 use std::any::Any;
 use std::sync::{Arc, Mutex};
@@ -43,7 +43,7 @@ fn replaced(
 }
 
 fn double(port: u16, kind: Certificate) -> Place {
-    // The same accounts behind a CA of its own, which is not that of `ca_file`.
+    // The same accounts behind another CA than that of `ca_file`.
     Box::new(Double::builder().port(port).certificate(kind).start())
 }
 

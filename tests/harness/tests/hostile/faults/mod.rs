@@ -1,9 +1,8 @@
-//! One table of what can go wrong with the server and the way to it, times the
-//! moments of a login at which it does.
+//! A table of faults of the server and the network, each at every moment of a login.
 //!
-//! Each cell is a login of its own. None may succeed, crash, or take longer than
-//! the configured limits allow, and each has its code and its line in the log.
-//! What came of all cells stands in `hostile.txt`, which `make test` prints.
+//! Each cell is a separate login. None may succeed, crash, or exceed the configured limits, and
+//! each has its code and its line in the log. The results are written to `hostile.txt`, which
+//! `make test` prints.
 
 mod answers;
 mod bodies;
@@ -20,10 +19,10 @@ use pam_harness::Outcome;
 use crate::bench::{Bench, PASSWORD};
 use table::{Cell, Table};
 
-/// The limit for a request that all cells are configured with.
+/// The limit for a request in all cells.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// When in a login the fault strikes.
+/// The moment of a login at which the fault occurs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moment {
     FirstGet,
@@ -52,7 +51,7 @@ impl Moment {
         }
     }
 
-    /// The requests of its kind, and which of them it is about.
+    /// The requests of its kind, and which of them is affected.
     fn request(self) -> (Match, usize) {
         match self {
             Moment::FirstGet => (Match::get("executor/linux-login"), 1),
@@ -63,8 +62,8 @@ impl Moment {
         }
     }
 
-    /// The request whose answer has a body: an answer of a person's is answered by
-    /// a redirect, and the GET behind it by a challenge.
+    /// The request whose answer has a body: a person's answer gets a redirect, and the GET
+    /// after it gets a challenge.
     fn body(self) -> (Match, usize) {
         let gets = Match::get("executor/linux-login");
         match self {
@@ -74,8 +73,7 @@ impl Moment {
         }
     }
 
-    /// How many answers are sent until then, a password among them from the
-    /// second on.
+    /// How many answers are sent until then. From the second on, a password is among them.
     fn posts(self) -> usize {
         match self {
             Moment::FirstGet => 0,
@@ -85,26 +83,26 @@ impl Moment {
     }
 }
 
-/// One row: what goes wrong, and what it must come to at each moment.
+/// One row: a fault, and the expected result at each moment.
 struct Trouble {
     name: &'static str,
     /// A part of the reason in the log.
     line: &'static str,
     /// The codes, for each [`Moment`].
     codes: [&'static str; 5],
-    /// Whether it strikes the double's own answer in its body.
+    /// Whether it changes the body of the double's own answer.
     in_body: bool,
     strike: Box<dyn Fn(Fault) -> Fault + Send + Sync>,
 }
 
 const UNAVAILABLE: &str = "PAM_AUTHINFO_UNAVAIL";
 const REFUSED: &str = "PAM_AUTH_ERR";
-/// What proves that the server is unavailable, where it is the first that comes.
+/// A fault that proves that the server is unavailable, if it affects the first request.
 const PROOF: [&str; 5] = [UNAVAILABLE, REFUSED, REFUSED, REFUSED, REFUSED];
-/// What proves nothing.
+/// A fault that proves nothing.
 const DOUBT: [&str; 5] = [REFUSED; 5];
 
-/// The double of a whole row's cells, and the login that each is.
+/// The double for the cells of a row, and the login of each.
 fn bench() -> Bench {
     Bench::with(Double::builder().without_pause())
         .top("request_timeout = \"1s\"")
@@ -147,7 +145,7 @@ fn play(bench: &Bench, trouble: &Trouble, moment: Moment) -> Cell {
     cell
 }
 
-/// What `work` makes of each of `items`, a few at a time: most wait for a limit.
+/// The results of `work` for each of `items`, a few at a time, because most wait for a limit.
 fn in_parallel<T: Send + Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = std::sync::atomic::AtomicUsize::new(0);
     let done = std::sync::Mutex::new(Vec::new());
@@ -185,7 +183,7 @@ fn no_fault_of_server_or_network_is_a_login_a_crash_or_a_hang() {
     table.judge();
 }
 
-/// A login that began well and is struck later; for rows that arrange it themselves.
+/// A login that starts well and is affected later, for rows that arrange it themselves.
 fn cell(
     name: &str,
     moment: &str,

@@ -1,4 +1,4 @@
-//! A push to a phone, struck by every fault of an answer: none sends a second one.
+//! A push to a phone, with every fault of an answer. No fault causes a second push.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ pub(super) fn play(trouble: &Trouble) -> Cell {
         .into_iter()
         .filter(|request| request.method == "POST")
         .collect();
-    // The name, the password, the push, whose body a fault may have left unread.
+    // The name, the password, and the push, whose body may not have been read.
     let sent = posts.len();
     cell.require(sent == 3, &format!("{sent} answers were sent"));
     let pushes = posts

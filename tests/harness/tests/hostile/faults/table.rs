@@ -1,4 +1,4 @@
-//! What came of all faults, counted and judged.
+//! The results of all faults, counted and judged.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,12 +8,11 @@ use pam_harness::{HarnessError, Outcome};
 
 use super::LIMIT;
 
-/// How many times the configured limit a login may take that a fault has struck:
-/// one for the request, one for the end of the session, the rest for a machine
-/// that is busy.
+/// How many times the configured limit a login with a fault may take: one for the request, one
+/// for the end of the session, and the rest for a busy machine.
 const PATIENCE: u32 = 4;
 
-/// One fault at one moment, and what came of it.
+/// One fault at one moment, and its result.
 pub(super) struct Cell {
     what: String,
     code: String,
@@ -63,7 +62,7 @@ impl Cell {
         cell
     }
 
-    /// Notes what is not as it must be.
+    /// Records a result that is wrong.
     pub(super) fn require(&mut self, holds: bool, problem: &str) {
         if !holds {
             self.problems.push(problem.to_owned());
@@ -94,7 +93,7 @@ impl Table {
         self.0.extend(cells);
     }
 
-    /// Writes the summary, then fails over whatever was not as it must be.
+    /// Writes the summary, then fails if a result is wrong.
     pub(super) fn judge(&self) {
         let summary = self.summary();
         print!("{summary}");

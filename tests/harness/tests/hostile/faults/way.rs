@@ -1,4 +1,4 @@
-//! What is wrong on the way to the server, before HTTP begins.
+//! Faults on the way to the server, before HTTP starts.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
@@ -34,7 +34,7 @@ fn ending(name: &'static str, bench: Bench, code: &'static str, line: &'static s
     })
 }
 
-/// A port at which each connection is given to `serve`.
+/// A port whose connections are passed to `serve`.
 pub(super) fn server(
     port: u16,
     serve: impl Fn(TcpStream) + Send + Sync + Clone + 'static,
@@ -51,9 +51,9 @@ pub(super) fn server(
     (listener, port)
 }
 
-/// Hangs up with something unread, which is a reset and no end.
+/// Closes with unread data, which sends a reset.
 pub(super) fn reset(client: TcpStream) {
-    // As soon as the first byte is there.
+    // When the first byte has arrived.
     let _ = client.peek(&mut [0]);
 }
 
@@ -74,13 +74,13 @@ fn local(
     ending(name, Bench::new().top(&url), code, "")
 }
 
-/// Takes no connection: its queue is full, and the kernel drops what more comes.
+/// Accepts no connection: its queue is full, and the kernel drops further ones.
 fn black_hole() -> Cell {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let address = listener.local_addr().expect("its address");
     let tenth = Duration::from_millis(100);
     let mut held = Vec::new();
-    // The standard library asks for a queue of 128.
+    // The standard library sets a queue of 128.
     for _ in 0..5000 {
         match TcpStream::connect_timeout(&address, tenth) {
             Ok(stream) => held.push(stream),
@@ -94,7 +94,7 @@ fn black_hole() -> Cell {
     )
 }
 
-/// A name server that says nothing; port 53 is root's to take.
+/// A name server that does not answer. Only root can bind port 53.
 fn mute_name_server() -> Option<Cell> {
     let _server = UdpSocket::bind(("127.0.53.11", 53)).ok()?;
     let bench = Bench::new()
@@ -246,7 +246,7 @@ pub(super) fn rows() -> Vec<Run> {
             with("a certificate for another address", bench, "another name")
         }),
         Box::new(|| {
-            // The authority of another server: in PEM, and right in itself.
+            // The authority of another server: valid PEM and a valid certificate.
             let bench = Bench::new().top("ca_file = \"{dir}/other.pem\"");
             let other = Double::start();
             let pam = bench

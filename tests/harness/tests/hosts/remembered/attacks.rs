@@ -1,4 +1,5 @@
-//! Who gets nothing: other users, other sessions, and what is left of a session.
+//! Users and sessions that get nothing: other users, other sessions, and what remains of a
+//! session.
 
 use super::bench::{
     Asked, DIRECTORY, PASSWORD, Session, builder, files, host, left_behind_is_root, log_has,
@@ -14,11 +15,11 @@ fn another_session_of_the_same_user_gets_nothing() {
     let host = host(&double);
     let mut first = Session::ssh(&host, "duke");
     assert_eq!(first.sudo(), Asked::Password);
-    // A session that began with a key has no second factor that it could remember.
+    // A session that started with a key has no second factor to remember.
     let mut second = Session::with_key(&host, "duke");
     assert_eq!(second.sudo(), Asked::Push);
     assert_eq!(second.sudo(), Asked::Push, "what sudo asked is not kept");
-    // A process without an audit session: a container, or a service.
+    // A process without an audit session: in a container, or a service.
     let mut none = host.sudo("duke", &["-k", "id", "-u"]);
     none.answer("assword", PASSWORD);
     none.answer("Press Enter", "");
@@ -26,8 +27,8 @@ fn another_session_of_the_same_user_gets_nothing() {
     assert_eq!(first.sudo(), Asked::Password, "the first one still does");
 }
 
-/// su and sudo give another user a process in the session. authentik's cookie says nothing
-/// of a person, so it must not even be sent for another one.
+/// su and sudo give another user a process in the session. authentik's cookie does not name a
+/// user, so it must not even be sent for another one.
 #[test]
 fn another_user_in_the_session_gets_nothing() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo", "su");
@@ -39,7 +40,7 @@ fn another_user_in_the_session_gets_nothing() {
     assert_eq!(session.asks("su duke -c true"), Asked::Push, "su");
     assert_eq!(session.asks("su alice -c true"), Asked::Push);
     assert_eq!(sent(&double), 0);
-    // duke's own sudo sends it, and then alice's does not.
+    // duke's own sudo sends it, and alice's sudo after it does not.
     let both = [PASSWORD, PASSWORD];
     let sudo = "sudo -k -u alice sudo -k id -u";
     assert_eq!(
@@ -48,7 +49,7 @@ fn another_user_in_the_session_gets_nothing() {
         "alice's own sudo"
     );
     assert_eq!(sent(&double), 1);
-    // duke is asked for, and alice has called: her process is in duke's session.
+    // The question is for duke, and alice has called: her process is in duke's session.
     host.put(
         "/etc/sudoers",
         b"Defaults:alice targetpw\nDefaults !lecture\nALL ALL=(ALL:ALL) ALL\n",
@@ -61,8 +62,8 @@ fn another_user_in_the_session_gets_nothing() {
     assert_eq!(session.sudo(), Asked::Password);
 }
 
-/// What setsid leaves is still in the audit session, as tmux is; after the logout it is
-/// in none that lives.
+/// A process that setsid leaves is still in the audit session, like tmux. After the logout that
+/// session is no longer alive.
 #[test]
 fn what_outlives_the_session_gets_nothing() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");
@@ -76,7 +77,7 @@ fn what_outlives_the_session_gets_nothing() {
     nothing_is_remembered(&host);
     assert!(!left_behind_is_root(&host), "after the logout");
 
-    // sshd is killed, and closes no session.
+    // sshd is killed, and does not close the session.
     let mut session = Session::ssh(&host, "duke");
     session.leave_behind();
     let record = files(&host, "session.");
@@ -108,7 +109,7 @@ fn a_name_that_a_user_puts_into_the_environment_is_good_for_nothing() {
         .local_password("duke")
         .start();
     for by_key in [true, false] {
-        // A login whose session never opens: its record waits, and the user knows its name.
+        // A login without a session: its record waits, and the user knows its name.
         let mut login = host.application("root", "", "sshd", "duke");
         login.answer("assword:", PASSWORD);
         login.answer("Press Enter", "");
@@ -148,7 +149,7 @@ fn a_name_that_a_user_puts_into_the_environment_is_good_for_nothing() {
     }
 }
 
-/// An sshd that somebody has started again from their own session is in that session.
+/// If a user restarts sshd from their own session, the new sshd is in that session.
 #[test]
 fn the_audit_session_of_whoever_started_sshd_is_nobodys() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");
@@ -170,7 +171,7 @@ fn the_audit_session_of_whoever_started_sshd_is_nobodys() {
         host.new_lines();
         let mut session = Session::ssh_with(&host, "duke", &[&format!("Port={port}")]);
         if is_kept {
-            // pam_loginuid has made a session of its own.
+            // pam_loginuid has created a new session.
             assert_eq!(session.sudo(), Asked::Password);
         } else {
             log_has(
@@ -184,7 +185,7 @@ fn the_audit_session_of_whoever_started_sshd_is_nobodys() {
     }
 }
 
-/// Without pam_loginuid in front of the module, no session has a number of its own.
+/// Without pam_loginuid before the module, no session has its own number.
 #[test]
 fn a_session_without_audit_remembers_nothing() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");

@@ -1,4 +1,4 @@
-//! A host that remembers, and people in its sessions.
+//! A host that remembers second factors, and the users in its sessions.
 
 use authentik_double::{Device, Double, Flow, Phone, Validate};
 use pam_harness::host::{RealHost, RealHostBuilder, Terminal, configuration};
@@ -6,22 +6,22 @@ use std::time::Duration;
 
 pub(super) const PASSWORD: &str = "correct-horse";
 pub(super) const DIRECTORY: &str = "/run/pam_authentik_flow";
-/// The flow that everybody logs in with: a password, and a push.
+/// The flow of all users: a password and a push.
 pub(super) const FLOW: &str = "remembered";
 const ASKED: &str = "Press Enter, then approve the push";
 
-/// What became of a program that asks for secrets.
+/// The result of a program that asks for secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// For a password alone.
+    /// It asked for a password only.
     Password,
-    /// For a push as well.
+    /// It asked for a push too.
     Push,
     /// It was refused.
     Refused,
 }
 
-/// A server whose validate stage remembers, for duke and alice.
+/// A server whose validate stage remembers devices, for duke and alice.
 pub(super) fn server() -> Double {
     let double = Double::start();
     double.world(|world| {
@@ -46,7 +46,7 @@ pub(super) fn server() -> Double {
     double
 }
 
-/// Its host; `more` goes below `[second_factor]`.
+/// Its host; `more` is added to `[second_factor]`.
 pub(super) fn builder(double: &Double, more: &str) -> RealHostBuilder {
     let config = configuration(double, FLOW);
     RealHost::new(double).config(&format!(
@@ -58,8 +58,7 @@ pub(super) fn host(double: &Double) -> RealHost {
     builder(double, "").start()
 }
 
-/// How many logins have sent what is remembered since the last time that this was asked.
-/// The first request of a login has no session yet.
+/// How many logins have sent the remembered cookie since the last call.
 pub(super) fn sent(double: &Double) -> usize {
     let requests = double.requests();
     double.clear_requests();
@@ -71,14 +70,14 @@ pub(super) fn sent(double: &Double) -> usize {
         .count()
 }
 
-/// A session with a shell in it.
+/// A session with a shell.
 pub(super) struct Session {
     terminal: Terminal,
     number: u32,
 }
 
 impl Session {
-    /// A login by keyboard-interactive, with a password and a push.
+    /// A login with keyboard-interactive, a password and a push.
     #[track_caller]
     pub(super) fn ssh(host: &RealHost, user: &str) -> Session {
         Session::ssh_with(host, user, &[])
@@ -100,14 +99,14 @@ impl Session {
         Session::of(terminal)
     }
 
-    /// A login with a key: the module has no part in it.
+    /// A login with a key, without the module.
     #[track_caller]
     pub(super) fn with_key(host: &RealHost, user: &str) -> Session {
         let ssh = host.ssh(user).with_key().option("RequestTTY=force");
         Session::of(ssh.run(&["sh"]))
     }
 
-    /// A session in a terminal where a shell has been started.
+    /// A session in a terminal in which a shell has started.
     #[track_caller]
     pub(super) fn of(mut terminal: Terminal) -> Session {
         terminal.expect("$ ");
@@ -117,7 +116,7 @@ impl Session {
         }
     }
 
-    /// Runs a command of the shell that asks nothing, and gives its exit status.
+    /// Runs a command that asks nothing, and returns its exit status.
     #[track_caller]
     pub(super) fn run(&mut self, command: &str) -> bool {
         self.try_answering(command, &[]) == Asked::Password
@@ -129,13 +128,13 @@ impl Session {
         self.asks("sudo -k id -u")
     }
 
-    /// A command that asks for a password, and perhaps for a push.
+    /// A command that asks for a password, and possibly for a push.
     #[track_caller]
     pub(super) fn asks(&mut self, command: &str) -> Asked {
         self.try_answering(command, &[PASSWORD])
     }
 
-    /// The same, for one that asks for several passwords.
+    /// The same for a command that asks for several passwords.
     #[track_caller]
     pub(super) fn try_answering(&mut self, command: &str, passwords: &[&str]) -> Asked {
         self.number += 1;
@@ -143,7 +142,7 @@ impl Session {
             format!("<{}:0>", self.number),
             format!("<{}:1>", self.number),
         );
-        // What is typed does not look like what it prints.
+        // The typed text differs from the text that it prints.
         let line = format!(
             "{command} && echo '<'{0}:0'>' || echo '<'{0}:1'>'",
             self.number
@@ -156,8 +155,8 @@ impl Session {
         loop {
             match self
                 .terminal
-                // And not "3 incorrect password attempts", after which Ctrl-C would end the
-                // line that the shell still has to run.
+                // And not "3 incorrect password attempts", because Ctrl-C after that would end
+                // the line that the shell must still run.
                 .expect_or_end(&[&good, &bad, ASKED, "assword: ", "assword for "])
             {
                 Some(0) => return asked,
@@ -174,8 +173,8 @@ impl Session {
         }
     }
 
-    /// Leaves a process in the session that outlives it, as tmux does. It waits for a
-    /// file, and then calls sudo.
+    /// Leaves a process in the session that outlives it, like tmux. It waits for a file, and
+    /// then calls sudo.
     #[track_caller]
     pub(super) fn leave_behind(&mut self) {
         let script = format!(
@@ -199,8 +198,8 @@ impl Session {
     }
 }
 
-/// Whether what was left behind has become root. It knows the password, and can approve
-/// no push.
+/// Whether the remaining process has become root. It knows the password, and cannot approve a
+/// push.
 #[track_caller]
 pub(super) fn left_behind_is_root(host: &RealHost) -> bool {
     host.put("/tmp/go", b"", 0o644, 0);
@@ -219,7 +218,7 @@ pub(super) fn left_behind_is_root(host: &RealHost) -> bool {
     panic!("what was left behind does not end");
 }
 
-/// Root runs a line of shell, which must succeed. It gives what that prints.
+/// Root runs a line of shell, which must succeed. Returns its output.
 #[track_caller]
 pub(super) fn root(host: &RealHost, script: &str) -> String {
     let output = host.output("root", &["sh", "-c", script]);
@@ -228,7 +227,7 @@ pub(super) fn root(host: &RealHost, script: &str) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// The names of the module's files whose names begin so.
+/// The names of the module's files with this prefix.
 #[track_caller]
 pub(super) fn files(host: &RealHost, prefix: &str) -> Vec<String> {
     let listed = root(host, &format!("ls {DIRECTORY} 2>/dev/null || true"));
@@ -236,7 +235,7 @@ pub(super) fn files(host: &RealHost, prefix: &str) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Waits until there is no session left that remembers.
+/// Waits until no session with a record remains.
 #[track_caller]
 pub(super) fn nothing_is_remembered(host: &RealHost) {
     for _ in 0..200 {
@@ -248,14 +247,14 @@ pub(super) fn nothing_is_remembered(host: &RealHost) {
     panic!("{:?}", files(host, ""));
 }
 
-/// The log has a line with this part among its new ones.
+/// The new lines of the log contain this part.
 #[track_caller]
 pub(super) fn log_has(host: &RealHost, part: &str) {
     let lines = host.new_lines();
     assert!(lines.iter().any(|line| line.contains(part)), "{lines:#?}");
 }
 
-/// It has none.
+/// They do not contain it.
 #[track_caller]
 pub(super) fn log_has_not(host: &RealHost, part: &str) {
     let lines = host.new_lines();

@@ -1,8 +1,8 @@
-//! Files that are copied, old, someone else's, or cannot be written.
+//! Files that are copied, old, owned by another user, or cannot be written.
 
 use super::bench::{Asked, DIRECTORY, Session, files, host, nothing_is_remembered, root, server};
 
-/// Each change is undone by the copy that is put back.
+/// Each change is undone by restoring the copy.
 #[test]
 fn a_record_that_is_copied_or_old_is_good_for_nothing() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");
@@ -53,7 +53,7 @@ fn a_record_that_is_copied_or_old_is_good_for_nothing() {
     root(&host, &format!("chmod 700 {DIRECTORY}"));
     assert_eq!(session.sudo(), Asked::Password);
 
-    // Another session, to which the record is copied.
+    // Another session, into which the record is copied.
     let mut other = Session::with_key(&host, "duke");
     assert!(other.run("cat /proc/self/sessionid >/tmp/id"));
     let id = root(&host, "cat /tmp/id");
@@ -83,7 +83,7 @@ fn a_directory_that_cannot_be_used_refuses_nobody() {
     }
 }
 
-/// What the caller of sudo sets for it decides nothing.
+/// The settings of sudo's caller have no effect.
 #[test]
 fn limits_and_umask_change_nothing() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");
@@ -99,7 +99,8 @@ fn limits_and_umask_change_nothing() {
     nothing_is_remembered(&host);
 }
 
-/// What no session has taken, and what a killed sshd has left, goes with the next login.
+/// Records that no session has taken, and those of a killed sshd, are removed at the next
+/// login.
 #[test]
 fn what_is_left_over_is_removed() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");

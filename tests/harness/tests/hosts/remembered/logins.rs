@@ -23,7 +23,7 @@ fn a_push_counts_for_sudo_in_its_session_and_for_no_other_login() {
     log_has(&host, NOTE);
     assert!(first.run("env | grep -c HANDED_OVER | grep -qx 0"), "unset");
 
-    // The second ssh asks for a push: `ssh` waits for that question.
+    // The second ssh requires a push: `ssh` waits for that question.
     let mut second = Session::ssh(&host, "duke");
     log_has_not(&host, NOTE);
     assert_eq!(second.sudo(), Asked::Password, "it has its own");
@@ -75,7 +75,7 @@ fn it_is_remembered_as_long_as_is_configured() {
     assert_eq!(session.sudo(), Asked::Push);
 }
 
-/// authentik decides: where it does not take the cookie any more, it asks.
+/// authentik decides: if it no longer accepts the cookie, it asks.
 #[test]
 fn authentik_ends_it_when_its_own_time_is_over() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");
@@ -128,7 +128,7 @@ fn it_is_for_one_flow_and_one_name() {
     assert_eq!(sent(&double), 0, "authentik is not even asked");
 }
 
-/// A remembered code is no secret that was accepted in this login.
+/// A remembered code is not a secret that was accepted in this login.
 #[test]
 fn a_flow_that_asks_for_a_code_alone_is_refused_when_the_code_is_skipped() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");

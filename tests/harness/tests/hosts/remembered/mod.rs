@@ -1,5 +1,5 @@
-//! `[second_factor] remember = "session"`: what a login session remembers for sudo, and
-//! who gets nothing of it.
+//! `[second_factor] remember = "session"`: what a login session remembers for sudo, and which
+//! users and sessions get nothing.
 
 mod attacks;
 mod bench;

@@ -1,5 +1,5 @@
-//! Name servers, `/etc/hosts` and `nsswitch.conf`, in every program: what each
-//! variant is to the module, with the server up and stopped.
+//! Name servers, `/etc/hosts` and `nsswitch.conf`, in every program: the result of each
+//! variant, with the server up and stopped.
 
 mod rows;
 
@@ -18,11 +18,11 @@ const STOPPED: u16 = 1;
 
 const SERVICES: [&str; 4] = ["sshd", "login", "su", "sudo"];
 
-/// What became of a row in one program.
+/// The result of a row in one program.
 #[derive(Clone)]
 struct Outcome {
     service: &'static str,
-    /// The code in the module's first line; nothing without a line.
+    /// The code in the module's first line; `None` without a line.
     code: Option<String>,
     /// Whether the local password was enough.
     login: bool,
@@ -56,7 +56,7 @@ impl Bench {
         }
     }
 
-    /// Plays a row in every program.
+    /// Runs a row in every program.
     #[track_caller]
     fn play(&self, row: &Row) -> Vec<Outcome> {
         let server = NameServer::start((row.answers)());
@@ -84,7 +84,7 @@ impl Bench {
             .map(|program| program.run(host, ALICE_LOCAL))
             .to_vec();
         let (finished, [sshd, login]) = std::thread::scope(|scope| {
-            // Side by side: they wait more than they work.
+            // Side by side, because they mostly wait.
             let sshd = scope.spawn(|| self.log_in("sshd"));
             let login = scope.spawn(|| self.log_in("login"));
             let finished = host.run_all(&runs, 2);
@@ -138,7 +138,7 @@ impl Bench {
     }
 }
 
-/// What the log says of a service's login.
+/// The log lines of a service's login.
 fn outcome(service: &'static str, login: bool, log: &[LogLine]) -> Outcome {
     let head = format!("pam_authentik_flow({service}:auth): ");
     let line = log.iter().find_map(|line| line.text.strip_prefix(&head));
@@ -150,8 +150,8 @@ fn outcome(service: &'static str, login: bool, log: &[LogLine]) -> Outcome {
     }
 }
 
-/// What must come of it: the code, and that the local password is enough for no
-/// other code than `PAM_AUTHINFO_UNAVAIL`.
+/// The expected result: the code, and that the local password is enough only with
+/// `PAM_AUTHINFO_UNAVAIL`.
 fn check(row: &Row, outcome: &Outcome) -> Result<(), String> {
     let expected = match outcome.service {
         "su" | "sudo" => row.setuid,
@@ -197,7 +197,7 @@ fn each_variant_of_a_resolver_has_its_code_in_each_program() {
     assert!(wrong.is_empty(), "{table}\n{}", wrong.join("\n"));
 }
 
-/// The table's part for these rows, and what is wrong.
+/// The table's part for these rows, and the wrong results.
 fn play_all(rows: &[Row]) -> (String, Vec<String>) {
     let bench = Bench::new();
     let (mut table, mut wrong) = (String::new(), Vec::new());

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// The code of a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
-    /// The server was asked, and refused alice.
+    /// The server was asked and refused alice.
     Refused,
     /// authentik is unavailable, and the stack asks for the local password.
     Unavailable,
@@ -49,7 +49,7 @@ pub(super) struct Row {
 }
 
 const UP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// Nobody listens there: the double has 127.0.0.1 alone.
+/// Nobody listens there: the double has only 127.0.0.1.
 const REFUSES: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const REFUSES_6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 /// TCP to a broadcast or a multicast address is ENETUNREACH without a packet.
@@ -238,8 +238,8 @@ pub(super) const ROWS: &[Row] = &[
         Unavailable,
     ),
     row("both silent", || Answers::both(Reply::Silence), Unavailable),
-    // The module never asks over TCP: a truncated answer without an address is a
-    // failed query.
+    // The module never asks over TCP, so a truncated answer without an address is a failed
+    // query.
     row(
         "both truncated",
         || Answers::both(Reply::Truncated),
@@ -250,8 +250,7 @@ pub(super) const ROWS: &[Row] = &[
         || Answers::both(Reply::TruncatedThenSilent),
         Unavailable,
     ),
-    // What is no answer to the query is silence.
-    // Something answers, whatever it says: that is no name server that is dead.
+    // A message that is no answer to the query counts as silence.
     row(
         "both with another ID",
         || Answers::both(Reply::OtherId),
@@ -283,8 +282,8 @@ pub(super) const ROWS: &[Row] = &[
         server: Server::Stopped,
         ..row("/etc/hosts: IPv4, server stopped", nothing, Unavailable)
     },
-    // glibc gives 127.0.0.1 for a line with ::1 to whoever asks for IPv4 alone, but
-    // the file has all addresses that were tried, so nobody is asked.
+    // glibc returns 127.0.0.1 for a line with ::1 to a query for IPv4 only, but the file
+    // contains all addresses that were tried, so no name server is asked.
     Row {
         hosts: "::1 NAME\n",
         ..row(
@@ -330,7 +329,7 @@ pub(super) const ROWS: &[Row] = &[
         nsswitch: "files",
         ..row("hosts: files, no line", up, Unavailable)
     },
-    // No resolver has a part in it.
+    // Variants without a resolver.
     Row {
         config: "addresses = [\"127.0.0.1\"]\n",
         setuid: Refused,
@@ -346,7 +345,7 @@ pub(super) const ROWS: &[Row] = &[
         setuid: Unavailable,
         ..row("addresses that refuse", nothing, Unavailable)
     },
-    // The double's port is one that any local user can take.
+    // Every local user can take the double's port.
     Row {
         config: "addresses = [\"127.0.0.2\"]\n",
         ..row(

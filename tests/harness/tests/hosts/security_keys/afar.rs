@@ -1,6 +1,6 @@
-//! The ways in which somebody from afar comes to a host with a key in it, through the
-//! real programs. They know the password. The key must not blink for any of them: its
-//! owner might touch it.
+//! The ways in which a remote user reaches a host with a key in it, through the real programs.
+//! They know the password. The key must not blink for any of them, because its owner might
+//! touch it.
 
 use super::{AT_SEAT, Bench, KAY};
 use crate::case::PASSWORD;
@@ -10,7 +10,7 @@ use pam_harness::host::{RealHost, Terminal, stacks};
 use pam_harness::virtual_key::{Event, Settings};
 use std::fmt::Write;
 
-/// In the place of pam_systemd: it writes down of a session what logind would.
+/// Replaces pam_systemd: it writes the file that logind would write about a session.
 const LOGIND: &str = "\
 #!/bin/sh
 id=$(cat /proc/self/sessionid)
@@ -33,10 +33,10 @@ END
 const SYSTEMD: &str = "-session    optional        pam_systemd.so";
 const STAND_IN: &str = "session required pam_exec.so quiet /etc/logind-stand-in";
 
-/// One way to come.
+/// One way.
 struct Way {
     name: &'static str,
-    /// What logind says of the session that the program is started in.
+    /// What logind says about the session in which the program starts.
     session: String,
     start: fn(&RealHost) -> Terminal,
     /// Why the module refuses.
@@ -68,7 +68,7 @@ fn ways() -> Vec<Way> {
         AT_SEAT.replace(from, to)
     };
     vec![
-        // sshd is started by somebody at the seat, so that it is in their session.
+        // sshd is started by a user at the seat, so it is in their session.
         way(
             "ssh, by password",
             AT_SEAT,
@@ -190,7 +190,7 @@ fn no_key_blinks_for_somebody_from_afar() {
         host.new_log();
         let mut terminal = (way.start)(&host);
         terminal.answer("assword", PASSWORD);
-        // Whatever it asks then, nobody answers.
+        // Nobody answers its further questions.
         terminal.expect_or_end(&["somebody who sits at this host", "login: ", TOUCH]);
         drop(terminal);
         let lines = host.new_lines().join(" | ");
@@ -202,7 +202,7 @@ fn no_key_blinks_for_somebody_from_afar() {
     }
     write_table("a key and somebody from afar", &table);
 
-    // Somebody at the seat has the same key blink, by the same programs.
+    // A user at the seat makes the same key blink, with the same programs.
     host.session(AT_SEAT);
     for start in [
         |host: &RealHost| host.terminal("kay", &SUDO),

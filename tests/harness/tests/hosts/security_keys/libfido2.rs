@@ -1,5 +1,5 @@
-//! The virtual key that the tests use, held to libfido2: Debian's own programs talk to it
-//! through the same node as the module does, and verify what it signs.
+//! The virtual key of the tests, checked with libfido2: Debian's programs use the same node as
+//! the module, and verify what it signs.
 
 use super::{Bench, PIN};
 use authentik_double::Validate;
@@ -8,13 +8,13 @@ use pam_harness::virtual_key::{Event, Settings};
 use std::path::Path;
 
 const NODE: &str = "/dev/hidraw7";
-/// What stands before the point in the public key of P-256 (SubjectPublicKeyInfo).
+/// The bytes before the point in the public key of P-256 (SubjectPublicKeyInfo).
 const SPKI: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
     0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
-/// Asks for an assertion, and verifies it: `$1` is what is asked for, `$2` which
-/// credential, by name or by the key's own choice, `$3` how it is verified.
+/// Requests an assertion, and verifies it: `$1` is the request, `$2` the credential, by name or
+/// by the key's choice, `$3` how it is verified.
 const ASSERT: &str = "\
 set -e
 { head -c 32 /dev/urandom | base64; echo localhost; [ \"$2\" != named ] || base64 -w 0 /tmp/id; } >/tmp/in
@@ -25,7 +25,7 @@ fido2-assert -V $3 -i /tmp/signed /tmp/key.pem es256
 echo verified
 ";
 
-/// Has the key make a credential, verifies what it attests, and has it sign with it.
+/// Makes the key create a credential, verifies its attestation, and makes it sign.
 const MAKE: &str = "\
 set -e
 { head -c 32 /dev/urandom | base64; echo localhost; echo kay; echo a2F5; } >/tmp/in
@@ -52,7 +52,7 @@ fn assert(host: &RealHost, ask: &str, which: &str, verify: &str) -> Terminal {
     host.terminal("root", &["sh", "/tmp/assert", ask, which, verify])
 }
 
-/// What libfido2 says of the key.
+/// What libfido2 reports about the key.
 fn described(host: &RealHost) -> String {
     let output = host.output("root", &["fido2-token", "-I", NODE]);
     assert!(output.status.success(), "{output:?}");
@@ -137,7 +137,7 @@ fn libfido2_is_refused_as_the_module_is() {
     let asked = assert(&host, "-t up=true -v", "named", "-p");
     refused(asked, Some("9999"), "FIDO_ERR_PIN_INVALID");
     assert!(described(&host).contains("pin retries: 7"));
-    // What was signed for another public key.
+    // Signed for another public key.
     let other = Bench::new(Validate::new(), Settings::default());
     let public = [&SPKI[..], &other.credential.point()].concat();
     host.put("/tmp/spki", &public, 0o644, 0);
@@ -146,7 +146,7 @@ fn libfido2_is_refused_as_the_module_is() {
         None,
         "FIDO_ERR_INVALID_SIG",
     );
-    // A credential that is none of the key's.
+    // A credential of another key.
     host.put("/tmp/id", &other.credential.id, 0o644, 0);
     refused(
         assert(&host, "-t up=false", "named", ""),

@@ -1,4 +1,4 @@
-//! Security keys at the real sudo, su and login, and at a locker without root: a virtual
+//! Security keys with the real sudo, su and login, and with a locker without root: a virtual
 //! key that is plugged into the test's own host.
 
 mod afar;
@@ -13,7 +13,7 @@ use pam_harness::virtual_key::{Credential, Settings, VirtualKey};
 
 const KAY: u32 = 2200;
 const PIN: &str = "4711";
-/// What logind says of somebody who sits at this host.
+/// What logind says about a person who sits at this host.
 const AT_SEAT: &str = "UID=2200\nUSER=kay\nACTIVE=1\nSTATE=active\nREMOTE=0\n\
     TYPE=tty\nCLASS=user\nSEAT=seat0\nVTNR=1\nSERVICE=login\nAUDIT={id}\n";
 
@@ -25,12 +25,12 @@ struct Bench {
 }
 
 impl Bench {
-    /// kay, with a key like this, and a flow with a password and this stage.
+    /// kay with a key with these settings, and a flow with a password and this stage.
     fn new(validate: Validate, settings: Settings) -> Bench {
         Bench::with(validate, settings, Credential::new("localhost", "kay"))
     }
 
-    /// The same, with a credential that is found without its ID.
+    /// The same with a credential that is found without its ID.
     fn with_passkey(validate: Validate, settings: Settings) -> Bench {
         let credential = Credential::new("localhost", "kay").passkey();
         Bench::with(validate, settings, credential)
@@ -55,7 +55,7 @@ impl Bench {
             credentials: vec![credential.clone()],
             ..settings
         });
-        // The locker runs as kay, and udev gives keys to who sits at the seat.
+        // The locker runs as kay, and udev gives keys to the person at the seat.
         key.belongs_to(KAY);
         Bench {
             double,

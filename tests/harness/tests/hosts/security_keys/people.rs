@@ -1,5 +1,5 @@
-//! What somebody who sits at the host sees of a login with a security key, program by
-//! program. The transcripts are kept in `snapshots`.
+//! What a person at the host sees of a login with a security key, program by program. The
+//! transcripts are in `snapshots`.
 
 use super::{AT_SEAT, Bench, PIN};
 use crate::case::PASSWORD;
@@ -17,7 +17,7 @@ const UNLISTED: &str = "/sys/class/hidraw/unplugged";
 /// A refusal ends sudo and login.
 const SUDOERS: &str = "Defaults !lecture\nDefaults passwd_tries=1\nALL ALL=(ALL:ALL) ALL\n";
 
-/// What kay does before and behind the password.
+/// What kay does before and after the password.
 struct Scenario {
     name: &'static str,
     before: fn(&RealHost),
@@ -49,7 +49,7 @@ fn start(host: &RealHost, program: &str) -> Terminal {
     }
 }
 
-/// What the program shows of somebody who is in.
+/// The text of the program after a login.
 fn welcome(program: &str) -> &'static str {
     match program {
         "sudo" => "\nroot\n",
@@ -59,7 +59,7 @@ fn welcome(program: &str) -> &'static str {
     }
 }
 
-/// Plays it with each program, and keeps what was seen.
+/// Runs it with each program, and keeps the transcript.
 #[track_caller]
 fn keep(bench: &Bench, scenario: &Scenario) {
     let gets_in = scenario.gets_in;
@@ -75,7 +75,7 @@ fn keep(bench: &Bench, scenario: &Scenario) {
             terminal.expect("$ ").send_line("id -un; exit");
         }
         let transcript = if program == "login" && !gets_in {
-            // It asks for the next one, until somebody hangs up; or gives up itself.
+            // It asks again until the user disconnects, or gives up itself.
             terminal.expect_or_end(&["login: ", "Maximum number of tries exceeded"]);
             terminal.transcript()
         } else {
@@ -157,7 +157,7 @@ fn a_key_may_be_inserted_when_it_is_asked_for() {
     assert_eq!(touched(&bench), PROGRAMS.len());
 }
 
-/// Plugs the key in or pulls it out: the kernel lists it, or does not.
+/// Plugs the key in or pulls it out: the kernel lists it or does not.
 #[track_caller]
 fn rename(host: &RealHost, from: &str, to: &str) {
     let output = host.output("root", &["mv", from, to]);

@@ -1,5 +1,4 @@
-//! What a login with a security key does to the process that it runs in, seen by strace
-//! from outside.
+//! The effects of a login with a security key on its process, observed with strace.
 
 use super::{AT_SEAT, Bench, PIN};
 use crate::case::PASSWORD;
@@ -8,13 +7,13 @@ use pam_harness::host::{RealHost, configuration};
 use pam_harness::virtual_key::{Event, Settings};
 use std::collections::BTreeSet;
 
-/// The module alone, so that what is seen is its own doing.
+/// Only the module, so that everything in the trace comes from it.
 const STACK: &str = "auth required pam_authentik_flow.so\naccount required pam_permit.so\n";
 const CALLS: &str = "trace=execve,execveat,clone,clone3,fork,vfork,open,openat,openat2,creat";
-/// How the report descriptor of a keyboard begins.
+/// The start of a keyboard's report descriptor.
 const KEYBOARD: [u8; 6] = [0x05, 0x01, 0x09, 0x06, 0xa1, 0x01];
 
-/// Logs kay in by an application that does nothing else, and gives its trace.
+/// Logs kay in with an application that does nothing else, and returns its trace.
 fn trace(host: &RealHost, answers: &[(&str, &str)]) -> Vec<String> {
     let command = [
         "strace",
@@ -39,7 +38,7 @@ fn trace(host: &RealHost, answers: &[(&str, &str)]) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// The paths that were opened, and how.
+/// The paths that were opened, with flags.
 fn opened(trace: &[String]) -> BTreeSet<String> {
     let opens = trace.iter().filter(|line| line.contains(" open"));
     opens
@@ -68,7 +67,7 @@ fn a_key_starts_no_process_and_opens_its_node_alone() {
         .stack("traced", STACK)
         .start();
     host.session(AT_SEAT);
-    // A keyboard has a node, too.
+    // A keyboard has a node too.
     let keyboard = "/sys/class/hidraw/hidraw3";
     host.write(&format!("{keyboard}/dev"), "240:3\n");
     let descriptor = format!("{keyboard}/device/report_descriptor");
@@ -88,7 +87,7 @@ fn a_key_starts_no_process_and_opens_its_node_alone() {
             !call.starts_with("open") && !call.starts_with("creat")
         };
         let started: Vec<&String> = lines.iter().filter(starts).collect();
-        // What strace itself has started, and no more.
+        // Only what strace itself started.
         assert_eq!(started.len(), 1, "{name}: {started:#?}");
         assert!(
             started[0].contains("execve(\"/run/host-run\""),
@@ -115,7 +114,7 @@ fn a_key_starts_no_process_and_opens_its_node_alone() {
     );
 }
 
-/// The session's number is another one each time.
+/// The session's number differs each time.
 fn replace_number(line: &str) -> String {
     match line.split_once("/sessions/") {
         Some((before, after)) => {

@@ -1,5 +1,5 @@
-//! The hosts of the sweeps: authentik is up and refuses alice, and her local
-//! password is what the caller types. So a login is a way in.
+//! The hosts of the sweeps: authentik is up and refuses alice, and the caller types her local
+//! password. So a login is a way in.
 
 use crate::case::PASSWORD;
 use crate::profile;
@@ -16,10 +16,10 @@ const ALICE_HASH: &str = "$6$harness$JoMJNkpvff/ZnhWZZwl6QAr64dhDhTiXODWo8aX1CLf
 /// A name that only the name server knows.
 const NAME: &str = "authentik.example.test";
 
-/// su waits a second after a failure, unless this says otherwise.
+/// su waits a second after a failure without this setting.
 const LOGIN_DEFS: &str = "FAIL_DELAY 0\nUID_MIN 1000\nUMASK 022\n";
 
-/// One password for each run: sudo would wait after each failure.
+/// One password for each run, because sudo would wait after each failure.
 const SUDOERS: &str = "Defaults !lecture, passwd_tries=1\nALL ALL=(ALL:ALL) ALL\n";
 
 /// The program that asks for the password.
@@ -32,11 +32,11 @@ pub(crate) enum Program {
 /// The stack of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stack {
-    /// pam_unix without the module: what the program needs by itself.
+    /// pam_unix without the module: what the program itself needs.
     Unix,
     /// `authentik-fallback` of `conf/pam.d`.
     Fallback,
-    /// What pam-auth-update makes of the package's profile.
+    /// The stack that pam-auth-update builds from the package's profile.
     Profile,
     /// The local password, then `[account] on_unavailable = "ignore"`.
     Account,
@@ -66,7 +66,7 @@ pub(crate) struct Bench {
     pub(crate) stack: Stack,
     pub(crate) addresses: Addresses,
     stacks: Vec<(String, String)>,
-    // It answers while the bench lives.
+    // It answers while the bench exists.
     _name_server: NameServer,
 }
 
@@ -80,7 +80,7 @@ impl Program {
         }
     }
 
-    /// Who runs it, and the command.
+    /// The user who runs it, and the command.
     fn command(self) -> (&'static str, &'static [&'static str]) {
         match self {
             Program::Su => ("mallory", &["su", "alice", "-c", "id"]),
@@ -107,7 +107,7 @@ impl Program {
         host.run_of(user, command, &format!("{password}\n"))
     }
 
-    /// Whether the output is that of somebody who is in.
+    /// Whether the output shows a login.
     pub(crate) fn is_in(self, finished: &Finished) -> bool {
         match self {
             Program::Su => finished.output.contains("uid=2001(alice)"),
@@ -141,8 +141,8 @@ impl Stack {
 
 const FALLBACK: &str = "authentik-fallback";
 
-/// The stack with `pam_warn` in front of each of our lines. A jump that leads past
-/// our line is too short then; nobody takes it here.
+/// The stack with `pam_warn` before each of our lines. A jump over our line is then too short,
+/// but none is taken here.
 fn with_mark(text: &str) -> String {
     let mut marked = String::new();
     for line in text.lines() {
@@ -180,7 +180,7 @@ impl Bench {
             .certificate(Certificate::Wildcard)
             .world(|world| {
                 let alice = world.user_mut("alice");
-                // Right in authentik, too: the flow denies whoever types it.
+                // The password is right in authentik too, but the flow denies the user.
                 alice.password = ALICE_LOCAL.to_owned();
                 alice.active = stack != Stack::Account;
             })
@@ -202,7 +202,7 @@ impl Bench {
             builder = builder.stack(service, text);
         }
         let host = builder.start();
-        // su writes failures there, and dies of it under a limit of the file size.
+        // su writes failures there, and a limit of the file size would kill it.
         host.remove("/var/log/btmp");
         Bench {
             host,
@@ -214,13 +214,13 @@ impl Bench {
         }
     }
 
-    /// Puts these lines in front of the configuration.
+    /// Adds these lines at the top of the configuration.
     pub(crate) fn configure(&self, lines: &str) {
         let text = configuration(&self.double, self.stack, self.addresses, "linux-deny");
         self.host.config(&format!("{lines}{text}"));
     }
 
-    /// From now on authentik accepts alice, with her password there.
+    /// From now on authentik accepts alice with her password there.
     pub(crate) fn accept(&self) {
         self.double.world(|world| {
             let alice = world.user_mut("alice");
@@ -235,7 +235,7 @@ impl Bench {
         ));
     }
 
-    /// Puts a module in front of ours that leaves a line in the log, or takes it out.
+    /// Adds a module before ours that leaves a line in the log, or removes it.
     pub(crate) fn mark_the_module(&self, marked: bool) {
         for (service, text) in &self.stacks {
             let text = match marked {
@@ -246,7 +246,7 @@ impl Bench {
         }
     }
 
-    /// What a person types who is accepted.
+    /// What a user types who is accepted.
     pub(crate) fn accepted_password(&self) -> &'static str {
         match self.stack {
             Stack::Unix | Stack::Account => ALICE_LOCAL,

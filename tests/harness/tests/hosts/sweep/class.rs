@@ -1,4 +1,4 @@
-//! What became of a run: where it came to, and what must not happen.
+//! The result of a run: how far it came, and what must not happen.
 
 use super::bench::{Bench, Program};
 use super::ends::SIGABRT;
@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 pub(crate) enum Class {
     /// The module has no line in the log.
     NotReached,
-    /// The module has a line, and it does not say that the server refused.
+    /// The module has a line, which does not say that the server refused.
     HostFailure,
     /// The server refused alice.
     Refused,
 }
 
-/// A run and what is known of it.
+/// A run and its properties.
 #[derive(Clone, Debug)]
 pub(crate) struct Judged {
     pub(crate) class: Class,
@@ -27,17 +27,17 @@ pub(crate) struct Judged {
     pub(crate) unavailable: bool,
     /// The process was killed by a signal.
     pub(crate) died: bool,
-    /// The signal is one that a limit of processor time brings.
+    /// The signal is that of a limit of processor time.
     pub(crate) cpu_limit: bool,
-    /// It called abort: no program does that by itself here.
+    /// It called abort, which no program does by itself here.
     pub(crate) aborted: bool,
     pub(crate) timed_out: bool,
     /// The module's lines and the program's own words.
     pub(crate) words: String,
 }
 
-/// The codes by which the module reports what the server said of alice. The flow
-/// denies her, and her account is not active.
+/// The codes with which the module reports the server's refusal of alice: the flow denies her,
+/// and her account is not active.
 const REFUSALS: [&str; 2] = ["PAM_PERM_DENIED", "PAM_ACCT_EXPIRED"];
 
 const SIGXCPU: i32 = 24;
@@ -53,7 +53,7 @@ pub(crate) fn by_process(lines: &[LogLine]) -> BTreeMap<u32, Vec<String>> {
     found
 }
 
-/// Judges a run by its end and by the log.
+/// Judges a run by its status and by the log.
 pub(crate) fn judge(
     program: Program,
     run: &Run,
@@ -101,7 +101,7 @@ pub(crate) fn judge(
     }
 }
 
-/// What became of many runs.
+/// The results of many runs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) runs: usize,
@@ -110,13 +110,13 @@ pub(crate) struct Counts {
     pub(crate) refused: usize,
     pub(crate) logins: usize,
     pub(crate) unavailable: usize,
-    /// Deaths by signal after the module was entered.
+    /// Deaths by signal after the start of the module.
     pub(crate) deaths: usize,
     /// Deaths by signal before that.
     pub(crate) earlier_deaths: usize,
     pub(crate) cpu_limit: usize,
     pub(crate) timed_out: usize,
-    /// The words of runs that must not happen, the first few of each kind.
+    /// The output of runs that must not happen, the first few of each kind.
     pub(crate) offences: Vec<String>,
 }
 
@@ -146,7 +146,7 @@ impl Counts {
     }
 }
 
-/// Does the runs on a bench and counts what became of them.
+/// Does the runs on a bench and counts the results.
 pub(crate) fn count(bench: &Bench, program: Program, runs: &[Run], at_a_time: usize) -> Counts {
     bench.host.new_log();
     let finished = bench.host.run_all(runs, at_a_time);
@@ -193,15 +193,14 @@ pub(crate) fn count(bench: &Bench, program: Program, runs: &[Run], at_a_time: us
     counts
 }
 
-/// How often a run is done again that died: the kernel chooses other addresses.
+/// How often a run that died is repeated, because the kernel chooses other addresses.
 const AGAIN: usize = 5;
 
-/// Which of the runs that died did so before the module's turn.
+/// Which of the runs that died did so before the module started.
 ///
-/// Each is done again, with `pam_warn` in front of the module, which leaves a line in
-/// the log. The line may have no process ID, so this is done one by one. A run that
-/// does not die again, or once dies behind the line, counts as one that died in the
-/// module.
+/// Each is repeated with `pam_warn` before the module, which leaves a line in the log. The line
+/// may have no process ID, so this is done one by one. A run that does not die again, or that
+/// dies once after the line, counts as one that died in the module.
 fn died_before(bench: &Bench, runs: &[Run], judged: &[Judged], dead: &[usize]) -> Vec<usize> {
     let is_open = |index: &&usize| {
         let judged = &judged[**index];

@@ -1,4 +1,4 @@
-//! Where a sweep begins and ends. Machines differ, so this is found out.
+//! The bounds of a sweep. Machines differ, so they are measured.
 
 use super::bench::{Bench, Program};
 use super::class::{Class, Judged, by_process, judge};
@@ -6,13 +6,13 @@ use pam_harness::host::{Limit, Run};
 
 /// The size of a page: the kernel counts AS and DATA in pages.
 pub(crate) const PAGE: u64 = 4096;
-/// How a module without memory ends the process. The kernel ends a program that
-/// cannot even start with SIGKILL or SIGSEGV.
+/// How a module without memory ends the process. A program that cannot even start is killed by
+/// the kernel with SIGKILL or SIGSEGV.
 pub(crate) const SIGABRT: i32 = 6;
-/// More than any program here needs of anything.
+/// More than any program needs here.
 const PLENTY: u64 = 64 << 20;
 
-/// The ends of one limit for one program, in the kernel's units.
+/// The bounds of one limit for one program, in the kernel's units.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends {
     /// The smallest value at which pam_unix alone works.
@@ -23,7 +23,7 @@ pub(crate) struct Ends {
     pub(crate) enough: u64,
 }
 
-/// Bytes that are added to arguments and environment: they move the heap.
+/// Bytes that are added to arguments and environment, which move the heap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Padding {
     pub(crate) environment: usize,
@@ -54,16 +54,16 @@ impl Padding {
     }
 }
 
-/// What is searched for among values that mostly fail below and work above.
+/// What to search for among values that mostly fail below and work above.
 #[derive(Clone, Copy)]
 enum Wanted {
     /// The first that works.
     First,
-    /// The one behind the last that fails.
+    /// The one after the last that fails.
     BehindLastFailure,
 }
 
-/// Searches pages up to [`PLENTY`]. Many values are tried at once, because a program
+/// Searches pages up to [`PLENTY`]. Many values are tried at the same time, because a program
 /// that fails may sleep for seconds.
 fn search(wanted: Wanted, works: impl Fn(&[u64]) -> Vec<bool>) -> u64 {
     let (mut low, mut high) = (0, PLENTY / PAGE);
@@ -92,7 +92,7 @@ fn search(wanted: Wanted, works: impl Fn(&[u64]) -> Vec<bool>) -> u64 {
     high * PAGE
 }
 
-/// The smallest value at which the program logs in by pam_unix alone.
+/// The smallest value at which the program logs in with pam_unix alone.
 pub(crate) fn unix(plain: &Bench, program: Program, limit: Limit) -> u64 {
     search(Wanted::BehindLastFailure, |values| {
         let finished = plain.host.run_all(&runs(plain, program, limit, values), 32);
@@ -115,8 +115,8 @@ pub(crate) fn smallest_number(plain: &Bench, program: Program, limit: Limit) -> 
     (0..100).find(works).unwrap_or(100)
 }
 
-/// Searches by what became of the runs on a bench. Several searches may use the
-/// host at the same time.
+/// Searches by the results of the runs on a bench. Several searches may use the host at the
+/// same time.
 fn search_class(
     bench: &Bench,
     program: Program,
@@ -150,7 +150,7 @@ pub(crate) fn find(plain: &Bench, bench: &Bench, program: Program, limit: Limit)
 }
 
 impl Ends {
-    /// The ends with padding, which takes about as much memory as it has bytes.
+    /// The bounds with padding, which uses about as much memory as it has bytes.
     pub(crate) fn with(self, padding: Padding) -> Ends {
         let bytes = padding.environment + padding.argument;
         let more = u64::try_from(bytes).unwrap_or(0) / PAGE * PAGE;

@@ -1,4 +1,4 @@
-//! Each limit from where pam_unix alone works to where it makes no difference,
+//! Each limit from the value where pam_unix alone works to the one where it has no effect,
 //! while authentik refuses alice: no value is a way in.
 
 use super::bench::{Addresses, Bench, Program, Stack};
@@ -10,9 +10,9 @@ use pam_harness::host::{Limit, Run};
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
-/// How many runs there are at a time: a failure may be followed by seconds in which
-/// the program sleeps. Each is on its own before the kernel, except
-/// for the number of processes of a user and for the processors.
+/// How many runs there are at the same time: after a failure the program may sleep for seconds.
+/// The kernel treats each separately, except for the number of processes of a user and for the
+/// processors.
 const AT_A_TIME: usize = 64;
 
 /// Paddings of the fine sweeps.
@@ -39,8 +39,7 @@ struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    /// Finds the ends of each of these, all at the same time: a search sleeps more
-    /// than it works.
+    /// Finds the bounds of each of these, at the same time, because a search mostly sleeps.
     fn ends(&self, wanted: &[(Program, Limit)]) -> Vec<Ends> {
         let (plain, bench) = (self.plain, self.bench);
         std::thread::scope(|scope| {
@@ -58,7 +57,7 @@ impl Sweep<'_> {
     fn memory(&mut self, program: Program, limit: Limit, ends: Ends, paddings: &[Padding]) {
         for padding in paddings {
             let ends = ends.with(*padding);
-            // sudo raises its soft limits by itself, as far as the hard ones allow.
+            // sudo raises its soft limits itself, up to the hard ones.
             let with_soft = program == Program::Su || *padding == Padding::argument(0);
             for soft_only in [false, true].into_iter().take(1 + usize::from(with_soft)) {
                 let runs: Vec<Run> = values::memory(ends, self.extent)
@@ -80,7 +79,7 @@ impl Sweep<'_> {
         self.note(program, limit, String::new(), &runs);
     }
 
-    /// The limit is one second, of which so many milliseconds are left.
+    /// The limit is one second, of which this many milliseconds remain.
     fn processor_time(&mut self, program: Program) {
         let left: Vec<u64> = match self.extent {
             Extent::Quick => vec![0, 2, 4, 7, 12, 20, 30, 50, 100],
@@ -135,8 +134,8 @@ impl Sweep<'_> {
         }
     }
 
-    /// What differs is the stack or the configuration: one limit, and a padding at
-    /// which sudo had the hole.
+    /// Only the stack or the configuration differs: one limit, and a padding at which sudo had
+    /// the hole.
     fn one_limit(&mut self) {
         let ends = self.ends(&Program::ALL.map(|program| (program, Limit::As)));
         for (program, ends) in Program::ALL.into_iter().zip(ends) {

@@ -1,4 +1,4 @@
-//! The commands that were ways in, as somebody types them in a shell.
+//! The commands that were ways in, as a user types them in a shell.
 
 use super::bench::{Addresses, Bench, Program, Stack};
 use super::class::{by_process, judge};
@@ -7,7 +7,7 @@ use pam_harness::host::Run;
 /// Where the hole was on one machine, in KiB.
 const SUDO: std::ops::RangeInclusive<u64> = 8200..=8224;
 const SU: std::ops::RangeInclusive<u64> = 6840..=6856;
-/// And where it is with the packages of Debian 12 and this host's files.
+/// The same with the packages of Debian 12 and this host's files.
 const SU_HERE: std::ops::RangeInclusive<u64> = 7256..=7280;
 
 fn sudo(kib: u64) -> String {
@@ -38,7 +38,7 @@ fn no_printed_command_is_a_way_in() {
             bench.host.new_log();
             let finished = bench.host.run_all(&runs, 8);
             let log = bench.host.new_log();
-            // The process that has a line is a child of the shell.
+            // The process with a line is a child of the shell.
             let unavailable = log
                 .iter()
                 .filter(|line| line.text.contains("PAM_AUTHINFO_UNAVAIL"));

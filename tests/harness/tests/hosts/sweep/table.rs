@@ -8,8 +8,8 @@ use pam_harness::host::Limit;
 use std::fmt::{self, Write};
 use std::time::Instant;
 
-/// Names the variable that says that the module is one with the hole: then the
-/// sweep must find it. It is how the sweep is tried out on an old module.
+/// The variable that says that the module has the hole, so that the sweep must find it. It
+/// serves to test the sweep with an old module.
 const EXPECT_HOLE: &str = "PAM_HARNESS_EXPECT_HOLE";
 
 /// The figures.
@@ -55,7 +55,7 @@ impl Table {
         self.total.add(counts);
     }
 
-    /// Writes the table to where `make test` looks for it.
+    /// Writes the table to the file that `make test` reads.
     pub(crate) fn write(&self, name: &str) {
         let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("hosts");
         std::fs::create_dir_all(&directory).expect("the table's directory");
@@ -63,7 +63,7 @@ impl Table {
         std::fs::write(directory.join(name), text).expect("the table is written");
     }
 
-    /// Fails where a run ended as none may, and where the runs say too little.
+    /// Fails if a run had a forbidden result, or if the runs show too little.
     #[track_caller]
     pub(crate) fn check(&self) {
         let total = &self.total;

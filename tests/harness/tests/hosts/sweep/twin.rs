@@ -1,4 +1,4 @@
-//! The twin of the sweep: authentik accepts alice, and no limit that leaves room
+//! The counterpart of the sweep: authentik accepts alice, and no limit that leaves enough room
 //! keeps her out.
 
 use super::bench::{Addresses, Bench, Program, Stack};
@@ -8,11 +8,11 @@ use pam_harness::host::{Limit, Run};
 use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
-/// So much room a limit must leave, in bytes, or in the number of things.
+/// The room that a limit must leave, in bytes or in the number of things.
 const ROOM: u64 = 16 * MIB;
 const ROOM_IN_NUMBERS: u64 = 16;
 
-/// The values that leave room, for the smallest at which pam_unix works.
+/// The values that leave enough room, for the smallest at which pam_unix works.
 fn values(limit: Limit, smallest: u64) -> Vec<u64> {
     match limit {
         Limit::As | Limit::Data | Limit::Stack | Limit::Fsize | Limit::Memlock => {
@@ -28,8 +28,8 @@ fn values(limit: Limit, smallest: u64) -> Vec<u64> {
             ];
             more.map(|more| smallest + ROOM + more).to_vec()
         }
-        // The kernel counts a user's processes in all namespaces, those of other tests
-        // too, which use the same numbers.
+        // The kernel counts a user's processes in all namespaces, including those of other
+        // tests with the same IDs.
         Limit::Nproc => vec![256, 1024],
         Limit::Nofile | Limit::Sigpending => {
             let more = [0, 1, 8, 64];

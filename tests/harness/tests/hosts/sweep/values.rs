@@ -1,4 +1,4 @@
-//! Which values of a limit are tried.
+//! The values of a limit that are tried.
 
 use super::ends::{Ends, PAGE};
 use pam_harness::host::Limit;
@@ -14,7 +14,7 @@ pub(crate) enum Extent {
 }
 
 impl Extent {
-    /// `make soak` asks for all.
+    /// `make soak` runs all.
     pub(crate) fn wanted() -> Extent {
         match std::env::var_os("PAM_HARNESS_SOAK") {
             Some(_) => Extent::All,
@@ -40,11 +40,11 @@ const SIZES: [u64; 8] = [
     MIB,
 ];
 
-/// The values of AS and DATA: coarse up to where the module is reached, fine
-/// behind that, where its allocations and those of glibc fail one after the
-/// other, coarse up to where the limit makes no difference.
+/// The values of AS and DATA: coarse up to where the module is reached, fine after that, where
+/// its allocations and those of glibc fail one after the other, and coarse up to where the
+/// limit has no effect.
 pub(crate) fn memory(ends: Ends, extent: Extent) -> Vec<u64> {
-    // A hole was seven pages wide, 0.4 to 0.7 MiB behind the end.
+    // A hole was seven pages wide, 0.4 to 0.7 MiB after the bound.
     let (step, fine_end, coarse) = match extent {
         Extent::Quick => (5 * PAGE, 768 * KIB, 256 * KIB),
         Extent::All => (PAGE, 1280 * KIB, 64 * KIB),
@@ -58,7 +58,7 @@ pub(crate) fn memory(ends: Ends, extent: Extent) -> Vec<u64> {
         step,
     ));
     values.extend(steps(ends.module + fine_end, ends.module + 3 * MIB, coarse));
-    // Where the limit begins to make no difference.
+    // Where the limit starts to have no effect.
     let enough = ends.enough;
     values.extend(steps(ends.module + 3 * MIB, enough, 2 * coarse));
     values.extend(steps(
@@ -76,9 +76,8 @@ pub(crate) fn memory(ends: Ends, extent: Extent) -> Vec<u64> {
     values.into_iter().collect()
 }
 
-/// The values of a stack's limit: fine from the smallest that works on. The place of
-/// the stack is random, so that at the very smallest a program lives now and then,
-/// and dies now and then in its own libraries.
+/// The values of a stack's limit: fine from the smallest that works. The place of the stack is
+/// random, so at the very smallest value a program sometimes dies in its own libraries.
 pub(crate) fn stack(ends: Ends, extent: Extent) -> Vec<u64> {
     let step = match extent {
         Extent::Quick => 4 * PAGE,

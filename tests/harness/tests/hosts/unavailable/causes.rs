@@ -1,4 +1,4 @@
-//! Why authentik cannot be used, and what sudo and su make of it.
+//! Reasons why authentik cannot be used, and their effect on sudo and su.
 
 use super::programs::Network;
 use super::{ELSEWHERE, NOT_IN_SETUID, PINNED, SHORT};
@@ -6,13 +6,13 @@ use authentik_double::{Certificate, Double, Fault, Match};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// The words of the log where the resolver has chosen the addresses.
+/// The log's text if the resolver chose the addresses.
 const NOT_PINNED: &str = "not counted as unavailable: in a set-uid program it counts only where `addresses` is set, or the host in `url` is an IP address";
-/// The words of the log where a proxy is between the two.
+/// The log's text if there is a proxy in between.
 const BEHIND_PROXY: &str =
     "not counted as unavailable: behind a proxy it does not count in a set-uid program";
 
-/// A row of the table: why authentik cannot be used, and what sudo and su make of it.
+/// A row of the table: why authentik cannot be used, and the effect on sudo and su.
 pub(super) struct Cause {
     pub(super) name: &'static str,
     /// Keys of the configuration, before `url`.
@@ -20,11 +20,11 @@ pub(super) struct Cause {
     pub(super) url: String,
     pub(super) ca: String,
     pub(super) network: Network,
-    /// Why it counts for nothing in sudo and su; nothing where it counts.
+    /// Why it does not count in sudo and su; `None` if it counts.
     pub(super) refused: Option<&'static str>,
 }
 
-/// The servers, good and bad, that the causes need.
+/// The servers, good and bad, for the causes.
 pub(super) struct Servers {
     pub(super) good: Double,
     expired: Double,
@@ -48,7 +48,7 @@ fn port_of_roots() -> u16 {
 
 impl Servers {
     pub(super) fn start() -> Servers {
-        // At a port from 1024 on any local user could show a certificate.
+        // At a port from 1024 on every local user could present a certificate.
         let certificate = |kind| {
             let builder = Double::builder().certificate(kind);
             builder.port(port_of_roots()).start()

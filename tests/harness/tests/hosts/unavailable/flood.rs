@@ -1,4 +1,4 @@
-//! A rate limiter that somebody floods.
+//! A rate limiter that a user floods.
 
 use super::programs::{Network, lets_in, lines_of, start, with_fallback};
 use super::{NOT_IN_SETUID, PINNED};
@@ -9,12 +9,11 @@ use authentik_double::Double;
 use pam_harness::host::{RealHost, configuration};
 use std::fmt::Write;
 
-/// nginx's `limit_req` answers 503 to everyone as soon as somebody floods it, and it
-/// says no Retry-After.
+/// nginx's `limit_req` answers 503 to everyone when one user floods it, without Retry-After.
 const LIMIT: &str = "limit_req zone=clients burst=5 nodelay;";
 
-/// Asks as fast as one process can until it is told to stop, and says when the limit
-/// is reached.
+/// Sends requests as fast as one process can until it is told to stop, and reports when the
+/// limit is reached.
 const FLOOD: &str = r#"
 told=
 for ((i = 0; i < 50000; i++)); do
@@ -53,7 +52,7 @@ fn a_rate_limiter_that_somebody_floods_opens_nothing_in_sudo_and_su() {
     for (program, code, expected) in [
         ("su", "PAM_AUTH_ERR", false),
         ("sudo", "PAM_AUTH_ERR", false),
-        // Documented: outside of set-uid programs such an answer counts.
+        // Documented: outside set-uid programs such an answer counts.
         ("sshd", "PAM_AUTHINFO_UNAVAIL", true),
     ] {
         host.new_lines();

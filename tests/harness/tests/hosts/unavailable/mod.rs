@@ -1,5 +1,5 @@
 //! What counts as "authentik is unavailable" in real programs with the stack
-//! `authentik-fallback`: then, and only then, the local password is enough.
+//! `authentik-fallback`: only then is the local password enough.
 //!
 //! The callers of sudo and su can make a resolver fail, make time pass, and flood a
 //! proxy. So in sudo and su it counts only where `addresses` is set, or the host in
@@ -19,15 +19,15 @@ use programs::{Network, PROGRAMS, host, lets_in, lines_of, start};
 use std::fmt::Write;
 use std::net::UdpSocket;
 
-/// The words of the log where it is no evidence in a set-uid program.
+/// The log's text if it is no evidence in a set-uid program.
 const NOT_IN_SETUID: &str = "not counted as unavailable: it does not count in a set-uid program";
 
 const PINNED: &str = "addresses = [\"127.0.0.1\"]\n";
 const SHORT: &str = "connect_timeout = \"1s\"\nrequest_timeout = \"1s\"\n";
-/// A name that the name servers alone know.
+/// A name that only the name servers know.
 const ELSEWHERE: &str = "https://authentik.example.com";
 
-/// One name more than a host has of itself.
+/// An additional name of the host.
 const HOSTS: &str = "127.0.0.1 localhost host\n::1 localhost\n192.0.2.1 far.example\n";
 
 /// Here nobody listens, and there nobody answers.
@@ -66,7 +66,7 @@ fn the_local_password_is_enough_where_authentik_is_proved_to_be_unavailable() {
     }
     drop(silent);
     write_table("unavailable", &table);
-    // With a local password that is wrong nobody gets in, whatever the cause.
+    // A wrong local password lets nobody in, whatever the cause.
     host.config(
         &configuration(&servers.good, "linux-login")
             .replace(&servers.good.url(), "https://127.0.0.1:1"),
@@ -83,7 +83,7 @@ fn the_local_password_is_enough_where_authentik_is_proved_to_be_unavailable() {
     });
 }
 
-/// All programs through one cause, side by side.
+/// All programs with one cause, side by side.
 #[track_caller]
 fn check(host: &RealHost, good: &Double, cause: &Cause, table: &mut String) {
     host.write("/etc/security/authentik-ca.pem", &cause.ca);

@@ -1,4 +1,4 @@
-//! The programs that ask, and whether a local password is enough for them.
+//! The programs, and whether a local password is enough for them.
 
 use authentik_double::Double;
 use pam_harness::host::{RealHost, RealHostBuilder, Terminal, stacks};
@@ -22,12 +22,12 @@ pub(super) fn with_fallback(builder: RealHostBuilder) -> RealHostBuilder {
 pub(super) enum Network {
     /// In the machine's network.
     Machine,
-    /// In one without routes and with loopback down: the kernel says that the network
+    /// In a network without routes and with loopback down: the kernel reports that the network
     /// is unreachable.
     None,
 }
 
-/// Starts a program for alice, or for who becomes alice.
+/// Starts a program for alice, or for a user who becomes alice.
 pub(super) fn start(host: &RealHost, program: &str, network: Network) -> Terminal {
     let caller = match program {
         "su" => "carol",
@@ -71,7 +71,7 @@ pub(super) fn start(host: &RealHost, program: &str, network: Network) -> Termina
     host.terminal(run_by, &command)
 }
 
-/// Whether this password, and no more, lets alice in; and what stood on the screen.
+/// Whether this password alone lets alice in, and the screen.
 pub(super) fn lets_in(mut terminal: Terminal, program: &str, password: &str) -> (bool, String) {
     let words = ["assword:", "assword for ", "\r\nin\r\n", "$ "];
     let mut password = Some(password);
@@ -96,7 +96,7 @@ pub(super) fn lets_in(mut terminal: Terminal, program: &str, password: &str) -> 
     (is_in, terminal.finish().transcript)
 }
 
-/// The module's lines of one program, of those that were taken from the log.
+/// The module's lines of one program, among those that were read from the log.
 pub(super) fn lines_of(lines: &[String], program: &str) -> String {
     let prefix = format!("pam_authentik_flow({program}:");
     let of_program = lines.iter().filter(|line| line.contains(&prefix));
