@@ -370,20 +370,4 @@ fn unexpected_answer(problem: &str) -> LoginError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_json_says_who_is_known() {
-        let answer = |is_json| Answer {
-            status: 200,
-            is_json,
-            body: br#"{"results":[]}"#.to_vec().into(),
-            ..Answer::default()
-        };
-        let read = |is_json| read::<serde_json::Value>(&answer(is_json), VIEW_USER);
-        assert!(read(true).is_ok());
-        let refused = read(false).unwrap_err().to_string();
-        assert!(refused.contains("Content-Type"), "{refused}");
-    }
-}
+mod tests;
