@@ -1,5 +1,7 @@
 //! `--sshd`: the settings of sshd that the module needs, in a separate file.
 
+mod blocks;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +11,8 @@ use super::store::{Copies, PamFile};
 use crate::cli::arguments::SshdConfig;
 use crate::cli::files::{self, Existing, failed};
 use crate::cli::sshd::{self, Missing, Settings};
-use crate::cli::{CommandError, programs};
+use crate::cli::{CommandError, local, programs};
+use blocks::{Block, Written};
 
 /// sshd reads these files in the order of their names, and the first value of a setting
 /// counts.
@@ -206,28 +209,97 @@ fn remove(path: &Path) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// The path of the file.
-fn path_of(config: &SshdConfig) -> PathBuf {
-    let main = match config {
+/// sshd's configuration, which includes the file.
+fn main_file(config: &SshdConfig) -> &Path {
+    match config {
         SshdConfig::Own => Path::new("/etc/ssh/sshd_config"),
         SshdConfig::File(path) => path,
-    };
-    main.with_file_name("sshd_config.d").join(NAME)
+    }
+}
+
+/// The path of the file.
+fn path_of(config: &SshdConfig) -> PathBuf {
+    main_file(config).with_file_name("sshd_config.d").join(NAME)
 }
 
 /// The lines that are missing.
 fn needed(config: &SshdConfig, longest: u64) -> Result<Vec<String>, CommandError> {
     let settings = Settings::of("nobody", config)?;
-    let asks_for_passwords = settings.asks() || settings.takes_passwords();
-    if !asks_for_passwords {
-        return Err("--sshd: sshd asks nobody for a password now (keys alone). With KbdInteractiveAuthentication yes, root and the accounts of --local could log in with their local passwords, which they cannot now. If you want that, write the line into sshd_config yourself".into());
+    let uses_pam = settings.get("usepam") == Some("yes");
+    let asks = settings.asks() && uses_pam;
+    if !asks && !settings.takes_passwords() {
+        return Err(KEYS_ALONE.into());
     }
     let missing = settings.missing(longest).into_iter();
     let mut lines: Vec<String> = missing.map(|Missing { line, .. }| line).collect();
     if settings.takes_passwords() && !settings.asks() {
         lines.push("PasswordAuthentication no".into());
     }
+    if !lines.is_empty() {
+        opens_nothing(config, &lines)?;
+    }
     Ok(lines)
+}
+
+const KEYS_ALONE: &str = "--sshd: sshd asks nobody for a password now (keys alone). With KbdInteractiveAuthentication yes, root and the accounts of --local could log in with their local passwords, which they cannot now. If you want that, write the line into sshd_config yourself";
+
+/// Refuses lines with which a password becomes enough for somebody, from anywhere, who
+/// needs a key now, and lines that keep somebody out.
+fn opens_nothing(config: &SshdConfig, lines: &[String]) -> Result<(), CommandError> {
+    let adds = |wanted: &str| lines.iter().any(|line| line == wanted);
+    let turns_pam_on = adds("UsePAM yes");
+    if turns_pam_on {
+        let locked = opened_by_pam();
+        if !locked.is_empty() {
+            return Err(format!(
+                "--sshd: sshd does not use PAM now, and refuses accounts with a locked password, also with a key. With UsePAM yes a key is enough for {}. If you want that, write the line into sshd_config yourself",
+                locked.join(", ")
+            ));
+        }
+    }
+    let written = Written::read(main_file(config)).map_err(|why| format!("--sshd: {why}"))?;
+    let opens = adds("KbdInteractiveAuthentication yes") || turns_pam_on;
+    let is_off = |value: Option<bool>| value == Some(false);
+    // The settings for nobody may be those of a Match block.
+    let global = &written.global;
+    if opens && is_off(global.password()) && is_off(global.questions()) {
+        return Err(KEYS_ALONE.into());
+    }
+    let blocks = |chosen: &dyn Fn(&Block) -> bool| -> String {
+        let found = written.blocks.iter().filter(|block| chosen(block));
+        found.map(Block::shown).collect::<Vec<_>>().join(", ")
+    };
+    let opened = blocks(&|block| {
+        let questions = block.settings.questions();
+        // Without PAM, a yes has no effect.
+        let is_closed = match turns_pam_on {
+            true => is_off(questions),
+            false => questions.is_some(),
+        };
+        is_off(block.settings.password()) && !is_closed
+    });
+    if opens && !opened.is_empty() {
+        return Err(format!(
+            "--sshd: people of these blocks need a key now, because PasswordAuthentication is no there: {opened}. With KbdInteractiveAuthentication yes a password would be enough. Write KbdInteractiveAuthentication no into these blocks, or yes if you want that"
+        ));
+    }
+    let kept_out = blocks(&|block| {
+        block.settings.needs_password_method() && block.settings.password() != Some(true)
+    });
+    if adds("PasswordAuthentication no") && !kept_out.is_empty() {
+        return Err(format!(
+            "--sshd: with PasswordAuthentication no nobody of these blocks could log in, because AuthenticationMethods asks for the method password there: {kept_out}. Write keyboard-interactive in place of password"
+        ));
+    }
+    Ok(())
+}
+
+/// The accounts with a locked password and a login shell.
+fn opened_by_pam() -> Vec<String> {
+    let accounts = local::accounts().into_iter().map(|(name, _)| name);
+    accounts
+        .filter(|name| local::has_password(name) == Some(false) && local::kept_out(name).is_none())
+        .collect()
 }
 
 /// The lines that do not hold according to sshd.

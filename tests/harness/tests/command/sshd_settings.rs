@@ -152,3 +152,91 @@ fn settings_that_would_not_hold_are_refused() {
     let (status, text) = site.run(&["enable", "sudo", "--sshd", "--local", "localadmin"]);
     assert!(status == 1 && text.contains("name it, too"), "{text}");
 }
+
+/// The real sshd's answer: whether it takes a password from this user at this address.
+fn takes_a_password(site: &Site, user: &str, address: &str) -> bool {
+    let connection = format!("user={user},host=elsewhere,addr={address}");
+    let output = site
+        .host
+        .output("root", &["/usr/sbin/sshd", "-T", "-C", &connection]);
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout).to_lowercase();
+    text.contains("\npasswordauthentication yes")
+        || text.contains("\nkbdinteractiveauthentication yes")
+}
+
+/// A block that keeps people to keys names one of the two methods only. `--sshd` turns the
+/// other one on.
+#[test]
+fn people_whom_a_match_block_keeps_to_keys_stay_there() {
+    pam_harness::require_real_host!("sshd", "sudo", "ssh-keygen");
+    let site = site(DEBIAN).with_host_key();
+    let key = "HostKey /etc/ssh/host_key\n";
+    let config = |text: &str| {
+        site.host
+            .write("/etc/ssh/sshd_config", &format!("{key}{text}"))
+    };
+    let near = "127.0.0.1";
+    let far = "192.0.2.7";
+    for (block, user, from) in [
+        ("Match User root,bob", "root", far),
+        ("Match Group localadmin", "localadmin", far),
+        ("Match Address *,!127.0.0.1", "alice", far),
+        ("Match all", "alice", far),
+    ] {
+        config(&format!(
+            "{DEBIAN}PermitRootLogin yes\n{block}\n  PasswordAuthentication no\n"
+        ));
+        assert!(!takes_a_password(&site, user, from), "{block}");
+        // The account that stays a way in takes passwords where it is not in the block.
+        let local = match block.contains('*') || block.contains("root") {
+            true => "localadmin",
+            false => "root",
+        };
+        let (status, text) = site.run(&["enable", "sshd", "--sshd", "--local", local]);
+        assert_eq!(status, 1, "{block}: {text}");
+        assert!(!takes_a_password(&site, user, from), "{block}: {text}");
+        assert_eq!(site.stack(), site.before);
+        if block != "Match all" {
+            let named = format!("{block} (/etc/ssh/sshd_config, line ");
+            assert!(text.contains(&named), "{text}");
+        }
+    }
+    // Keys alone, but not from here.
+    config(&format!(
+        "{DEBIAN}PasswordAuthentication no\nMatch Address 127.0.0.1\nPasswordAuthentication yes\n"
+    ));
+    assert!(takes_a_password(&site, "localadmin", near));
+    assert!(!takes_a_password(&site, "localadmin", far));
+    site.is_refused("sshd asks nobody for a password now");
+    assert!(!takes_a_password(&site, "localadmin", far));
+    // Without PAM, sshd has no questions.
+    config(&format!("{DEBIAN}PasswordAuthentication no\n").replace("UsePAM yes", "UsePAM no"));
+    site.is_refused("sshd");
+    // A block in an included file.
+    let other = "/etc/ssh/sshd_config.d/60-keys.conf";
+    config(DEBIAN);
+    site.host
+        .write(other, "Match User bob\nPasswordAuthentication no\n");
+    site.is_refused(&format!("Match User bob ({other}, line 1)"));
+    // That is what the advice says.
+    site.host.write(
+        other,
+        "Match User bob\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n",
+    );
+    site.enable_settings(&[]);
+    assert!(!takes_a_password(&site, "bob", far));
+    assert!(takes_a_password(&site, "alice", far));
+}
+
+/// A block that asks for the method `password` would keep everybody out.
+#[test]
+fn people_whom_a_match_block_asks_for_the_password_method_are_not_kept_out() {
+    pam_harness::require_real_host!("sshd", "sudo", "ssh-keygen");
+    let site = site(DEBIAN).with_host_key();
+    let key = "HostKey /etc/ssh/host_key\n";
+    let block = "Match User bob\nAuthenticationMethods publickey,password\n";
+    let text = format!("{key}{DEBIAN}{block}");
+    site.host.write("/etc/ssh/sshd_config", &text);
+    site.is_refused("Write keyboard-interactive in place of password");
+}
