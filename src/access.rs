@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_is_one_and_no_name() {
+    fn a_uuid_is_not_a_name() {
         assert!(is_uuid(ONE) && is_uuid(&ONE.to_uppercase()));
         for text in [
             "",

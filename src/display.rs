@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_be_known_is_where_it_is_seen() {
+    fn necessary_information_is_shown_in_time() {
         let replaced = Display {
             prompts: Prompts::Replaced,
             ..Display::default()
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_for_a_prompt_is_a_text() {
+    fn a_text_that_is_too_long_for_a_prompt_is_a_message() {
         let long = "x".repeat(PROMPT_BYTES);
         let asked = |before, question| {
             let asked = Asked {

@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_json_says_whose_session_it_is() {
+    fn only_json_proves_the_owner_of_the_session() {
         let body =
             r#"{"user":{"username":"alice","is_active":true,"type":"internal","groups":[]}}"#;
         let answer = |is_json| Answer {

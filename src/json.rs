@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn an_array_is_no_object() {
+    fn an_array_is_not_an_object() {
         let read = |text| serde_json::from_str::<Object<Name>>(text);
         assert_eq!(read(r#"{"name": "a", "more": 1}"#).unwrap().0.name, "a");
         assert!(read(r#"["a"]"#).is_err());

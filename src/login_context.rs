@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_name_holds_is_left_out_and_not_cut() {
+    fn a_value_that_is_not_a_name_is_left_out_and_not_cut() {
         for rhost in ["a&next=x", "a b", "a\nb", "\u{430}", "<script>", "'--"] {
             assert_eq!(from(rhost).query(), "pam_service=sshd", "{rhost:?}");
         }

@@ -1,5 +1,5 @@
-//! The manual pages name every key, argument and PAM code that the sources have, and
-//! the links of the other pages lead somewhere.
+//! The manual pages name every key, argument and PAM code of the sources, and the links of the
+//! other pages have a target.
 
 #![allow(
     clippy::expect_used,
@@ -14,12 +14,12 @@ fn source(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The words behind `.It` and `.Cm` of a page, one line each.
+/// The words after `.It` and `.Cm` in a page, one line each.
 fn page(name: &str) -> String {
     source(&format!("packaging/man/{name}"))
 }
 
-/// The fields of a struct of keys: the lines `name: Option<…>` in it.
+/// The fields of a struct of keys: its lines `name: Option<…>`.
 fn fields(text: &str, of: &str) -> Vec<String> {
     let start = text
         .find(&format!("struct {of} {{"))
@@ -30,7 +30,7 @@ fn fields(text: &str, of: &str) -> Vec<String> {
         .lines()
         .filter_map(|line| line.trim().split_once(": Option<"))
         .map(|(name, _)| name.trim_start_matches("pub(super) "))
-        // A key that is a word of Rust's own stands in parentheses.
+        // A key that is a keyword of Rust is in parentheses.
         .map(|name| name.split('"').nth(1).unwrap_or(name).to_owned())
         .collect();
     assert!(!found.is_empty(), "{of} has no keys");
@@ -61,13 +61,13 @@ fn items(section: &str) -> Vec<(Vec<&str>, &str)> {
         .collect()
 }
 
-/// The tables of keys: their heading in the manual page, and the keys of each.
+/// The tables of keys: their heading in the manual page, and their keys.
 fn tables_of_keys() -> Vec<(&'static str, Vec<String>)> {
     let keys = source("src/config/keys.rs");
     let prompt = source("src/config/prompt.rs");
     let second_factor = source("src/config/second_factor.rs");
     let security_key = source("src/config/security_key.rs");
-    // A table of keys that is new needs a section that is new.
+    // A new table of keys needs a new section.
     let is_table = |line: &&str| line.ends_with("Keys,") && !line.ends_with(": Keys,");
     let tables = keys.lines().filter(is_table).count();
     assert_eq!(tables, 8, "the tables of Keys have sections in the page");
@@ -87,7 +87,7 @@ fn tables_of_keys() -> Vec<(&'static str, Vec<String>)> {
     .collect()
 }
 
-/// Their keys as people write them down: `url`, `[user] ignore`.
+/// Their keys as people write them: `url`, `[user] ignore`.
 fn all_keys() -> Vec<String> {
     let of_table = |(heading, fields): (&str, Vec<String>)| {
         let lead = match heading.starts_with('[') {
@@ -143,7 +143,7 @@ fn every_key_is_in_the_table_of_the_docs_with_its_default() {
         let (_, rest) = row.unwrap_or_else(|| panic!("docs/configure.md lacks {key}"));
         let default = rest.trim_end_matches(" |").rsplit(" | ").next();
         let default = default.unwrap_or_default().trim_matches('`');
-        // Values are the manual page's own; words may be shorter here.
+        // Values must match the manual page; the text may be shorter here.
         if default.starts_with(['"', '[']) || default.chars().all(|c| c.is_ascii_digit()) {
             let value = default.split('`').next().unwrap_or_default();
             let (heading, field) = key.split_once("] ").unwrap_or(("AT THE TOP", key));
@@ -171,7 +171,7 @@ fn every_key_is_in_the_example() {
     let mut heading = String::new();
     let mut shown = Vec::new();
     for line in example.lines() {
-        // A comment of words has a blank behind its sign.
+        // A comment in words has a blank after its sign.
         let line = line.strip_prefix('#').unwrap_or(line);
         if line.starts_with('[') {
             heading = format!("{line} ");
@@ -263,7 +263,7 @@ fn the_packages_ship_every_page() {
     assert_eq!(count, 3);
 }
 
-/// The pages in Markdown that administrators and contributors read.
+/// The Markdown pages for administrators and contributors.
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = [
@@ -286,7 +286,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// What GitHub makes of the heading `line` as the target of a link.
+/// The link target that GitHub makes from the heading `line`.
 fn anchor(line: &str) -> String {
     line.trim_start_matches('#')
         .trim()
@@ -300,7 +300,7 @@ fn anchor(line: &str) -> String {
         .collect()
 }
 
-/// The targets of the links of a page.
+/// The link targets in a page.
 fn links(text: &str) -> Vec<&str> {
     let behind = text.split("](").skip(1);
     behind.filter_map(|rest| rest.split(')').next()).collect()
@@ -348,7 +348,7 @@ fn the_first_page_is_short_and_the_index_has_every_page() {
     }
 }
 
-/// Each arm of a match that gives a value: the variants on its left, and the value.
+/// Each arm of a match that returns a value: the variants on its left, and the value.
 fn arms(text: &str) -> Vec<(Vec<String>, String)> {
     let mut arms = Vec::new();
     let mut variants = Vec::new();
@@ -373,7 +373,7 @@ fn arms(text: &str) -> Vec<(Vec<String>, String)> {
     arms
 }
 
-/// The text of one `match` of a file, which begins behind `start`.
+/// The text of one `match` in a file, which follows `start`.
 fn match_behind<'a>(text: &'a str, start: &str) -> &'a str {
     let (_, rest) = text
         .split_once(start)
@@ -410,7 +410,7 @@ fn every_cause_stands_in_the_page_of_the_log_with_its_code() {
     let of_login = arms(match_behind(&causes, "impl LoginError"));
     for (variants, cause) in &of_login {
         if cause.contains('(') {
-            // The cause of a fault or an obstacle, which come below.
+            // The cause of a fault or an obstacle, which are below.
             continue;
         }
         for variant in variants {
@@ -426,7 +426,7 @@ fn every_cause_stands_in_the_page_of_the_log_with_its_code() {
         ("impl Obstacle", "PAM_SERVICE_ERR"),
     ] {
         for (_, cause) in arms(match_behind(&causes, of)) {
-            // These two are not faults of the server, and have rows of their own.
+            // These two are not faults of the server, and have their own rows.
             if !matches!(cause.as_str(), "configuration" | "host-failed") {
                 hold(&cause, code);
             }

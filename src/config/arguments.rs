@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_refused() {
+    fn unknown_values_are_refused() {
         for wrong in [
             &[c"debugg"] as &[&CStr],
             &[c"debug=1"],

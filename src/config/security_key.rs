@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_browser_would_take_is_refused() {
+    fn an_address_that_no_browser_accepts_is_refused() {
         for text in [
             "rp_id = \"com\"",
             "rp_id = \"example.org\"",

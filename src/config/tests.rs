@@ -1,4 +1,4 @@
-//! The configuration as administrators write it, rightly and wrongly.
+//! Valid and invalid configurations, as administrators write them.
 
 use super::*;
 
@@ -155,7 +155,7 @@ fn errors_name_the_line_and_what_to_write() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn a_missing_part_is_named() {
     assert!(error("flow = \"x\"").contains("write url = "));
     assert!(error("url = \"https://a.example\"").contains("flow = \"linux-login\""));
     let head = "url = \"https://a.example\"\nflow = \"x\"\n";
@@ -183,7 +183,7 @@ fn bytes_that_are_not_text_are_refused_at_their_line() {
 }
 
 #[test]
-fn what_does_not_go_together_is_refused() {
+fn contradicting_settings_are_refused() {
     for (head, part) in [
         ("client_cert = \"/c.pem\"", "belong together"),
         ("client_key = \"/c.pem\"", "belong together"),
@@ -273,7 +273,7 @@ fn accounts_are_looked_up_for_the_listed_services() {
     ] {
         assert_eq!(account(more, service).is_some(), asked, "{more} {service}");
     }
-    // Each of them alone says that somebody wanted accounts to be looked up.
+    // Each of them alone shows that somebody wanted accounts to be looked up.
     for key in [
         "services = [\"sshd\"]",
         "on_unavailable = \"ignore\"",

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_would_have_to_be_cleaned_is_no_components() {
+    fn a_component_name_with_control_characters_is_refused() {
         for name in ["ak-stage-password\\u0000", "ak-stage-\\u200bpassword", " x"] {
             let body = format!(r#"{{"component":"{name}"}}"#);
             assert!(
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_challenge_is_a_fault() {
+    fn a_body_that_is_not_a_challenge_is_a_fault() {
         for body in [
             "",
             "[]",

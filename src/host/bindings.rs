@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_doubt_is_not_taken_for_missing() {
+    fn an_unclear_file_does_not_count_as_missing() {
         use std::os::unix::fs::symlink;
 
         let dir = tempfile::tempdir().unwrap();

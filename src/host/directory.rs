@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_missing_is_none_and_anything_else_is_a_fault() {
+    fn a_missing_file_is_none_and_every_other_error_is_a_fault() {
         let dir = directory(0o755);
         assert!(
             TrustedDirectory::open(&dir.path().join("none"))

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_could_write_is_refused() {
+    fn files_that_others_can_write_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         for mode in [0o600, 0o644, 0o400, 0o755] {
             let read = read_trusted_file(&file(&dir, mode), FileKind::Configuration);
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused_at_once() {
+    fn a_path_that_is_not_a_file_is_refused_at_once() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(
             read_trusted_file(dir.path(), FileKind::Certificates),
@@ -307,7 +307,7 @@ mod tests {
     /// Whoever may write to the folder puts one file in the place of another for
     /// as long as it takes.
     #[test]
-    fn what_was_judged_is_what_is_read() {
+    fn the_file_that_was_checked_is_the_one_that_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         let lay = |name: &str, text: &str, mode: u32| {

@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_could_write_is_not_used() {
+    fn files_that_others_can_write_are_not_used() {
         let path = tempfile::NamedTempFile::new().unwrap();
         let file = path.as_file();
         let is_root = geteuid().is_root();

@@ -86,7 +86,7 @@ fn the_address_of_a_link_follows_its_words() {
 }
 
 #[test]
-fn what_is_not_for_reading_is_left_out() {
+fn contents_that_are_not_shown_are_left_out() {
     all_become(&[
         ("<script>if (1 < 2) alert('</b>')</script>x", "x"),
         ("<STYLE type='a>b'>p > a { }</style >x", "x"),
@@ -100,7 +100,7 @@ fn what_is_not_for_reading_is_left_out() {
 }
 
 #[test]
-fn what_is_no_html_is_shown_as_it_is() {
+fn text_that_is_not_html_stays_as_it_is() {
     all_become(&[
         ("1 < 2, <3, a<, <", "1 < 2, <3, a<, <"),
         ("Alice <alice@a.example>", "Alice <alice@a.example>"),
@@ -143,7 +143,7 @@ fn a_text_without_tags_keeps_its_lines() {
     ]);
 }
 
-/// This thread's time on a processor: other work of the machine does not count.
+/// This thread's processor time: other work of the machine does not count.
 fn processor_time() -> std::time::Duration {
     let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
     nix::time::clock_gettime(clock).unwrap().into()

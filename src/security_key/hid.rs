@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_follow_is_an_error_and_what_is_for_others_is_left_out() {
+    fn a_gap_is_an_error_and_other_channels_are_ignored() {
         let message = reports(7, command::CBOR, &[1; 200]).unwrap();
         let other = reports(8, command::CBOR, &[2; 200]).unwrap();
         let [first, second, third, ..] = message.as_slice() else {

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_kernels_says_nothing() {
+    fn a_text_that_is_not_the_kernels_is_ignored() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "7\n").unwrap();
         assert_eq!(kernel_file(file.path().to_str().unwrap()), None);

@@ -108,7 +108,7 @@ mod tests {
 
     /// A prompt is one line of a terminal, and a QR code has no line to spare.
     #[test]
-    fn what_stands_around_a_qr_code_is_one_line_in_every_language() {
+    fn the_text_around_a_qr_code_is_one_line_in_every_language() {
         for (name, words) in languages() {
             for line in [
                 words.totp_scan,
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_filled_in_is_not_filled_in_again() {
+    fn a_filled_in_value_is_not_filled_in_again() {
         assert_eq!(fill("{a} and {b}", "a", "x"), "x and {b}");
     }
 }

@@ -1,5 +1,5 @@
-//! A player that lets everything through would show nothing: whatever is not as
-//! the recording or the sidecar has it must be told.
+//! The player must report every difference from the recording and the sidecar. Otherwise it
+//! would prove nothing.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::recording::{self, Step};
 use crate::sidecar::{Play, Sidecar};
 use crate::{captures, play_all};
 
-/// One recording with its logins, to be falsified.
+/// One recording with its logins, to be changed.
 struct Case {
     steps: Vec<Step>,
     plays: Vec<Play>,

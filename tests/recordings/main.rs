@@ -1,8 +1,8 @@
-//! Plays the recordings of real authentiks, 2025.10 in `tests/captures` and
-//! 2026.8 in `tests/captures-2026.8`, through the module: what a recording holds comes back from a [`player::Player`] in the
-//! place of HTTPS, what a person types from the sidecar `play.toml`, and
-//! everything between is what every login runs through. What the module sends
-//! is held against what was sent when the recording was made.
+//! Plays the recordings of real authentiks, 2025.10 in `tests/captures` and 2026.8 in
+//! `tests/captures-2026.8`, through the module. A [`player::Player`] replaces HTTPS and returns
+//! the recorded answers. The sidecar `play.toml` has what the person types. Everything in
+//! between is the code of every login. The module's requests are compared with the recorded
+//! ones.
 
 #![allow(
     clippy::expect_used,
@@ -56,7 +56,7 @@ fn recordings_of_2026_8_come_to_the_right_code() {
     println!("{}", come_to_the_right_code(&tests.join("captures-2026.8")));
 }
 
-/// Plays all recordings of `folder`, and tells how many those were.
+/// Plays all recordings of `folder`. Returns their number.
 fn come_to_the_right_code(folder: &Path) -> String {
     let sidecar = Sidecar::read(&folder.join("play.toml"));
     let recordings = recording::read_all(folder);
@@ -91,8 +91,8 @@ fn come_to_the_right_code(folder: &Path) -> String {
     )
 }
 
-/// Plays the logins of one recording, each on its own; together they make every
-/// request to a flow that the sidecar does not skip.
+/// Plays the logins of one recording, each separately. Together they make every request to a
+/// flow that the sidecar does not skip.
 fn play_all(steps: &[Step], plays: &[Play]) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut left: BTreeSet<usize> = (0..steps.len())
@@ -115,7 +115,7 @@ fn play_all(steps: &[Step], plays: &[Play]) -> Vec<String> {
     complaints
 }
 
-/// Runs one login; gives the requests that it made, and what was not as it should be.
+/// Runs one login. Returns its requests and the differences.
 fn run(steps: &[Step], play: &Play) -> (BTreeSet<usize>, Vec<String>) {
     let folder = tempfile::tempdir().expect("a folder");
     let config = config(steps, play, folder.path());
@@ -150,8 +150,8 @@ fn run(steps: &[Step], play: &Play) -> (BTreeSet<usize>, Vec<String>) {
     (played, complaints)
 }
 
-/// Logs in, and changes the password where the recording does; gives the code and the
-/// reason of a failure.
+/// Logs in, and changes the password if the recording does. Returns the code and the reason of
+/// a failure.
 fn log_in(
     player: &mut Player<'_>,
     person: &mut Person,
@@ -159,8 +159,7 @@ fn log_in(
     config: &Config,
 ) -> (PamResultCode, Option<String>) {
     let context = LoginContext::default();
-    // The recorded answers know no time: nothing is waited for that a real server wants
-    // to have waited for.
+    // Recorded answers take no time, so the pauses that a real server requires are left out.
     let mut first = FirstAnswer::within(Deadline::after(Duration::ZERO));
     let login = Login {
         config,
@@ -188,7 +187,7 @@ fn log_in(
     (code, error.map(|error| error.to_string()))
 }
 
-/// The configuration of one login, from a file as every other one.
+/// The configuration of one login, read from a file as usual.
 fn config(steps: &[Step], play: &Play, folder: &Path) -> Config {
     let slug = steps[play.first..]
         .iter()
@@ -202,7 +201,7 @@ fn config(steps: &[Step], play: &Play, folder: &Path) -> Config {
         (false, true) => "",
         (false, false) => "access.groups = [\"linux-admins\"]",
     };
-    // A key that is plugged into this very host must not change what is played.
+    // A key that is plugged into this machine must not change the result.
     let text = format!(
         "url = \"https://authentik.test:9443\"\nflow = {slug:?}\nsecurity_key.enabled = false\n{access}\n{}\n",
         play.config.join("\n")

@@ -1,4 +1,4 @@
-//! The person at the prompt, as the sidecar has them.
+//! The person at the prompt, according to the sidecar.
 
 use std::collections::VecDeque;
 
@@ -8,11 +8,11 @@ use pam_authentik_flow::secret::Secret;
 
 use crate::sidecar::{Play, Reply};
 
-/// Answers prompts in the order of the sidecar, and complains of every other one.
+/// Answers prompts in the order of the sidecar, and reports every other prompt.
 pub(crate) struct Person {
     replies: VecDeque<Reply>,
     stack: Option<String>,
-    /// What was shown before the next prompt.
+    /// The text that was shown before the next prompt.
     told: String,
     complaints: Vec<String>,
 }
@@ -27,7 +27,7 @@ impl Person {
         }
     }
 
-    /// What was asked otherwise than the sidecar has it, or not at all.
+    /// The prompts that differ from the sidecar, or are missing.
     pub(crate) fn finish(mut self) -> Vec<String> {
         for reply in self.replies {
             self.complaints.push(format!("was never asked for {reply}"));

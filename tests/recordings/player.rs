@@ -1,8 +1,7 @@
 //! A transport that plays a recording.
 //!
-//! It goes forward alone, and passes over nothing of a flow that the sidecar
-//! does not name: a module that asks for less, for more, or in another order
-//! than what was recorded does not get through.
+//! It only goes forward, and skips only the parts of a flow that the sidecar names. A module
+//! that makes fewer, more or other requests than the recorded ones fails.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,20 +15,21 @@ use crate::sidecar::Play;
 
 const USERS_ME: &str = "/api/v3/core/users/me/";
 
-/// One recording on its way through the module.
+/// The replay of one recording.
 pub(crate) struct Player<'a> {
     steps: &'a [Step],
     play: &'a Play,
     next: usize,
     /// The requests that the module has made.
     pub(crate) played: BTreeSet<usize>,
-    /// The body that came last.
+    /// The last body.
     last: Value,
-    /// What was not as recorded.
+    /// The differences from the recording.
     pub(crate) complaints: Vec<String>,
-    /// What was sent otherwise than it was recorded, as the sidecar says.
+    /// The values that differ from the recorded ones, as the sidecar says.
     differed: BTreeSet<String>,
-    /// Whether the module asked whose session it is, and the recording does not say.
+    /// Whether the module asked for the owner of the session, which the recording does not
+    /// contain.
     missed_users_me: bool,
 }
 
@@ -47,7 +47,7 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// What shows only when the login has ended.
+    /// Differences that are known only at the end of the login.
     pub(crate) fn finish(mut self) -> (BTreeSet<usize>, Vec<String>) {
         for field in self.play.sends.keys() {
             if !self.differed.contains(field) {
@@ -69,7 +69,7 @@ impl<'a> Player<'a> {
         path: &str,
         body: Option<&[u8]>,
     ) -> Result<Answer, RequestError> {
-        // The number that keeps caches out was another one then.
+        // The number that defeats caches was different in the recording.
         let path = path.split("?nocache=").next().unwrap_or_default();
         let Some((number, step)) = self.find(method, path) else {
             if path == USERS_ME && self.play.without_users_me {
@@ -93,8 +93,8 @@ impl<'a> Player<'a> {
         Ok(answer)
     }
 
-    /// The next request, if it is this one: over what the sidecar skips, and
-    /// over what was asked beside the flow.
+    /// The next request, if it is this one. Skips what the sidecar skips, and requests outside
+    /// the flow.
     fn find(&self, method: &str, path: &str) -> Option<(usize, &'a Step)> {
         let rest = self.steps.iter().enumerate().skip(self.next);
         let mut kept = rest.filter(|(number, _)| !self.play.skip.contains(number));
@@ -102,7 +102,7 @@ impl<'a> Player<'a> {
             .filter(|(_, step)| step.is(method, path))
     }
 
-    /// Holds what the module sends against what was sent when it was recorded.
+    /// Compares a request of the module with the recorded one.
     fn compare(&mut self, number: usize, step: &Step, body: &[u8]) {
         let sent: Value = serde_json::from_slice(body).unwrap_or_default();
         let (Some(Value::Object(recorded)), Value::Object(sent)) = (&step.request, &sent) else {

@@ -1,4 +1,4 @@
-//! A recording: requests and what came back, in their order.
+//! A recording: requests and their answers, in order.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,18 +11,18 @@ use serde_json::value::RawValue;
 /// The requests of one recording.
 pub(crate) type Recording = Vec<Step>;
 
-/// One request, and what came back.
+/// One request and its answer.
 #[derive(Clone, Deserialize)]
 pub(crate) struct Step {
-    /// None for what was noted between two requests.
+    /// `None` for a note between two requests.
     pub(crate) method: Option<String>,
     #[serde(default)]
     pub(crate) path: String,
     pub(crate) request: Option<Value>,
-    /// The headers that were sent, in recordings that hold them.
+    /// The headers that were sent, if the recording has them.
     #[serde(default)]
     request_headers: BTreeMap<String, Value>,
-    /// None where nobody answered.
+    /// `None` if there was no answer.
     pub(crate) status: Option<u16>,
     #[serde(default)]
     headers: BTreeMap<String, Value>,
@@ -30,12 +30,12 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// Whether it is a request to the executor, of whatever flow, that belongs to a login.
+    /// Whether it is a request of a login to the executor, for any flow.
     pub(crate) fn is_of_a_flow(&self) -> bool {
         self.method.is_some() && self.path.contains("/flows/executor/") && !self.ends_session()
     }
 
-    /// Whether the module itself ended authentik's session with it: that comes after the
+    /// Whether the module itself ended authentik's session with it. That happens after the
     /// verdict and cannot change it.
     fn ends_session(&self) -> bool {
         let agent = self.request_headers.get("user-agent");
@@ -51,12 +51,12 @@ impl Step {
         rest.split('/').next()
     }
 
-    /// Whether it is this request, but for the values in its query.
+    /// Whether it is this request, apart from the values in its query.
     pub(crate) fn is(&self, method: &str, path: &str) -> bool {
         self.method.as_deref() == Some(method) && form(&self.path) == form(path)
     }
 
-    /// What came back, as the HTTPS client gives it on.
+    /// The answer, as the HTTPS client returns it.
     pub(crate) fn answer(&self) -> Option<Answer> {
         Some(Answer {
             status: self.status?,
@@ -84,7 +84,7 @@ impl Step {
             .and_then(|(_, value)| value.as_str())
     }
 
-    /// The body as it came: JSON with its keys in their order, or a page.
+    /// The original body: JSON with its keys in their order, or a page.
     fn bytes(&self) -> Vec<u8> {
         let Some(body) = &self.body else {
             return Vec::new();
@@ -104,13 +104,13 @@ fn form(path: &str) -> (&str, Vec<&str>) {
     (path, names.collect())
 }
 
-/// All recordings of the folder, by name; files without requests are none.
+/// All recordings of the folder, by name. Files without requests are skipped.
 pub(crate) fn read_all(folder: &Path) -> BTreeMap<String, Recording> {
     let mut recordings = BTreeMap::new();
     for entry in std::fs::read_dir(folder).expect("the recordings are there") {
         let path = entry.expect("a directory entry").path();
         let is_json = path.extension().is_some_and(|kind| kind == "json");
-        // Samples of challenges, which nobody asked for one after the other.
+        // Samples of challenges, which are not a sequence of requests.
         if !is_json || path.ends_with("components.json") {
             continue;
         }

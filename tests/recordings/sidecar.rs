@@ -1,4 +1,4 @@
-//! `play.toml`: how each recording is played through the module, or why it cannot be.
+//! `play.toml`: how the module plays each recording, or why it cannot.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -25,7 +25,7 @@ pub(crate) struct Sidecar {
 pub(crate) struct Play {
     #[serde(default = "alice")]
     pub(crate) user: String,
-    /// What is typed at the first prompt, hidden, for the password.
+    /// The hidden answer at the first prompt, for the password.
     password: Option<String>,
     #[serde(default)]
     pub(crate) answers: Vec<Reply>,
@@ -36,13 +36,13 @@ pub(crate) struct Play {
     pub(crate) config: Vec<String>,
     #[serde(default)]
     pub(crate) arguments: Vec<String>,
-    /// Looks the user up as somebody who came in with an SSH key, without a login.
+    /// Looks the user up as if they came with an SSH key, without a login.
     #[serde(default)]
     pub(crate) lookup: bool,
-    /// Behind the login, the flow that changes the password runs in its session.
+    /// After the login, the flow that changes the password runs in its session.
     #[serde(default)]
     pub(crate) changes_password: bool,
-    /// Lets in who is not in `linux-admins`, too.
+    /// Also lets in users who are not in `linux-admins`.
     #[serde(default)]
     pub(crate) anyone: bool,
     /// The request that the login begins with.
@@ -51,23 +51,23 @@ pub(crate) struct Play {
     /// Requests that the module does not make.
     #[serde(default)]
     pub(crate) skip: BTreeSet<usize>,
-    /// What the module sends where it is not what was recorded, by the request's
-    /// number and the field: `5.code`.
+    /// The values that the module sends instead of the recorded ones, by the request's number
+    /// and the field: `5.code`.
     #[serde(default)]
     pub(crate) sends: BTreeMap<String, Value>,
-    /// Fields that are sent back as the server sent them last.
+    /// Fields that are sent back as the server last sent them.
     #[serde(default)]
     pub(crate) echo: BTreeSet<String>,
-    /// The recording does not say whose session it is in the end.
+    /// The recording does not contain the owner of the session at the end.
     #[serde(default)]
     pub(crate) without_users_me: bool,
     /// The result code of PAM.
     pub(crate) code: String,
-    /// A part of what the log says of a login that failed.
+    /// A part of the log line of a login that failed.
     pub(crate) why: Option<String>,
 }
 
-/// What is typed at one prompt.
+/// The answer at one prompt.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reply {
@@ -78,7 +78,7 @@ pub(crate) struct Reply {
     /// The conversation ends at this prompt.
     #[serde(default)]
     pub(crate) gives_up: bool,
-    /// A part of what is read until then.
+    /// A part of the text that is shown before it.
     pub(crate) at: Option<String>,
 }
 
@@ -87,7 +87,7 @@ fn alice() -> String {
 }
 
 impl Play {
-    /// All that is typed, in order.
+    /// All answers, in order.
     pub(crate) fn replies(&self) -> Vec<Reply> {
         let password = self.password.iter().map(|password| Reply {
             hidden: Some(password.clone()),
@@ -98,7 +98,7 @@ impl Play {
         password.chain(self.answers.iter().cloned()).collect()
     }
 
-    /// Whether the login ends because the recording does.
+    /// Whether the login ends because the recording ends.
     pub(crate) fn is_cut_short(&self) -> bool {
         self.without_users_me || self.answers.iter().any(|reply| reply.gives_up)
     }
@@ -120,13 +120,13 @@ impl Sidecar {
         toml::from_str(&text).unwrap_or_else(|error| panic!("play.toml: {error}"))
     }
 
-    /// Why this recording is not played, in words.
+    /// Why this recording is not played.
     pub(crate) fn reason(&self, name: &str) -> Option<&str> {
         let reason = self.not_played.get(name)?;
         self.reasons.get(reason).map(String::as_str)
     }
 
-    /// Recordings that are in no list or in two, and talk of what is not there.
+    /// Recordings that are in no list or in two, and entries without a recording.
     pub(crate) fn complaints(&self, recordings: &BTreeSet<&String>) -> Vec<String> {
         let played: BTreeSet<&String> = self.play.keys().collect();
         let not_played: BTreeSet<&String> = self.not_played.keys().collect();

@@ -1,8 +1,8 @@
-//! Every text of the recordings through the reader of HTML.
+//! Passes every text of the recordings through the reader of HTML.
 //!
-//! `texts.json` holds each text with markup that a real authentik has sent, and what
-//! a person reads in its place. `UPDATE_TRANSCRIPTS=1` adds what is new and writes
-//! the file again: read the difference before you commit it.
+//! `texts.json` contains each text with markup that a real authentik has sent, and the text
+//! that a person reads. `UPDATE_TRANSCRIPTS=1` adds new ones and writes the file again: read
+//! the difference before you commit it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -51,8 +51,7 @@ fn every_recorded_text_is_read_as_it_was() {
     }
 }
 
-/// All texts in the bodies of all recordings: those with what may be markup, and
-/// those without.
+/// All texts in the bodies of all recordings: those with possible markup, and those without.
 fn recorded() -> (BTreeSet<String>, BTreeSet<String>) {
     let mut texts = BTreeSet::new();
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
@@ -81,7 +80,7 @@ fn collect(value: &Value, texts: &mut BTreeSet<String>) {
         }
         Value::Array(values) => values.iter().for_each(|value| collect(value, texts)),
         Value::Object(fields) => {
-            // What the recorder has cut out of requests and headers is no text of a
+            // Text that the recorder has replaced in requests and headers does not come from a
             // server: `<32 chars>`.
             let mut texts_of = |(name, value): (&String, &Value)| match name.as_str() {
                 "headers" | "request" | "request_headers" | "req_headers" | "set_cookie"

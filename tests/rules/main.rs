@@ -1,8 +1,9 @@
-//! Holds the breaks of the rules, and what docs/security says of tests, to the tree.
+//! Checks that the patches in this folder, and the tests named in docs/security, fit the
+//! source.
 //!
-//! `make break-rules` applies each patch of this folder and sees its tests go red.
-//! That takes too long for every day; that the patches still apply, and that the
-//! tests they name are there, does not.
+//! `make break-rules` applies each patch of this folder and checks that its tests fail. That
+//! takes too long for every day. Here we check that the patches still apply, and that their
+//! tests exist.
 
 #![allow(
     clippy::expect_used,
@@ -19,10 +20,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// How many rules never bend.
+/// How many of the rules in SECURITY.md there are.
 const RULES: u32 = 10;
 
-/// The kinds of test, and where each lies.
+/// The kinds of test, and their folders.
 const KINDS: [(&str, &str); 9] = [
     ("src", "src"),
     ("supply_chain", "tests/supply_chain"),
@@ -39,7 +40,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Writes down that a test could not run here, where `make test` counts those.
+/// Records a test that could not run here, for the count of `make test`.
 fn skip(test: &str, reason: &str) {
     let beside = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../tests-skipped.txt");
     let file = std::env::var_os("PAM_HARNESS_SKIPPED").map_or(beside, PathBuf::from);
@@ -56,7 +57,7 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A rule that is broken in one place.
+/// A patch that breaks a rule in one place.
 struct Break {
     path: PathBuf,
     rule: u32,
@@ -97,7 +98,7 @@ impl Break {
         }
     }
 
-    /// Its lines of the table in docs/security/rules.md.
+    /// Its lines in the table of docs/security/rules.md.
     fn rows(&self) -> Vec<String> {
         let mut begin = format!("| {} | {} | {} |", self.rule, self.clause, self.broken);
         let mut rows = Vec::new();
@@ -118,7 +119,7 @@ fn breaks() -> Vec<Break> {
         .collect();
     paths.sort();
     let mut breaks: Vec<Break> = paths.into_iter().map(Break::read).collect();
-    // By its name rule 10 would stand in front of rule 2.
+    // By name, rule 10 would come before rule 2.
     breaks.sort_by_key(|one| one.rule);
     breaks
 }
@@ -133,7 +134,7 @@ fn collect(path: &Path, text: &mut String) {
     }
 }
 
-/// Whether there is a test of this kind and name.
+/// Whether a test of this kind and name exists.
 fn exists(kind: &str, name: &str) -> bool {
     let Some((_, place)) = KINDS.iter().find(|(known, _)| *known == kind) else {
         return false;
@@ -163,7 +164,7 @@ fn every_rule_is_broken_by_a_patch_that_applies() {
         return;
     };
     assert!(version.status.success());
-    // Away from this repository, which may be another user's: git minds that.
+    // Outside this repository, which may belong to another user: git refuses that.
     let applies = |text: &str| {
         let dir = tempfile::tempdir().expect("a folder");
         let patch = dir.path().join("break.patch");
@@ -189,7 +190,7 @@ fn every_rule_is_broken_by_a_patch_that_applies() {
             String::from_utf8_lossy(&tried.stderr)
         );
     }
-    // That git would say so.
+    // Proof that git reports a patch that does not apply.
     let rotten = read(&breaks[0].path).replace("\n-", "\n-rotten ");
     assert!(!applies(&rotten).status.success());
 }
@@ -222,8 +223,8 @@ fn the_table_of_breaks_is_the_one_of_the_patches() {
     );
 }
 
-/// The tests that a cell names, with their kinds: `hosts` in front of a name, or
-/// nothing for those of the module.
+/// The tests in a cell, with their kinds: `hosts` before a name; without a kind, those of the
+/// module.
 fn named(cell: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for part in cell.split(';') {

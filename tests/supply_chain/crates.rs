@@ -1,4 +1,4 @@
-//! The crates of the module, by cargo's own account, against `deny.toml`.
+//! The crates of the module, as cargo lists them, compared with `deny.toml`.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -14,12 +14,12 @@ fn read(path: &str) -> toml::Table {
     text.parse().expect("TOML")
 }
 
-/// Names and licences of all crates that end up in the module or run when it is built.
+/// Names and licences of all crates that are linked into the module or run when it is built.
 fn crates() -> BTreeMap<String, String> {
     tree("pam-authentik-flow")
 }
 
-/// What a package needs to build and to run, and not what its tests need.
+/// What a package needs to build and to run, without the needs of its tests.
 fn tree(package: &str) -> BTreeMap<String, String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--locked", "--edges=normal,build"])
@@ -93,7 +93,7 @@ fn no_runtime_no_other_tls_and_no_signals_in_the_module() {
     );
 }
 
-/// That the crates are really listed: the server of the tests has a runtime.
+/// Proof that the crates are really listed: the server of the tests has a runtime.
 #[test]
 fn a_banned_crate_would_be_seen() {
     let crates = tree("authentik-double");
@@ -105,7 +105,7 @@ fn a_banned_crate_would_be_seen() {
 }
 
 #[test]
-fn every_licence_is_one_that_we_took() {
+fn every_licence_is_allowed() {
     let deny = read("deny.toml");
     let allowed = deny["licenses"]["allow"].as_array().expect("a list");
     let allowed: Vec<&str> = allowed.iter().filter_map(|name| name.as_str()).collect();
@@ -117,7 +117,7 @@ fn every_licence_is_one_that_we_took() {
     assert!(is_allowed("(MIT OR GPL-3.0) AND ISC", &allowed));
 }
 
-/// Of every part that counts together, one choice is allowed.
+/// One choice in every part that counts together must be allowed.
 fn is_allowed(license: &str, allowed: &[&str]) -> bool {
     let license = license.replace(['(', ')'], "").replace('/', " OR ");
     license.split(" AND ").all(|part| {
@@ -126,7 +126,7 @@ fn is_allowed(license: &str, allowed: &[&str]) -> bool {
     })
 }
 
-/// Crates come from cargo's own registry, with a checksum, or from this repository.
+/// Crates come from cargo's registry, with a checksum, or from this repository.
 #[test]
 fn every_crate_comes_from_one_place() {
     for lock in ["Cargo.lock", "fuzz/Cargo.lock"] {
@@ -158,7 +158,7 @@ fn every_crate_comes_from_one_place() {
     }
 }
 
-/// deny.toml lets RUSTSEC-2026-0009 pass: the parsers of `time` are not in the module.
+/// deny.toml accepts RUSTSEC-2026-0009, because the parsers of `time` are not in the module.
 #[test]
 fn the_module_has_no_parser_of_dates() {
     let features = |of: &[&str]| {
@@ -179,6 +179,6 @@ fn the_module_has_no_parser_of_dates() {
     );
     let parsing = "time feature \"parsing\"";
     assert!(!of_the_module.contains(parsing), "{of_the_module}");
-    // That it would be seen: the command has them.
+    // Proof that the test would see them: the command has them.
     assert!(features(&["--features=cli"]).contains(parsing));
 }

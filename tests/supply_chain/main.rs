@@ -1,5 +1,5 @@
-//! What the module is made of, and what its source does not do. Nothing here
-//! needs a network: `make deny` asks for advisories, too.
+//! The crates of the module, and rules for its source. Nothing here needs a network: `make
+//! deny` also checks advisories.
 
 #![allow(
     clippy::expect_used,

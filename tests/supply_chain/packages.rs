@@ -1,5 +1,5 @@
-//! What the packages do when they come and go. Their scripts are run, with a
-//! folder of this test's in the place of /etc.
+//! What the packages do when they are installed and removed. Their scripts run with a test
+//! folder instead of /etc.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,15 +11,15 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The script of the rpm that runs before its files go.
+/// The script of the rpm that runs before its files are removed.
 fn preun() -> String {
     let spec = read("rpm/pam-authentik-flow.spec");
     let behind = spec.split("\n%preun\n").nth(1).expect("a script");
     behind.split("\n%").next().unwrap_or_default().to_owned()
 }
 
-/// A host with one stack, which holds `line`, and a pam-auth-update that writes
-/// down what it is asked for.
+/// A host with one stack that contains `line`, and a pam-auth-update that records its
+/// arguments.
 struct Host(tempfile::TempDir);
 
 impl Host {
@@ -43,7 +43,7 @@ impl Host {
         self.0.path().join(name)
     }
 
-    /// Whether the script of a package lets it go, with what it says and asks for.
+    /// Whether the script of a package allows the removal, with its output and its calls.
     fn lets_go(&self, script: &str, argument: &str) -> (bool, String) {
         let here = self.0.path().display().to_string();
         let script = script.replace("/etc/", &format!("{here}/"));
@@ -58,18 +58,18 @@ impl Host {
     }
 }
 
-/// A stack that names a module which is not there refuses everybody.
+/// A stack that names a missing module refuses everyone.
 #[test]
 fn no_package_goes_while_a_stack_names_the_module() {
     let line = "auth required pam_authentik_flow.so";
-    // A guard without the module jumps elsewhere.
+    // Without the module, a guard jumps to the wrong line.
     let guard = "auth [success=1 default=ignore] pam_localuser.so file=/dev/null";
     for (script, argument) in [
         (read("deb/prerm"), "remove"),
         (preun(), "0"),
         (read("alpine/pam-authentik-flow.pre-deinstall"), "0.1.0"),
         (read("arch/pam-authentik-flow.script"), ""),
-        // After the files of a package that no prerm was asked about.
+        // After the files of a package are removed whose prerm was not run.
         (read("deb/postrm"), "remove"),
     ] {
         for line in [line, guard] {
@@ -84,13 +84,12 @@ fn no_package_goes_while_a_stack_names_the_module() {
     }
 }
 
-/// Where the deb stays, every stack is as before: it looks before it takes the
-/// profile out.
+/// If the deb stays, every stack is as before: it checks before it removes the profile.
 #[test]
 fn the_deb_changes_nothing_where_it_refuses() {
     for line in [
         "auth required pam_authentik_flow.so",
-        // A guard without the module, whose jump leads elsewhere.
+        // A guard without the module, whose jump leads to the wrong line.
         "auth [success=1 default=ignore] pam_localuser.so file=/dev/null",
     ] {
         let (goes, said) = Host::new(line).lets_go(&read("deb/prerm"), "remove");
@@ -102,7 +101,7 @@ fn the_deb_changes_nothing_where_it_refuses() {
     }
 }
 
-/// The profile leaves the stacks before the file goes.
+/// The profile is removed from the stacks before the file is removed.
 #[test]
 fn the_deb_takes_its_profile_out_first() {
     let host = Host::new("auth required pam_unix.so");
@@ -114,7 +113,7 @@ fn the_deb_takes_its_profile_out_first() {
     assert!(removed, "{said:?}");
 }
 
-/// Nothing is switched on that nobody has asked for.
+/// Nothing is enabled that nobody asked for.
 #[test]
 fn no_package_puts_the_module_into_a_stack() {
     let profile = read("deb/pam-configs");
@@ -143,8 +142,8 @@ fn no_package_puts_the_module_into_a_stack() {
     }
 }
 
-/// A control that goes on over a denial lets the next module say yes to whoever was
-/// denied: what it ignores is named, and everything else ends the stack.
+/// A control that continues after a denial lets the next module accept a denied user. So it
+/// lists what it ignores, and everything else ends the stack.
 #[test]
 fn a_denial_is_final_in_every_stack_that_is_shipped() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -175,7 +174,7 @@ fn a_denial_is_final_in_every_stack_that_is_shipped() {
                 match what {
                     "default" => dies = action == "die",
                     "ignore" | "authinfo_unavail" => assert_eq!(action, "ignore", "{place}"),
-                    // A lock behind the module counts these two, and ends in a denial.
+                    // A lock after the module counts these two, and ends in a denial.
                     "success" | "auth_err" | "maxtries" => {}
                     other => panic!("{place}: {other} is judged apart"),
                 }

@@ -1,10 +1,10 @@
-//! What the source of the library does not hold. clippy refuses the same things
-//! where it sees them called; this sees them where they are only named, and in
-//! what clippy does not build.
+//! What the source of the library must not contain. clippy refuses the same things where they
+//! are called. This finds them where they are only named, and in code that clippy does not
+//! build.
 
 use std::path::{Path, PathBuf};
 
-/// What nobody may do inside sshd or sudo, with the reason.
+/// What is forbidden inside sshd or sudo, with the reason.
 const REFUSED: [(&str, &str); 17] = [
     ("std::env", "the environment belongs to the caller"),
     ("env::", "the environment belongs to the caller"),
@@ -25,8 +25,8 @@ const REFUSED: [(&str, &str); 17] = [
     ("Duration::MAX", "every wait has an end"),
 ];
 
-/// How often `unsafe` stands in src/pam and src/sys: blocks, functions,
-/// implementations and declarations. A review must see one more or less.
+/// How many times `unsafe` occurs in src/pam and src/sys: blocks, functions, implementations
+/// and declarations. A reviewer must see every change of this number.
 const UNSAFE: usize = 62;
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -58,7 +58,7 @@ fn sources() -> Vec<(String, String)> {
     sources
 }
 
-/// The code of a file: comments go, and its tests, which stand at its end.
+/// The code of a file, without comments and without its tests, which are at its end.
 fn code(text: &str) -> String {
     text.split("#[cfg(test)]\nmod tests {")
         .next()
@@ -69,16 +69,16 @@ fn code(text: &str) -> String {
         .join("\n")
 }
 
-/// What of [`REFUSED`] stands in this code.
+/// The parts of [`REFUSED`] in this code.
 fn refused(code: &str) -> Vec<String> {
-    // libpam's own variables, which only modules set: not the process's.
+    // libpam's own variables, which only modules set, not those of the process.
     let code = &code.replace("pam_getenv(", "(");
     let mut met: Vec<String> = REFUSED
         .iter()
         .filter(|(word, _)| code.contains(word))
         .map(|(word, reason)| format!("{word}: {reason}"))
         .collect();
-    // `use std::{env, fmt};` names it, too.
+    // `use std::{env, fmt};` names it too.
     for group in code.split("std::{").skip(1) {
         let names = group.split('}').next().unwrap_or_default().split(',');
         for name in names.map(str::trim) {
@@ -90,7 +90,7 @@ fn refused(code: &str) -> Vec<String> {
     met
 }
 
-/// The command is a program of its own: it may read its arguments.
+/// The command is a separate program and may read its arguments.
 fn is_of_the_command(name: &str) -> bool {
     name.starts_with("bin/") || name.starts_with("cli/")
 }
@@ -128,15 +128,14 @@ fn unsafe_code_stays_at_the_border() {
     );
 }
 
-/// A file that no module names is not built: nobody notices when it no longer says what
-/// is so.
+/// A file that belongs to no module is not built, so nobody notices when it becomes wrong.
 #[test]
 fn every_file_belongs_to_a_module() {
     let sources = sources();
     let is_declared = |name: &str| {
         let path = Path::new(name);
         let (folder, stem) = (path.parent().unwrap(), path.file_stem().unwrap());
-        // A folder's own file is declared one folder above.
+        // A folder's own file is declared in the folder above.
         let (folder, module) = match stem == "mod" {
             true => (folder.parent().unwrap(), folder.file_name().unwrap()),
             false => (folder, stem),
@@ -163,7 +162,7 @@ fn every_file_belongs_to_a_module() {
     assert!(lost.is_empty(), "nothing builds {lost:?}");
 }
 
-/// How often the keyword stands there: `unsafe_code` is the name of a lint.
+/// How many times the keyword occurs: `unsafe_code` is the name of a lint.
 fn words(code: &str) -> usize {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     code.split(|c| !is_part(c))
@@ -171,9 +170,9 @@ fn words(code: &str) -> usize {
         .count()
 }
 
-/// A test that lets everything through would show nothing.
+/// The test must find forbidden code. Otherwise it would prove nothing.
 #[test]
-fn what_is_refused_would_be_seen() {
+fn forbidden_code_would_be_found() {
     for bad in [
         "let x = std::env::var(\"A\");",
         "use std::{env, fmt};",

@@ -1,5 +1,5 @@
-//! What runs on GitHub: each action is pinned by the hash of its commit, because a tag
-//! can be moved.
+//! The workflows for GitHub: each action is pinned by the hash of its commit, because a tag can
+//! be moved.
 
 use std::path::{Path, PathBuf};
 
@@ -20,8 +20,8 @@ fn workflows() -> Vec<(String, String)> {
         .collect()
 }
 
-/// What a `uses:` names is in this repository, or is pinned by a commit, with the
-/// version behind it for people and for dependabot.
+/// A `uses:` names something in this repository, or is pinned by a commit, with the version
+/// after it for people and for dependabot.
 fn is_pinned(uses: &str) -> bool {
     if uses.starts_with("./") {
         return true;

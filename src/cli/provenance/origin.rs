@@ -116,7 +116,7 @@ impl<'a> Origins<'a> {
                 if let Some(place) = file.place(section, key) {
                     return Origin::Section(name.into(), place);
                 }
-                if decides_access_anew(section, key) {
+                if replaces_access(section, key) {
                     return Origin::Default;
                 }
             }
@@ -125,7 +125,7 @@ impl<'a> Origins<'a> {
             if let Some(place) = file.place(&file.document, key) {
                 return Origin::Top(place);
             }
-            if decides_access_anew(&file.document, key) {
+            if replaces_access(&file.document, key) {
                 return Origin::Default;
             }
         }
@@ -169,7 +169,7 @@ fn file_name(path: &Path) -> String {
 
 /// Whether `key` belongs to `[access]` and `within` has its own `[access]`. That table
 /// is one decision, which replaces an earlier table as a whole.
-fn decides_access_anew(within: &DeTable<'_>, key: &[&str]) -> bool {
+fn replaces_access(within: &DeTable<'_>, key: &[&str]) -> bool {
     key.first() == Some(&"access")
         && ["groups", "application", "allow_any_user"]
             .iter()

@@ -145,14 +145,14 @@ fn may_sudo(name: &str) -> Result<bool, String> {
 
 /// A line such as `(ALL : ALL) ALL` or `(root) NOPASSWD: /bin/bash`.
 fn gives_root(line: &str) -> bool {
-    let Some((whom, what)) = line
+    let Some((accounts, what)) = line
         .trim()
         .strip_prefix('(')
         .and_then(|l| l.split_once(')'))
     else {
         return false;
     };
-    let users = whom.split(':').next().unwrap_or_default();
+    let users = accounts.split(':').next().unwrap_or_default();
     let as_root = users
         .split(',')
         .any(|user| ["ALL", "root"].contains(&user.trim()));

@@ -164,7 +164,7 @@ fn redirects_to_the_same_place_are_followed_32_times() {
 }
 
 #[test]
-fn a_status_that_is_no_redirect_is_not_followed() {
+fn a_status_other_than_a_redirect_is_not_followed() {
     for status in [300, 309, 404, 500] {
         let (_, requests) = failure(|_, _| Ok(redirect(status, Redirect::SamePlace)), None);
         assert_eq!(requests, 1, "{status}");

@@ -1,4 +1,4 @@
-//! How the next challenge tells what became of an answer.
+//! How the next challenge shows what happened to an answer.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const PASSWORD: &str = "ak-stage-password";
 const CODE: &str = "ak-stage-authenticator-validate";
 const DUMMY: &str = "ak-stage-dummy";
 
-/// Keeps what it is told.
+/// Records the calls.
 #[derive(Default)]
 struct Told(Vec<String>);
 
@@ -54,7 +54,7 @@ fn proving(proof: Proof) -> Response {
     Response::proving(&json!({}), proof).expect("an answer")
 }
 
-/// A flow of which some stages are left already, and what the stages were told.
+/// A flow that has already left some stages, and the calls that the stages got.
 #[derive(Default)]
 struct Flow(Progress, Told);
 
@@ -62,7 +62,7 @@ impl Flow {
     fn past(stages: &[&str]) -> Self {
         let mut flow = Self::default();
         for stage in stages {
-            // Each leads over a stage that no test asks for again.
+            // Each redirect passes a stage that no test asks for again.
             flow.answer(
                 &challenge(stage, 0),
                 &plain(),
@@ -117,7 +117,7 @@ fn errors_at_the_same_stage_count_refusals() {
 }
 
 #[test]
-fn what_does_not_move_is_stuck() {
+fn a_flow_that_does_not_advance_is_stuck() {
     let first = challenge(DUMMY, 0);
     let unasked = || plain().unasked();
     for (response, more, redirects, stuck) in [
@@ -188,7 +188,7 @@ fn a_flow_starts_again_at_most_three_times() {
     }
     let Flow(progress, Told(told)) = flow;
     assert_eq!(told, ["FromTheStart"; 3]);
-    // The code before the last start is the only one that was not forgotten.
+    // Only the code before the last restart was not forgotten.
     assert_eq!(progress.into_proofs().len(), 1);
 }
 

@@ -148,7 +148,7 @@ mod tests {
     const SECRET: &str = "secret=7H6EH5RTSN5CL2BDB7OK2KL55HST5SUJ";
 
     #[test]
-    fn what_every_app_assumes_is_left_out_and_nothing_else() {
+    fn only_the_defaults_of_every_app_are_left_out() {
         let address = |rest: &str| format!("otpauth://totp/authentik%3Aalice?{SECRET}{rest}");
         assert_eq!(
             short(&address(

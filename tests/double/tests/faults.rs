@@ -99,7 +99,7 @@ fn answers_can_be_late_and_slow() {
 }
 
 #[test]
-fn faults_strike_whom_they_should() {
+fn faults_affect_the_right_requests() {
     let double = Double::start();
     double.inject(Fault::on(Match::get("/users/me/").nth(2)).bad_gateway());
     double.inject(Fault::on(Match::path("/root/config/").first(1)).bad_gateway());

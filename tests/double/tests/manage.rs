@@ -37,7 +37,7 @@ fn delete(client: &mut Client, path: &str) -> u16 {
 }
 
 #[test]
-fn what_a_body_lacks_or_has_too_much_is_refused_field_by_field() {
+fn missing_and_unknown_fields_of_a_body_are_refused() {
     for version in Version::ENDS {
         let double = double(version);
         let mut client = administrator(&double);

@@ -140,7 +140,7 @@ fn a_second_login_in_the_same_half_minute_needs_another_code() {
 }
 
 #[test]
-fn who_was_asked_lately_is_not_asked_again() {
+fn a_recently_checked_user_is_not_asked_again() {
     let double = Double::start();
     let hour = Duration::from_secs(3600);
     double.world(|world| {

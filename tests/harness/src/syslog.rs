@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_log_line_is_text() {
+    fn a_datagram_that_is_not_a_log_line_is_text() {
         for text in [
             "",
             "<",

@@ -1,9 +1,8 @@
-//! Bytes made into decisions: what a fuzzer changes, and proptest shrinks.
+//! Turns bytes into decisions, for a fuzzer to change and for proptest to shrink.
 
-/// Decisions, one byte each. Where the bytes are used up, and where one is
-/// zero, it is the first choice: that of a server and a person who do as they
-/// should. So no bytes at all are a login that succeeds, and every other byte is
-/// a step away from it.
+/// Decisions, one byte each. When the bytes are used up, and when one is zero, the decision is
+/// the first choice: a server and a person who behave correctly. So an empty input is a login
+/// that succeeds, and every other byte is a deviation.
 pub struct Choices<'a>(&'a [u8]);
 
 impl<'a> Choices<'a> {
@@ -24,12 +23,12 @@ impl<'a> Choices<'a> {
         }
     }
 
-    /// One of `all`, which is not empty; the first unless bytes say otherwise.
+    /// One of `all`, which is not empty. Without bytes it is the first.
     pub fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
         all[usize::from(self.byte()) % all.len()]
     }
 
-    /// Up to 255 bytes as they are: their number stands in front.
+    /// Up to 255 bytes, after a byte with their number.
     pub fn bytes(&mut self) -> &'a [u8] {
         let length = usize::from(self.byte()).min(self.0.len());
         let (bytes, rest) = self.0.split_at(length);
@@ -37,7 +36,7 @@ impl<'a> Choices<'a> {
         bytes
     }
 
-    /// Up to 255 bytes as text; what is no UTF-8 is replaced.
+    /// Up to 255 bytes as text. Bytes that are not UTF-8 are replaced.
     pub fn text(&mut self) -> String {
         String::from_utf8_lossy(self.bytes()).into_owned()
     }

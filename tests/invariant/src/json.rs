@@ -1,5 +1,5 @@
-//! JSON read another way than the module reads it: the members of an object in
-//! their order, each as often as it is there, and its value only when asked for.
+//! JSON, read in another way than the module reads it: the members of an object in their order,
+//! including duplicates, with values parsed only on request.
 
 use std::fmt;
 
@@ -9,25 +9,25 @@ use serde_json::value::RawValue;
 /// An object, with all its members.
 pub struct Object(Vec<(String, Box<RawValue>)>);
 
-/// What an object has of a name.
+/// The values of one name in an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Member<'a> {
-    /// Nothing.
+    /// No value.
     Missing,
     /// One value, as it was written.
     Once(&'a str),
-    /// More than one: nobody can tell which counts.
+    /// Several values, so it is unclear which one counts.
     Twice,
 }
 
 impl Object {
-    /// Reads an object; nothing else is one. Bytes that are no UTF-8 are replaced.
+    /// Reads an object and nothing else. Bytes that are not UTF-8 are replaced.
     #[must_use]
     pub fn read(text: &[u8]) -> Option<Self> {
         serde_json::from_str(&String::from_utf8_lossy(text)).ok()
     }
 
-    /// What it has of this name.
+    /// The value of this name.
     #[must_use]
     pub fn member(&self, name: &str) -> Member<'_> {
         let mut found = self.0.iter().filter(|(key, _)| key == name);
@@ -51,13 +51,13 @@ impl Object {
 }
 
 impl Member<'_> {
-    /// Whether it is there once, and is exactly this word of JSON.
+    /// Whether it occurs once, and is exactly this word of JSON.
     #[must_use]
     pub fn is(self, word: &str) -> bool {
         self == Member::Once(word)
     }
 
-    /// The text that it is, if it is one.
+    /// The text, if it is one.
     #[must_use]
     pub fn text(self) -> Option<String> {
         let Member::Once(value) = self else {
@@ -66,7 +66,7 @@ impl Member<'_> {
         serde_json::from_str(value).ok()
     }
 
-    /// The object that it is, if it is one.
+    /// The object, if it is one.
     #[must_use]
     pub fn object(self) -> Option<Object> {
         let Member::Once(value) = self else {
@@ -75,7 +75,7 @@ impl Member<'_> {
         serde_json::from_str(value).ok()
     }
 
-    /// The elements of the array that it is, if it is one.
+    /// The elements, if it is an array.
     #[must_use]
     pub fn elements(self) -> Option<Vec<Box<RawValue>>> {
         let Member::Once(value) = self else {

@@ -1,23 +1,23 @@
-//! A configuration, and what it comes to in words of its own.
+//! A configuration, and its meaning in simple terms.
 
 use pam_authentik_flow::config::{Arguments, Config};
 
 use crate::choices::Choices;
 
-/// Who logs in.
+/// The user who logs in.
 pub const USER: &str = "alice";
-/// The group by whose members the host may be used.
+/// The group whose members may use the host.
 pub const GROUP: &str = "linux-admins";
 /// Its key.
 pub const GROUP_PK: &str = "7cb3ed34-07b9-4aa3-afb1-d1ec626fa8e4";
-/// The application that is asked about.
+/// The application.
 pub const APPLICATION: &str = "linux";
 /// The flow.
 pub const FLOW: &str = "linux-login";
-/// Where authentik is.
+/// The address of authentik.
 pub const SERVER: &str = "https://authentik.example.com";
 
-/// What is required of a login, as the author of the configuration means it.
+/// The requirements for a login, as the author of the configuration means them.
 #[derive(Debug, Clone)]
 pub struct Rules {
     /// The name that authentik must confirm.
@@ -28,7 +28,7 @@ pub struct Rules {
     pub group: Option<ByKey>,
     /// Whether [`APPLICATION`] must be open.
     pub application: bool,
-    /// The configuration that says so, and how people are asked.
+    /// The configuration for it, including the prompts.
     pub text: String,
     /// The module's arguments.
     pub argument: Option<&'static str>,
@@ -44,7 +44,7 @@ pub enum ByKey {
 }
 
 impl Rules {
-    /// Some rules; the first choice is a group and nothing else.
+    /// Random rules. The first choice is only a group.
     #[must_use]
     pub fn choose(choices: &mut Choices<'_>) -> Self {
         let (access, group, application) = choices.one_of(&[

@@ -1,5 +1,5 @@
-//! What the fuzzers begin with: the recordings of a real authentik, the shipped
-//! configuration, and a few lines that people write.
+//! The start inputs of the fuzzers: recordings of a real authentik, the shipped configuration,
+//! and a few lines that people write.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,9 +14,9 @@ use crate::targets::roots::SEPARATOR;
 pub struct Seed {
     /// The target's name.
     pub target: &'static str,
-    /// Its own name, fit for a file.
+    /// Its own name, suitable for a file.
     pub name: String,
-    /// What the target is given.
+    /// The input.
     pub bytes: Vec<u8>,
 }
 
@@ -32,7 +32,7 @@ struct Step {
 /// All seeds.
 ///
 /// # Panics
-/// Where the recordings or the configuration are not there.
+/// If the recordings or the configuration are missing.
 #[must_use]
 pub fn all() -> Vec<Seed> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -73,7 +73,7 @@ pub fn all() -> Vec<Seed> {
         add(target, &format!("line-{number}"), text.as_bytes());
     }
     roots(&root, &mut add);
-    // Each kind of request, to a key with and without a PIN, that answers so.
+    // Each kind of request, for a key with and without a PIN that gives these answers.
     for kind in 0..4 {
         for options in [0, 2 + 16] {
             let start = |verify| [kind, verify, 0, 0, 0, 0, options];
@@ -98,7 +98,7 @@ pub fn all() -> Vec<Seed> {
     seeds
 }
 
-/// A bundle in several forms, with a chain that it vouches for.
+/// A bundle in several forms, with a chain that it can verify.
 fn roots(root: &Path, add: &mut impl FnMut(&'static str, &str, &[u8])) {
     let read = |name: &str| {
         let path = root.join("tests/invariant/roots").join(name);
@@ -126,7 +126,7 @@ fn roots(root: &Path, add: &mut impl FnMut(&'static str, &str, &[u8])) {
 
 fn recording(name: &str, steps: &[Step], add: &mut impl FnMut(&'static str, &str, &[u8])) {
     let bodies: Vec<&RawValue> = steps.iter().filter_map(|s| s.body.as_deref()).collect();
-    // Pages, and the empty bodies of redirects, are no challenges.
+    // Pages and the empty bodies of redirects are not challenges.
     let objects: Vec<&RawValue> = bodies
         .into_iter()
         .filter(|body| body.get().starts_with('{'))
@@ -141,7 +141,7 @@ fn recording(name: &str, steps: &[Step], add: &mut impl FnMut(&'static str, &str
     add("wire", name, headers.join("\n").as_bytes());
 }
 
-/// As the target `challenge` takes them: a person who does as they should.
+/// In the format of the target `challenge`: a person who behaves correctly.
 fn played(bodies: &[&RawValue]) -> Vec<u8> {
     let bodies: Vec<Vec<u8>> = bodies
         .iter()
@@ -155,7 +155,7 @@ fn played(bodies: &[&RawValue]) -> Vec<u8> {
     bytes
 }
 
-/// A key that the shipped configuration has as a comment.
+/// A key that is a comment in the shipped configuration.
 fn uncommented(line: &str) -> String {
     let rest = line.strip_prefix('#').unwrap_or(line).trim_start();
     let is_key = rest.split_once('=').is_some_and(|(key, _)| {

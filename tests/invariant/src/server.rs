@@ -1,4 +1,4 @@
-//! A server that runs a flow as authentik does, or answers otherwise.
+//! A server that runs a flow like authentik, or gives other answers.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ pub struct Server<'a, 'b> {
     kind: &'static str,
     flow: &'static [&'static str],
     at: usize,
-    /// What the next GET gets instead of the flow's stage.
+    /// The answer to the next GET instead of the flow's stage.
     pending: Option<String>,
 }
 
-/// What a server may do with a request to the executor.
+/// The reactions of a server to a request to the executor.
 #[derive(Clone, Copy)]
 enum Deed {
     AsItShould,
@@ -71,7 +71,7 @@ const DEEDS: [Deed; 20] = [
 ];
 
 impl<'a, 'b> Server<'a, 'b> {
-    /// With a flow of its choice, and the person of `rules` behind it.
+    /// A server with a random flow, and the user of `rules`.
     #[must_use]
     pub fn new(world: &'a World<'b>, rules: &Rules) -> Self {
         Self {
@@ -88,7 +88,7 @@ impl<'a, 'b> Server<'a, 'b> {
         self.flow.get(self.at).copied().unwrap_or(END)
     }
 
-    /// Whether the answer holds what this stage asks for, where it asks for a secret.
+    /// Whether the answer contains what this stage asks for, if it asks for a secret.
     fn is_right(&self, body: &[u8]) -> bool {
         let sent = Object::read(body);
         let text = |name: &str| sent.as_ref().and_then(|sent| sent.text(name));
@@ -167,7 +167,7 @@ impl<'a, 'b> Server<'a, 'b> {
         })
     }
 
-    /// Whose session it is.
+    /// The owner of the session.
     fn users_me(&self) -> Option<Reply> {
         let (name, kind) = (&self.name, self.kind);
         let group = format!(r#"{{"name":"{GROUP}","pk":"{GROUP_PK}"}}"#);

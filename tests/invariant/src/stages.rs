@@ -1,4 +1,4 @@
-//! Challenges as a server may send them.
+//! Challenges that a server may send.
 
 use std::sync::OnceLock;
 
@@ -27,7 +27,7 @@ pub(crate) const DENIED: &str =
     r#"{"component":"ak-stage-access-denied","error_message":"No.\nAsk."}"#;
 pub(crate) const BROKEN: &str = r#"{"component":"ak-stage-flow-error","request_id":"r"}"#;
 
-/// Flows, as somebody may have built them; the first is the usual one.
+/// Flows that an administrator may have built. The first is the usual one.
 pub(crate) const FLOWS: [&[&str]; 14] = [
     &[IDENTIFY, PASSWORD],
     &[COMBINED],
@@ -45,7 +45,7 @@ pub(crate) const FLOWS: [&[&str]; 14] = [
     &[DUMMY, IDENTIFY, PASSWORD, CONSENT, LOGIN],
 ];
 
-/// Ends that look like one, and may be none.
+/// Challenges that look like an end and may not be one.
 pub(crate) const ENDS: [&str; 12] = [
     END,
     r#"{"component":"xak-flow-redirect","to":"/","final_redirect":true}"#,
@@ -61,7 +61,7 @@ pub(crate) const ENDS: [&str; 12] = [
     r#"{"component":"xak-flow-redirect\u200b","to":"/"}"#,
 ];
 
-/// Every challenge: those above, and one sample of each that was recorded.
+/// All challenges: those above, and one recorded sample of each.
 pub(crate) fn catalogue() -> &'static [String] {
     static CATALOGUE: OnceLock<Vec<String>> = OnceLock::new();
     CATALOGUE.get_or_init(|| {
@@ -75,7 +75,7 @@ pub(crate) fn catalogue() -> &'static [String] {
     })
 }
 
-/// `challenge`, as the answer to a wrong answer.
+/// `challenge` as the reply to a wrong answer.
 pub(crate) fn with_errors(challenge: &str, field: &str, code: &str) -> String {
     let errors =
         format!(r#"{{"response_errors":{{"{field}":[{{"string":"No.","code":"{code}"}}]}},"#);

@@ -1,4 +1,4 @@
-//! The invariant, with some thousand logins that proptest makes up.
+//! The invariant, with several thousand logins from proptest.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -8,17 +8,16 @@ use login_invariant::{key, targets};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-/// Enough that each of the reasons below comes up, and no more than a few seconds.
+/// Enough for each of the reasons below to occur, within a few seconds.
 const LOGINS: u32 = 12_000;
 
-/// Nobody gets in that the model refuses; and so that this shows something,
-/// many are let in, and many are refused who would have been let in but for one
-/// thing.
+/// A user whom the model refuses never gets in. To prove that the test works, many get in, and many
+/// are refused because of exactly one deviation.
 #[test]
-fn nobody_is_let_in_whom_the_exchange_does_not_prove() {
+fn nobody_gets_in_without_a_proof_in_the_exchange() {
     let (let_in, near) = (Cell::new(0), Cell::new(0));
     let reasons = std::cell::RefCell::new(BTreeMap::<&str, u32>::new());
-    // Mostly as everybody should do, so that most logins come near their end.
+    // Mostly correct behaviour, so that most logins get near their end.
     let byte = prop_oneof![12 => Just(0_u8), 1 => 1_u8..40, 1 => any::<u8>()];
     let bytes = proptest::collection::vec(byte, 0..60);
     let config = Config {
@@ -86,7 +85,7 @@ fn no_single_step_away_lets_anybody_in_who_must_not_be() {
     assert!(let_in > 100 && refused > 1_000, "{let_in} and {refused}");
 }
 
-/// No byte at all is a login as it should be.
+/// An empty input is a correct login.
 #[test]
 fn a_login_as_it_should_be_is_let_in() {
     for access in 0..5 {
@@ -96,7 +95,7 @@ fn a_login_as_it_should_be_is_let_in() {
     }
 }
 
-/// The seeds of all fuzzers, and what they have found so far.
+/// The seeds of all fuzzers, and their findings so far.
 #[test]
 fn every_target_takes_its_seeds() {
     let seeds = login_invariant::seeds::all();
@@ -109,7 +108,7 @@ fn every_target_takes_its_seeds() {
     }
 }
 
-/// A name with something invisible in it is another name, and no stage of ours.
+/// A name with an invisible character is another name, and not one of our stages.
 #[test]
 fn a_component_is_taken_at_its_very_name() {
     for component in [
@@ -124,17 +123,17 @@ fn a_component_is_taken_at_its_very_name() {
     }
 }
 
-/// A code sent back leaves what is in front of its stage; a flow that begins anew
-/// behind it asks for everything again, and a login that gives it all is one.
+/// A refused code cancels everything before its stage. A flow that restarts after it asks for
+/// everything again, and a login that gives all of it succeeds.
 #[test]
-fn a_login_proved_anew_after_a_code_sent_back_and_a_restart_is_one() {
+fn a_login_proved_again_after_a_refused_code_is_accepted() {
     let played = play(&[
         2, 1, 0, 6, 1, 0x30, 1, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0x43, 0, 0x80, 6, 1,
     ]);
     assert_eq!(played.refused, None, "{played:?}");
 }
 
-/// No byte at all is a key that signs when it is touched; with a PIN it takes that.
+/// An empty input is a key that signs when it is touched. With a PIN it needs the PIN.
 #[test]
 fn a_key_as_it_should_be_answers() {
     for (bytes, what) in [
@@ -166,7 +165,7 @@ fn a_key_as_it_should_be_answers() {
     }
 }
 
-/// A key that shows an excluded credential is not set up a second time.
+/// A key that shows an excluded credential is not set up again.
 #[test]
 fn a_key_that_is_set_up_already_is_said_to_be() {
     for bytes in [&[3, 0, 1][..], &[3, 0, 2], &[3, 1, 1, 0, 0, 0, 2 + 16]] {
@@ -176,7 +175,7 @@ fn a_key_that_is_set_up_already_is_said_to_be() {
     }
 }
 
-/// A key that shows nothing, and then answers with what was not asked for.
+/// A key that shows nothing, and then answers with something that was not requested.
 #[test]
 fn a_key_that_answers_with_another_credential_is_refused() {
     let refused = |bytes: &[u8], words: &str| {
@@ -188,19 +187,19 @@ fn a_key_that_answers_with_another_credential_is_refused() {
         &signs,
         "the security key failed: it signed with another credential",
     );
-    // It says that it has no excluded credential, and makes that very one.
+    // It says that it has no excluded credential, and creates exactly that one.
     let profile = [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
     let makes = [&[3, 0, 1, 0, 0, 0][..], &profile, &[0, 0, 1, 0x2e]].concat();
     refused(
         &makes,
         "the security key is set up for this account already",
     );
-    // It is busy for good.
+    // It is always busy.
     let busy = [&[0; 17][..], &[17]].concat();
     refused(&busy, "the security key failed: it is busy");
 }
 
-/// Keys that answer anything, for some thousand logins: see `login_invariant::key`.
+/// Keys with arbitrary answers, for several thousand logins: see `login_invariant::key`.
 #[test]
 fn no_key_breaks_what_must_hold() {
     let (answered, refused) = (Cell::new(0_u32), Cell::new(0_u32));

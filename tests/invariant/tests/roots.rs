@@ -1,6 +1,6 @@
-//! The module looks for the roots that a server needs, and parses no others. Each
-//! verdict is held against that of a client which parses every root of the file:
-//! many forms of a file, by many chains, by several times.
+//! The module finds the roots that a server needs, and parses no others. Each verdict is
+//! compared with that of a client that parses every root: many forms of a file, many chains,
+//! and several times.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
 const DEBIAN: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// Somebody who signs, with their own certificate.
+/// An authority with its certificate.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     params: CertificateParams,
@@ -65,7 +65,7 @@ impl Authority {
         }
     }
 
-    /// The same subject and key, signed by somebody else.
+    /// The same subject and key, signed by another authority.
     fn cross_signed(&self, above: &Authority) -> CertificateDer<'static> {
         let signed = self.params.signed_by(self.issuer.key(), &above.issuer);
         signed.unwrap().der().clone()
@@ -115,9 +115,9 @@ fn with_key(name: &str, algorithm: &'static SignatureAlgorithm) -> Authority {
 
 type Chain = Vec<CertificateDer<'static>>;
 
-/// A file's roots of ours, and the chains of servers.
+/// Our roots of a file, and the chains of servers.
 struct World {
-    /// PEM of each root of ours.
+    /// The PEM of each of our roots.
     roots: Vec<String>,
     chains: BTreeMap<&'static str, Chain>,
 }
@@ -157,7 +157,7 @@ fn world() -> World {
         params.distinguished_name = DistinguishedName::new();
         Authority::of(params, key(), None)
     };
-    // A subject that ends behind what is decoded of a certificate to find it.
+    // A subject that is longer than the part of a certificate that is decoded to find it.
     let long = Authority::root(&"a very long name ".repeat(100));
     let longer = Authority::root(&"a name above 255 bytes ".repeat(12));
 
@@ -168,7 +168,7 @@ fn world() -> World {
         .chain((0..40).map(|number| Authority::below(&format!("{number}"), &root).der))
         .chain([lower.der.clone(), middle.der.clone()])
         .collect();
-    // Each the issuer of the next: webpki gives up before it has tried all ways.
+    // Each is the issuer of the next: webpki gives up before it has tried all paths.
     let maze: Chain = std::iter::once(twin.server())
         .chain((0..12).map(|_| Authority::below("twins", &lost_twin).der))
         .collect();
@@ -328,7 +328,7 @@ fn world() -> World {
     }
 }
 
-/// The forms that the text of a file can have. `strangers` come before and behind.
+/// The forms of a file's text, with `strangers` before and after.
 fn forms(roots: &[String], strangers: &[String]) -> Vec<(&'static str, String, bool)> {
     let (before, behind) = strangers.split_at(strangers.len() / 2);
     let all: Vec<&str> = before
@@ -508,7 +508,7 @@ fn at(year: i32) -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(seconds).unwrap()))
 }
 
-/// How often each verdict came out.
+/// How many times each verdict occurred.
 #[derive(Default)]
 struct Tally(BTreeMap<String, usize>);
 
@@ -548,7 +548,7 @@ fn the_chosen_roots_give_the_verdict_of_all_of_them() {
         assert!(is_damaged || despite == 0, "{form}: {:?}", of_form.0);
         println!("{form}: {:?}", of_form.0);
     }
-    // What is meant to be accepted is; a verdict that never comes is no test.
+    // Chains that should be accepted are accepted, and each verdict occurs.
     let plain = world.roots.concat() + &strangers.concat();
     let verdict = |name: &str, server, year| {
         same_verdict(plain.as_bytes(), &world.chains[name], server, at(year))
@@ -598,8 +598,8 @@ fn the_chosen_roots_give_the_verdict_of_all_of_them() {
     println!("generated: {:?}, 0 differences", tally.0);
 }
 
-/// Debian's bundle, with and without roots of ours in it; and each of its own
-/// certificates as what a server sends.
+/// Debian's bundle, with and without our roots, and each of its certificates as that of a
+/// server.
 #[test]
 fn the_distributions_bundle_gives_the_verdict_of_all_its_roots() {
     let Ok(debian) = std::fs::read_to_string(DEBIAN) else {

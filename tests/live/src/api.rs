@@ -8,22 +8,22 @@ use ureq::Agent;
 use ureq::http::Request;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
-/// How long a request may take: making an outpost is slow.
+/// The limit for a request: creating an outpost is slow.
 const LONGEST: Duration = Duration::from_secs(60);
-/// How much of an answer an error shows.
+/// How much of an answer an error contains.
 const SHOWN: usize = 300;
 
-/// Why a request did not do what it should.
+/// Why a request failed.
 #[derive(Debug, Clone)]
 pub(crate) enum ApiError {
-    /// The server refused: nothing was made, nothing was changed.
+    /// The server refused: nothing was created or changed.
     Refused {
         /// The status.
         status: u16,
-        /// What was asked, and the beginning of the answer.
+        /// The request, and the start of the answer.
         words: String,
     },
-    /// There was no answer, so nobody knows.
+    /// There was no answer, so the effect is unknown.
     Unknown(String),
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Api {
     agent: Agent,
     url: String,
     authorization: String,
-    /// How far the server's clock is ahead of this one, in seconds.
+    /// How many seconds the server's clock is ahead of this one.
     ahead: i64,
 }
 
@@ -84,12 +84,12 @@ impl Api {
         &self.url
     }
 
-    /// The server's time, by the clock of its first answer.
+    /// The server's time, from the clock of its first answer.
     pub(crate) fn ahead(&self) -> i64 {
         self.ahead
     }
 
-    /// Asks for the version, and sets the clock by the answer.
+    /// Gets the version, and sets the clock from the answer.
     pub(crate) fn version(&mut self) -> Result<String, ApiError> {
         let (value, date) = self.once("GET", "admin/version/", None)?;
         let server = date
@@ -110,12 +110,12 @@ impl Api {
         }
     }
 
-    /// Reads something. A connection that is lost is tried again.
+    /// Reads an object. A lost connection is tried again.
     pub(crate) fn get(&self, path: &str) -> Result<Value, ApiError> {
         self.patiently("GET", path)
     }
 
-    /// Takes something away. Where it is gone already, that is as good.
+    /// Removes an object. If it does not exist, that is a success too.
     pub(crate) fn delete(&self, path: &str) -> Result<(), ApiError> {
         match self.patiently("DELETE", path) {
             Err(ApiError::Refused { status: 404, .. }) => Ok(()),
@@ -123,7 +123,7 @@ impl Api {
         }
     }
 
-    /// Makes something, or does something. Never tried again by itself.
+    /// Creates an object, or does an action. It is never repeated automatically.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, ApiError> {
         self.once("POST", path, Some(body)).map(|(value, _)| value)
     }

@@ -1,19 +1,19 @@
-//! Removes what the ledger names, and nothing else.
+//! Removes the objects in the ledger, and nothing else.
 
 use crate::api::{Api, ApiError};
 use crate::ledger::{Entry, Ledger};
 
-/// What became of it.
+/// The result.
 #[derive(Debug, Default)]
 pub(crate) struct Cleaned {
     /// How many objects were removed.
     pub(crate) removed: usize,
-    /// What is still there, and why.
+    /// The objects that still exist, and why.
     pub(crate) left: Vec<String>,
 }
 
-/// Removes everything that this run has made, the newest first. The ledger goes when nothing is
-/// left.
+/// Removes everything that this run has created, the newest first. The ledger is removed when
+/// nothing is left.
 pub(crate) fn clean(api: &Api, ledger: Ledger, is_old: bool) -> Result<Cleaned, String> {
     let mut ledger = ledger;
     let mut cleaned = Cleaned::default();
@@ -32,7 +32,7 @@ pub(crate) fn clean(api: &Api, ledger: Ledger, is_old: bool) -> Result<Cleaned, 
     Ok(cleaned)
 }
 
-/// Removes one object. Whether there was one.
+/// Removes one object. Returns whether it existed.
 fn remove(api: &Api, entry: &Entry, is_old: bool) -> Result<bool, String> {
     let id = match &entry.id {
         Some(id) if is_old && !is_ours(api, entry, id)? => return Ok(false),
@@ -46,11 +46,11 @@ fn remove(api: &Api, entry: &Entry, is_old: bool) -> Result<bool, String> {
     api.delete(&path).map(|()| true).map_err(|e| e.to_string())
 }
 
-/// Whether the object of this id still has the name that the ledger has. It is asked for ledgers of
-/// earlier runs: the server may have been set up again since.
+/// Whether the object with this id still has the name in the ledger. This is checked for
+/// ledgers of earlier runs, because the server may have been set up again since.
 fn is_ours(api: &Api, entry: &Entry, id: &str) -> Result<bool, String> {
     let Some((field, name)) = &entry.name else {
-        // A binding: it goes with what it binds, which has a name.
+        // A binding: it is removed with its target, which has a name.
         return Ok(false);
     };
     match api.get(&format!("{}/{id}/", entry.path)) {
@@ -61,7 +61,7 @@ fn is_ours(api: &Api, entry: &Entry, id: &str) -> Result<bool, String> {
     }
 }
 
-/// The id of the object of exactly this name, which holds the random number of the run.
+/// The id of the object with exactly this name, which contains the random number of the run.
 fn named(api: &Api, entry: &Entry) -> Result<Option<String>, String> {
     let Some((field, name)) = &entry.name else {
         return Ok(None);
@@ -77,12 +77,12 @@ fn named(api: &Api, entry: &Entry) -> Result<Option<String>, String> {
     Ok(ours.map(|object| id_of(&entry.path, object)))
 }
 
-/// A name as it stands in a query: of what is special there, names have a plus sign alone.
+/// A name in a query. The only special character in names is the plus sign.
 pub(crate) fn in_query(name: &str) -> String {
     name.replace('+', "%2B")
 }
 
-/// What names an object in its path.
+/// The value that identifies an object in its path.
 pub(crate) fn id_of(path: &str, object: &serde_json::Value) -> String {
     let id = match path {
         "flows/instances" | "core/applications" => &object["slug"],

@@ -1,5 +1,5 @@
-//! Ctrl-C, a lost terminal and `kill`: a run stops after the login under way, and removes what it
-//! has made.
+//! Ctrl-C, a lost terminal and `kill`: a run stops after the current login, and removes what it
+//! has created.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,8 +7,8 @@ use nix::sys::signal::{SigSet, Signal};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Takes these signals from here on. Threads and children that start later inherit that: a login
-/// under way ends by itself.
+/// Handles these signals from now on. Threads and children that start later inherit that, so
+/// the current login can end.
 pub(crate) fn watch() -> Result<(), String> {
     let mut signals = SigSet::empty();
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
@@ -31,7 +31,7 @@ pub(crate) fn watch() -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a signal has come.
+/// Whether a signal has arrived.
 pub(crate) fn came() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }

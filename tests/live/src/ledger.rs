@@ -1,9 +1,9 @@
-//! The ledger: what a run is about to make, and what it has made, on disk before anything else
-//! happens. Only what stands here is ever removed.
+//! The ledger lists what a run is about to create and what it has created, on disk before
+//! anything else happens. Only objects in it are ever removed.
 //!
-//! One line of JSON for each step. `will` is written and synced before the request, under a name
-//! that holds this run's random number. `made` follows with the server's id. `refused` says that
-//! the server made nothing. `gone` says that the object was removed.
+//! One line of JSON for each step. `will` is written and synced before the request, with a name
+//! that contains this run's random number. `made` follows with the server's id. `refused` says
+//! that the server created nothing. `gone` says that the object was removed.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 /// An object of this run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Its place in the order in which things were made.
+    /// Its number in the order of creation.
     pub(crate) number: u64,
     /// The path of its kind.
     pub(crate) path: String,
-    /// The field that holds the name, and the name; bindings have none.
+    /// The field with the name, and the name; bindings have none.
     pub(crate) name: Option<(String, String)>,
-    /// The id of the server; nothing if the run ended before it was known.
+    /// The id from the server; `None` if the run ended before it was known.
     pub(crate) id: Option<String>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// A new one, for one run against one server.
+    /// A new one, for a run against one server.
     pub(crate) fn create(directory: &Path, run: &str, url: &str) -> Result<Ledger, String> {
         let mut builder = fs::DirBuilder::new();
         let made = builder.recursive(true).mode(0o700).create(directory);
@@ -50,8 +50,8 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// One that an earlier run has left: the file, its server, and what may still be there, the
-    /// newest first.
+    /// A ledger of an earlier run: the file, its server, and the objects that may still exist,
+    /// the newest first.
     pub(crate) fn open(path: &Path) -> Result<(Ledger, String, Vec<Entry>), String> {
         let said = |e: std::io::Error| format!("{}: {e}", path.display());
         let text = fs::read_to_string(path).map_err(said)?;
@@ -71,25 +71,26 @@ impl Ledger {
         &self.path
     }
 
-    /// Says that an object is about to be made. Nothing may be made before this has returned.
+    /// Records that an object is about to be created. Nothing may be created before this has
+    /// returned.
     pub(crate) fn will(&mut self, path: &str, name: Option<(&str, &str)>) -> Result<u64, String> {
         self.last += 1;
         let number = self.last;
         let name = name.map(|(field, name)| json!([field, name]));
         self.write(&json!({"will": number, "path": path, "name": name}))?;
-        // The rest is found again by the name, should the machine itself stop.
+        // If the machine itself stops, the rest is found by name.
         self.file
             .sync_data()
             .map_err(|e| format!("{}: {e}", self.path.display()))?;
         Ok(number)
     }
 
-    /// The server has made it.
+    /// The server has created it.
     pub(crate) fn made(&mut self, number: u64, id: &str) -> Result<(), String> {
         self.write(&json!({"made": number, "id": id}))
     }
 
-    /// The server has made nothing.
+    /// The server has created nothing.
     pub(crate) fn refused(&mut self, number: u64) -> Result<(), String> {
         self.write(&json!({"refused": number}))
     }
@@ -99,14 +100,14 @@ impl Ledger {
         self.write(&json!({"gone": number}))
     }
 
-    /// What may still be there, the newest first.
+    /// The objects that may still exist, the newest first.
     pub(crate) fn left(&self) -> Result<Vec<Entry>, String> {
         let text = fs::read_to_string(&self.path);
         let text = text.map_err(|e| format!("{}: {e}", self.path.display()))?;
         Ok(read(&text).1)
     }
 
-    /// Everything is gone, so the file goes, too.
+    /// Everything is removed, so the file is removed too.
     pub(crate) fn close(self) -> Result<(), String> {
         fs::remove_file(&self.path).map_err(|e| format!("{}: {e}", self.path.display()))
     }
@@ -117,8 +118,8 @@ impl Ledger {
     }
 }
 
-/// The server, and what may still be there, the newest first. A last line that was cut off says
-/// nothing: what it was to announce was not asked for yet.
+/// The server, and the objects that may still exist, the newest first. A truncated last line is
+/// ignored: its object was not requested yet.
 fn read(text: &str) -> (Option<String>, Vec<Entry>) {
     let mut url = None;
     let mut entries: Vec<Entry> = Vec::new();
@@ -157,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_refused_or_is_gone_is_not_removed_again() {
+    fn refused_and_removed_objects_are_not_removed_again() {
         let text = r#"{"run":"r","url":"https://a"}
 {"will":1,"path":"core/groups","name":["name","g"]}
 {"made":1,"id":"u-1"}

@@ -1,8 +1,8 @@
 //! `make test-live`: logins against a real authentik, through the real libpam.
 //!
-//! Everything that they need is made through authentik's API, entered into a ledger before it is
-//! made, and removed at the end. The token comes over standard input: it is in no command line, no
-//! file and no log.
+//! Everything that they need is created through authentik's API, recorded in a ledger before it
+//! is created, and removed at the end. The token arrives on standard input: it is in no command
+//! line, no file and no log.
 
 mod api;
 mod clean;
@@ -46,8 +46,8 @@ const BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// Writes a line to standard error. Nobody may be there any more, as after a closed terminal: what
-/// was made is removed all the same.
+/// Writes a line to standard error. After a closed terminal nobody may read it, but everything
+/// is still removed.
 fn tell(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
@@ -59,13 +59,13 @@ fn print(line: std::fmt::Arguments<'_>) {
 
 /// How a run ended.
 enum Ended {
-    /// As it should.
+    /// All logins had the expected result.
     Well,
-    /// A login did not end as it should.
+    /// A login had another result.
     Otherwise,
-    /// Something is left in authentik.
+    /// An object is left in authentik.
     Left,
-    /// By a signal.
+    /// A signal ended it.
     Interrupted,
 }
 
@@ -181,7 +181,7 @@ fn log_in(options: &Options, api: &Api, version: &str, ca: Option<&str>) -> Resu
         url: api.url(),
         ca,
     };
-    // A mistake of this program is no reason to leave anything.
+    // A defect of this program is no reason to leave objects behind.
     let lines = catch_unwind(AssertUnwindSafe(|| play_all(&stage, &mut maker, &rows)));
     let lines = lines.unwrap_or_default();
     let about = About {
@@ -214,7 +214,7 @@ fn log_in(options: &Options, api: &Api, version: &str, ca: Option<&str>) -> Resu
     })
 }
 
-/// Plays the rows until one is interrupted.
+/// Runs the rows until a signal arrives.
 fn play_all(stage: &Stage<'_>, maker: &mut Maker<'_>, rows: &[rows::Row]) -> Vec<Line> {
     let mut factors = Factors::default();
     let mut lines = Vec::new();
@@ -307,7 +307,7 @@ fn random_hex(bytes: usize) -> Result<String, String> {
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Which build of the module it is.
+/// The build of the module.
 fn fingerprint(module: &Module) -> String {
     let Ok(bytes) = std::fs::read(module.path()) else {
         return "which could not be read".to_owned();

@@ -1,5 +1,5 @@
-//! Makes what the tables of `plan.rs` name, when it is first needed, and enters each object into
-//! the ledger before it is made.
+//! Creates the objects in the tables of `plan.rs` when they are first needed, and records each
+//! in the ledger before it is created.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use crate::interrupt;
 use crate::ledger::Ledger;
 use crate::plan;
 
-/// How often the token of an outpost is asked for, once a second.
+/// How many times the token of an outpost is requested, once a second.
 const OUTPOST_TRIES: u32 = 60;
 
-/// Why something is not there.
+/// Why an object is missing.
 #[derive(Debug, Clone)]
 pub(crate) enum MakerError {
-    /// A signal has come.
+    /// A signal has arrived.
     Interrupted,
-    /// The server did not make it, or the tables do not have it.
+    /// The server did not create it, or it is not in the tables.
     Failed(String),
 }
 
@@ -36,16 +36,16 @@ impl From<ApiError> for MakerError {
     }
 }
 
-/// Makes things, once each.
+/// Creates objects, each once.
 pub(crate) struct Maker<'a> {
     api: &'a Api,
     ledger: &'a mut Ledger,
-    /// Stands in front of every name.
+    /// The prefix of every name.
     prefix: String,
-    /// Everybody's password, but for those with one of their own.
+    /// The password of all users without their own.
     password: String,
     has_many_parents: bool,
-    /// The ids of what there is, by kind and key.
+    /// The ids of existing objects, by kind and key.
     made: BTreeMap<String, Value>,
     tokens: BTreeMap<String, String>,
 }
@@ -83,7 +83,7 @@ impl<'a> Maker<'a> {
         self.api.ahead()
     }
 
-    /// The name, slug or uuid that `<kind:key>` stands for, everywhere in a text.
+    /// Replaces `<kind:key>` in a text by the name, slug or uuid of the object.
     pub(crate) fn fill(&mut self, text: &str) -> Result<String, MakerError> {
         let mut filled = String::new();
         let mut rest = text;
@@ -116,7 +116,7 @@ impl<'a> Maker<'a> {
         Ok(self.name(key))
     }
 
-    /// Makes an object of this kind under this key, or gives the one that there is.
+    /// Creates an object of this kind with this key, or returns the existing one.
     fn object(&mut self, path: &str, key: &str, fields: Value) -> Result<Value, MakerError> {
         let place = format!("{path} {key}");
         if let Some(id) = self.made.get(&place) {
@@ -175,7 +175,7 @@ impl<'a> Maker<'a> {
         self.object(path, key, fields)
     }
 
-    /// Puts ids in the place of `@kind:key`.
+    /// Replaces `@kind:key` by ids.
     fn point(&mut self, value: &mut Value) -> Result<(), MakerError> {
         match value {
             Value::Array(items) => items.iter_mut().try_for_each(|item| self.point(item)),
@@ -215,7 +215,7 @@ impl<'a> Maker<'a> {
         self.object("policies/expression", key, json!({"expression": text}))
     }
 
-    /// Binds a policy, a group or a user to something.
+    /// Binds a policy, a group or a user to an object.
     fn bind(
         &mut self,
         what: (&str, Value),
@@ -334,7 +334,7 @@ impl<'a> Maker<'a> {
         self.object("core/groups", key, fields)
     }
 
-    /// Makes a person, with a password; the number.
+    /// Creates a user with a password. Returns its number.
     pub(crate) fn person(&mut self, key: &str) -> Result<Value, MakerError> {
         if let Some(id) = self.made.get(&format!("core/users {key}")) {
             return Ok(id.clone());
@@ -386,7 +386,7 @@ impl<'a> Maker<'a> {
     }
 
     /// The secret of a token: `app:PERSON` for an app password, `api:PERSON`, `outpost`, or
-    /// `bogus`, which nobody has given out.
+    /// `bogus`, which authentik never issued.
     pub(crate) fn token(&mut self, what: &str) -> Result<String, MakerError> {
         if what == "bogus" {
             return Ok("0".repeat(60));
@@ -414,7 +414,8 @@ impl<'a> Maker<'a> {
         let answer = loop {
             tries += 1;
             match self.api.get(&path) {
-                // A worker of authentik makes the outpost's token, a moment after the outpost.
+                // A worker of authentik creates the outpost's token, a moment after the
+                // outpost.
                 Err(ApiError::Refused { status: 404, .. }) if tries < OUTPOST_TRIES => {
                     if interrupt::came() {
                         return Err(MakerError::Interrupted);
@@ -429,7 +430,7 @@ impl<'a> Maker<'a> {
         Ok(secret)
     }
 
-    /// An outpost that nothing deploys; the identifier of its token.
+    /// An outpost that nothing deploys. Returns the identifier of its token.
     fn outpost(&mut self) -> Result<String, MakerError> {
         let flow = self.flow("authorization")?;
         let logout = self.flow("logout")?;

@@ -1,10 +1,10 @@
-//! What the logins need, as tables: stages, policies, flows, groups, people, applications. Each is
-//! made when the first login needs it.
+//! The objects that the logins need, as tables: stages, policies, flows, groups, users,
+//! applications. Each is created when the first login needs it.
 
 use serde_json::{Value, json};
 
-/// The kind and the fields of a stage; `@stage`, `@policy` and `@prompt` in front of a key stand for
-/// the id of another object.
+/// The kind and the fields of a stage. `@stage`, `@policy` and `@prompt` with a key are
+/// replaced by the id of that object.
 pub(crate) fn stage(key: &str) -> Option<(&'static str, Value)> {
     let login = |fields: Value| Some(("stages/user_login", fields));
     let dummy = || Some(("stages/dummy", json!({})));
@@ -101,7 +101,7 @@ fn password(tries: u32) -> Option<(&'static str, Value)> {
     Some(("stages/password", fields))
 }
 
-/// Key, type, label, and what else a field of a form has.
+/// Key, type, label, and further properties of a field of a form.
 pub(crate) fn prompt(key: &str) -> Option<Value> {
     let field = |name: &str, kind: &str, label: &str, order: u32| json!({"field_key": name, "type": kind, "label": label, "order": order, "required": true});
     let with = |mut field: Value, name: &str, value: Value| {
@@ -148,7 +148,7 @@ pub(crate) fn prompt(key: &str) -> Option<Value> {
     }
 }
 
-/// The text of an expression policy; `<user:KEY>` stands for a name.
+/// The text of an expression policy; `<user:KEY>` is replaced by a name.
 pub(crate) fn expression(key: &str) -> Option<String> {
     let asked = |name: &str, value: &str| {
         let asked = "request.http_request.session.get(\"authentik/flows/get\", {})";
@@ -172,11 +172,11 @@ pub(crate) fn expression(key: &str) -> Option<String> {
     Some(text)
 }
 
-/// A flow: its key, what is special about it, and its stages in their order.
+/// A flow: its key, its properties, and its stages in their order.
 ///
-/// Special are `for=DESIGNATION`, `auth=WHO`, `denied=ACTION`, `engine=MODE` and `if=POLICY`, a policy
-/// of the flow itself. Behind a stage stand `?POLICY`, which skips the stage where it does not
-/// pass, `!POLICY`, which is the same turned round, and `/restart`.
+/// Properties are `for=DESIGNATION`, `auth=WHO`, `denied=ACTION`, `engine=MODE` and
+/// `if=POLICY`, a policy of the flow itself. After a stage there may be `?POLICY`, which skips
+/// the stage if it does not pass, `!POLICY`, its opposite, and `/restart`.
 pub(crate) const FLOWS: &[(&str, &str, &str)] = &[
     ("password", "", "ident password login"),
     ("own", "", "ident password-own login"),
@@ -297,7 +297,7 @@ pub(crate) const FLOWS: &[(&str, &str, &str)] = &[
     ("authorization", "for=authorization", ""),
 ];
 
-/// A group, its parent, and what its role allows.
+/// A group, its parent, and the permissions of its role.
 pub(crate) const GROUPS: &[(&str, &str, &[&str])] = &[
     ("grand", "", &[]),
     ("admins", "grand", &[]),
@@ -311,7 +311,7 @@ pub(crate) const GROUPS: &[(&str, &str, &[&str])] = &[
     ("lookups-of-users", "", &["authentik_core.view_user"]),
 ];
 
-/// A person: type, groups. `ann` is in the group that most ask for.
+/// A user: type and groups. `ann` is in the group that most rows require.
 pub(crate) const PEOPLE: &[(&str, &str, &[&str])] = &[
     ("ann", "internal", &["admins"]),
     ("bob", "internal", &[]),
@@ -345,7 +345,7 @@ pub(crate) const PEOPLE: &[(&str, &str, &[&str])] = &[
     ("nothing", "service_account", &[]),
 ];
 
-/// The password of a person, where it is not everybody's.
+/// The password of a user who has their own.
 pub(crate) fn special_password(key: &str) -> Option<String> {
     match key {
         "spacey" => Some("  lead and trail  ".to_owned()),
@@ -355,7 +355,7 @@ pub(crate) fn special_password(key: &str) -> Option<String> {
     }
 }
 
-/// An application: its mode, and who may use it: `group:KEY`, `user:KEY`, `policy:KEY`.
+/// An application: its mode, and its bindings: `group:KEY`, `user:KEY`, `policy:KEY`.
 pub(crate) const APPLICATIONS: &[(&str, &str, &[&str])] = &[
     ("open", "any", &[]),
     ("by-group", "any", &["group:admins"]),

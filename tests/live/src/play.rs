@@ -1,4 +1,4 @@
-//! Plays one row: the configuration, the accounts, the person, and what came of it.
+//! Runs one row: the configuration, the accounts, the person, and the result.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -11,42 +11,42 @@ use pam_harness::{Call, Module, Outcome, Pam};
 use crate::maker::{Maker, MakerError};
 use crate::rows::{Act, Name, Row};
 
-/// How long an app's code lives.
+/// How long an app's code is valid.
 const PERIOD: u64 = 30;
-/// The user id of the person on the host.
+/// The person's user id on the host.
 const UID: u32 = 3001;
 
-/// An app that was set up: its secret, and the step of the code that was used last.
+/// An app that was set up: its secret, and the step of the last code.
 #[derive(Clone, Debug, Default)]
 struct App {
     secret: String,
     used: u64,
 }
 
-/// The second factors that people have set up in this run.
+/// The second factors that users have set up in this run.
 #[derive(Default)]
 pub(crate) struct Factors {
     apps: BTreeMap<String, App>,
     recovery: BTreeMap<String, Vec<String>>,
 }
 
-/// What came of a row.
+/// The result of a row.
 pub(crate) struct Played {
     pub(crate) code: String,
     pub(crate) took: Duration,
-    /// What is not as it should be; nothing where all is.
+    /// What is wrong; empty if everything is right.
     pub(crate) wrong: Option<String>,
 }
 
-/// What all rows share.
+/// Data that all rows share.
 pub(crate) struct Stage<'a> {
     pub(crate) module: &'a Module,
     pub(crate) url: &'a str,
-    /// The certificates to trust, where they are not the system's.
+    /// The certificates to trust, if not the system's.
     pub(crate) ca: Option<&'a str>,
 }
 
-/// The step that the server's clock is in.
+/// The current step of the server's clock.
 fn step(ahead: i64) -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.unwrap_or_default().as_secs();
@@ -54,7 +54,7 @@ fn step(ahead: i64) -> u64 {
 }
 
 impl Stage<'_> {
-    /// Plays it.
+    /// Runs it.
     pub(crate) fn play(
         &self,
         row: &Row,
@@ -158,7 +158,7 @@ impl Stage<'_> {
             pam = pam.preset_authtok(preset);
         }
         if row.calls.contains(&Call::Chauthtok) {
-            // passwd is set-uid, and called by the person.
+            // passwd is set-uid, and the person calls it.
             pam = pam.process(ProcessOptions {
                 real_uid: pam_harness::ordinary_user().map(|_| UID),
                 ..ProcessOptions::default()
@@ -168,14 +168,14 @@ impl Stage<'_> {
     }
 }
 
-/// What follows `name` on the screen, the last time.
+/// The text after the last `name` on the screen.
 fn told(shown: &str, name: &str) -> Option<String> {
     let mut lines = shown.lines().rev();
     let told = lines.find_map(|line| line.strip_prefix(name))?;
     Some(told.trim().to_owned())
 }
 
-/// The number of the option with these words in it.
+/// The number of the option that contains these words.
 fn option(shown: &str, words: &str) -> Option<String> {
     let line = shown.lines().find(|line| line.contains(words))?;
     let (number, _) = line.trim().split_once(')')?;
@@ -224,7 +224,7 @@ fn answer(
         Act::SetUpApp => {
             let set_up = Arc::clone(set_up);
             let asked = OnceLock::new();
-            // authentik may refuse even the right code for a moment after a wrong one.
+            // After a wrong code authentik may refuse even the right one for a moment.
             let pause = Duration::from_secs(2 * u64::from(row.acts.len() > 2));
             pam.answer_secret_later(move |shown| {
                 if asked.get_or_init(Instant::now).elapsed() < pause {
@@ -244,7 +244,7 @@ fn answer(
     })
 }
 
-/// Keeps what was set up, if the login went well.
+/// Keeps what was set up, if the login succeeded.
 fn remember(row: &Row, factors: &mut Factors, set_up: &Mutex<App>, outcome: &Outcome) {
     if outcome.code() != "PAM_SUCCESS" {
         return;
@@ -266,7 +266,7 @@ fn remember(row: &Row, factors: &mut Factors, set_up: &Mutex<App>, outcome: &Out
     }
 }
 
-/// What is not as the row has it.
+/// The differences from the row.
 fn judge(row: &Row, outcome: &Outcome) -> Option<String> {
     if let Err(why) = outcome.check() {
         return Some(why);
@@ -282,13 +282,13 @@ fn judge(row: &Row, outcome: &Outcome) -> Option<String> {
     if !says && !row.why.is_empty() {
         return Some(format!("the log does not say {:?}", row.why));
     }
-    // Nothing comes between the host and its service.
+    // There is no proxy between the host and authentik.
     let differences = outcome.host_differences();
     (!differences.is_empty()).then(|| differences.join("\n"))
 }
 
-/// How many sessions the person still has, whatever became of the login. A session that ends by
-/// itself is not waited for, and may be there for its half minute.
+/// How many sessions the person still has, whatever the result. The run does not wait for a
+/// session that ends by itself, which may exist for half a minute.
 fn left_sessions(row: &Row, maker: &Maker<'_>, name: &str) -> Result<u64, MakerError> {
     let ends_by_itself = row.flow == "short";
     if ends_by_itself || row.name != Name::Own {

@@ -1,21 +1,21 @@
-//! The table that can be pasted into a bug report.
+//! The table for a bug report.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use crate::rows::Row;
 
-/// What became of a row.
+/// The result of a row.
 pub(crate) struct Line {
     pub(crate) row: Row,
-    /// What came of it, with the time that it took; nothing where it could not be played.
+    /// The result with its duration; `None` if the row could not be run.
     pub(crate) code: Option<(String, Duration)>,
-    /// What is not as it should be.
+    /// What is wrong.
     pub(crate) wrong: Option<String>,
 }
 
 impl Line {
-    /// One line for the terminal, while it runs.
+    /// One line for the terminal during the run.
     pub(crate) fn progress(&self, number: usize, all: usize) -> String {
         let mark = if self.wrong.is_none() {
             "ok"
@@ -37,7 +37,7 @@ impl Line {
     }
 }
 
-/// What the table is about.
+/// The subject of the table.
 pub(crate) struct About {
     pub(crate) authentik: String,
     pub(crate) module: String,
@@ -82,7 +82,7 @@ pub(crate) fn table(about: &About, lines: &[Line]) -> String {
     text
 }
 
-/// The first line of a text, without what would end a cell.
+/// The first line of a text, without characters that would end a cell.
 fn in_a_cell(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     line.replace('|', "\\|").chars().take(200).collect()

@@ -1,4 +1,5 @@
-//! The suite itself, against the double: the oldest and the newest authentik that it knows.
+//! Tests of the suite itself, with the double as the oldest and the newest authentik that it
+//! supports.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ struct Bench {
     directory: tempfile::TempDir,
 }
 
-/// What the world holds: users, groups, applications, tokens, flows.
+/// The contents of the world: users, groups, applications, tokens, flows.
 type Census = [Vec<String>; 5];
 
 impl Bench {
@@ -40,7 +41,7 @@ impl Bench {
         self.directory.path().join("ledgers")
     }
 
-    /// The ledgers that there are.
+    /// The ledgers that exist.
     fn left(&self) -> Vec<PathBuf> {
         let files = std::fs::read_dir(self.ledgers())
             .into_iter()
@@ -93,7 +94,7 @@ impl Bench {
         Run::of(self.start(more).wait_with_output().expect("it ends"))
     }
 
-    /// Starts it, and sends a signal when the server has seen so many requests.
+    /// Starts it, and sends a signal after this many requests.
     fn interrupted_after(&self, requests: usize, signal: Signal, more: &[&str]) -> Run {
         self.double.clear_requests();
         let child = self.start(more);
@@ -111,7 +112,7 @@ impl Bench {
     }
 }
 
-/// What a run has said.
+/// The output of a run.
 struct Run {
     code: Option<i32>,
     out: String,
@@ -160,9 +161,9 @@ fn every_login_comes_as_expected(version: Version) {
     println!("{}", run.out);
 }
 
-/// A login that ends otherwise than it should is told, and so is a refused request.
+/// A login with an unexpected result is reported, and so is a refused request.
 #[test]
-fn what_does_not_come_as_expected_is_told() {
+fn an_unexpected_result_is_reported() {
     pam_harness::require_isolation!();
     let bench = Bench::new(Version::V2025_10);
     let before = bench.census();
@@ -208,8 +209,8 @@ fn what_does_not_come_as_expected_is_told() {
     assert_eq!(bench.left(), [""; 0].map(PathBuf::from));
 }
 
-/// `make` hands the token to the suite alone, by a pipe: what else is started has it neither on
-/// its command line nor in its environment.
+/// `make` passes the token only to the suite, through a pipe. Other programs have it neither in
+/// their arguments nor in their environment.
 #[test]
 fn the_token_goes_over_a_pipe() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -260,12 +261,12 @@ fn the_token_goes_over_a_pipe() {
     }
 }
 
-/// What is somebody else's, and has the name of what this run makes, survives.
+/// Objects of others with the names that this run uses are not removed.
 #[test]
-fn what_others_have_made_under_the_same_names_survives() {
+fn objects_of_others_with_the_same_names_survive() {
     pam_harness::require_isolation!();
     let bench = Bench::new(Version::V2026_8);
-    // A run that was killed: its prefix is known, and its ledger is left.
+    // A run that was killed: its prefix is known, and its ledger remains.
     let killed = bench.interrupted_after(60, Signal::SIGKILL, &["--only", "password"]);
     assert_eq!(killed.code, None, "{}", killed.all());
     let [ledger] = &bench.left()[..] else {
@@ -302,7 +303,7 @@ fn what_others_have_made_under_the_same_names_survives() {
     assert_eq!(ours(&applications), [""; 0]);
     assert_eq!(ours(&flows), ["password2"]);
     assert_eq!(bench.left(), [""; 0].map(PathBuf::from));
-    // Nothing was searched for by the prefix.
+    // The prefix was not used for a search.
     for request in bench.double.requests() {
         let query = &request.query;
         assert!(
@@ -328,7 +329,7 @@ fn an_interrupted_run_leaves_nothing() {
     }
 }
 
-/// Where nobody reads any more what it says, it still removes what it has made.
+/// If nobody reads its output any more, it still removes what it has created.
 #[test]
 fn a_terminal_that_is_closed_leaves_nothing() {
     pam_harness::require_isolation!();
@@ -342,8 +343,8 @@ fn a_terminal_that_is_closed_leaves_nothing() {
     assert_eq!(bench.left(), [""; 0].map(PathBuf::from));
 }
 
-/// A run that is killed while the server makes something does not know its id: the name, which is
-/// in the ledger before that, leads to it.
+/// A run that is killed while the server creates an object does not know its id. The name,
+/// which is already in the ledger, identifies it.
 #[test]
 fn a_killed_run_is_cleaned_up_later_wherever_it_was() {
     pam_harness::require_isolation!();
@@ -370,10 +371,10 @@ fn a_killed_run_is_cleaned_up_later_wherever_it_was() {
     assert_eq!(run.code, Some(0), "{}", run.all());
 }
 
-/// Where a number stands for another object by now, such as after the server was set up again,
+/// If a number belongs to another object now, for example after the server was set up again,
 /// that object stays.
 #[test]
-fn an_id_that_is_somebody_elses_by_now_is_left_alone() {
+fn an_id_that_belongs_to_another_object_is_left_alone() {
     let bench = Bench::new(Version::V2026_8);
     let url = bench.double.url();
     let alice = bench.double.world(|world| world.user("alice").pk);

@@ -1,5 +1,4 @@
-//! The answers of the executor: a challenge with what all challenges share, a denial, a
-//! redirect.
+//! The answers of the executor: a challenge with the common fields, a denial, a redirect.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +9,7 @@ use crate::session::Session;
 use crate::version::Behaviour;
 
 impl Executor<'_> {
-    /// The end of a flow: a redirect, or a denial if `next` leads somewhere else.
+    /// The end of a flow: a redirect, or a denial if `next` is another server.
     pub(super) fn done(&self, plan: &Plan, query: &Query) -> Reply {
         let start = format!("{}/", self.call.prefix());
         let next = query.get("next").unwrap_or(&start);
@@ -20,7 +19,7 @@ impl Executor<'_> {
         self.redirect_out(next, true)
     }
 
-    /// Sends the client out of the flow, at its end or because it was denied.
+    /// Redirects the client out of the flow, at its end or after a denial.
     pub(super) fn redirect_out(&self, to: &str, is_final: bool) -> Reply {
         let body = json!({
             "component": "xak-flow-redirect",
@@ -30,7 +29,7 @@ impl Executor<'_> {
         Reply::flow(&self.shape(body))
     }
 
-    /// Where a browser goes when it cancels: since 2026.8, to the page that it came for.
+    /// The page for a browser that cancels: since 2026.8, the page that it came for.
     fn cancelled_to(&self) -> String {
         let query = parse_query(&self.call.parameter("query").unwrap_or_default());
         match query.get("next") {
@@ -42,7 +41,7 @@ impl Executor<'_> {
         }
     }
 
-    /// Takes out of a challenge what this version does not know.
+    /// Removes the fields that this version does not have.
     fn shape(&self, mut challenge: Value) -> Value {
         let component = challenge["component"]
             .as_str()
@@ -70,7 +69,7 @@ impl Executor<'_> {
             .with("allow", "GET, POST, HEAD, OPTIONS")
     }
 
-    /// Adds what all challenges share.
+    /// Adds the fields that all challenges have.
     pub(super) fn dress(
         &self,
         challenge: &Challenge,
@@ -111,6 +110,6 @@ impl Executor<'_> {
     }
 }
 
-/// A picture made of initials, as the server draws it.
+/// A picture of initials, as the server draws it.
 pub(crate) const AVATAR: &str = "data:image/svg+xml;base64,\
     PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHdpZHRoPSI2NCIgaGVpZ2h0PSI2NCIvPg==";

@@ -95,7 +95,7 @@ fn all_that_are_bound_follow_an_authentik_that_was_set_up_again() {
 }
 
 #[test]
-fn what_cannot_be_bound_says_why() {
+fn bind_says_why_it_fails() {
     require_host!();
     let bench = bench();
     for (account, part) in [

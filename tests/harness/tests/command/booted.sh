@@ -28,14 +28,14 @@ fail() {
     exit 1
 }
 
-# The first process of the namespace, run again by `boot`.
+# The first process of the namespace, which `boot` runs again.
 cat >"$top/first" <<FIRST
 #!/bin/bash
 set -e
 mount -t overlay overlay -o lowerdir=/,upperdir=$top/upper,workdir=$top/work $top/root
 cd $top/root
 mount -t proc proc proc
-# What is written there would be the machine's own.
+# Writes there would reach the machine's own files.
 mount --bind proc/sys proc/sys
 mount -o remount,bind,ro proc/sys
 mount -t sysfs -o ro sysfs sys
@@ -93,8 +93,8 @@ power_cut() {
     while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 }
 
-# The host: accounts, the module, its configuration, two units. What would touch the
-# kernel or hardware is left out.
+# The host: accounts, the module, its configuration, two units. Units for the kernel or
+# hardware are left out.
 upper=$top/upper
 install -D "$command" "$upper/usr/local/bin/authentik-flow"
 install -D -m 644 "$module" "$upper$modules/pam_authentik_flow.so"
@@ -122,10 +122,10 @@ Requires=basic.target
 After=basic.target
 Wants=login-service.service systemd-user-sessions.service
 UNIT
-# Slow, so that only its order keeps a login from being first.
+# Slow, so that only its order prevents an earlier login.
 mkdir -p "$upper/usr/lib/systemd/system/authentik-flow-try.service.d"
 printf '[Service]\nExecStartPre=/bin/sleep 2\n' >"$upper/usr/lib/systemd/system/authentik-flow-try.service.d/slow.conf"
-# It stands for each service that lets people log in: it sees the stack as they do.
+# It represents each service that lets users log in: it sees the stack as they do.
 cat >"$units/login-service.service" <<'UNIT'
 [Service]
 Type=oneshot
@@ -144,7 +144,7 @@ enable_for() {
 boot
 echo "booted: $(inside systemctl --version | head -n 1)"
 
-# By time, whatever else is started meanwhile.
+# After the time, whatever else starts meanwhile.
 enable_for 6s
 inside systemctl restart login-service
 inside systemctl restart systemd-journald
@@ -158,7 +158,7 @@ before || fail "it was not taken back"
 [[ $(there) == 0 ]] || fail "units are left"
 echo "taken back in time: ok"
 
-# By a power cut, before anybody can log in.
+# After a power cut, before anybody can log in.
 enable_for 1h
 power_cut
 boot
@@ -168,12 +168,12 @@ inside cmp -s /run/seen /etc/pam.d/trial || fail "a login service has seen the c
 inside journalctl -b --no-pager -o cat -t authentik-flow | grep -q 'is taken back' || fail "the log does not say it"
 echo "taken back at the next start, before a login service: ok"
 
-# Confirmed: it outlives a start.
+# Confirmed: it survives a restart.
 enable_for 1h
 # shellcheck disable=SC2016 # the inner shell's
 login() { inside sh -c 'echo 1000 >/proc/self/loginuid; exec "$@"' sh "$@"; }
 if login authentik-flow confirm; then fail "it was confirmed without a login"; fi
-# As the module notes it; with the module itself, see trial.rs.
+# As the module records it; with the module itself, see trial.rs.
 # shellcheck disable=SC2016 # the inner shell's
 login sh -c 'echo "$(awk "{print int(\$1 * 1000)}" /proc/uptime) trial" >>/run/pam_authentik_flow/accepted'
 login authentik-flow confirm || fail "it cannot be confirmed"

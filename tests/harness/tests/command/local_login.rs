@@ -64,7 +64,7 @@ const WELL: &str = "HASH:20000:0:99999:7:::";
 
 /// Each reason why an account cannot log in, with the remedy.
 #[test]
-fn an_account_that_cannot_get_in_is_no_local_way_in() {
+fn an_account_that_cannot_log_in_is_not_a_local_way_in() {
     pam_harness::require_real_host!("sshd", "sudo", "ssh-keygen");
     let site = site();
     let before = site.host.read("/etc/pam.d/sshd");

@@ -145,7 +145,7 @@ fn a_signal_to_end_does_so_as_well() {
 }
 
 #[test]
-fn who_is_left_alone_is_told_so() {
+fn a_user_who_is_left_alone_is_told_so() {
     pam_harness::require_isolation!();
     let bench = bench("linux-login");
     let run = bench.run(&["login", "--user", "root", "--config", "{config}"]);

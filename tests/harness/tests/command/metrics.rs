@@ -211,7 +211,7 @@ fn a_host_that_is_well_has_each_metric() {
 }
 
 #[test]
-fn what_is_wrong_is_a_zero() {
+fn a_problem_is_a_zero() {
     require_host!();
     let bench = complete();
     bench.write("outpost.token", "revoked", 0o600);

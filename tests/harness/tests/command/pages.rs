@@ -129,7 +129,7 @@ fn every_stack_that_a_page_prints_keeps_a_way_in() {
 /// The same through the real libpam, where a jump may end beyond the stack: with a broken
 /// configuration the local account logs in with its password.
 #[test]
-fn the_way_in_is_one() {
+fn the_way_in_works() {
     pam_harness::require_isolation!();
     let page = page("pam_authentik_flow.8");
     let stacks = printed(&page)

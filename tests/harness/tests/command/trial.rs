@@ -255,7 +255,7 @@ fn the_block_that_was_there_before_comes_back() {
 /// Lines that somebody has changed meanwhile stay. The log, the terminals and each login say
 /// so.
 #[test]
-fn what_somebody_has_changed_since_is_left_and_said() {
+fn later_changes_are_kept_and_reported() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
     let site = Site::new().with_sshd();
     for (from, to, part) in [

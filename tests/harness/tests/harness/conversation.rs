@@ -82,7 +82,7 @@ fn a_password_is_asked_for_and_answered() {
 }
 
 #[test]
-fn a_name_is_asked_for_where_there_is_none() {
+fn a_missing_name_is_asked_for() {
     pam_harness::require_isolation!();
     let nameless = || {
         pam_harness::Pam::new(&pam_harness::Module::system("pam_unix.so"))

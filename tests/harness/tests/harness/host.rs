@@ -17,7 +17,7 @@ fn a_process_that_stays_as_it_was_shows_no_difference() {
 }
 
 #[test]
-fn what_a_module_changes_is_noticed() {
+fn changes_by_a_module_are_noticed() {
     pam_harness::require_isolation!();
     // pam_umask and pam_limits change their process on purpose.
     let run = stack("session required pam_umask.so umask=0123")
@@ -159,7 +159,7 @@ fn su_has_another_real_user() {
 }
 
 #[test]
-fn a_module_that_is_missing_is_no_success() {
+fn a_missing_module_is_not_a_success() {
     pam_harness::require_isolation!();
     let run = stack("auth required {dir}/none.so").authenticate().run();
     assert_eq!(run.code(), "PAM_MODULE_UNKNOWN");

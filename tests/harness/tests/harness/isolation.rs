@@ -85,7 +85,7 @@ fn the_log_is_the_tests_own() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_blocks_whoever_waits_for_it() {
+fn a_log_that_nobody_reads_blocks_its_writers() {
     pam_harness::require_isolation!();
     // pam_warn logs with syslog(3), which blocks, so the socket is really full.
     let run = stack("auth required pam_warn.so")

@@ -163,7 +163,7 @@ fn run(
 }
 
 #[test]
-fn nothing_that_a_caller_sets_changes_whom_the_module_trusts() {
+fn nothing_that_a_caller_sets_changes_which_server_is_trusted() {
     pam_harness::require_real_host!("sudo", "su");
     let double = Double::builder().without_pause().start();
     let rogue = Double::builder().without_pause().start();

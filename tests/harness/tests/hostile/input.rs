@@ -137,7 +137,7 @@ fn everything(bench: &Bench) -> Vec<String> {
 
 /// At every prompt of the longest flow, also with a null pointer as the answer.
 #[test]
-fn who_stops_at_a_prompt_is_let_go_and_not_in() {
+fn a_user_who_stops_at_a_prompt_is_not_logged_in() {
     pam_harness::require_isolation!();
     let mut stopped = 0;
     for number in 0.. {

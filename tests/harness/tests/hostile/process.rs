@@ -18,7 +18,7 @@ fn log_in(bench: &Bench, process: ProcessOptions) -> Outcome {
 /// descriptors must not count as a server that is down, because a stack may have an exception
 /// for that.
 #[test]
-fn a_full_table_of_descriptors_is_no_server_that_is_down() {
+fn a_full_descriptor_table_does_not_count_as_a_server_that_is_down() {
     pam_harness::require_isolation!();
     let mut codes = Vec::new();
     for limit in 3..=12 {

@@ -16,7 +16,7 @@ const NEIGHBOUR: &str = "ip link add near type veth peer name far; \
     ip address add 192.0.2.2/24 dev near; ip link set near up; ip link set far up";
 
 #[test]
-fn what_a_firewall_or_a_router_says_opens_nothing() {
+fn a_message_of_a_firewall_or_a_router_opens_nothing() {
     pam_harness::require_real_host!("su", "sudo", "unshare", "setpriv", "ip");
     let unpacked = match packages(&["nft"]) {
         Ok(unpacked) => unpacked,

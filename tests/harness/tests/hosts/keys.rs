@@ -26,7 +26,7 @@ fn come_with_a_key(host: &RealHost, user: &str) -> (i32, String, String) {
 }
 
 #[test]
-fn who_is_active_gets_in_and_who_was_deactivated_does_not() {
+fn an_active_user_gets_in_and_a_deactivated_one_does_not() {
     pam_harness::require_real_host!("sshd", "ssh");
     let double = Double::start();
     let host = host(&double, "");
@@ -81,7 +81,7 @@ fn the_way_in_stays_with_a_broken_configuration_and_without_the_module() {
 
 /// A password or a code that this module checked needs no look-up.
 #[test]
-fn who_logs_in_by_authentik_is_not_looked_up_again() {
+fn a_user_who_logged_in_with_authentik_is_not_looked_up() {
     pam_harness::require_real_host!("sshd", "ssh");
     let double = Double::start();
     let host = host(&double, "");

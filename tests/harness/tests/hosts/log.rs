@@ -163,7 +163,7 @@ fn a_log_that_hangs_costs_two_seconds_and_is_counted() {
 
 /// su and sudo start with the caller's settings.
 #[test]
-fn what_a_caller_sets_does_not_reach_the_count() {
+fn a_callers_settings_do_not_affect_the_count() {
     pam_harness::require_real_host!();
     let double = Double::start();
     let host = host(&double);

@@ -24,7 +24,7 @@ fn ssh(host: &RealHost, password: &str) -> i32 {
 }
 
 #[test]
-fn a_password_is_changed_and_the_old_one_is_void() {
+fn after_a_change_only_the_new_password_works() {
     pam_harness::require_real_host!("sshd", "ssh", "passwd");
     let double = Double::start();
     let host = host(&double);

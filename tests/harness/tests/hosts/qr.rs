@@ -89,7 +89,7 @@ fn last(lines: &[String], number: usize) -> &[String] {
 }
 
 #[test]
-fn it_fits_the_screen_and_is_read_on_dark_and_light() {
+fn the_code_fits_the_screen_and_is_read_on_dark_and_light() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");
     let packages =
         pam_harness::require_packages!("zbarimg", "python3", "python3/dist-packages/PIL/Image.py");
@@ -147,7 +147,7 @@ fn it_fits_the_screen_and_is_read_on_dark_and_light() {
 }
 
 #[test]
-fn where_the_locale_is_not_utf8_it_begins_with_ascii() {
+fn without_a_utf8_locale_ascii_comes_first() {
     pam_harness::require_real_host!("sudo");
     let (_double, host) = host(None);
     for (locale, ascii) in [("C", true), ("C.UTF-8", false)] {

@@ -1,6 +1,6 @@
-# render_screen.py TEXT BACKGROUND BLUR PICTURE: what a terminal of 80 columns shows of
-# the text of a file, as a picture: "dark" is light grey on black, "light" black on white.
-# BLUR is a radius in pixels.
+# render_screen.py TEXT BACKGROUND BLUR PICTURE: draws the text of a file as a terminal of
+# 80 columns shows it: "dark" is light grey on black, "light" black on white. BLUR is a
+# radius in pixels.
 import sys
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 

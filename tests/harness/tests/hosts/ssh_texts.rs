@@ -124,7 +124,7 @@ fn prompts_and_what_is_said_of_an_account_keep_their_letters_over_ssh() {
 /// After a password of another module, the look-up of the account belongs to the login with
 /// keyboard-interactive, and its text ends that login.
 #[test]
-fn what_is_said_of_an_account_behind_another_password_is_ascii() {
+fn the_text_about_an_account_after_another_password_is_ascii() {
     pam_harness::require_real_host!("sshd", "ssh");
     let double = Double::builder().without_pause().start();
     double.world(|world| world.user_mut("alice").active = false);

@@ -281,7 +281,7 @@ fn a_lock_after_many_wrong_answers() {
 /// A keyring takes the typed password. sshd's parent process sets the credentials, and does not
 /// know the login of its child.
 #[test]
-fn what_stands_behind_the_module_is_reached() {
+fn later_modules_are_reached() {
     pam_harness::require_real_host!("sshd", "ssh");
     let double = Double::start();
     let line = "-auth       optional        pam_cap.so\n";

@@ -30,7 +30,7 @@ fn times(seen: &str, words: &str) -> usize {
 }
 
 #[test]
-fn what_sudo_p_replaces_is_shown_above_it() {
+fn a_prompt_that_sudo_p_replaces_is_shown_above_it() {
     pam_harness::require_real_host!("sudo");
     let double = Double::builder().without_pause().start();
     let mfa = host(&double, "linux-mfa", "", "");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, PASSWORD, line};
 
-/// The UUIDs of linux-admins and of ops-child, which is below it.
+/// The UUIDs of linux-admins and of its child ops-child.
 const ADMINS: &str = "7cb3ed34-07b9-4aa3-afb1-d1ec626fa8e4";
 const CHILD: &str = "a4374138-053d-4efc-aabe-a4a313c08193";
 
@@ -21,7 +21,7 @@ fn asked(bench: &Bench) -> bool {
         .any(|request| request.contains(CHECK))
 }
 
-/// A flow whose session shows two groups of one name.
+/// A flow whose session shows two groups with the same name.
 fn with_namesakes(bench: &Bench) {
     let groups = json!([
         {"name": "linux-admins", "pk": ADMINS},
@@ -34,7 +34,7 @@ fn with_namesakes(bench: &Bench) {
     });
 }
 
-/// What [access] groups holds, the flow, and whether the group lets them by.
+/// The value of [access] groups, the flow, and whether the groups let the user in.
 fn groups() -> Vec<(String, &'static str, bool)> {
     let one = |group: &str| format!("groups = [\"{group}\"]\n");
     vec![
@@ -50,7 +50,7 @@ fn groups() -> Vec<(String, &'static str, bool)> {
     ]
 }
 
-/// What [access] application is, and what comes of it once the groups have let them by.
+/// The value of [access] application, and the result once the groups have let the user in.
 const APPLICATIONS: [(&str, &str); 5] = [
     ("", "PAM_SUCCESS"),
     ("linux-ssh", "PAM_SUCCESS"),
@@ -71,7 +71,7 @@ fn groups_and_applications_for_each_service() {
             if access.is_empty() {
                 access = "allow_any_user = true\n".into();
             }
-            // At the top, and for one service over a rule that is the opposite.
+            // At the top, and for one service over the opposite rule.
             let bench = Bench::new().access(&access);
             let opposite = format!("[services.sudo.access]\n{access}");
             let overlaid = Bench::new()
@@ -105,7 +105,7 @@ fn groups_and_applications_for_each_service() {
     }
 }
 
-/// Of an application without bindings the server says yes to anybody.
+/// An application without bindings is open to everyone.
 #[test]
 fn an_application_that_is_open_to_anybody_proves_nothing() {
     pam_harness::require_isolation!();
@@ -133,7 +133,7 @@ fn an_application_that_is_open_to_anybody_proves_nothing() {
 }
 
 #[test]
-fn the_application_is_asked_after_whose_session_it_is() {
+fn the_application_is_asked_after_the_owner_of_the_session() {
     pam_harness::require_isolation!();
     let bench = Bench::new().access("groups = [\"linux-admins\"]\napplication = \"linux-ssh\"");
     let outcome = bench.log_in("linux-login", "alice", &[PASSWORD]);
@@ -155,7 +155,7 @@ fn the_application_is_asked_after_whose_session_it_is() {
 #[test]
 fn a_denial_shows_what_the_policies_say() {
     pam_harness::require_isolation!();
-    // 2026.8 keeps their words from everybody but superusers.
+    // 2026.8 shows these messages only to superusers.
     let double = Double::builder().version(Version::V2026_5);
     let bench = Bench::with(double).access("application = \"guarded\"");
     bench.double.world(|world| {
@@ -180,7 +180,7 @@ fn a_denial_shows_what_the_policies_say() {
         "{line}"
     );
 
-    // And says something where they say nothing.
+    // The module has a text if the server has none.
     let bench = Bench::new().access("application = \"linux-ssh\"");
     let outcome = bench.log_in("linux-login", "eve", &[PASSWORD]);
     assert_eq!(outcome.code(), "PAM_PERM_DENIED", "{outcome}");

@@ -1,5 +1,4 @@
-//! `pam_acct_mgmt`: for those whom this module has logged in, and for those who
-//! came with a key.
+//! `pam_acct_mgmt`: for users whom this module logged in, and for users who came with a key.
 
 use authentik_double::{Fault, Group, Match, SeenRequest, User, Version};
 use pam_harness::codes::Item;
@@ -9,7 +8,7 @@ use crate::bench::{Bench, PASSWORD};
 
 const USERS: &str = "GET /api/v3/core/users/";
 
-/// A bench whose hosts look people up with a token that may see users and groups.
+/// A bench whose hosts look users up with a token that may see users and groups.
 pub(crate) fn bench(more: &str) -> Bench {
     Bench::new()
         .access("groups = [\"linux-admins\"]")
@@ -30,7 +29,7 @@ pub(crate) fn key_with(bench: &Bench, user: &str, token: &str) -> Pam {
         .acct_mgmt()
 }
 
-/// The account's line in the log, of those that are not the login's.
+/// The line of the account call in the log, without those of the login.
 #[track_caller]
 fn line(outcome: &Outcome) -> String {
     let lines: Vec<String> = outcome
@@ -65,14 +64,14 @@ fn a_key_is_judged_by_the_account_behind_it() {
     pam_harness::require_isolation!();
     for (user, code, part) in [
         ("alice", "PAM_SUCCESS", "user=alice"),
-        // In a group below the one that is asked for.
+        // In a child of the required group.
         ("frank", "PAM_SUCCESS", "user=frank"),
         ("dave", "PAM_ACCT_EXPIRED", "not active"),
         ("eve", "PAM_PERM_DENIED", "in none of the groups"),
         ("mallory", "PAM_PERM_DENIED", "external"),
         ("robot", "PAM_PERM_DENIED", "service_account"),
         ("localadmin", "PAM_PERM_DENIED", "knows nobody of this name"),
-        // authentik has alice and bob, this host Bob, too.
+        // authentik has alice and bob, and this host also has Bob.
         ("Bob", "PAM_PERM_DENIED", "knows nobody of this name"),
         ("nobody-here", "PAM_USER_UNKNOWN", "user=(unknown)"),
         ("al ice", "PAM_USER_UNKNOWN", "blanks"),
@@ -95,7 +94,7 @@ fn the_token_goes_with_the_look_up_and_nothing_else_does() {
         .file("account.token", "view-user-group-token")
         .answer_secret(PASSWORD)
         .authenticate()
-        // Another person on the same handle: no mark, and cookies just before.
+        // Another user on the same handle: no mark, and the cookies of the login before.
         .then_item(Item::User, "frank")
         .acct_mgmt();
     let outcome = pam.run();
@@ -127,7 +126,7 @@ fn the_token_goes_with_the_look_up_and_nothing_else_does() {
 }
 
 #[test]
-fn who_was_logged_in_here_is_not_looked_up() {
+fn a_user_who_logged_in_here_is_not_looked_up() {
     pam_harness::require_isolation!();
     for section in ["", "[account]\ntoken_file = \"{dir}/account.token\"\n"] {
         let bench = Bench::new().section(section);
@@ -145,7 +144,7 @@ fn who_was_logged_in_here_is_not_looked_up() {
     }
 }
 
-/// The mark is for one person, and for the rules that let them in.
+/// The mark counts for one user, and for the rules that let them in.
 #[test]
 fn a_login_counts_for_its_own_person_and_flow_alone() {
     pam_harness::require_isolation!();
@@ -168,14 +167,14 @@ fn a_login_counts_for_its_own_person_and_flow_alone() {
         };
         let outcome = pam.acct_mgmt().run();
         let codes: Vec<String> = outcome.codes().iter().map(ToString::to_string).collect();
-        // Ignored, which is libpam's denial where nothing else is in the stack.
+        // Ignored, which libpam turns into a denial if the stack has no other line.
         assert_eq!(
             codes,
             ["PAM_SUCCESS", "PAM_PERM_DENIED"],
             "{item:?} {outcome}"
         );
     }
-    // Arguments that change neither the server nor the question do no harm.
+    // Arguments that change neither the server nor the question make no difference.
     let bench = Bench::new();
     let outcome = bench
         .pam("linux-login", "alice")
@@ -185,7 +184,7 @@ fn a_login_counts_for_its_own_person_and_flow_alone() {
         .acct_mgmt()
         .run();
     assert_eq!(outcome.code(), "PAM_SUCCESS", "{outcome}");
-    // A later login that fails takes the mark back.
+    // A later login that fails removes the mark.
     let outcome = bench
         .pam("linux-login", "alice")
         .answer_secret(PASSWORD)
@@ -202,9 +201,9 @@ fn a_login_counts_for_its_own_person_and_flow_alone() {
     );
 }
 
-/// sudo asks for the account with NOPASSWD, too, and so do cron and systemd.
+/// sudo calls the account stack with NOPASSWD too, and so do cron and systemd.
 #[test]
-fn who_is_not_to_be_looked_up_is_left_to_the_other_modules() {
+fn users_that_are_not_looked_up_are_left_to_other_modules() {
     pam_harness::require_isolation!();
     let permit = "account required {module} {arguments}\naccount required pam_permit.so\n";
     let only_us = "account required {module} {arguments}\n";
@@ -265,7 +264,7 @@ fn who_is_not_to_be_looked_up_is_left_to_the_other_modules() {
         );
         assert_eq!(bench.requests(), [""; 0]);
     }
-    // And sudo is looked up where it is listed, sudo-i with it.
+    // sudo is looked up if it is listed, and sudo-i with it.
     for service in ["sudo", "sudo-i"] {
         let bench = bench("services = [\"sudo\"]\n");
         let pam = bench.pam_for(service, "linux-login").user("dave");
@@ -294,7 +293,7 @@ fn a_server_that_is_down_denies_unless_the_configuration_lets_them_by() {
         Fault::never_answer,
         Fault::starting,
     ];
-    // What somebody can bring about, and what is a doubt, is no server that is down.
+    // What a user can cause, and every doubt, does not count as a server that is down.
     let doubtful: [Strike; 8] = [
         Fault::close,
         |fault| fault.answer(429, "application/json", "{}"),
@@ -351,7 +350,7 @@ fn a_server_that_is_down_denies_unless_the_configuration_lets_them_by() {
     }
 }
 
-/// Groups `level-1` to `level-DEPTH`, each below the next, and eve in the first.
+/// Groups `level-1` to `level-DEPTH`, each a child of the next, and eve in the first.
 pub(crate) fn deep(bench: &Bench, depth: usize) {
     bench.double.world(|world| {
         for level in 1..=depth {

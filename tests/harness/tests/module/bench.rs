@@ -1,15 +1,14 @@
-//! A login of the module that is built, through the real libpam, against a
-//! double of authentik of its own.
+//! A login with the built module, through the real libpam, against its own double of authentik.
 
 use std::sync::Arc;
 
 use authentik_double::{Double, DoubleBuilder, stranger_pem};
 use pam_harness::{Module, Outcome, Pam};
 
-/// The password of everybody in the double.
+/// The password of all users in the double.
 pub(crate) const PASSWORD: &str = "correct-horse";
 
-/// A double, a configuration, and what is to be done with them.
+/// A double and a configuration.
 pub(crate) struct Bench {
     pub(crate) double: Arc<Double>,
     head: Vec<String>,
@@ -53,13 +52,13 @@ impl Bench {
         self
     }
 
-    /// Arguments behind `config=`.
+    /// Arguments after `config=`.
     pub(crate) fn arguments(mut self, more: &str) -> Self {
         self.arguments = format!("config={{config}} {more}");
         self
     }
 
-    /// The configuration for `flow`; `{ca}` stands for the file of the double's CA.
+    /// The configuration for `flow`; `{ca}` is replaced by the file of the double's CA.
     pub(crate) fn configuration(&self, flow: &str) -> String {
         let has = |key: &str| self.head.iter().any(|line| line.starts_with(key));
         let mut lines = self.head.clone();
@@ -80,13 +79,12 @@ impl Bench {
         )
     }
 
-    /// Somebody at the prompt of `flow`; what they do is the test's to say.
+    /// A user at the prompt of `flow`. The test adds the answers.
     pub(crate) fn pam(&self, flow: &str, user: &str) -> Pam {
         self.pam_with(&Module::built(), flow, user)
     }
 
-    /// The same where the server's CA is in a bundle of many, the first of which is
-    /// changed.
+    /// The same with the server's CA in a bundle of many, of which the first is changed.
     pub(crate) fn by_a_bundle(&self, flow: &str, user: &str, change: fn(&str) -> String) -> Pam {
         let mut bundle = change(&stranger_pem("the first stranger"));
         for number in 0..8 {
@@ -104,7 +102,7 @@ impl Bench {
         self.describe(module, "sshd", flow).user(user)
     }
 
-    /// The same for another service, and for nobody in particular.
+    /// The same for another service, and without a user.
     pub(crate) fn pam_for(&self, service: &str, flow: &str) -> Pam {
         self.describe(&Module::built(), service, flow)
     }
@@ -138,7 +136,7 @@ impl Bench {
             .collect()
     }
 
-    /// Whether any request carried this text in its body.
+    /// Whether the body of a request contained this text.
     pub(crate) fn was_sent(&self, text: &str) -> bool {
         self.double
             .requests()
@@ -152,10 +150,10 @@ pub(crate) fn login(pam: Pam) -> Pam {
     pam.answer_secret(PASSWORD).authenticate()
 }
 
-/// How a line says that a secret was refused.
+/// The start of a line for a refused secret.
 const REFUSED: &str = "): refused answer: ";
 
-/// What the lines say that each refused secret leaves, in their order.
+/// The lines of refused secrets, in their order.
 pub(crate) fn refused(outcome: &Outcome) -> Vec<String> {
     let lines = outcome.log().iter();
     lines

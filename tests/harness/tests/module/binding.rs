@@ -1,4 +1,4 @@
-//! `[user] bind = "uid"`: the person behind the name.
+//! `[user] bind = "uid"`: the person who has the name.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -54,7 +54,7 @@ fn uid_of(bench: &Bench, user: &str) -> String {
     bench.double.world(|world| world.user(user).uid.clone())
 }
 
-/// Gives the name to a person who was not there before.
+/// Gives the name to a new person.
 fn change_hands(bench: &Bench, user: &str) -> String {
     let uid = "f".repeat(64);
     bench
@@ -102,7 +102,7 @@ fn another_person_under_the_name_is_refused() {
     assert!(!shown.contains(&former) && !shown.contains(&uid), "{shown}");
     assert_eq!(host.bound("alice"), Some(format!("{former}\n")));
     assert_eq!(host.bench.double.active_sessions("alice"), 0);
-    // Once root has bound the account again, the new person gets in.
+    // After root has bound the account again, the new person gets in.
     fs::write(host.file("alice"), format!("{uid}\n")).unwrap();
     expect(&host.log_in("alice"), "PAM_SUCCESS", &[]);
 }
@@ -132,7 +132,7 @@ fn without_the_key_nothing_is_looked_at_or_kept() {
     assert_eq!(host.bound("bob"), None);
 }
 
-/// Each of these could have named somebody else.
+/// Each of these could have named another person.
 #[test]
 fn a_binding_that_cannot_be_read_refuses() {
     require_root!();
@@ -177,19 +177,19 @@ fn a_binding_that_cannot_be_read_refuses() {
 fn a_first_binding_that_cannot_be_written_refuses() {
     require_root!();
     require_isolation!();
-    // A file in the place of the directory.
+    // A file instead of the directory.
     let host = Host::new();
     fs::write(host.state.path().join("bindings"), "").unwrap();
     let outcome = host.log_in("alice");
     expect(&outcome, "PAM_SYSTEM_ERR", &["not a directory"]);
-    // A caller's limit, which would end the program with a signal.
+    // A caller's limit that would kill the program with a signal.
     let host = Host::new();
     let outcome = login(host.pam("alice").limit(Limit::FileSize, 0)).run();
     expect(&outcome, "PAM_SYSTEM_ERR", &["cause=binding-failed"]);
     assert_eq!(host.bound("alice"), None);
 }
 
-/// A caller of su chooses the umask.
+/// The caller of su chooses the umask.
 #[test]
 fn a_caller_changes_nothing_about_the_files() {
     require_root!();
@@ -236,7 +236,7 @@ fn a_service_without_root_uses_bindings_and_makes_none() {
     expect(&unlock(&host), "PAM_PERM_DENIED", &["cause=another-person"]);
 }
 
-/// Two processes, two persons of the same name, one account.
+/// Two processes, two persons with the same name, one account.
 #[test]
 fn of_two_first_logins_at_once_exactly_one_wins() {
     require_root!();

@@ -1,4 +1,4 @@
-//! A cache between the host and authentik must not answer in authentik's place.
+//! A cache between the host and authentik must not answer instead of authentik.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn bench() -> Bench {
     Bench::new().access("application = \"linux-open\"")
 }
 
-/// What users/me says of alice, with this in it.
+/// The answer of users/me for alice, with this text in it.
 fn me(more: &Value) -> Value {
     let mut user = json!({
         "username": "alice",
@@ -33,7 +33,7 @@ fn yes() -> Value {
     json!({"passing": true, "messages": [], "log_messages": []})
 }
 
-/// Answers to the questions that decide, with these `Age` headers.
+/// Answers to the deciding requests, with these `Age` headers.
 fn aged(path: &str, ages: &[&str]) -> Fault {
     let body = if path == ME { me(&json!({})) } else { yes() };
     let answer = Fault::on(Match::get(path)).json(200, &body);
@@ -49,7 +49,7 @@ fn an_answer_that_is_older_than_its_request_is_refused() {
     for path in [ME, ACCESS] {
         for (ages, code, reason) in [
             (&[] as &[&str], "PAM_SUCCESS", ""),
-            // A cache that had nothing and asked.
+            // A cache that had no answer and asked.
             (&["0"], "PAM_SUCCESS", ""),
             (&[" 0 "], "PAM_SUCCESS", ""),
             (&["0", "0"], "PAM_SUCCESS", ""),
@@ -81,7 +81,7 @@ fn an_answer_that_is_older_than_its_request_is_refused() {
     }
 }
 
-/// A cache counts the time that authentik took, too.
+/// A cache also counts the time that authentik needed.
 #[test]
 fn an_answer_may_be_as_old_as_its_request() {
     pam_harness::require_isolation!();
@@ -94,8 +94,8 @@ fn an_answer_may_be_as_old_as_its_request() {
     }
 }
 
-/// The first answer, which could prove that authentik is unavailable, and an
-/// answer in mid-flow.
+/// The first answer, which could prove that authentik is unavailable, and an answer during the
+/// flow.
 #[test]
 fn an_old_answer_proves_nothing() {
     pam_harness::require_isolation!();
@@ -143,7 +143,7 @@ fn no_answer_is_to_be_kept() {
 }
 
 #[test]
-fn whose_session_it_is_is_never_asked_with_the_same_url_twice() {
+fn users_me_is_never_asked_with_the_same_url_twice() {
     pam_harness::require_isolation!();
     let bench = bench();
     for _ in 0..5 {
@@ -164,8 +164,7 @@ fn whose_session_it_is_is_never_asked_with_the_same_url_twice() {
     }
 }
 
-/// From 2026.8 on one browser holds several users: the one that requests act for
-/// is the current one.
+/// From 2026.8 on one browser holds several users, and requests act for the current one.
 #[test]
 fn a_user_who_is_not_the_current_one_of_the_session_is_refused() {
     pam_harness::require_isolation!();
@@ -179,7 +178,7 @@ fn a_user_who_is_not_the_current_one_of_the_session_is_refused() {
         (json!({"is_current": "true"}), "PAM_AUTH_ERR", NONSENSE),
         (json!({"is_current": 1}), "PAM_AUTH_ERR", NONSENSE),
         (json!({"is_current": [true]}), "PAM_AUTH_ERR", NONSENSE),
-        // The list of users beside it decides nothing.
+        // The list of users in the answer has no effect.
         (
             json!({"is_current": false, "users": [{"is_current": true}]}),
             "PAM_AUTH_ERR",

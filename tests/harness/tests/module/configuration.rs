@@ -1,4 +1,4 @@
-//! Keys of the configuration, each by what it changes.
+//! Keys of the configuration, each with its effect.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -9,13 +9,13 @@ use authentik_double::{Certificate, Double, Fault, KeyKind, Match, TlsOffer, Tls
 
 use crate::bench::{Bench, PASSWORD, expect};
 
-/// A proxy that knows CONNECT and records the host that was asked for.
+/// A proxy with CONNECT that records the requested host.
 struct Proxy {
     port: u16,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-/// The lines of a request's head, but the blank one at its end.
+/// The lines of a request's head, without the blank one at its end.
 fn lines_of(head: &[u8]) -> Vec<String> {
     let head = String::from_utf8_lossy(head);
     let lines = head.lines().filter(|line| !line.is_empty());
@@ -23,7 +23,7 @@ fn lines_of(head: &[u8]) -> Vec<String> {
 }
 
 impl Proxy {
-    /// Whatever is asked for, it connects to `target` on loopback.
+    /// It always connects to `target` on loopback.
     fn start(target: u16) -> Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port for the proxy");
         let port = listener.local_addr().expect("the proxy's address").port();
@@ -60,7 +60,7 @@ fn a_proxy_is_asked_to_connect_and_sees_no_more() {
     pam_harness::require_isolation!();
     let bench = Bench::new().section("[outpost]\ntoken_file = \"{dir}/outpost.token\"\n");
     let proxy = Proxy::start(bench.double.port());
-    // Only the proxy could find this place: the name is looked up by it alone.
+    // Only the proxy can find this host, because only the proxy looks it up.
     let bench = bench.top(&format!("proxy = \"http://127.0.0.1:{}\"", proxy.port));
     let outcome = bench
         .pam("linux-login", "alice")
@@ -123,7 +123,7 @@ fn a_client_certificate_is_shown_where_one_is_asked_for() {
         .authenticate()
         .run();
     expect(&outcome, "PAM_SERVICE_ERR", &["holds no private key"]);
-    // A renewal that is half done: the key of another certificate.
+    // A renewal that is half done: the key belongs to another certificate.
     let other = Double::start();
     let outcome = bench
         .pam("linux-login", "alice")
@@ -141,7 +141,7 @@ fn a_client_certificate_is_shown_where_one_is_asked_for() {
 #[test]
 fn pinned_addresses_need_no_dns() {
     pam_harness::require_isolation!();
-    // The certificate is for localhost, so only the look-up can tell the two apart.
+    // The certificate is for localhost, so only the look-up differs.
     let bench = Bench::new().top("addresses = [\"127.0.0.2\"]");
     let outcome = bench.log_in("linux-login", "alice", &[]);
     expect(&outcome, "PAM_AUTHINFO_UNAVAIL", &["no connection"]);
@@ -153,8 +153,8 @@ fn pinned_addresses_need_no_dns() {
     );
 }
 
-/// The very certificate that the tests of faults show for addresses and for names
-/// that it does not fit.
+/// The certificate that the tests of faults present for addresses and names that it does not
+/// match.
 #[test]
 fn a_wildcard_is_for_the_names_right_below_it() {
     pam_harness::require_isolation!();
@@ -169,7 +169,7 @@ fn a_wildcard_is_for_the_names_right_below_it() {
     expect(&outcome, "PAM_SUCCESS", &[]);
 }
 
-/// What pages on hardening leave a server, each alone.
+/// The restrictions that pages on hardening recommend, each alone.
 #[test]
 fn servers_that_offer_little_are_reached() {
     pam_harness::require_isolation!();
@@ -194,7 +194,7 @@ fn servers_that_offer_little_are_reached() {
     }
 }
 
-/// Nothing in common is no proof that authentik is unavailable.
+/// A server without a common cipher is no proof that authentik is unavailable.
 #[test]
 fn servers_that_offer_nothing_of_ours_are_explained() {
     pam_harness::require_isolation!();
@@ -228,8 +228,8 @@ fn servers_that_offer_nothing_of_ours_are_explained() {
     }
 }
 
-/// As in a distribution's bundle: one of many, one of which the server does not need
-/// and nobody can read.
+/// As in a distribution's bundle: one of many, another of which is not needed and cannot be
+/// read.
 #[test]
 fn the_servers_ca_is_found_in_a_bundle() {
     pam_harness::require_isolation!();
@@ -265,7 +265,7 @@ fn a_self_signed_certificate_as_its_own_ca_is_explained() {
     );
 }
 
-/// Whoever has an account in other letters must not log in as somebody else.
+/// A user whose name differs in case must not log in as another user.
 #[test]
 fn a_lowered_name_is_nobody_elses() {
     pam_harness::require_isolation!();
@@ -275,7 +275,7 @@ fn a_lowered_name_is_nobody_elses() {
         "PAM_SUCCESS",
         &[],
     );
-    // `Bob` has an account of the host beside `bob`; `Lars` alone is `lars` in authentik.
+    // `Bob` has an account on the host beside `bob`; authentik has only `lars`, written `Lars`.
     let outcome = bench.log_in("linux-login", "Bob", &[]);
     expect(
         &outcome,
@@ -334,7 +334,7 @@ fn somebody_without_an_account_may_be_let_in_and_is_logged_by_name_then() {
     );
 }
 
-/// A proxy that says one byte now and then to CONNECT holds nobody up.
+/// A proxy that answers CONNECT one byte at a time delays nobody.
 #[test]
 fn a_proxy_that_dribbles_is_a_proxy_that_is_down() {
     pam_harness::require_isolation!();
@@ -360,7 +360,7 @@ fn a_proxy_that_dribbles_is_a_proxy_that_is_down() {
     assert!(outcome.durations().iter().all(|took| took.as_secs() < 3));
 }
 
-/// Before anything was typed, with the password in it, and after it.
+/// Before anything was typed, with the password in the request, and after it.
 #[test]
 fn a_request_ends_with_its_limit() {
     pam_harness::require_isolation!();

@@ -1,5 +1,5 @@
 //! Accounts of a directory whose names have a domain (`[user] domain`), with an account
-//! database that answers as winbind and SSSD do.
+//! database that answers like winbind and SSSD.
 
 use authentik_double::User;
 use pam_harness::Outcome;
@@ -14,8 +14,8 @@ const LOWERED: &str =
     "[user]\nignore = [\"localadmin\", \"backup\"]\ndomain = 'EXAMPLE\\'\nlowercase = true\n";
 const BEHIND: &str = "[user]\ndomain = \"@example.com\"\n";
 
-/// Whose names authentik has, each with the same password: an account that is let in
-/// under a name that it must not have is seen at once.
+/// The names in authentik, all with the same password. An account that is let in under a wrong
+/// name is noticed at once.
 const IN_AUTHENTIK: [&str; 22] = [
     "alma",
     "bert",
@@ -41,7 +41,7 @@ const IN_AUTHENTIK: [&str; 22] = [
     "EXAMPLE\\alma@example.com",
 ];
 
-/// The folder of the database's library.
+/// The folder with the database's library.
 fn library() -> PathBuf {
     static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
@@ -88,7 +88,7 @@ fn a_domain_is_taken_off_where_the_short_name_is_nobody_elses() {
     pam_harness::require_isolation!();
     for (section, user) in [
         (FRONT, "EXAMPLE\\alma"),
-        // The database knows the short name, too, and it is the same entry.
+        // The database also knows the short name, and it is the same entry.
         (FRONT, "EXAMPLE\\bert"),
         (BEHIND, "alma@example.com"),
         (LOWERED, "EXAMPLE\\Gerd"),
@@ -98,7 +98,7 @@ fn a_domain_is_taken_off_where_the_short_name_is_nobody_elses() {
         expect(&outcome, "PAM_SUCCESS", &[&format!("user={user} ")]);
         assert_eq!(outcome.user(), Some(user), "PAM_USER stays as it was");
     }
-    // Names without a domain are as before: those of the host.
+    // Names without a domain are unchanged: those of the host.
     let outcome = log_in(&bench(FRONT), "alice");
     expect(&outcome, "PAM_SUCCESS", &["user=alice "]);
 }
@@ -121,7 +121,7 @@ fn everything_else_is_refused_before_anybody_is_asked() {
     const ANOTHERS: &str = "the name of another account of this host";
     const LEFT_ALONE: &str = "the name of an account that is left alone";
     for (section, user, reason) in [
-        // Another entry: of `files`, with the same uid, with the same name, of somebody else.
+        // Another entry: from `files`, with the same uid, with the same name, of another user.
         (FRONT, "EXAMPLE\\alice", ANOTHERS),
         (FRONT, "EXAMPLE\\cleo", ANOTHERS),
         (FRONT, "EXAMPLE\\dirk", ANOTHERS),
@@ -155,9 +155,9 @@ fn everything_else_is_refused_before_anybody_is_asked() {
     }
 }
 
-/// Not found is one thing, and a database that does not answer another.
+/// "Not found" differs from a database that does not answer.
 #[test]
-fn a_database_that_fails_is_no_name_that_is_free() {
+fn a_failing_database_does_not_make_a_name_free() {
     pam_harness::require_isolation!();
     let bench = bench(FRONT);
     let outcome = log_in(&bench, "EXAMPLE\\hans");
@@ -165,7 +165,7 @@ fn a_database_that_fails_is_no_name_that_is_free() {
     assert!(bench.double.requests().is_empty(), "{outcome}");
 }
 
-/// Whatever uid 0 is called, its short name is root's.
+/// Whatever the name of uid 0 is, its short name is root's.
 #[test]
 fn uid_0_has_no_short_name() {
     pam_harness::require_isolation!();
@@ -178,7 +178,7 @@ fn uid_0_has_no_short_name() {
     assert!(line.contains("PAM_IGNORE: user=EXAMPLE\\zero "), "{line}");
 }
 
-/// Both sides of the account look-up go by the same name.
+/// Both sides of the account look-up use the same name.
 #[test]
 fn accounts_are_looked_up_by_the_short_name() {
     pam_harness::require_isolation!();

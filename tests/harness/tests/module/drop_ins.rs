@@ -1,4 +1,4 @@
-//! Drop-ins beside the configuration file, which has the name `config.toml` here.
+//! Drop-ins beside the configuration file, which is called `config.toml` here.
 
 use pam_harness::{Outcome, Pam};
 
@@ -12,7 +12,7 @@ fn log_in(bench: &Bench, add: impl FnOnce(Pam) -> Pam) -> Outcome {
         .run()
 }
 
-/// A directory for drop-ins, and one that refuses everybody.
+/// A directory for drop-ins, and a drop-in that refuses everyone.
 fn refusing(pam: Pam, directory_mode: u32, file_mode: u32) -> Pam {
     pam.file_with_mode("config.d/", "", directory_mode)
         .file_with_mode(
@@ -27,7 +27,7 @@ fn a_drop_in_decides() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     expect(&log_in(&bench, |pam| pam), "PAM_SUCCESS", &[]);
-    // Neither an empty directory nor a file of another name changes anything.
+    // An empty directory and a file with another name change nothing.
     let empty = log_in(&bench, |pam| {
         pam.file_with_mode("config.d/", "", 0o755).file_with_mode(
             "config.d/50-site.toml.dpkg-old",

@@ -1,18 +1,18 @@
-//! Flows that end as a good one does, or look as if they did, and log in nobody
-//! who has proved to be that very person. Each is refused.
+//! Flows that end like a good one, or look like it, but log in nobody who has proved to be this
+//! person. Each is refused.
 
 use crate::bench::{Bench, PASSWORD, expect};
 use authentik_double::{Double, Fault, Flow, Match, UserLogin, Version};
 use pam_harness::Answer;
 
-/// Flow, what is typed, code, and what the log says.
+/// Flow, typed answers, code, and the log's text.
 type Dangerous = (
     &'static str,
     &'static [&'static str],
     &'static str,
     &'static str,
 );
-/// A flow that is denied, and sends people on.
+/// A flow that is denied, and redirects.
 const CONTINUE: &str = "danger-continue";
 
 const DANGEROUS: &[Dangerous] = &[
@@ -133,8 +133,8 @@ fn every_dangerous_flow_of_the_double_is_in_the_table() {
         .collect();
     assert!(dangerous.len() >= 16, "{dangerous:?}");
     for flow in dangerous {
-        // The case-insensitive match of authentik has a test of its own, and a denial
-        // with *continue* depends on the version.
+        // The case-insensitive match of authentik has its own test, and a denial with
+        // *continue* depends on the version.
         assert!(
             [CONTINUE, "danger-case"].contains(&flow)
                 || DANGEROUS.iter().any(|(name, ..)| *name == flow),
@@ -149,7 +149,7 @@ fn a_name_in_other_letters_is_another_name() {
     pam_harness::require_isolation!();
     let bench = Bench::new().section("[user]\nrequire_account = false\n");
     let outcome = bench.log_in("linux-login", "ALICE", &[PASSWORD]);
-    // No account of the host has that name, so it is not in the log.
+    // The host has no account of that name, so it is not in the log.
     expect(
         &outcome,
         "PAM_AUTH_ERR",
@@ -182,9 +182,9 @@ fn accounts_of_other_types_are_denied_unless_configured() {
     }
 }
 
-/// Whatever users/me leaves out or says otherwise than it should.
+/// Values that users/me leaves out or changes.
 #[test]
-fn doubt_about_whose_session_it_is_is_a_refusal() {
+fn doubt_about_the_owner_of_the_session_is_a_refusal() {
     pam_harness::require_isolation!();
 
     for (name, patch, code) in [
@@ -264,8 +264,8 @@ fn doubt_about_whose_session_it_is_is_a_refusal() {
     }
 }
 
-/// serde reads an array as a structure, field by field: nobody meant to say that. These
-/// have all fields in the structure's order, so that nothing else is wrong with them.
+/// serde reads an array as a structure, field by field, which nobody intended. These have all
+/// fields in the structure's order, so that nothing else is wrong.
 #[test]
 fn an_array_in_the_place_of_an_object_is_a_refusal() {
     pam_harness::require_isolation!();
@@ -299,9 +299,9 @@ fn an_array_in_the_place_of_an_object_is_a_refusal() {
     );
 }
 
-/// What goes on for ever is counted, and not only timed.
+/// Endless flows are limited by a count, not only by time.
 #[test]
-fn what_has_no_end_is_ended_by_its_count() {
+fn an_endless_flow_ends_at_a_count() {
     pam_harness::require_isolation!();
     let dummy = serde_json::json!({"component": "ak-stage-dummy", "name": "again"});
     let executor = "/api/v3/flows/executor/linux-login/";
@@ -330,10 +330,10 @@ fn what_has_no_end_is_ended_by_its_count() {
     }
 }
 
-/// A flow that begins again is a flow of its own: the password of its first round
-/// proves nothing of a second one that asks for none.
+/// A restarted flow counts separately: the password of its first round proves nothing for a
+/// second one that asks for none.
 #[test]
-fn what_was_accepted_before_a_restart_is_void() {
+fn a_secret_accepted_before_a_restart_does_not_count() {
     pam_harness::require_isolation!();
     let me = serde_json::json!({"user": {
         "username": "alice", "is_active": true, "type": "internal", "groups": [],
@@ -347,7 +347,7 @@ fn what_was_accepted_before_a_restart_is_void() {
     ] {
         let bench = Bench::new();
         let post = |nth| Fault::on(Match::post("executor").nth(nth));
-        // Behind the name and the password, which the double itself takes.
+        // After the name and the password, which the double itself accepts.
         let shown = Fault::on(Match::get("executor").nth(3));
         bench.double.inject(shown.json(200, &dummy));
         bench.double.inject(match restarts {

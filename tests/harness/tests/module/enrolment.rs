@@ -1,4 +1,4 @@
-//! Second factors that are set up in the midst of a login.
+//! Second factors that are set up during a login.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ const ALL: [Enrolment; 6] = [
     Enrolment::Webauthn,
 ];
 
-/// A flow in which people without a device set one up.
+/// A flow in which users without a device set one up.
 fn bench(kinds: &[Enrolment]) -> Bench {
     let bench = Bench::new();
     bench.double.world(|world| {
@@ -39,7 +39,7 @@ fn devices(bench: &Bench, user: &str) -> Vec<&'static str> {
     devices.iter().map(|device| device.class()).collect()
 }
 
-/// What follows `name: ` on the screen.
+/// The text after `name: ` on the screen.
 fn told(shown: &str, name: &str) -> Option<String> {
     let line = shown
         .lines()
@@ -86,8 +86,8 @@ fn an_app_is_set_up_with_a_qr_code_and_the_secret() {
     );
 }
 
-/// MariaDB answers a text with success and no array of responses. Linux-PAM's own
-/// modules take that, and the person has read the text.
+/// MariaDB answers a text with success and no array of responses. Linux-PAM's own modules
+/// accept that, and the user has read the text.
 #[test]
 fn a_text_that_gets_no_array_of_responses_was_shown() {
     pam_harness::require_isolation!();
@@ -113,14 +113,14 @@ fn a_qr_code_is_drawn_as_configured() {
         assert_eq!(shown.contains("@@@@@@@@"), drawn, "{shown}");
         assert!(shown.is_ascii(), "{shown}");
         assert!(shown.contains("Secret: "), "{shown}");
-        // Where nothing is drawn the address stands there, without what apps assume.
+        // Without a drawing the address is printed, without the values that apps assume.
         let address = "Address: otpauth://totp/authentik%3Aalice?secret=";
         assert_eq!(shown.contains(address), !drawn, "{shown}");
         assert!(!shown.contains("period="), "{shown}");
     }
 }
 
-/// Enter alone is no answer: it draws the code again, eight times at most.
+/// Enter alone is no answer: it draws the code again, at most eight times.
 #[test]
 fn enter_alone_draws_it_another_way() {
     pam_harness::require_isolation!();
@@ -139,7 +139,7 @@ fn enter_alone_draws_it_another_way() {
     expect(&outcome, "PAM_MAXTRIES", &["ak-stage-authenticator-totp"]);
     assert!(devices(&bench, "frank").is_empty());
 
-    // The Duo app: Enter says that it is done, and letters ask for another drawing.
+    // The Duo app: Enter means "done", and letters ask for another drawing.
     let duo = self::bench(&[Enrolment::Duo]);
     let outcome = duo
         .pam("enrol", "alice")
@@ -251,7 +251,7 @@ fn duo_is_activated_with_a_qr_code_and_its_address() {
 }
 
 #[test]
-fn what_only_a_browser_can_set_up_is_said_to_need_one() {
+fn a_factor_that_needs_a_browser_is_reported() {
     pam_harness::require_isolation!();
     let key = bench(&[Enrolment::Webauthn]);
     let outcome = key.log_in("enrol", "alice", &[PASSWORD]);

@@ -1,11 +1,11 @@
-//! The prompt stage: every type of field, and what becomes of a wrong answer.
+//! The prompt stage: every type of field, and the effect of a wrong answer.
 
 use authentik_double::{Field, Flow, Prompt};
 use pam_harness::Outcome;
 
 use crate::bench::{Bench, PASSWORD, expect};
 
-/// A flow with a form of these fields behind the password.
+/// A flow with a form of these fields after the password.
 fn bench(fields: Vec<Field>) -> Bench {
     let bench = Bench::new();
     bench.double.world(|world| {
@@ -21,7 +21,7 @@ fn bench(fields: Vec<Field>) -> Bench {
     bench
 }
 
-/// What the form's answer held.
+/// The contents of the form's answer.
 fn sent(bench: &Bench) -> serde_json::Value {
     let requests = bench.double.requests();
     let body = requests
@@ -121,7 +121,7 @@ Allow this? [y/N] y
 }
 
 #[test]
-fn what_cannot_be_right_is_asked_again_before_it_is_sent() {
+fn an_impossible_value_is_asked_again_before_it_is_sent() {
     pam_harness::require_isolation!();
     let bench = bench(vec![
         Field::new("name", "text", "Name"),
@@ -183,7 +183,7 @@ fn one_question_is_not_asked_without_end() {
 }
 
 #[test]
-fn what_the_server_refuses_is_asked_again_and_the_rest_is_kept() {
+fn refused_fields_are_asked_again_and_the_rest_is_kept() {
     pam_harness::require_isolation!();
     let bench = bench(vec![
         Field::new("name", "text", "Name").order(1),
@@ -198,7 +198,7 @@ fn what_the_server_refuses_is_asked_again_and_the_rest_is_kept() {
     );
 }
 
-/// What was refused is not offered again: Enter leaves the field empty.
+/// A refused value is not offered again: Enter leaves the field empty.
 #[test]
 fn an_optional_field_that_was_refused_can_be_left_empty() {
     pam_harness::require_isolation!();
@@ -273,7 +273,7 @@ fn a_form_that_asks_nothing_waits_until_it_was_read() {
 }
 
 #[test]
-fn what_is_too_long_for_a_prompt_is_told_before_it_in_pieces() {
+fn long_text_is_shown_in_pieces_before_its_prompt() {
     pam_harness::require_isolation!();
     let long: Vec<String> = (0..60).map(|n| format!("Rule {n}: be kind.")).collect();
     let bench = bench(vec![
@@ -283,7 +283,7 @@ fn what_is_too_long_for_a_prompt_is_told_before_it_in_pieces() {
             .order(1),
         Field::new("name", "text", "Name").order(2),
     ]);
-    // sudo asks for silence; what must be read is a part of the question.
+    // sudo asks for silence, so text that must be read is part of the prompt.
     let outcome = bench
         .pam("form", "alice")
         .answer_secret(PASSWORD)
@@ -306,7 +306,7 @@ fn what_is_too_long_for_a_prompt_is_told_before_it_in_pieces() {
 }
 
 #[test]
-fn what_a_server_says_cannot_paint_the_terminal() {
+fn text_of_a_server_cannot_control_the_terminal() {
     pam_harness::require_isolation!();
     let bench = bench(vec![
         Field::new("a", "text", "Na\u{1b}[31mme\u{202e}")
@@ -328,7 +328,7 @@ fn what_a_server_says_cannot_paint_the_terminal() {
     assert_eq!(sent(&bench)["b"], "one\u{1b}[2J");
 }
 
-/// A binding that says *restart* sends any refused answer back to the start.
+/// With a binding that says *restart*, every refused answer goes back to the start.
 #[test]
 fn a_flow_that_begins_again_over_a_form_ends_some_time() {
     pam_harness::require_isolation!();
@@ -387,7 +387,7 @@ fn a_form_without_end_is_refused() {
         let pam = answers
             .iter()
             .fold(pam, |pam, answer| pam.answer_visible(answer));
-        // Refused before anything of it is asked.
+        // Refused before any field is asked.
         let outcome = pam.authenticate().try_run().expect("it ends");
         expect(&outcome, "PAM_AUTH_ERR", &[line]);
         assert_eq!(outcome.prompts(), ["Password: "]);

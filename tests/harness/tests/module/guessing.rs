@@ -1,5 +1,5 @@
-//! Each refused secret leaves a line of its own, at once: whoever guesses may
-//! hang up before the login has an outcome.
+//! Each refused secret leaves its own line at once, because a guesser may hang up before the
+//! login has a result.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use pam_harness::{Outcome, Pam};
 
 const RHOST: &str = "192.0.2.7";
 
-/// Fails unless just these secrets were refused: `alice password`.
+/// Fails unless exactly these secrets were refused: `alice password`.
 #[track_caller]
 fn refuses(outcome: &Outcome, wanted: &[&str]) {
     let lines: Vec<String> = wanted
@@ -65,7 +65,7 @@ fn each_refused_secret_leaves_a_line_and_nothing_else_does() {
         // Nothing was tried.
         ("linux-login", "alice", &[""], "PAM_AUTH_ERR", &[]),
         ("linux-login", "nosuch", &[""], "PAM_USER_UNKNOWN", &[]),
-        // The name is nobody's, or no name: the password is asked for all the same.
+        // No account has this name, or it is not a valid name: the password is still asked for.
         (
             "linux-login",
             "nosuch",
@@ -80,7 +80,7 @@ fn each_refused_secret_leaves_a_line_and_nothing_else_does() {
             "PAM_USER_UNKNOWN",
             &["(unknown) password"],
         ),
-        // What sshd sends for a user that the host does not know.
+        // The value that sshd sends for a user that the host does not know.
         (
             "linux-login",
             "nosuch",
@@ -88,7 +88,7 @@ fn each_refused_secret_leaves_a_line_and_nothing_else_does() {
             "PAM_USER_UNKNOWN",
             &["(unknown) password"],
         ),
-        // A policy's denial is no wrong answer.
+        // A policy's denial does not count as a wrong answer.
         ("linux-deny", "alice", &[PASSWORD], "PAM_PERM_DENIED", &[]),
         (
             "linux-mfa",
@@ -104,7 +104,7 @@ fn each_refused_secret_leaves_a_line_and_nothing_else_does() {
             "PAM_MAXTRIES",
             &["bob code"; 3],
         ),
-        // The password in the place of a code never leaves the host.
+        // A password instead of a code never leaves the host.
         (
             "linux-mfa",
             "bob",
@@ -126,7 +126,7 @@ fn each_refused_secret_leaves_a_line_and_nothing_else_does() {
 }
 
 #[test]
-fn whoever_hangs_up_after_a_wrong_answer_has_left_a_line() {
+fn hanging_up_after_a_wrong_answer_leaves_a_line() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     let outcome = bench
@@ -138,13 +138,13 @@ fn whoever_hangs_up_after_a_wrong_answer_has_left_a_line() {
         .run();
     assert_eq!(outcome.code(), "PAM_CONV_ERR", "{outcome}");
     refuses(&outcome, &["bob code"]);
-    // It stands in front of all that the login says at its end.
+    // It comes before all lines of the end of the login.
     assert!(
         outcome.log()[0].text.contains("refused answer: "),
         "{outcome}"
     );
 
-    // Before the first answer there is nothing to say.
+    // Before the first answer there is nothing to log.
     let outcome = bench.pam("linux-mfa", "bob").abort().authenticate().run();
     refuses(&outcome, &[]);
 }
@@ -169,7 +169,7 @@ fn a_push_that_the_phone_refuses_is_a_refused_answer() {
     for (phone, wanted) in [
         (Phone::Approve(Duration::ZERO), &[][..]),
         (Phone::Deny(Duration::ZERO), &["duke push"]),
-        // Nobody has answered anything.
+        // No person has answered anything.
         (Phone::Never, &[]),
     ] {
         let bench = Bench::new().top("push_timeout = \"1s\"");
@@ -182,8 +182,8 @@ fn a_push_that_the_phone_refuses_is_a_refused_answer() {
     }
 }
 
-/// A name or an address that looks like a part of the line is quoted, and stands
-/// where it cannot be taken for another.
+/// A name or an address that looks like a part of the line is quoted, and is in a place where
+/// it cannot be mistaken.
 #[test]
 fn no_name_and_no_address_forges_a_refused_answer() {
     pam_harness::require_isolation!();
@@ -210,7 +210,7 @@ fn no_name_and_no_address_forges_a_refused_answer() {
     }
 }
 
-/// A log that hangs costs a login two seconds, however many lines it has.
+/// A log that hangs delays a login by two seconds, however many lines it has.
 #[test]
 fn all_lines_of_a_login_wait_for_two_seconds_together() {
     pam_harness::require_isolation!();

@@ -1,5 +1,5 @@
-//! Security keys that are set up in the midst of a login: a virtual key makes the
-//! credential, and a double verifies it as authentik does.
+//! Security keys that are set up during a login: a virtual key creates the credential, and a
+//! double verifies it as authentik does.
 
 use authentik_double::{Device, DeviceKind, Double, Enrolment, Flow, Registration, User, Validate};
 use pam_harness::virtual_key::{
@@ -75,7 +75,7 @@ fn known(bench: &Bench) -> Vec<String> {
     devices.into_iter().filter_map(key).collect()
 }
 
-/// What the key was asked to make.
+/// What the key was asked to create.
 fn asked(key: &VirtualKey) -> Value {
     let made = key.events().into_iter().find_map(|event| match event {
         Event::Command(1, request) => request,
@@ -136,7 +136,7 @@ fn a_key_with_a_pin_is_set_up_with_it_as_a_passkey_where_that_is_preferred() {
 }
 
 #[test]
-fn what_the_stage_asks_for_is_asked_of_the_key() {
+fn the_stages_requirements_reach_the_key() {
     pam_harness::require_isolation!();
     let asks = |resident_key, user_verification, attestation| Registration {
         resident_key,
@@ -144,7 +144,7 @@ fn what_the_stage_asks_for_is_asked_of_the_key() {
         attestation,
         ..Registration::default()
     };
-    // A passkey is required, and nobody must be verified.
+    // A passkey is required, but no verification.
     let bench1 = bench(
         &[Enrolment::Webauthn],
         asks("required", "discouraged", "none"),
@@ -168,10 +168,10 @@ fn what_the_stage_asks_for_is_asked_of_the_key() {
         .flatten()
         .and_then(|entry| entry.named("alg").cloned());
     assert_eq!(alg, Some(Value::Int(-7)));
-    // authentik wants to know nothing of the key's make, and is told nothing: the
-    // double takes no signature with the attestation `none`.
+    // authentik requests no attestation and gets none: the double accepts no signature with the
+    // attestation `none`.
     assert_eq!(known(&bench1).len(), 1);
-    // No passkey is wanted.
+    // No passkey is requested.
     let bench2 = bench(
         &[Enrolment::Webauthn],
         asks("discouraged", "preferred", "direct"),
@@ -293,7 +293,7 @@ fn a_key_is_one_of_the_kinds_that_can_be_set_up_where_the_person_sits_here() {
     let kinds = [Enrolment::Totp, Enrolment::Webauthn];
     let bench = bench(&kinds, Registration::default());
     let key = VirtualKey::plug_in(Settings::default());
-    // Over ssh there is no such choice: no key of this host is set up from afar.
+    // Over ssh this choice does not exist: no key of this host is set up by a remote user.
     let outcome = bench
         .pam_for("sshd", "key")
         .security_key(&key)
@@ -319,7 +319,7 @@ fn a_key_is_one_of_the_kinds_that_can_be_set_up_where_the_person_sits_here() {
 }
 
 #[test]
-fn whoever_does_not_sit_here_sets_the_key_up_in_a_browser() {
+fn a_user_who_is_elsewhere_sets_up_a_key_in_a_browser() {
     pam_harness::require_isolation!();
     let bench = key_bench();
     let key = VirtualKey::plug_in(Settings::default());

@@ -23,7 +23,7 @@ fn the_words_and_the_header_follow_the_configuration() {
         ("nl", "Wachtwoord: ", "Het wachtwoord is niet geaccepteerd."),
         ("pl", "Hasło: ", "Haslo nie zostalo przyjete."),
         ("en", "Password: ", "That password was not accepted."),
-        // A language without a file: the server may have it all the same.
+        // A language without a file: the server may still have it.
         ("ja", "Password: ", "That password was not accepted."),
     ] {
         let bench = Bench::new().section(&format!("[prompt]\nlanguage = \"{language}\"\n"));
@@ -56,7 +56,7 @@ fn a_language_is_a_tag_and_nothing_else() {
     }
 }
 
-/// Yes and no in the person's language, and in English all the same.
+/// Yes and no in the user's language, and also in English.
 #[test]
 fn a_german_says_ja() {
     pam_harness::require_isolation!();

@@ -1,11 +1,10 @@
-//! Logins that are meant to succeed, and what a login leaves behind.
+//! Logins that should succeed, and what a login leaves behind.
 
 use crate::bench::{Bench, PASSWORD, expect, line};
 use authentik_double::{Double, Version};
 
-/// Identification, password and user-login take seven requests: the first GET,
-/// two answers with the GET that each redirects to, users/me, and the end of
-/// the session.
+/// Identification, password and user-login need seven requests: the first GET, two answers with
+/// the GET of each redirect, users/me, and the end of the session.
 #[test]
 fn a_login_takes_the_requests_that_the_protocol_needs() {
     pam_harness::require_isolation!();
@@ -95,8 +94,8 @@ fn other_versions_and_a_path_prefix_log_in_too() {
     );
 }
 
-/// authentik puts the picture into each challenge, into users/me, and into the list in
-/// which a user is looked up.
+/// authentik includes the picture in each challenge, in users/me, and in the list in which a
+/// user is looked up.
 #[test]
 fn the_size_of_a_picture_keeps_nobody_out() {
     pam_harness::require_isolation!();
@@ -123,7 +122,7 @@ fn blanks_around_a_password_are_kept() {
     expect(&outcome, "PAM_SUCCESS", &[]);
 }
 
-/// A person types longer than many servers keep a connection open.
+/// A user types longer than many servers keep a connection open.
 #[test]
 fn a_connection_that_closed_while_somebody_typed_fails_nobody() {
     pam_harness::require_isolation!();
@@ -168,8 +167,7 @@ fn the_server_learns_which_host_and_service_it_is() {
     }
 }
 
-/// Once the session is authenticated, authentik takes an answer only with its
-/// token against forged requests and a Referer.
+/// After the login authentik accepts an answer only with its CSRF token and a Referer.
 #[test]
 fn a_flow_that_goes_on_after_its_login_gets_the_csrf_token() {
     pam_harness::require_isolation!();
@@ -221,7 +219,7 @@ fn names_are_mapped_and_then_compared_exactly() {
         &["user=alice "],
     );
     assert!(bench.was_sent("\"uid_field\":\"alicex\""));
-    // Whoever has the name as it was typed here is another one by now.
+    // By now another person has the name that was typed here.
     let bench = Bench::new().section("[user]\nname = \"{user}x\"\n");
     bench.double.world(|world| {
         world.add_user(authentik_double::User::new("alicex").password(PASSWORD));
@@ -237,10 +235,10 @@ fn names_are_mapped_and_then_compared_exactly() {
     );
 }
 
-/// A mapped name may look like an address: whoever has it for an address alone is
-/// somebody else.
+/// A mapped name may look like an address. A user who has it only as an e-mail address is
+/// another user.
 #[test]
-fn an_address_is_no_name() {
+fn an_e_mail_address_does_not_count_as_a_name() {
     pam_harness::require_isolation!();
     let bench = Bench::new().section("[user]\nname = \"{user}@example.com\"\n");
     bench.double.world(|world| {
@@ -289,8 +287,8 @@ fn nothing_secret_is_logged_at_any_level() {
     }
 }
 
-/// A connection that has idled may be closed at any moment, and a POST that met
-/// the end of it could not be sent again.
+/// An idle connection may close at any time, and a POST that is lost with it could not be
+/// repeated.
 #[test]
 fn an_answer_goes_over_a_fresh_connection_once_somebody_has_typed() {
     pam_harness::require_isolation!();
@@ -304,8 +302,8 @@ fn an_answer_goes_over_a_fresh_connection_once_somebody_has_typed() {
     assert_eq!(bench.double.connections(), 2);
 }
 
-/// sshd's own lines are those of sshd-session since OpenSSH 9.8, and no program here is
-/// called as its service is.
+/// sshd's own lines have the tag sshd-session since OpenSSH 9.8, and no program here has the
+/// name of its service.
 #[test]
 fn the_tag_in_the_log_is_the_service_and_not_the_program() {
     pam_harness::require_isolation!();

@@ -1,5 +1,5 @@
-//! What a look-up makes of authentik's answers: names, groups and their
-//! ancestors, types, permissions.
+//! How a look-up reads authentik's answers: names, groups and their ancestors, types,
+//! permissions.
 
 use authentik_double::{Fault, Group, Match, Permission, Token, User, UserType, Version};
 use serde_json::json;
@@ -9,12 +9,12 @@ use crate::account::{self, deep, expect, key, key_with};
 const ADMINS: &str = "7cb3ed34-07b9-4aa3-afb1-d1ec626fa8e4";
 
 #[test]
-fn somebody_whom_authentik_does_not_know_may_be_a_local_account() {
+fn a_user_unknown_to_authentik_may_be_a_local_account() {
     pam_harness::require_isolation!();
     for (more, code, part) in [
         ("", "PAM_PERM_DENIED", "knows nobody of this name"),
         ("unknown = \"deny\"\n", "PAM_PERM_DENIED", "knows nobody"),
-        // The login's line says nothing: other modules decide.
+        // The login's line is silent, because other modules decide.
         ("unknown = \"ignore\"\n", "", ""),
         (
             "on_unavailable = \"ignore\"\n",
@@ -30,7 +30,7 @@ fn somebody_whom_authentik_does_not_know_may_be_a_local_account() {
             let stack = "account required {module} {arguments}\naccount required pam_permit.so\n";
             let outcome = key(&bench, "localadmin").stack(stack).run();
             assert_eq!(outcome.code(), "PAM_SUCCESS", "{outcome}");
-            // It is for the unknown alone.
+            // It is only for unknown users.
             let outcome = key(&bench, "dave").stack(stack).run();
             assert_eq!(outcome.code(), "PAM_ACCT_EXPIRED", "{outcome}");
         } else {
@@ -42,8 +42,7 @@ fn somebody_whom_authentik_does_not_know_may_be_a_local_account() {
 #[test]
 fn ancestors_count_however_far_up() {
     pam_harness::require_isolation!();
-    // As many requests for groups as it takes to find it, and no more.
-    // Before 2025.12 the list names the parents; since then each is asked for.
+    // Exactly as many requests for groups as are needed to find it.
     let lists_parents = Version::asked_for().lists_parents();
     for (depth, wanted, code, listed, unlisted) in [
         (1, "level-1", "PAM_SUCCESS", 0, 0),
@@ -71,7 +70,7 @@ fn ancestors_count_however_far_up() {
             }
         }
     }
-    // A group that is above itself ends, too.
+    // A group that is its own ancestor ends too.
     let bench = account::bench("").access("groups = [\"elsewhere\"]");
     deep(&bench, 4);
     bench.double.world(|world| {
@@ -82,12 +81,12 @@ fn ancestors_count_however_far_up() {
         "PAM_PERM_DENIED",
         "in none of the groups",
     );
-    // A UUID counts as one, up the ladder.
+    // A UUID counts as one step too.
     let bench = account::bench("").access(&format!("groups = [\"{ADMINS}\"]"));
     expect(&key(&bench, "frank").run(), "PAM_SUCCESS", "user=frank");
 }
 
-/// 2026.8 has groups with several parents, and tells of them only with the group itself.
+/// In 2026.8 groups have several parents, and only the group itself names them.
 #[test]
 fn ancestors_count_in_the_newer_form_too() {
     pam_harness::require_isolation!();
@@ -136,14 +135,14 @@ fn a_token_that_may_not_look_is_a_mistake_of_the_configuration() {
             "PAM_SERVICE_ERR",
             "authentik_core.view_user",
         ),
-        // An outpost's token is shown empty lists: nobody is unknown by that.
+        // An outpost's token gets empty lists, which do not make a user unknown.
         (
             "outpost-token",
             "alice",
             "PAM_SERVICE_ERR",
             "shows no user to the token of [account] token_file",
         ),
-        // One permission is enough for groups and what is right above them …
+        // One permission is enough for groups and their parents …
         ("view-user-token", "alice", "PAM_SUCCESS", "user=alice"),
         ("view-user-token", "dave", "PAM_ACCT_EXPIRED", "not active"),
         ("view-user-token", "localadmin", "PAM_PERM_DENIED", "nobody"),
@@ -157,7 +156,7 @@ fn a_token_that_may_not_look_is_a_mistake_of_the_configuration() {
             },
             "user=frank",
         ),
-        // … and another for what is further up, and since 2025.12 for what is above at all.
+        // … and another for further ancestors, and since 2025.12 for all ancestors.
         (
             "view-user-token",
             "eve",
@@ -171,7 +170,7 @@ fn a_token_that_may_not_look_is_a_mistake_of_the_configuration() {
             expect(&key_with(&bench, user, token).run(), code, part);
         }
     }
-    // Where the unknown are let by, the disabled must not be among them.
+    // If unknown users are let in, disabled ones must not count as unknown.
     let bench = account::bench("unknown = \"ignore\"\n");
     let outcome = key_with(&bench, "dave", "outpost-token").run();
     expect(&outcome, "PAM_SERVICE_ERR", "shows no user to the token");

@@ -1,4 +1,4 @@
-//! What a module owes to its stack, its application and its host.
+//! The duties of a module towards its stack, its application and its host.
 
 use authentik_double::{Fault, Match};
 use pam_harness::script::ProcessOptions;
@@ -9,7 +9,7 @@ use crate::bench::{Bench, PASSWORD, expect, line};
 #[test]
 fn the_password_is_left_for_the_modules_behind() {
     pam_harness::require_isolation!();
-    // It is not trimmed, and it is left whether or not authentik takes it.
+    // It is not trimmed, and it is kept whether or not authentik accepts it.
     for (password, code) in [(PASSWORD, "PAM_SUCCESS"), (" wrong ", "PAM_AUTH_ERR")] {
         let bench = Bench::new();
         let outcome = bench
@@ -90,7 +90,7 @@ fn a_silent_application_sees_prompts_alone() {
     assert_eq!(outcome.prompts(), ["Password: "]);
 }
 
-/// With the flag and without it: authentik knows no empty password.
+/// With and without the flag: authentik accepts no empty password.
 #[test]
 fn an_empty_password_never_leaves_the_host() {
     pam_harness::require_isolation!();
@@ -112,7 +112,7 @@ fn an_empty_password_never_leaves_the_host() {
 #[test]
 fn a_failure_asks_for_the_configured_delay() {
     pam_harness::require_isolation!();
-    // libpam varies the wish by up to half.
+    // libpam varies the requested delay by up to half.
     for (line, around) in [
         ("fail_delay = \"2s\"", 2_000_000_u32),
         ("fail_delay = \"4s\"", 4_000_000),
@@ -149,7 +149,7 @@ fn the_other_entries_answer_as_documented() {
         (Call::Setcred, "PAM_SUCCESS"),
         // The login that this module has just proved.
         (Call::AcctMgmt, "PAM_SUCCESS"),
-        // libpam's answer to a stack that only ignores.
+        // libpam's result for a stack that only ignores.
         (Call::OpenSession, "PAM_PERM_DENIED"),
         (Call::CloseSession, "PAM_PERM_DENIED"),
         (Call::Chauthtok, "PAM_PERM_DENIED"),
@@ -235,7 +235,7 @@ fn a_verdict_that_will_not_change_is_given_at_once() {
         "a server that is down is not waited for twice"
     );
 
-    // A wrong password may be a right one next.
+    // The next password may be right.
     let bench = Bench::new();
     let pam = bench
         .pam("linux-login", "alice")

@@ -1,4 +1,4 @@
-//! Several second factors, and those that the server or a phone has a part in.
+//! Several second factors, and those that involve the server or a phone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use authentik_double::{Fault, Match, Phone, User};
 use crate::bench::{Bench, PASSWORD, expect};
 use pam_harness::Style;
 
-/// The number of requests so far whose body holds `text`.
+/// How many requests so far contain `text` in their body.
 fn sent(bench: &Bench, text: &str) -> usize {
     let requests = bench.double.requests();
     requests
@@ -38,7 +38,7 @@ fn a_code_can_be_typed_straight_into_the_menu() {
 }
 
 #[test]
-fn what_was_used_last_stands_first() {
+fn the_factor_that_was_used_last_is_first() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     let code = bench.double.totp_unused("zoe");
@@ -47,7 +47,7 @@ fn what_was_used_last_stands_first() {
         "PAM_SUCCESS",
         &[],
     );
-    // The code was tried against her recovery codes, too, which are throttled now.
+    // The code was also tried with her recovery codes, which are throttled now.
     bench.double.advance(Duration::from_secs(5));
     let outcome = bench
         .pam("linux-mfa", "zoe")
@@ -78,7 +78,7 @@ fn a_chosen_message_is_sent_and_sent_again_when_chosen_again() {
     }
 }
 
-/// No message is on its way then, and nobody is told that one is.
+/// Then no message is sent, and the user is not told that one was.
 #[test]
 fn a_choice_that_the_server_refuses_is_said_to_be() {
     pam_harness::require_isolation!();
@@ -175,7 +175,7 @@ fn a_code_that_was_just_used_is_told_to_wait_for_the_next() {
 #[test]
 fn a_push_is_sent_on_enter_and_waited_for() {
     pam_harness::require_isolation!();
-    // With the phone's pause, which is longer than any other request may take.
+    // With the phone's delay, which is longer than the limit of any other request.
     let bench =
         Bench::with(authentik_double::Double::builder()).top("request_timeout = \"1500ms\"");
     bench
@@ -258,7 +258,7 @@ fn the_configuration_orders_and_limits_the_classes() {
         outcome.prompts()[1],
         "Second factor:\n  1) push to your phone: approve it there\n  2) code from your authenticator app\nCode or option (1-2): "
     );
-    // Who has none of them is told so.
+    // A user without any of them is told so.
     let outcome = bench.log_in("linux-mfa", "carol", &[PASSWORD]);
     expect(
         &outcome,
@@ -283,7 +283,7 @@ fn a_security_key_is_passed_over_where_there_is_something_else() {
     assert_eq!(outcome.prompts()[1], "Authentication code: ");
 }
 
-/// One or two digits are no code: authentik is not asked, and no attempt is lost.
+/// One or two digits are not a code: authentik is not asked, and no attempt is used.
 #[test]
 fn an_option_that_does_not_exist_is_told_and_not_sent() {
     pam_harness::require_isolation!();
@@ -312,9 +312,9 @@ fn ten_options_that_do_not_exist_end_the_login() {
     assert_eq!(sent(&bench, "\"code\""), 0);
 }
 
-/// Anything else is taken for a code.
+/// Anything else counts as a code.
 #[test]
-fn what_is_no_option_is_a_code() {
+fn an_answer_that_is_not_an_option_is_a_code() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     let outcome = bench.log_in("linux-mfa", "zoe", &[PASSWORD, "123", "-1", "x"]);
@@ -322,7 +322,7 @@ fn what_is_no_option_is_a_code() {
     assert_eq!(sent(&bench, "\"code\""), 3);
 }
 
-/// XScreenSaver shows the end of a long prompt alone.
+/// XScreenSaver shows only the end of a long prompt.
 #[test]
 fn a_locker_that_cuts_prompts_gets_one_line_at_a_time() {
     pam_harness::require_isolation!();
@@ -343,7 +343,7 @@ fn a_locker_that_cuts_prompts_gets_one_line_at_a_time() {
     let menu: Vec<&str> = MENU.lines().take(6).collect();
     assert_eq!(outcome.shown(), menu);
 
-    // What was wrong before is a line above the prompt, too.
+    // The error of the last answer is a line above the prompt too.
     let outcome = log_in("linux-mfa", "carol", &[PASSWORD, "1234567", "carol0000000"]);
     assert_eq!(outcome.code().to_string(), "PAM_SUCCESS");
     for prompt in outcome.prompts() {
@@ -355,7 +355,7 @@ fn a_locker_that_cuts_prompts_gets_one_line_at_a_time() {
     assert!(outcome.shown().len() > 1, "{:?}", outcome.shown());
 }
 
-/// What the real dialog showed once is what the module sends today.
+/// The kept output of the real dialog matches what the module sends today.
 #[test]
 fn the_kept_dialog_of_xscreensaver_has_what_is_sent() {
     pam_harness::require_isolation!();

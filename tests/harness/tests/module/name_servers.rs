@@ -1,18 +1,19 @@
-//! Name servers that are dead, or worse: a look-up has its limit as everything else.
+//! Name servers that do not answer, or answer wrongly: a look-up has a limit like everything
+//! else.
 
 use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
 use crate::bench::{Bench, expect};
 
-/// The bit of an answer that says: cut short, ask again by TCP.
+/// The bit of an answer that says: truncated, ask again over TCP.
 const CUT_SHORT: u8 = 0x82;
 
-/// A name server at an address of loopback, where port 53 is root's to take. It
-/// takes every question, and answers with what `answer` makes of it.
+/// A name server on a loopback address. Only root can bind port 53. It answers every query with
+/// the result of `answer`.
 fn name_server(address: &str, answer: Option<fn(&mut [u8])>) -> (UdpSocket, TcpListener) {
     let udp = UdpSocket::bind((address, 53)).expect("a port for the name server");
-    // Whoever asks by TCP is taken and told nothing.
+    // A client that asks over TCP is accepted and gets no answer.
     let tcp = TcpListener::bind((address, 53)).expect("a port for the name server");
     let socket = udp.try_clone().expect("the name server's socket");
     socket

@@ -17,14 +17,14 @@ fn password_and_code_are_taken_from_one_answer() {
         .authenticate()
         .run();
     expect(&outcome, "PAM_SUCCESS", &[]);
-    // Modules behind this one get the password alone.
+    // Later modules get only the password.
     assert_eq!(outcome.authtok(), Some(PASSWORD));
 
     let outcome = bench.log_in("linux-mfa", "carol", &[&format!("{PASSWORD};carol0000003")]);
     expect(&outcome, "PAM_SUCCESS", &[]);
 }
 
-/// Apps show a code in two groups, and what is pasted may end in a blank.
+/// Apps show a code in two groups, and pasted text may end in a blank.
 #[test]
 fn blanks_around_and_within_a_code_are_no_part_of_it() {
     pam_harness::require_isolation!();
@@ -65,7 +65,7 @@ fn a_wrong_code_in_one_answer_is_asked_for_where_that_can_be() {
     );
 }
 
-/// Only what looks like a code is taken off a password.
+/// Only text that looks like a code is split off from a password.
 #[test]
 fn a_password_keeps_its_separators() {
     pam_harness::require_isolation!();
@@ -104,7 +104,7 @@ fn a_password_keeps_its_separators() {
         "PAM_SUCCESS",
         &[],
     );
-    // Where it is on, such a password is typed with a code behind it.
+    // If it is on, such a password is typed with a code after it.
     let bench = Bench::new().section(SEPARATOR);
     bench
         .double
@@ -117,7 +117,7 @@ fn a_password_keeps_its_separators() {
 }
 
 #[test]
-fn a_code_with_nothing_in_front_is_no_password() {
+fn a_code_alone_is_not_a_password() {
     pam_harness::require_isolation!();
     let bench = Bench::new().section(SEPARATOR);
     expect(
@@ -134,7 +134,7 @@ fn no_second_prompt_is_sent_to_a_service_that_can_ask_once() {
     for (flow, user) in [("linux-mfa", "bob"), ("linux-everything", "alice")] {
         let outcome = bench.log_in(flow, user, &[PASSWORD]);
         if user == "alice" {
-            // Nobody without a device gets as far as a second prompt.
+            // A user without a device does not get as far as a second prompt.
             expect(&outcome, "PAM_PERM_DENIED", &[]);
             continue;
         }

@@ -1,4 +1,4 @@
-//! What an outpost's token is for: the client's address goes with each request.
+//! The purpose of an outpost's token: the client's address is sent with each request.
 
 use authentik_double::{
     Access, Application, Authentication, Double, Fault, Flow, Match, Policy, UserLogin,
@@ -40,10 +40,10 @@ fn the_clients_address_and_the_token_go_with_every_request() {
         ("::ffff:203.0.113.7", "203.0.113.7"),
         ("2001:db8::7", "2001:db8::7"),
         ("fe80::7%eth0", "fe80::7"),
-        // A name is never looked up, and is nobody's address.
+        // A host name is never looked up, and is sent as no address.
         ("localhost", "255.255.255.255"),
         ("1.2.3.4\r\nX-Evil: 1", "255.255.255.255"),
-        // At the console authentik takes the host's own.
+        // At the console authentik uses the host's own address.
         ("", ""),
     ] {
         let bench = Bench::new()
@@ -84,11 +84,11 @@ fn a_password_change_is_made_from_the_clients_address() {
 
 /// Whether `address` is in the office.
 fn is_in_the_office(address: &str) -> bool {
-    // The host is in the office, as most are.
+    // The host is in the office, as most hosts are.
     address.starts_with("198.51.100.") || address == "127.0.0.1"
 }
 
-/// An application that is open to the office alone, which the host is in.
+/// An application that is open only to the office, where the host is.
 fn open_to_the_office(bench: &Bench) {
     bench.double.world(|world| {
         let policy = Policy::check(|request| is_in_the_office(request.client_ip));
@@ -96,18 +96,18 @@ fn open_to_the_office(bench: &Bench) {
     });
 }
 
-/// The policies of an application judge where the person is, and not the host.
+/// The policies of an application judge the user's address, not the host's.
 #[test]
 fn an_application_for_the_office_is_closed_to_an_outsider() {
     pam_harness::require_isolation!();
     for (rhost, code) in [
         ("203.0.113.66", "PAM_PERM_DENIED"),
         ("2001:db8::66", "PAM_PERM_DENIED"),
-        // A name could be that of any place.
+        // A host name could belong to any place.
         ("elsewhere.example", "PAM_PERM_DENIED"),
         ("198.51.100.9", "PAM_SUCCESS"),
         ("::ffff:198.51.100.9", "PAM_SUCCESS"),
-        // The console is where the host is.
+        // The console is at the host.
         ("", "PAM_SUCCESS"),
     ] {
         let bench = Bench::new()
@@ -121,8 +121,8 @@ fn an_application_for_the_office_is_closed_to_an_outsider() {
     }
 }
 
-/// authentik ignores a token that is no outpost's, and takes the host's address for
-/// the person's. A flow that requires an outpost refuses then.
+/// authentik ignores a token that does not belong to an outpost, and uses the host's address
+/// instead of the user's. A flow that requires an outpost then refuses.
 #[test]
 fn without_an_outposts_token_nobody_is_in_the_office() {
     pam_harness::require_isolation!();
@@ -132,7 +132,7 @@ fn without_an_outposts_token_nobody_is_in_the_office() {
         ("no-such-token", "PAM_PERM_DENIED"),
         ("plain-service-token", "PAM_PERM_DENIED"),
         ("alice-api-token", "PAM_PERM_DENIED"),
-        // authentik fails over it.
+        // authentik fails with it.
         ("internal-service-token", "PAM_AUTHINFO_UNAVAIL"),
     ] {
         for rhost in ["198.51.100.9", "203.0.113.66"] {
@@ -160,7 +160,7 @@ fn without_an_outposts_token_nobody_is_in_the_office() {
     }
 }
 
-/// Lets the login stage of `flow` bind the session to the client's address.
+/// The login stage of `flow` binds the session to the client's address.
 fn bind_to_address(bench: &Bench, flow: &str) {
     bench.double.world(|world| {
         let login = UserLogin::new().bind_address();
@@ -192,7 +192,7 @@ fn a_session_that_is_bound_to_the_clients_network_logs_in_and_ends() {
     }
 }
 
-/// A look-up is made by a service account: it has no client, and must not vouch for one.
+/// A service account does the look-up: it has no client, and must not claim one.
 #[test]
 fn a_look_up_carries_no_header_of_an_outpost() {
     pam_harness::require_isolation!();
@@ -216,7 +216,7 @@ fn a_look_up_carries_no_header_of_an_outpost() {
     }
 }
 
-/// Nothing of a session goes where the server points: no redirect is followed.
+/// No part of a session is sent where the server points: no redirect is followed.
 #[test]
 fn the_token_goes_to_the_origin_of_the_url_alone() {
     pam_harness::require_isolation!();
@@ -312,7 +312,7 @@ fn a_token_file_is_judged_like_a_key() {
     );
 }
 
-/// Screen lockers run as the person, who must not read the token.
+/// Screen lockers run as the user, who must not read the token.
 #[test]
 fn a_program_without_root_is_told_what_to_do() {
     pam_harness::require_isolation!();

@@ -1,4 +1,4 @@
-//! Consent, links by mail, redirects in mid-flow, the endpoint agent.
+//! Consent, links by mail, redirects during a flow, the endpoint agent.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ fn a_consent_is_shown_and_yes_is_needed() {
     }
 }
 
-/// The token is new with every refusal; what was agreed to stays agreed to.
+/// The token changes with every refusal, but the user's consent stays valid.
 #[test]
 fn a_consent_whose_token_is_refused_is_sent_again_with_the_new_one() {
     pam_harness::require_isolation!();
@@ -82,7 +82,7 @@ fn a_consent_whose_token_is_refused_is_sent_again_with_the_new_one() {
         .answer_visible("y")
         .authenticate()
         .run();
-    // The double never gave that token, and says so with its own, which is taken.
+    // The double never sent that token. It answers with its own, which is accepted.
     expect(&outcome, "PAM_SUCCESS", &[]);
     assert!(bench.was_sent("\"another\""));
 }
@@ -146,7 +146,7 @@ fn nothing_but_that_link_is_taken_and_nothing_is_fetched_for_it() {
         Some("That is not the link from the e-mail. Paste its whole address.")
     );
     let after = bench.requests().split_off(before);
-    // The last one ends the session.
+    // The last request ends the session.
     assert_eq!(after.len(), 6, "{after:#?}");
     assert!(
         after[..5]
@@ -191,7 +191,7 @@ fn a_redirect_stage_is_refused_unless_it_may_be_passed_by() {
         "PAM_SUCCESS",
         &["password,xak-flow-redirect"],
     );
-    // Wherever it stands; and passing it by proves nothing.
+    // Wherever it is in the flow; skipping it proves nothing.
     let bench = Bench::new().section(skip);
     bench.double.world(|world| {
         let redirect = || Flow::new("only-redirects").redirect("https://example.com/");

@@ -15,9 +15,9 @@ pub(crate) fn bench() -> Bench {
     Bench::new().section(SECTION)
 }
 
-/// passwd, called by alice herself.
+/// passwd, called by alice.
 pub(crate) fn passwd(bench: &Bench) -> Pam {
-    // As set-uid programs have it; an ordinary user who runs the tests is not root anyway.
+    // As for set-uid programs. An ordinary user who runs the tests is not root.
     let process = ProcessOptions {
         real_uid: pam_harness::ordinary_user().map(|_| 2001),
         ..Default::default()
@@ -77,7 +77,7 @@ fn a_password_is_changed_in_the_session_of_a_login() {
     assert_eq!(outcome.host_differences(), [""; 0]);
     assert_eq!(bench.double.active_sessions("alice"), 0);
     assert_eq!(bench.requests().len(), 10, "{:#?}", bench.requests());
-    // authentik checks where an answer of a logged-in session comes from.
+    // authentik checks the origin of an answer in a logged-in session.
     let requests = bench.double.requests();
     let change = requests
         .iter()
@@ -94,7 +94,7 @@ fn a_password_is_changed_in_the_session_of_a_login() {
         change.query
     );
     assert!(requests.iter().all(|r| r.header("authorization").is_none()));
-    // The old one is void.
+    // The old password no longer works.
     assert_eq!(
         bench.log_in("linux-login", "alice", &[PASSWORD]).code(),
         "PAM_AUTH_ERR"
@@ -105,7 +105,7 @@ fn a_password_is_changed_in_the_session_of_a_login() {
     );
 }
 
-/// authentik's own flow asks for the two passwords alone; others ask for more.
+/// authentik's own flow asks only for the two passwords. Other flows ask for more.
 #[test]
 fn a_form_that_asks_for_more_is_filled_in_as_any_other() {
     pam_harness::require_isolation!();
@@ -136,7 +136,7 @@ fn a_form_that_asks_for_more_is_filled_in_as_any_other() {
 }
 
 #[test]
-fn what_the_policy_says_is_shown_and_asked_again() {
+fn the_policys_message_is_shown_and_the_question_repeated() {
     pam_harness::require_isolation!();
     let bench = bench();
     let outcome = passwd(&bench)
@@ -155,7 +155,7 @@ fn what_the_policy_says_is_shown_and_asked_again() {
     expect(&outcome, "PAM_SUCCESS", "");
     assert_eq!(password_of(&bench, "alice"), NEW);
 
-    // As often as codes may be wrong, and no more.
+    // As many times as codes may be wrong.
     let bench = self::bench().section("[prompt]\nattempts = 2\n");
     let outcome = passwd(&bench)
         .answer_secret(PASSWORD)
@@ -241,7 +241,7 @@ fn a_server_that_is_down_is_asked_again_later() {
         "PAM_TRY_AGAIN",
         "no connection",
     );
-    // Once something may have been changed, that is no answer any more.
+    // Once something may have been changed, that answer is not used.
     for (when, answers) in [
         (Match::get(FLOW), &[PASSWORD] as &[&str]),
         (Match::post(FLOW), &[PASSWORD, NEW, NEW]),
@@ -260,7 +260,7 @@ fn a_server_that_is_down_is_asked_again_later() {
 }
 
 #[test]
-fn who_is_left_alone_and_what_is_not_configured_is_ignored() {
+fn users_left_alone_and_a_missing_section_are_ignored() {
     pam_harness::require_isolation!();
     // Only PAM_IGNORE jumps over the refusal.
     let stack = "password [ignore=1 default=die] {module} {arguments}\npassword requisite pam_deny.so\npassword required pam_permit.so\n";
@@ -278,7 +278,7 @@ fn who_is_left_alone_and_what_is_not_configured_is_ignored() {
             "alice",
             0,
         ),
-        // authentik's passwords do not expire where this module could see it.
+        // This module cannot see whether authentik's passwords expire.
         (SECTION, "alice", PAM_CHANGE_EXPIRED_AUTHTOK),
     ] {
         let bench = Bench::new().section(section);
@@ -300,7 +300,8 @@ fn who_is_left_alone_and_what_is_not_configured_is_ignored() {
     );
 }
 
-/// Root may set a local password without the old one, and is told that here it may not.
+/// Root may set a local password without the old one. The module tells root that this is not
+/// possible here.
 #[test]
 fn root_needs_the_old_password_too_and_is_told_so() {
     pam_harness::require_isolation!();
@@ -387,7 +388,7 @@ fn a_flow_that_asks_for_no_new_password_has_changed_none() {
     }
 }
 
-/// Some flows ask for the old password again; the stack has it by then.
+/// Some flows ask for the old password again, which the stack has by then.
 #[test]
 fn a_flow_that_asks_for_the_old_password_again_gets_it_from_the_stack() {
     pam_harness::require_isolation!();

@@ -1,4 +1,4 @@
-//! Flows that do not go on, that go back, and that lead elsewhere.
+//! Flows that do not advance, go back, or lead elsewhere.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ fn of(version: Version) -> Bench {
     Bench::with(Double::builder().version(version).without_pause())
 }
 
-/// How many requests went to an executor, but for the end of the session.
+/// How many requests were sent to an executor, without the end of the session.
 fn requests_of_flows(bench: &Bench) -> usize {
     let requests = bench.requests();
     let of_flows = requests.iter().filter(|request| {
@@ -23,9 +23,10 @@ fn requests_of_flows(bench: &Bench) -> usize {
     of_flows.count()
 }
 
-/// Every stage that nobody is asked for, and a form: the same challenge again ends it at once.
+/// Every stage that needs no typed answer, and a form: the same challenge again ends it at
+/// once.
 #[test]
-fn what_does_not_move_when_it_is_answered_ends_at_once() {
+fn a_stage_that_stays_after_an_answer_ends_at_once() {
     require_isolation!();
     for version in Version::ALL {
         for (stage, answers) in [
@@ -64,7 +65,7 @@ fn what_does_not_move_when_it_is_answered_ends_at_once() {
     }
 }
 
-/// Each round is one that a bound on challenges or on redirects in a row lets through.
+/// Each round stays below the limits of challenges and of redirects in a row.
 #[test]
 fn a_flow_without_an_end_is_bounded_by_its_requests() {
     require_isolation!();
@@ -98,7 +99,7 @@ fn a_flow_without_an_end_is_bounded_by_its_challenges() {
     );
 }
 
-/// CVE-2026-49448: the answer of a redirect stage passed a source stage.
+/// CVE-2026-49448: the answer to a redirect stage passed a source stage.
 #[test]
 fn no_login_at_a_source_is_passed_by() {
     require_isolation!();
@@ -136,8 +137,8 @@ fn a_redirect_into_another_flow_is_not_answered() {
     assert!(!bench.was_sent("xak-flow-redirect"));
 }
 
-/// Where redirects do not say whether they are final, such a flow ends as any other, with
-/// nobody logged in.
+/// If redirects do not say whether they are final, such a flow ends like any other, with nobody
+/// logged in.
 #[test]
 fn a_flow_that_is_denied_with_continue_is_denied() {
     require_isolation!();
@@ -176,7 +177,7 @@ fn alerts_are_read_with_the_question_behind_them() {
     }
 }
 
-/// Two stages that ask for a password, one behind the other, each with its own.
+/// Two password stages in a row, each with its own password.
 #[test]
 fn a_second_password_stage_asks_for_its_password() {
     require_isolation!();
@@ -203,15 +204,14 @@ fn a_second_password_stage_asks_for_its_password() {
             .run();
         expect(&outcome, "PAM_AUTH_ERR", &["refused the password"]);
         assert_eq!(refused(&outcome).len(), 2, "either may have been a guess");
-        // Whoever hangs up at the second question may have guessed at the first.
+        // A client that hangs up at the second question may have guessed the first.
         let outcome = both().abort().authenticate().run();
         expect(&outcome, "PAM_CONV_ERR", &[]);
         assert_eq!(refused(&outcome).len(), 1);
     }
 }
 
-/// Nothing tells it from a flow that starts again because the password was wrong, and the
-/// log says both.
+/// It looks like a flow that restarts because the password was wrong, and the log names both.
 #[test]
 fn a_second_identification_behind_the_password_is_a_refusal() {
     require_isolation!();
@@ -271,7 +271,7 @@ fn a_gateway_that_fails_is_named_and_asked_again_on_request_alone() {
     assert!(outcome.transcript().contains("gateway down"));
 }
 
-/// In another session somebody else has used up the tries of this name.
+/// Another session has used up the tries of this name.
 #[test]
 fn tries_that_others_have_used_up_are_named_in_the_log() {
     require_isolation!();
@@ -296,7 +296,7 @@ fn tries_that_others_have_used_up_are_named_in_the_log() {
     );
 }
 
-/// A wrong code may take the flow back to its beginning: the next question says why it is asked.
+/// A wrong code may restart the flow. The next question says why it is asked.
 #[test]
 fn a_flow_that_goes_back_over_a_code_says_so() {
     require_isolation!();

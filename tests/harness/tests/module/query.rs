@@ -111,8 +111,8 @@ fn a_policy_reads_it_and_tightens() {
     }
 }
 
-/// An absolute `next` would end the flow in a denial, and one of an attacker's
-/// could be worse: nothing that somebody chooses becomes another key.
+/// An absolute `next` would end the flow in a denial, and one of an attacker could be worse: a
+/// value that a user chooses never becomes another key.
 #[test]
 fn nothing_is_smuggled_into_the_query() {
     pam_harness::require_isolation!();
@@ -144,7 +144,7 @@ fn nothing_is_smuggled_into_the_query() {
     }
 }
 
-/// People type passwords where a name is asked for.
+/// Users sometimes type passwords at a prompt for the name.
 #[test]
 fn a_name_that_no_account_has_is_not_told() {
     pam_harness::require_isolation!();

@@ -33,7 +33,7 @@ fn a_code_may_be_typed_in_groups() {
     );
 }
 
-/// After a wrong code authentik refuses even a right one for a second.
+/// After a wrong code authentik refuses every code for a second.
 #[test]
 fn somebody_who_mistypes_a_code_once_still_gets_in() {
     pam_harness::require_isolation!();
@@ -56,7 +56,7 @@ fn somebody_who_mistypes_a_code_once_still_gets_in() {
     );
 }
 
-/// A throttling factor of authentik's multiplies that second, and no challenge says so.
+/// A throttling factor of authentik multiplies that second, and no challenge reports it.
 #[test]
 fn a_throttling_factor_is_waited_for_where_the_configuration_says_it() {
     pam_harness::require_isolation!();
@@ -76,7 +76,8 @@ fn a_throttling_factor_is_waited_for_where_the_configuration_says_it() {
             .answer_secret("000000")
             .answer_secret(&bench.double.totp_unused("bob"));
         if code == "PAM_MAXTRIES" {
-            // Typed at once, it is sent after one second, and refused with the rest.
+            // A code that is typed at once is sent after one second, and refused for the rest
+            // of the time.
             pam = pam.answer_secret("000000");
         }
         expect(&pam.authenticate().run(), code, &[]);
@@ -134,7 +135,7 @@ fn a_code_by_mail_or_sms_is_asked_for_before_it_is_typed() {
         ),
     ] {
         let bench = Bench::new();
-        // The code is known only once it is sent: look for it from the side.
+        // The code is known only when it is sent, so another thread looks for it.
         let double = &bench.double;
         let outcome = std::thread::scope(|scope| {
             let wrong = bench.pam("linux-mfa", user);
@@ -173,7 +174,7 @@ fn a_device_that_is_missing_is_a_denial_with_the_servers_words() {
     );
 }
 
-/// A binding that says *restart* sends a wrong code back to the first stage.
+/// With a binding that says *restart*, a wrong code goes back to the first stage.
 #[test]
 fn a_flow_that_begins_again_over_a_wrong_code_counts_it() {
     pam_harness::require_isolation!();

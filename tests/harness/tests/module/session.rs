@@ -1,4 +1,4 @@
-//! authentik's session ends with the login, however that went.
+//! authentik's session ends with the login, whatever its result.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ fn a_session_ends_on_every_path_after_a_login() {
             "linux-login",
             "PAM_SERVICE_ERR",
         ),
-        // Denied, and stopped, with the session already somebody's.
+        // Denied, and stopped, after the session got its user.
         (
             "allow_any_user = true",
             "login-then-deny",
@@ -96,7 +96,7 @@ fn another_brand_has_another_flow_for_it() {
     assert_eq!(ends(&bench, END), 0);
 }
 
-/// A bench with the flow `short`, whose sessions live for `lasts`.
+/// A bench with the flow `short`, whose sessions last for `lasts`.
 fn bench_of(lasts: Option<Duration>) -> Bench {
     let bench = Bench::new();
     bench.double.world(|world| {
@@ -118,7 +118,7 @@ fn a_session_that_ends_by_itself_within_a_minute_is_left_to_it() {
         (Some(60), false),
         (Some(120), true),
         (Some(3600), true),
-        // Until the browser is closed, whatever that means here.
+        // Until the browser is closed, which has no meaning here.
         (None, true),
     ] {
         let bench = bench_of(lasts.map(Duration::from_secs));
@@ -137,7 +137,7 @@ fn a_session_that_ends_by_itself_within_a_minute_is_left_to_it() {
     }
 }
 
-/// Who is refused does not hurry, and the session may be anybody's.
+/// A refused login has time, and the session may belong to another user.
 #[test]
 fn a_short_session_of_a_refused_login_is_ended() {
     pam_harness::require_isolation!();
@@ -151,8 +151,8 @@ fn a_short_session_of_a_refused_login_is_ended() {
     assert_eq!(bench.double.active_sessions("alice"), 0);
 }
 
-/// Only the answer of `users/me` counts: an earlier cookie may be that
-/// of the session before the login.
+/// Only the answer of `users/me` counts: an earlier cookie may belong to the session before the
+/// login.
 #[test]
 fn a_lifetime_that_an_earlier_answer_gives_does_not_count() {
     pam_harness::require_isolation!();
@@ -171,7 +171,7 @@ fn a_lifetime_that_an_earlier_answer_gives_does_not_count() {
     assert_eq!(bench.double.active_sessions("alice"), 0);
 }
 
-/// The pauses are those of a real server on two busy cores.
+/// The delays are those of a real server on two busy cores.
 #[test]
 fn nobody_waits_for_the_end_of_a_short_session() {
     pam_harness::require_isolation!();
@@ -195,7 +195,7 @@ fn nobody_waits_for_the_end_of_a_short_session() {
     );
 }
 
-/// What was proved stays so, whatever becomes of the session.
+/// The proof stays valid, whatever happens to the session.
 #[test]
 fn a_session_that_cannot_be_ended_changes_no_verdict() {
     pam_harness::require_isolation!();
@@ -227,7 +227,7 @@ fn a_session_that_cannot_be_ended_changes_no_verdict() {
             assert!(noted, "{outcome}");
         }
     }
-    // And never past the login's own limit.
+    // And never longer than the login's own limit.
     let bench = Bench::new().top("login_timeout = \"2s\"");
     bench
         .double

@@ -5,8 +5,8 @@ use authentik_double::{Field, Flow, Prompt};
 use crate::bench::{Bench, PASSWORD};
 use crate::password_change::{self, NEW, expect, passwd, password_of};
 
-/// Two lines of the module, of which the first changes the password at another
-/// authentik: it leaves the old and the new password for the second.
+/// Two lines of the module. The first changes the password at another authentik, and leaves the
+/// old and the new password for the second.
 const BOTH: &str = "\
 password required {module} config={dir}/first.toml
 password required {module} {arguments}
@@ -55,7 +55,7 @@ fn the_stacks_new_password_is_used_as_the_arguments_say() {
     );
 }
 
-/// The second line finds the old password that the first has asked for.
+/// The second line finds the old password that the first asked for.
 #[test]
 fn the_stacks_old_password_is_used_and_left() {
     pam_harness::require_isolation!();
@@ -84,7 +84,7 @@ fn the_stacks_old_password_is_used_and_left() {
     );
 }
 
-/// The lines that docs/configure.md gives for accounts and for passwd.
+/// The lines in docs/configure.md for accounts and for passwd.
 #[test]
 fn the_other_stacks_that_are_shown_keep_a_way_in_and_the_denied_out() {
     pam_harness::require_isolation!();
@@ -127,7 +127,7 @@ password required pam_deny.so
         ("alice", &[PASSWORD, new, new] as &[&str], "PAM_SUCCESS"),
         ("eve", &[PASSWORD], "PAM_PERM_DENIED"),
         ("bob", &["wrong"], "PAM_AUTHTOK_RECOVERY_ERR"),
-        // Left to the modules behind, which is pam_unix where it counts.
+        // Left to the later modules, which is pam_unix where it matters.
         ("root", &[], "PAM_AUTHTOK_ERR"),
     ] {
         let pam = bench.pam("linux-login", user).stack(stack);

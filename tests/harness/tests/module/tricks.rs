@@ -1,5 +1,4 @@
-//! What somebody tries who knows the module, and what odd applications and
-//! servers do by themselves.
+//! Tricks of a user who knows the module, and unusual applications and servers.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ fn codes(outcome: &Outcome) -> Vec<String> {
     calls.map(|call| call.code.to_string()).collect()
 }
 
-/// How often the password was sent where a code belongs.
+/// How many times the password was sent as a code.
 fn passwords_sent_as_codes(bench: &Bench) -> usize {
     let requests = bench.double.requests();
     let bodies = requests
@@ -26,9 +25,9 @@ fn passwords_sent_as_codes(bench: &Bench) -> usize {
         .count()
 }
 
-/// A locker keeps one handle for as long as the screen is locked.
+/// A locker keeps one handle as long as the screen is locked.
 #[test]
-fn whoever_forgot_the_code_can_type_it_the_next_time() {
+fn a_forgotten_code_can_be_typed_at_the_next_try() {
     pam_harness::require_isolation!();
     let bench = Bench::new().section("[prompt]\ncode_separator = \";\"\nsingle = true\n");
     let code = bench.double.totp_unused("bob");
@@ -46,9 +45,9 @@ fn whoever_forgot_the_code_can_type_it_the_next_time() {
     );
 }
 
-/// Applications that answer every prompt alike.
+/// Applications that give every prompt the same answer.
 #[test]
-fn a_password_is_no_code_with_a_code_behind_it_and_in_enrolments_either() {
+fn a_password_is_never_sent_as_a_code() {
     pam_harness::require_isolation!();
     let bench = Bench::new().section("[prompt]\ncode_separator = \";\"\n");
     let outcome = bench
@@ -154,7 +153,7 @@ fn two_consents_to_different_things_are_two() {
     expect(&outcome, "PAM_SUCCESS", &[]);
 }
 
-/// Nobody agrees to what was not shown.
+/// Nobody can consent to something that was not shown.
 #[test]
 fn a_consent_to_more_than_can_be_shown_is_refused() {
     pam_harness::require_isolation!();
@@ -209,7 +208,7 @@ fn a_code_that_leads_back_twice_proves_nothing() {
 }
 
 #[test]
-fn a_flow_that_begins_with_a_notice_begins_anew_no_more_often() {
+fn a_flow_that_starts_with_a_notice_restarts_no_more_often() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     bench.double.world(|world| {
@@ -234,10 +233,9 @@ fn a_flow_that_begins_with_a_notice_begins_anew_no_more_often() {
     );
 }
 
-/// Whoever owns the name of their address (sshd's UseDNS) does not come from
-/// the host itself.
+/// A client controls the name of its address (sshd's UseDNS), and is not the host itself.
 #[test]
-fn a_name_in_the_place_of_an_address_is_nobodys_address() {
+fn a_host_name_does_not_count_as_an_address() {
     pam_harness::require_isolation!();
     for (rhost, code) in [
         ("203.0.113.9", "PAM_PERM_DENIED"),
@@ -300,7 +298,7 @@ fn two_lines_of_one_stack_keep_their_own_marks() {
     assert_eq!(codes(&outcome), ["PAM_SUCCESS", "PAM_SUCCESS"], "{outcome}");
 }
 
-/// One answer of a megabyte, with as many groups and parents as fit.
+/// An answer of a megabyte, with as many groups and parents as fit.
 #[test]
 fn a_look_up_takes_no_more_work_than_its_answer_is_long() {
     pam_harness::require_isolation!();
@@ -332,7 +330,7 @@ fn a_look_up_takes_no_more_work_than_its_answer_is_long() {
         .acct_mgmt()
         .run();
     assert_ne!(codes(&outcome), ["PAM_SUCCESS"]);
-    // Quadratic work took ten seconds and more.
+    // Quadratic work would take ten seconds or more.
     assert!(
         begun.elapsed() < Duration::from_secs(6),
         "{:?}",
@@ -340,7 +338,7 @@ fn a_look_up_takes_no_more_work_than_its_answer_is_long() {
     );
 }
 
-/// Another spelling of an account's name steps round no rule that names accounts.
+/// Another spelling of an account's name bypasses no rule that names accounts.
 #[test]
 fn another_spelling_is_not_left_alone() {
     pam_harness::require_isolation!();
@@ -365,7 +363,7 @@ fn another_spelling_is_not_left_alone() {
                 "/etc/nsswitch.conf",
                 "passwd: files loose\ngroup: files\nshadow: files\nhosts: files\n",
             )
-            // What stands behind is content with anybody.
+            // The rest of the stack accepts everyone.
             .stack(
                 "auth [success=done ignore=ignore default=die] {module} config={config}\n\
                  auth required pam_permit.so\n",

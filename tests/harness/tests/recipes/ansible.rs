@@ -4,9 +4,9 @@ use crate::bench::{Bench, PASSWORD, come, require_debian, require_packages};
 use crate::directory::root;
 use crate::recipe::Recipe;
 
-/// What Ansible shows of `id -u` that root ran.
+/// Ansible's output for `id -u`, run by root.
 const ROOT: &str = "rc=0 >>\n0\n";
-/// A control node says so in its inventory; here it is the host itself.
+/// A control node lists its hosts in its inventory. Here it is the host itself.
 const NAMES: [(&str, &str); 1] = [("host.example.com", "host")];
 
 #[test]
@@ -14,7 +14,7 @@ fn ansible_over_sudo() {
     require_debian!("sshd", "ssh", "sudo", "useradd");
     let packages = require_packages!("ansible");
     let recipe = Recipe::read("Ansible over sudo");
-    // It would give up after ten seconds, on a machine that is busy with other tests.
+    // The default is ten seconds, which is too short on a busy machine.
     let patient = "[defaults]\ntimeout = 60\n";
     let bench = Bench::new(recipe, |host| {
         let host = host.packages(&packages);
@@ -24,7 +24,7 @@ fn ansible_over_sudo() {
     bench.install_common_part();
     bench.run();
     bench.install_from(bench.recipe(), &NAMES);
-    // Root of the host, who runs Ansible, gets the key that everybody trusts here.
+    // The host's root, who runs Ansible, gets the key that all accounts trust here.
     bench.lets_in("alice, by a key", bench.ssh_with_key("alice"), &[]);
     root(
         host,
@@ -52,14 +52,14 @@ fn ansible_over_sudo() {
     bench.keeps_out("alice at sudo", bench.sudo("alice"), &[PASSWORD]);
 }
 
-/// The other recipe, on the host of the first, as it says.
+/// The other recipe, on the host of the first one.
 fn as_a_person(bench: &Bench) {
     let host = &bench.host;
     let recipe = Recipe::read("Ansible as a person");
     bench.install_from(&recipe, &NAMES);
     let play = recipe.commands();
     let password = |text: &str| host.put("/root/become-password", text.as_bytes(), 0o600, 0);
-    // Fails with this in what Ansible or the log says.
+    // Fails with this text in Ansible's output or in the log.
     let fails = |what: &str, play: &str, why: &str| {
         host.new_log();
         let output = host.output("root", &["sh", "-ec", play]);
@@ -75,7 +75,7 @@ fn as_a_person(bench: &Bench) {
     assert!(seen.contains(ROOT), "{seen}");
     assert_ne!(bench.double.requests().len(), 0, "authentik was not asked");
     recipe.report("alice, her password: root");
-    // sudo shows Ansible's prompt in the place of the module's.
+    // sudo shows Ansible's prompt instead of the module's.
     let config = host.read("/etc/security/pam_authentik_flow.toml");
     let config = config.unwrap_or_default();
     host.config(&format!("{config}\n[prompt]\nlanguage = \"de\"\n"));

@@ -1,4 +1,4 @@
-//! The account that gets in when nothing else does, and the exercise.
+//! The emergency account, and the exercise with it.
 
 use crate::bench::{Bench, LOCAL, PASSWORD, require_debian, sudoers};
 use crate::recipe::Recipe;
@@ -10,7 +10,7 @@ const SAFE: &str = "a-long-one-from-the-safe-7";
 fn the_account_for_bad_days() {
     require_debian!("sshd", "ssh", "sudo", "su", "login", "passwd", "useradd");
     let recipe = Recipe::read("The account for bad days");
-    // The recipe makes the account, and says who may use sudo.
+    // The recipe creates the account, and says who may use sudo.
     let bench = Bench::new(recipe, |host| {
         host.without("localadmin")
             .file("/etc/sudoers", &sudoers("alice"), 0o440)

@@ -1,4 +1,4 @@
-//! A host that a recipe is installed on, and the people who come to it.
+//! A host with a recipe, and its users.
 
 use crate::recipe::Recipe;
 use authentik_double::{
@@ -6,15 +6,15 @@ use authentik_double::{
 };
 use pam_harness::host::{RealHost, RealHostBuilder, Terminal};
 
-/// Everybody's password in authentik.
+/// The password of all users in authentik.
 pub(crate) const PASSWORD: &str = "correct-horse";
 /// The local password of root and `localadmin`.
 pub(crate) const LOCAL: &str = pam_harness::accounts::LOCAL_ADMIN_PASSWORD;
-/// The file of the host's authority: what the machine's own bundle would hold.
+/// The file of the host's authority, which stands for the machine's own bundle.
 pub(crate) const CA: &str = "/etc/security/authentik-ca.pem";
 const CONFIG: &str = "/etc/security/pam_authentik_flow.toml";
 
-/// As Debian's file: what a recipe does not say is as it is there.
+/// Like Debian's file: it contains everything that a recipe does not change.
 const SSHD: &str = "\
 Include /etc/ssh/sshd_config.d/*.conf
 KbdInteractiveAuthentication no
@@ -25,7 +25,7 @@ AcceptEnv LANG LC_*
 Subsystem sftp /usr/lib/openssh/sftp-server
 ";
 
-/// Who may use sudo: these people, and who has a file of their own.
+/// The users of sudo: these, and those with their own file.
 pub(crate) fn sudoers(people: &str) -> String {
     format!(
         "Defaults env_reset\nDefaults !lecture\nDefaults secure_path=\"/usr/sbin:/usr/bin:/sbin:/bin\"\n\
@@ -33,11 +33,11 @@ pub(crate) fn sudoers(people: &str) -> String {
     )
 }
 
-/// What of it programs go by that a recipe calls; login asks for one name alone.
+/// The settings for programs that a recipe calls; login asks for one name only.
 const LOGIN_DEFS: &str =
     "LOGIN_RETRIES 1\nLOGIN_TIMEOUT 60\nUID_MIN 1000\nUSERGROUPS_ENAB yes\nUMASK 022\n";
 
-/// A host, authentik, and the recipe that the host was made by.
+/// A host, authentik, and the recipe of the host.
 pub(crate) struct Bench {
     pub(crate) double: Double,
     pub(crate) host: RealHost,
@@ -45,8 +45,8 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// A host before any recipe. Its accounts are `alice`, `bob`, `frank` and the
-    /// others of the tests; `change` is for what is special.
+    /// A host before any recipe. Its accounts are `alice`, `bob`, `frank` and the others of the
+    /// tests; `change` makes the changes for the test.
     #[track_caller]
     pub(crate) fn new(
         recipe: Recipe,
@@ -88,15 +88,15 @@ impl Bench {
         self.install_from(&self.recipe, &[]);
     }
 
-    /// Installs the files of a recipe, with more names replaced.
+    /// Installs the files of a recipe, and replaces more names.
     #[track_caller]
     pub(crate) fn install_from(&self, recipe: &Recipe, names: &[(&str, &str)]) {
         let url = format!("\"{}\"", self.double.url());
         let mut all = vec![("\"https://authentik.example.com\"", url.as_str())];
         all.extend(names);
         recipe.install(&self.host, &all);
-        // What no recipe says: which authority signed this test's certificate, and
-        // that nobody waits here.
+        // Settings that are in no recipe: the authority of this test's certificate, and no
+        // pauses.
         if let Some(text) = self.host.read(CONFIG) {
             let own = format!("ca_file = \"{CA}\"\nfail_delay = \"0s\"\n");
             if !text.starts_with(&own) {
@@ -115,7 +115,7 @@ impl Bench {
         &self.recipe
     }
 
-    /// Takes authentik away: from now on nobody listens there.
+    /// Stops authentik: from now on nobody listens at its port.
     #[track_caller]
     pub(crate) fn authentik_goes_down(&self) {
         let text = self.host.read(CONFIG).unwrap_or_default();
@@ -125,18 +125,18 @@ impl Bench {
         self.recipe.report("-- authentik is down");
     }
 
-    /// A code that `bob` may use now.
+    /// A code that `bob` can use now.
     pub(crate) fn code(&self) -> String {
         self.code_of("bob")
     }
 
-    /// A code that this person may use now.
+    /// A code that this user can use now.
     pub(crate) fn code_of(&self, user: &str) -> String {
         self.double.advance(std::time::Duration::from_secs(60));
         self.double.totp_unused(user)
     }
 
-    /// ssh as `user`, by questions alone.
+    /// ssh as `user`, only with questions.
     pub(crate) fn ssh(&self, user: &str) -> Terminal {
         self.host
             .ssh(user)
@@ -145,7 +145,7 @@ impl Bench {
             .run(&["echo", "let-in"])
     }
 
-    /// ssh as `user`, by a key alone.
+    /// ssh as `user`, only with a key.
     pub(crate) fn ssh_with_key(&self, user: &str) -> Terminal {
         self.host
             .ssh(user)
@@ -154,7 +154,7 @@ impl Bench {
             .run(&["echo", "let-in"])
     }
 
-    /// sudo by `user`, as if for the first time.
+    /// sudo by `user`, without a cached password.
     pub(crate) fn sudo(&self, user: &str) -> Terminal {
         self.host.sudo(user, &["-k", "echo", "let-in"])
     }
@@ -167,19 +167,19 @@ impl Bench {
         terminal
     }
 
-    /// Somebody who comes with these answers gets in.
+    /// A user with these answers gets in.
     #[track_caller]
     pub(crate) fn lets_in(&self, what: &str, terminal: Terminal, answers: &[&str]) {
         self.expect(what, terminal, answers, true, "");
     }
 
-    /// Somebody who comes with these answers does not.
+    /// A user with these answers does not get in.
     #[track_caller]
     pub(crate) fn keeps_out(&self, what: &str, terminal: Terminal, answers: &[&str]) {
         self.expect(what, terminal, answers, false, "");
     }
 
-    /// Somebody who comes with these answers does not, for this reason in the log.
+    /// A user with these answers does not get in, for this reason in the log.
     #[track_caller]
     pub(crate) fn refuses(&self, what: &str, terminal: Terminal, answers: &[&str], why: &str) {
         self.expect(what, terminal, answers, false, why);
@@ -198,9 +198,8 @@ impl Bench {
     }
 }
 
-/// Answers the questions one after the other, and tells whether that was enough;
-/// what stood on the screen comes with it. Who is in before all was asked for has
-/// come by another way than the test thinks.
+/// Answers the questions one after the other. Returns whether that was enough, and the screen.
+/// A user who gets in before all answers were needed took another way than the test expects.
 #[track_caller]
 pub(crate) fn come(mut terminal: Terminal, answers: &[&str]) -> (bool, String) {
     const CODE: usize = 0;
@@ -245,9 +244,9 @@ pub(crate) fn come(mut terminal: Terminal, answers: &[&str]) -> (bool, String) {
     (is_in, transcript)
 }
 
-/// An authentik with the groups and flows that the blueprints make, and
-/// `linux-code`. `alice` and `bob` are administrators and users, `frank` is a user,
-/// `eve` is neither; `bob` and `frank` have a second factor.
+/// An authentik with the groups and flows of the blueprints, and `linux-code`. `alice` and
+/// `bob` are administrators and users, `frank` is a user, `eve` is neither; `bob` and `frank`
+/// have a second factor.
 fn authentik() -> Double {
     Double::builder()
         .world(|world| {
@@ -261,10 +260,10 @@ fn authentik() -> Double {
                     .group("linux-users")
                     .device(second_factor),
             );
-            // Nobody but those who come from elsewhere than /etc/passwd.
+            // Only accounts that are not in /etc/passwd.
             world.add_user(User::new("xenia").group("linux-users"));
             world.add_user(User::new("xaver"));
-            // Closed to browsers: none of the hosts gets in without the token.
+            // Closed to browsers: no host gets in without the token.
             let flow = |slug: &str| {
                 let flow = Flow::new(slug).authentication(Authentication::RequireOutpost);
                 flow.identification()
@@ -278,8 +277,8 @@ fn authentik() -> Double {
         .start()
 }
 
-/// Skips the test where hosts with these programs are not to be had, or where the
-/// machine's stacks are not Debian's.
+/// Skips the test if hosts with these programs are not possible, or if the machine's stacks are
+/// not Debian's.
 macro_rules! require_debian {
     ($($program:expr),* $(,)?) => {
         pam_harness::require_real_host!($($program),*);

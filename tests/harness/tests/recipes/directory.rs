@@ -1,12 +1,11 @@
-//! A directory: the real slapd on loopback, with TLS by the authority that the
-//! host trusts anyway.
+//! A directory: the real slapd on loopback, with TLS from the authority that the host trusts.
 
 use crate::bench::{Bench, CA};
 use pam_harness::host::RealHost;
 use std::net::{Ipv4Addr, TcpListener};
 
-/// The classes and attributes that Debian's own schema files lack, or define so
-/// that a group cannot be both of POSIX and of names, as those of authentik are.
+/// The classes and attributes that Debian's schema files lack, or define in such a way that a
+/// group cannot be both a POSIX group and a group of names, as authentik's are.
 const SCHEMA: &str = "\
 attributetype ( 1.3.6.1.1.1.1.3 NAME 'homeDirectory' EQUALITY caseExactIA5Match
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 SINGLE-VALUE )
@@ -31,14 +30,14 @@ objectclass ( 1.3.6.1.4.1.4203.666.2.902 NAME 'group' SUP top AUXILIARY
   MAY ( memberOf $ sAMAccountName $ uid ) )
 ";
 
-/// A directory that runs on a host.
+/// A directory server on a host.
 pub(crate) struct Directory<'a> {
     host: &'a RealHost,
     uri: String,
 }
 
 impl<'a> Directory<'a> {
-    /// Starts it with these entries; `readers` may read them: `users` or `anonymous`.
+    /// Starts it with these entries, which `readers` may read: `users` or `anonymous`.
     #[track_caller]
     pub(crate) fn start(
         bench: &'a Bench,
@@ -85,8 +84,8 @@ impl<'a> Directory<'a> {
         }
     }
 
-    /// Its address in the place of the one of the example, and the authority that
-    /// signed its certificate.
+    /// Replaces the address of the example by its own, and sets the authority of its
+    /// certificate.
     pub(crate) fn names<'b>(&'b self, example: &'b str) -> [(&'b str, &'b str); 2] {
         [
             (example, &self.uri),
@@ -94,7 +93,7 @@ impl<'a> Directory<'a> {
         ]
     }
 
-    /// From now on nobody answers there.
+    /// Stops it.
     #[track_caller]
     pub(crate) fn stop(self) {
         root(self.host, "kill $(cat /run/slapd.pid)");
@@ -107,13 +106,13 @@ pub(crate) fn start_sssd(host: &RealHost) {
     root(host, "mkdir -p /var/log/sssd && sssd -D --logger=files");
 }
 
-/// What the host's name services say of an account; nothing when there is none.
+/// The name services' answer for an account; `None` if it does not exist.
 pub(crate) fn account(host: &RealHost, name: &str) -> String {
     let output = host.output("root", &["getent", "passwd", name]);
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// Runs commands as root of the host; what they print.
+/// Runs commands as the host's root. Returns their output.
 #[track_caller]
 pub(crate) fn root(host: &RealHost, commands: &str) -> String {
     let output = host.output("root", &["sh", "-ec", commands]);

@@ -1,34 +1,34 @@
-//! `docs/recipes.md`, read as an administrator reads it: a heading, and below it
-//! blocks, each with a line above it that says where the block goes.
+//! `docs/recipes.md`, read as an administrator reads it: a heading, and blocks, each with a
+//! line above it that says where it belongs.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// What is to be done with a block.
+/// What to do with a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// The whole of a file with these permission bits.
+    /// The whole contents of a file with these permission bits.
     File(u32),
-    /// In the place of this one line of the file.
+    /// Replaces this line of the file.
     InPlaceOf(String),
-    /// Behind this line of the file.
+    /// Follows this line of the file.
     Behind(String),
-    /// In the place of the lines that begin with the same words as the block's.
+    /// Replaces the lines that start with the same words as the block's.
     SameFirstWord,
     /// Commands that root runs on the host.
     Commands,
 }
 
-/// A block, and where it goes.
+/// A block and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
-    /// The heading right above it.
+    /// The heading above it.
     pub(crate) recipe: String,
     pub(crate) what: Use,
     /// Which files; none for commands.
     pub(crate) paths: Vec<String>,
-    /// From which OpenSSH on, where it does not fit every one.
+    /// The first version of OpenSSH that it needs, if it does not fit all.
     pub(crate) from_openssh: Option<String>,
     pub(crate) text: String,
 }
@@ -41,7 +41,7 @@ fn workspace() -> PathBuf {
 ///
 /// # Panics
 ///
-/// When there is one of which it is not clear where it goes.
+/// If it is not clear where a block belongs.
 #[track_caller]
 pub(crate) fn blocks() -> Vec<Block> {
     let path = workspace().join("docs/recipes.md");
@@ -53,7 +53,7 @@ pub(crate) fn blocks() -> Vec<Block> {
 fn parse(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut recipe = "";
-    // The paragraph above, on one line; it ends with an empty one.
+    // The paragraph above as one line. It ends at an empty line.
     let mut above = String::new();
     let mut ended = false;
     let mut lines = text.lines();
@@ -123,7 +123,7 @@ fn where_it_goes(above: &str, recipe: &str, text: &str) -> Option<Block> {
     is_command.then(|| block(Use::Commands, Vec::new()))
 }
 
-/// `` `/etc/path` and `/etc/other`, how `` at the end of a line, taken apart.
+/// Parses `` `/etc/path` and `/etc/other`, how `` at the end of a line.
 fn paths_in_front(line: &str) -> Option<(Vec<String>, &str)> {
     let (_, mut rest) = line.split_once("`/etc/")?;
     let mut paths = Vec::new();
@@ -164,17 +164,16 @@ fn a_block_says_where_it_goes() {
 
 #[test]
 #[should_panic(expected = "does not say where the block below it goes")]
-fn a_block_that_does_not_say_it_is_no_block() {
+fn a_block_without_a_place_is_an_error() {
     parse("## Here\n\nSome words.\n\n```\na = b\n```\n");
 }
 
-/// Who reads a recipe in a test has to use every block of it; so this is left:
-/// a recipe that no test reads.
+/// A test of a recipe must use every block of it. This test finds recipes that no test uses.
 #[test]
 fn every_recipe_is_read_by_a_test() {
     let directory = workspace().join("tests/harness/tests/recipes");
     if let Err(e) = fs::read_dir(&directory) {
-        // Run as a user who cannot read the checkout.
+        // The test runs as a user who cannot read the checkout.
         assert_eq!(e.kind(), ErrorKind::PermissionDenied, "{e}");
         pam_harness::skip!("the checkout is out of reach");
     }
@@ -197,8 +196,7 @@ fn every_recipe_is_read_by_a_test() {
     }
 }
 
-/// At the top of the file it would hold for every service, and let people in there
-/// with a code and nothing else.
+/// At the top of the file it would apply to every service, and let users in with only a code.
 #[test]
 fn a_flow_that_asks_for_a_code_alone_is_for_one_service() {
     let mut ones = 0;

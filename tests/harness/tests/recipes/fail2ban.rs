@@ -1,5 +1,5 @@
-//! Debian's own fail2ban-regex counts what a real sshd and the module wrote: each
-//! refused secret once, a success never.
+//! Debian's fail2ban-regex counts the lines of a real sshd and the module: each refused secret
+//! once, a success never.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,10 +13,10 @@ use pam_harness::host::{RealHost, Terminal, configuration};
 
 const WRONG: &str = "wrong-horse";
 const FILTER: &str = "/etc/fail2ban/filter.d/pam-authentik-flow.conf";
-/// Where the package of Debian puts the examples.
+/// The folder of the examples in Debian's package.
 const EXAMPLES: &str = "/usr/share/doc/libpam-authentik-flow/examples/fail2ban";
 
-/// What is shipped, as the package would have put it there.
+/// The shipped files, in the places where the package would put them.
 fn with_examples(host: &RealHost) {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/fail2ban");
     for name in ["filter.d", "jail.d"] {
@@ -24,11 +24,11 @@ fn with_examples(host: &RealHost) {
         let text = std::fs::read(sources.join(&file)).expect("a file that is shipped");
         host.put(&format!("{EXAMPLES}/{file}"), &text, 0o644, 0);
     }
-    // Debian's own jail for sshd wants it to be there.
+    // Debian's own jail for sshd needs this file.
     host.write("/var/log/auth.log", "");
 }
 
-/// The lines as a syslog daemon writes them to a file.
+/// The lines, as a syslog daemon writes them to a file.
 fn as_file<'a>(lines: impl IntoIterator<Item = &'a LogLine>) -> String {
     let mut text = String::new();
     for line in lines {
@@ -42,7 +42,7 @@ fn as_file<'a>(lines: impl IntoIterator<Item = &'a LogLine>) -> String {
     text
 }
 
-/// How many failures fail2ban-regex finds in a log, by their addresses.
+/// The failures that fail2ban-regex finds in a log, by address.
 #[track_caller]
 fn failures(host: &RealHost, log: &str, filter: &str) -> BTreeMap<String, usize> {
     host.write("/tmp/log", log);
@@ -60,7 +60,7 @@ fn failures(host: &RealHost, log: &str, filter: &str) -> BTreeMap<String, usize>
     found
 }
 
-/// Somebody at ssh, from an address of their own.
+/// A user of ssh with their own address.
 struct Guesser<'a> {
     host: &'a RealHost,
     address: &'a str,
@@ -76,8 +76,7 @@ impl Guesser<'_> {
             .run(&["echo", "let-in"])
     }
 
-    /// Gives these answers to questions that hold these words, and tells whether
-    /// that was enough.
+    /// Gives these answers to questions with these words. Returns whether that was enough.
     #[track_caller]
     fn answers(&self, mut ssh: Terminal, answers: &[(&str, &str)]) -> bool {
         for (words, answer) in answers {
@@ -203,7 +202,7 @@ fn each_refused_secret_is_counted_once_and_a_success_never() {
         let filter = format!("{FILTER}[logtype={logtype}]");
         assert_eq!(failures(&host, &log, &filter), wanted, "{logtype}\n{log}");
     }
-    // The filter for another service does not take them.
+    // The filter for another service does not match them.
     let other = format!("{FILTER}[_daemon=vsftpd]");
     assert_eq!(failures(&host, &log, &other), BTreeMap::new());
     let report = format!(
@@ -215,7 +214,7 @@ fn each_refused_secret_is_counted_once_and_a_success_never() {
     println!("{report}");
     recipe.report(&report);
 
-    // What the jail tells the server.
+    // The jail's configuration, as the server gets it.
     let jail = host.output("root", &["fail2ban-client", "-d"]);
     let jail = String::from_utf8_lossy(&jail.stdout).into_owned();
     let own =
@@ -224,8 +223,7 @@ fn each_refused_secret_is_counted_once_and_a_success_never() {
     assert!(jail.contains("['start', 'pam-authentik-flow']"), "{jail}");
 }
 
-/// What the module writes for names and addresses that somebody has made up, and
-/// lines of others that look like its own.
+/// The module's lines for invented names and addresses, and similar lines of other programs.
 #[test]
 fn nobody_is_banned_by_what_somebody_else_writes() {
     require_debian!();
@@ -268,7 +266,7 @@ fn nobody_is_banned_by_what_somebody_else_writes() {
         lines.extend(outcome.log().iter().cloned());
     }
     let mut log = as_file(&lines);
-    // What sshd, sudo and others log of what their callers typed.
+    // Lines of sshd, sudo and others with text that their callers typed.
     for line in [
         format!("sshd[7]: Invalid user {forged} from 203.0.113.6 port 22"),
         format!("sshd[7]: Failed password for invalid user {forged} from 203.0.113.6 port 22 ssh2"),
@@ -288,7 +286,7 @@ fn nobody_is_banned_by_what_somebody_else_writes() {
         "/etc/fail2ban/filter.d/pam-authentik-flow.conf",
         &host.read(&filter).unwrap_or_default(),
     );
-    // Those that name an address at all are counted for it.
+    // Lines that contain an address are counted for it.
     let wanted = BTreeMap::from([("203.0.113.5".to_owned(), 3)]);
     for logtype in ["file", "journal"] {
         let filter = format!("{FILTER}[logtype={logtype}]");

@@ -1,10 +1,10 @@
-//! As many wrong answers as the recipe says, and no more.
+//! Exactly as many wrong answers as the recipe says.
 
 use crate::bench::{Bench, LOCAL, PASSWORD, require_debian};
 use crate::recipe::Recipe;
 
-/// So many logins side by side, for after each of them the host waits: each with
-/// this password, if it comes to a question, and none gets in.
+/// Many logins side by side, because the host waits after each: each uses this password, if
+/// there is a question, and none gets in.
 fn together(bench: &Bench, user: &str, password: &str, times: usize) {
     let mut logins: Vec<_> = (0..times).map(|_| bench.ssh(user)).collect();
     for login in &mut logins {
@@ -57,8 +57,8 @@ fn a_lock_after_wrong_answers() {
     assert!(locked.contains("alice:"), "{locked}");
     bench.lets_in("alice, unlocked", bench.ssh("alice"), &[PASSWORD]);
 
-    // A password that is right, and codes that are guessed: each login ends with
-    // the first, and nobody hangs up before it is counted.
+    // A right password and guessed codes: each login ends at the first code, and nobody hangs
+    // up before it counts.
     let mut logins: Vec<_> = (0..deny).map(|_| bench.ssh("bob")).collect();
     for login in &mut logins {
         login.expect("assword:");

@@ -1,4 +1,4 @@
-//! A key and a code, both of them.
+//! A key and a code together.
 
 use crate::bench::{Bench, come, require_debian};
 use crate::recipe::Recipe;

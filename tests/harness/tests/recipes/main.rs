@@ -1,10 +1,8 @@
-//! The recipes of `docs/recipes.md`, as they stand there: each test reads the
-//! blocks of its recipe out of the document, installs them on a host of its own,
-//! and logs in through the real programs.
+//! The recipes of `docs/recipes.md`, word for word: each test reads the blocks of its recipe
+//! from the document, installs them on its own host, and logs in through the real programs.
 //!
-//! The host is Debian's as far as a recipe can see it: its stacks, and an sshd
-//! that is told what Debian's file says. Packages that a recipe wants are laid
-//! over it, unpacked by `scripts/recipe-packages`.
+//! A recipe sees a Debian host: Debian's stacks, and an sshd with the settings of Debian's
+//! file. Packages that a recipe needs are laid over it, unpacked by `scripts/recipe-packages`.
 
 mod ansible;
 mod bad_days;

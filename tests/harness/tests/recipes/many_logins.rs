@@ -1,4 +1,4 @@
-//! More people at the same moment than sshd has places for by default.
+//! More simultaneous logins than sshd allows by default.
 
 use crate::bench::{Bench, PASSWORD, require_debian};
 use crate::recipe::Recipe;
@@ -6,12 +6,12 @@ use authentik_double::{Fault, Match};
 use pam_harness::host::Terminal;
 use std::time::{Duration, Instant};
 
-/// By its default sshd refuses three of ten from the tenth on, more and more as
-/// their number grows: that it refuses none of forty is one chance in fifty thousand.
+/// By default sshd refuses three of ten from the tenth on, and more as their number grows. The
+/// chance that it refuses none of forty is one in fifty thousand.
 const PEOPLE: usize = 40;
 
-/// All of them come at once, and none answers before the last one was asked or
-/// refused; those who were asked.
+/// All arrive at once, and none answers before the last one got a question or was refused.
+/// Returns those who got a question.
 fn come_together(bench: &Bench) -> Vec<Terminal> {
     let terminals: Vec<_> = (0..PEOPLE).map(|_| bench.ssh("alice")).collect();
     terminals
@@ -48,7 +48,7 @@ fn many_logins_at_once() {
         .recipe()
         .report(&format!("asked by sshd's default: {asked} of {PEOPLE}"));
     newer_openssh(&bench);
-    // What a login costs authentik.
+    // The load of a login on authentik.
     let slow = Fault::on(Match::post("/flows/executor/")).delay(Duration::from_millis(500));
     bench.double.inject(slow);
     let mut asked = come_together(&bench);
@@ -80,11 +80,11 @@ fn many_logins_at_once() {
     ));
 }
 
-/// Lines that an older sshd refuses are refused by it, and understood by a newer.
+/// Lines that an older sshd does not know are refused by it, and accepted by a newer one.
 fn newer_openssh(bench: &Bench) {
     let host = &bench.host;
     let test = || {
-        // Only root's own files are looked at: the key is made with the first login.
+        // Only root's own files are read: the key is created at the first login.
         let words = "mkdir -p /run/sshd; ssh-keygen -q -t ed25519 -N '' -f /run/a-key; \
                      sshd -t -h /run/a-key; ssh -V";
         let output = host.output("root", &["sh", "-c", words]);

@@ -1,10 +1,10 @@
-//! Accounts that no `/etc/passwd` has heard of.
+//! Accounts that are not in `/etc/passwd`.
 
 use crate::bench::{Bench, LOCAL, PASSWORD, require_debian, require_packages};
 use crate::directory::{Directory, account, root, start_sssd};
 use crate::recipe::Recipe;
 
-/// `xenia` and `xaver`, and one that would be root.
+/// `xenia` and `xaver`, and one with root's uid.
 const ENTRIES: &str = "\
 dn: dc=example,dc=com
 objectClass: domain

@@ -1,6 +1,5 @@
-//! Accounts from authentik's LDAP outpost. slapd stands in for it, with entries
-//! that have what an outpost gives and how it names it: the person's name is in
-//! `cn`, a hash in `uid`, and everybody has a group of their own.
+//! Accounts from authentik's LDAP outpost. slapd replaces it, with entries like those of an
+//! outpost: the user's name is in `cn`, a hash in `uid`, and each user has their own group.
 
 use crate::bench::{Bench, LOCAL, PASSWORD, require_debian, require_packages};
 use crate::directory::{Directory, account, root, start_sssd};
@@ -10,8 +9,8 @@ use std::fmt::Write;
 const BASE: &str = "dc=ldap,dc=goauthentik,dc=io";
 const SERVICE_PASSWORD: &str = "outpost-secret-1";
 
-/// The entries, `xenia` with the number that an outpost would give her, `xaver`
-/// with one that somebody has set.
+/// The entries: `xenia` with the number that an outpost would give her, `xaver` with a number
+/// that an administrator set.
 fn entries() -> String {
     let mut text = format!("dn: {BASE}\nobjectClass: domain\ndc: ldap\n\n");
     // Writing to a String does not fail.

@@ -1,4 +1,4 @@
-//! One field for a password, and a code in it.
+//! One field for a password and a code.
 
 use crate::bench::{Bench, LOCAL, PASSWORD, require_debian};
 use crate::recipe::Recipe;

@@ -1,11 +1,11 @@
-//! A recipe, on its way from the document to a host.
+//! Applies a recipe of the document to a host.
 
 use crate::document::{self, Block, Use};
 use pam_harness::host::RealHost;
 use std::cell::RefCell;
 use std::fmt::Write;
 
-/// A recipe whose blocks are all to be used: who forgets one fails.
+/// A recipe. The test fails if it does not use all of its blocks.
 pub(crate) struct Recipe {
     title: String,
     /// Each with whether it was used.
@@ -30,8 +30,8 @@ impl Recipe {
         }
     }
 
-    /// Installs all of its files, in their order, with the names of examples
-    /// replaced by those of the test: pairs of words.
+    /// Installs all of its files in their order, and replaces the names of the examples by
+    /// those of the test: pairs of words.
     #[track_caller]
     pub(crate) fn install(&self, host: &RealHost, names: &[(&str, &str)]) {
         let is_file = |block: &Block| block.what != Use::Commands && block.from_openssh.is_none();
@@ -40,8 +40,8 @@ impl Recipe {
         }
     }
 
-    /// The files that are for newer OpenSSH alone: whether this host's sshd can
-    /// have them is for the caller to see.
+    /// The files for newer OpenSSH only. The caller must check whether this host's sshd accepts
+    /// them.
     #[track_caller]
     pub(crate) fn install_for_newer_openssh(&self, host: &RealHost) -> Vec<Block> {
         let blocks = self.take(|block| block.from_openssh.is_some());
@@ -51,7 +51,7 @@ impl Recipe {
         blocks
     }
 
-    /// Runs the next block of commands as root; what they print.
+    /// Runs the next block of commands as root. Returns their output.
     #[track_caller]
     pub(crate) fn run(&self, host: &RealHost) -> String {
         let commands = self.commands();
@@ -62,7 +62,7 @@ impl Recipe {
         printed
     }
 
-    /// The next block of commands, which the caller runs.
+    /// The next block of commands, for the caller to run.
     #[track_caller]
     pub(crate) fn commands(&self) -> String {
         match self.next_commands() {
@@ -81,7 +81,7 @@ impl Recipe {
         }
     }
 
-    /// Says what became of somebody, for the table that `make test` prints.
+    /// Records the result of a login, for the table that `make test` prints.
     pub(crate) fn report(&self, line: &str) {
         let _ = writeln!(self.report.borrow_mut(), "    {line}");
     }
@@ -129,7 +129,7 @@ impl Recipe {
     }
 }
 
-/// A file with a block in it.
+/// The file with a block added.
 fn change(old: &str, what: &Use, block: &str) -> Result<String, String> {
     let same = |a: &str, b: &str| a.split_whitespace().eq(b.split_whitespace());
     let first_word = |line: &str| line.split_whitespace().next().map(str::to_owned);
@@ -183,7 +183,7 @@ impl Drop for Recipe {
             self.title
         );
         let report = self.report.borrow();
-        // The common part is in many tests, and says nothing of its own.
+        // Many tests use the common part, which has no row.
         if report.is_empty() {
             return;
         }

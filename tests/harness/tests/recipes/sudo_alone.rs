@@ -1,10 +1,10 @@
-//! sudo asks authentik, and nothing else does.
+//! Only sudo asks authentik.
 
 use crate::bench::{Bench, LOCAL, PASSWORD, require_debian};
 use crate::recipe::Recipe;
 use pam_harness::host::RealHostBuilder;
 
-/// People have local passwords, and log in by them over ssh.
+/// Users have local passwords, and use them over ssh.
 fn with_local_passwords(host: RealHostBuilder) -> RealHostBuilder {
     host.local_password("alice")
         .local_password("bob")

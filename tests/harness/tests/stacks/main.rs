@@ -1,7 +1,7 @@
-//! The engine of `authentik-flow`, which plays PAM stacks through, against the real
-//! libpam: random stacks, played by both.
+//! The engine of `authentik-flow`, which plays PAM stacks, against the real libpam: both play
+//! random stacks.
 
-// The engine is part of the command, which is a program and no library.
+// The engine is part of the command, which is a program, not a library.
 #[allow(dead_code, missing_docs)]
 #[path = "../../../../src/cli/stack/engine/mod.rs"]
 mod engine;

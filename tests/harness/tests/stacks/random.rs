@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::engine::codes::Code;
 
-/// SplitMix64: the same stacks on every machine.
+/// SplitMix64: it generates the same stacks on every machine.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -31,7 +31,7 @@ impl Random {
     }
 }
 
-/// Files of a stack, by name.
+/// The files of a stack, by name.
 pub(crate) type Stack = Vec<(String, String)>;
 
 const FILES: usize = 6;
@@ -47,9 +47,9 @@ const FUNCTIONS: [&str; 7] = [
     "chauthtok",
 ];
 
-/// A stack of up to six files, which may include each other three deep and more.
+/// A stack of up to six files, with includes three deep or more.
 pub(crate) fn stack(random: &mut Random, dir: &Path) -> Stack {
-    // A stack of one kind grows deep; one of all would be short.
+    // A stack of one kind gets long; stacks of all kinds are short.
     let kind = *random.of(&KINDS);
     let mut stack: Stack = (0..FILES)
         .map(|number| {
@@ -81,7 +81,7 @@ fn file(random: &mut Random, dir: &Path, number: usize, kind: &str) -> String {
             false => kind,
         };
         let deep = match number {
-            // An early include is reached by most plays.
+            // Most plays reach an early include.
             0..=2 if line < 2 => 2,
             _ => 4,
         };
@@ -95,7 +95,7 @@ fn file(random: &mut Random, dir: &Path, number: usize, kind: &str) -> String {
         }
     }
     match random.below(60) {
-        // The last line without its end.
+        // The last line may lack its end.
         0 => text.pop().map(drop).unwrap_or_default(),
         1 if number > 0 => text.push_str("auth required pam_debug.so \\\n"),
         _ => {}
@@ -105,7 +105,7 @@ fn file(random: &mut Random, dir: &Path, number: usize, kind: &str) -> String {
 
 fn include(random: &mut Random, dir: &Path, number: usize, kind: &str, text: &mut String) {
     let next = number + 1 + random.below((FILES - number - 1).min(2) as u64) as usize;
-    // A relative name means /etc/pam.d to Debian's libpam, whatever the folder.
+    // Debian's libpam looks for a relative name in /etc/pam.d, whatever the folder.
     let path = match random.once_in(60) {
         true => dir.join("gone"),
         false => dir.join(format!("file{next}")),
@@ -115,8 +115,8 @@ fn include(random: &mut Random, dir: &Path, number: usize, kind: &str, text: &mu
         0..=4 => writeln!(text, "{kind} substack {path}"),
         5..=8 => writeln!(text, "{kind} include {path}"),
         9 => writeln!(text, "-{kind} SubStack {path} ignored words"),
-        // A name that is not there would break the whole file, or read what
-        // was never set.
+        // A missing name would break the whole file, or make libpam read memory that was never
+        // set.
         _ => writeln!(text, "@include {}/file{next}", dir.display()),
     };
 }
@@ -157,7 +157,7 @@ fn result(random: &mut Random) -> Code {
     if random.once_in(6) {
         return Code::IGNORE;
     }
-    // An unfinished call goes on in the next one; no login does that.
+    // An incomplete call continues in the next one; no login does that.
     let all: Vec<Code> = Code::all()
         .filter(|code| *code != Code::INCOMPLETE)
         .collect();

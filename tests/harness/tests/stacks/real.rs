@@ -11,7 +11,7 @@ use crate::engine::load::{Entry, Files, Service};
 use crate::engine::play::{Detail, Outcomes, play};
 use crate::engine::together::Together;
 
-/// Says nothing: pam_debug only tells what it returns.
+/// A silent conversation: pam_debug only returns codes.
 struct Deaf;
 
 impl Converse for Deaf {
@@ -20,7 +20,7 @@ impl Converse for Deaf {
     }
 }
 
-/// What became of the calls of an application.
+/// The results of an application's calls.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Answers {
     pub(crate) authenticate: Code,
@@ -30,7 +30,7 @@ pub(crate) struct Answers {
     pub(crate) open_session: Code,
     pub(crate) close_session: Code,
     pub(crate) chauthtok: Code,
-    /// On a handle of its own, as in sshd.
+    /// On its own handle, as in sshd.
     pub(crate) setcred_alone: Code,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn ask(dir: &Path, service: &str) -> Option<Answers> {
     answers(|| Transaction::start(service, Some("root"), dir, Deaf))
 }
 
-/// Asks libpam for the stack `service` where it looks by itself.
+/// Asks libpam for the stack `service` in libpam's own folders.
 pub(crate) fn ask_by_default(service: &str) -> Option<Answers> {
     answers(|| Transaction::start_by_default(service, Some("root"), Deaf))
 }
@@ -68,8 +68,8 @@ fn answers(start: impl Fn() -> Result<Transaction<Deaf>, pam_harness::Code>) -> 
     })
 }
 
-/// What pam_debug returns in a function, by its argument; a module that is not there
-/// returns what libpam puts in its place.
+/// What pam_debug returns in a function, by its argument. For a missing module, what libpam
+/// returns instead.
 fn result(entry: &Entry, argument: &str) -> CodeSet {
     if !entry.module.ends_with("pam_debug.so") {
         return CodeSet::one(Code::MODULE_UNKNOWN);
@@ -95,7 +95,7 @@ pub(crate) fn files(dir: &Path) -> Files {
     }
 }
 
-/// The one code of a play without doubts.
+/// The single code of a play without unknown results.
 fn only(outcomes: &Outcomes) -> Code {
     let codes: Vec<Code> = outcomes.codes().iter().collect();
     assert_eq!(codes.len(), 1, "{codes:?}");
@@ -133,7 +133,7 @@ fn followed(entries: &[Entry], first: &str, then: &str) -> Code {
     pairs[0].1
 }
 
-/// What the engine says of the same calls; nothing where no handle can be had.
+/// The engine's results for the same calls; `None` if no handle can be had.
 pub(crate) fn expect(service: &Service) -> Option<Answers> {
     if service.broken.is_some() {
         return None;
@@ -157,10 +157,10 @@ pub(crate) fn expect(service: &Service) -> Option<Answers> {
     })
 }
 
-/// The entries of a stack, and what each that was called gave.
+/// The entries of a stack, with the result of each that was called.
 pub(crate) type Way<'a> = (&'a [Entry], Vec<(usize, Code)>);
 
-/// The ways of the plays, for counting.
+/// The paths of the plays, for counting.
 pub(crate) fn ways(service: &Service) -> Vec<Way<'_>> {
     let calls = [
         (Kind::Auth, "auth"),

@@ -1,4 +1,4 @@
-//! Both say the same.
+//! Both give the same results.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::engine::walk::jumps_past_the_end;
 use crate::random::{Random, Stack, stack};
 use crate::real::{ask, expect, files, ways};
 
-/// How many stacks: `PAM_HARNESS_STACKS`, or what a minute has time for.
+/// How many stacks: `PAM_HARNESS_STACKS`, or as many as a minute allows.
 fn how_many() -> u64 {
     let said = std::env::var("PAM_HARNESS_STACKS").ok();
     said.map_or(3000, |number| number.parse().expect("a number of stacks"))
@@ -31,7 +31,7 @@ fn show(stack: &Stack) -> String {
         .collect()
 }
 
-/// What occurred in a stack's plays.
+/// Features that occurred in a stack's plays.
 fn occurred(service: &Service, counts: &mut BTreeMap<&'static str, u64>) {
     let mut seen: Vec<&'static str> = Vec::new();
     let mut note = |what| {

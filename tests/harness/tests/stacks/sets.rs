@@ -1,4 +1,4 @@
-//! A play of sets comes to what the plays of their codes come to.
+//! A play of sets has the results of the plays of all their codes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,7 @@ use crate::engine::together::Together;
 use crate::random::{Random, stack};
 use crate::real::{code_named, files};
 
-/// The entries that may return several codes, and which.
+/// The entries that may return several codes, and those codes.
 type Doubts = BTreeMap<usize, Vec<Code>>;
 
 fn doubts(random: &mut Random, entries: &[Entry]) -> Doubts {
@@ -29,7 +29,7 @@ fn doubts(random: &mut Random, entries: &[Entry]) -> Doubts {
     doubts
 }
 
-/// Every choice of one code for each doubt.
+/// Every choice of one code for each unknown result.
 fn choices(doubts: &Doubts) -> Vec<BTreeMap<usize, Code>> {
     let mut all = vec![BTreeMap::new()];
     for (at, codes) in doubts {
@@ -108,7 +108,7 @@ fn a_set_stands_for_each_of_its_codes() {
                 let ends = play(entries, Detail::Codes, |at, _| code(at)).codes();
                 single = ends.iter().fold(single, CodeSet::with);
                 pairs.extend(ends.iter().map(|code| (code, code)));
-                // Its way leads to it.
+                // Its path leads to it.
                 let end = ends.iter().next().unwrap();
                 let way = play(entries, Detail::Codes, |at, _| code(at)).way_to(end);
                 assert!(way.iter().all(|(at, code)| match entries[*at].role {
@@ -122,14 +122,14 @@ fn a_set_stands_for_each_of_its_codes() {
             }
             assert_eq!(whole, single, "{entries:#?}");
             several += u32::from(whole.iter().count() > 1);
-            // Whether it can succeed or fail is the same where kinds of codes are put together.
+            // Success and failure stay exact when kinds of codes are merged.
             let verdict = play(entries, Detail::Verdict, |at, _| set(at)).codes();
             assert_eq!(verdict.may_succeed(), whole.may_succeed(), "{entries:#?}");
             assert_eq!(verdict.may_fail(), whole.may_fail(), "{entries:#?}");
             verdicts += u32::from(verdict.may_succeed() && verdict.may_fail());
-            // A stack beside itself ends as itself, with the same code in both.
+            // A stack beside itself ends like itself, with the same code in both.
             assert_eq!(together(entries, false, &doubts), pairs, "{entries:#?}");
-            // A chain that is followed begins as the first call does.
+            // A followed chain starts like the first call.
             let firsts = together(entries, true, &doubts)
                 .into_iter()
                 .fold(CodeSet::NONE, |set, (first, _)| set.with(first));

@@ -1,7 +1,7 @@
-//! The places of the system itself, which no folder of a test's own stands for:
-//! `/etc/pam.d`, `/usr/lib/pam.d`, `/etc/pam.conf`, and names that are relative to them.
+//! The system's own places, which a test folder cannot replace: `/etc/pam.d`, `/usr/lib/pam.d`,
+//! `/etc/pam.conf`, and names that are relative to them.
 //!
-//! They are laid over in a mount namespace of one thread, so that the machine's own stay.
+//! They are replaced in a mount namespace of one thread, so the machine's own stay the same.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ const ETC: &str = "/etc/pam.d";
 const VENDOR: &str = "/usr/lib/pam.d";
 const SINGLE: &str = "/etc/pam.conf";
 
-/// As the command has it for the system's own stacks.
+/// The folders that the command uses for the system's own stacks.
 fn system() -> Files {
     Files {
         dir: ETC.into(),
@@ -29,7 +29,7 @@ fn system() -> Files {
     }
 }
 
-/// Lays what is written to `/etc` and `/usr/lib` over what the machine has there.
+/// Lays writable layers over `/etc` and `/usr/lib`.
 fn cover(scratch: &Path) -> Result<(), String> {
     let failed = |what: &str| {
         let what = what.to_owned();
@@ -69,16 +69,16 @@ fn cover(scratch: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Where the files of a stack are put.
+/// The place of a stack's files.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Place {
-    /// Each in one of the two folders, or in both.
+    /// Each file in one of the two folders, or in both.
     Folders,
-    /// In the vendor's alone: there is no `/etc/pam.d`.
+    /// Only in the vendor's folder: there is no `/etc/pam.d`.
     VendorAlone,
-    /// The one file: there is neither folder.
+    /// The single file: neither folder exists.
     Single,
-    /// The one file, which is not read because there is a folder.
+    /// The single file, which is not read because a folder exists.
     SingleBesideAFolder,
 }
 
@@ -86,7 +86,7 @@ fn empty(folder: &str) {
     let _ = fs::remove_dir_all(folder);
 }
 
-/// Puts a stack there. `/elsewhere/` stands in its lines for the folder of its files.
+/// Writes a stack there. `/elsewhere/` in its lines is replaced by the folder of its files.
 fn put(random: &mut Random, place: Place, stack: &Stack, scratch: &Path) {
     for folder in [ETC, VENDOR] {
         empty(folder);
@@ -102,11 +102,11 @@ fn put(random: &mut Random, place: Place, stack: &Stack, scratch: &Path) {
         fs::create_dir(VENDOR).unwrap();
     }
     let single = |text: &str, service: &str| -> String {
-        // A line that goes on stands in one of the single file, too.
+        // A continued line is also continued in the single file.
         let text = text.replace("\\\n", " ");
         let lines = text.lines().filter(|line| {
-            // The one file knows no @include and no line without a service; pam_debug
-            // without results is the end of a file that is cut off.
+            // The single file has no @include and no line without a service; a pam_debug line
+            // without results is the end of a truncated file.
             let is_cut_off = line.trim_end().ends_with("pam_debug.so");
             !line.trim().is_empty() && !line.starts_with(['#', '@']) && !is_cut_off
         });
@@ -114,7 +114,7 @@ fn put(random: &mut Random, place: Place, stack: &Stack, scratch: &Path) {
     };
     let mut one = String::new();
     for (name, text) in stack {
-        // By name alone, by the folder's path, or by that of a folder elsewhere.
+        // By name only, by the folder's path, or by the path of another folder.
         let base = match random.below(3) {
             0 => String::new(),
             1 => format!("{ETC}/"),
@@ -129,7 +129,7 @@ fn put(random: &mut Random, place: Place, stack: &Stack, scratch: &Path) {
                     fs::write(Path::new(ETC).join(name), &text).unwrap();
                 }
                 if both <= 2 {
-                    // Another one than that in /etc, so that it is seen which is read.
+                    // Differs from the one in /etc, so that it shows which one is read.
                     let text = match both {
                         1 => text,
                         _ => format!("auth required pam_debug.so.gone\n{text}"),
@@ -223,7 +223,7 @@ fn stacks_in_the_systems_own_places_end_as_libpam_ends_them() {
     pam_harness::require_root!();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_owned();
-    // The namespace is that of this thread alone, and goes with it.
+    // The namespace belongs to this thread, and ends with it.
     let played = std::thread::spawn(move || compare(&path)).join();
     match played {
         Ok(Ok(())) => {}

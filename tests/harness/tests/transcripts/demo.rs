@@ -1,9 +1,9 @@
-//! What `make demo` prints: short, what happens, and what to try next.
+//! What `make demo` prints: a short text with the result and the next steps.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// Runs the demo with these answers: what it prints, and its exit status.
+/// Runs the demo with these answers. Returns its output and its exit status.
 fn demo(flow: &str, login: &str, answers: &str) -> (String, Option<i32>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_demo"))
         .env("FLOW", flow)
@@ -34,7 +34,7 @@ fn the_demo_is_short_and_says_what_happened() {
         let command = format!("make demo FLOW={flow} LOGIN={login}");
         seen.push(format!("=== {command}\n{text}\n[exit status {status:?}]"));
     }
-    // Users who cannot read the checkout run this, too: the text is part of the test.
+    // Users who cannot read the checkout run this test, so the text is part of it.
     assert_eq!(format!("{}\n", seen.join("\n\n")), include_str!("demo.txt"));
 }
 
@@ -45,7 +45,7 @@ fn the_demos_table_is_for_a_terminal_and_for_people() {
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
-    // A duration as the code has it, and a count that reads like a failure.
+    // A duration as code prints it, and a count that looks like a failure.
     for word in ["0ns", " 0 sessions", "Duration"] {
         assert!(!text.contains(word), "{text}");
     }

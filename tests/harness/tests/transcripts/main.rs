@@ -1,6 +1,5 @@
-//! What a person sees at the real sshd, sudo and login, for each kind of stage.
-//! The transcripts are kept in `snapshots`, to be read as a person would:
-//! `cargo insta review` shows what a change makes of them.
+//! What a person sees at the real sshd, sudo and login, for each kind of stage. The transcripts
+//! are in `snapshots`: `cargo insta review` shows the effect of a change.
 
 mod demo;
 mod person;
@@ -13,18 +12,17 @@ use person::tidy;
 use scenarios::{SCENARIOS, Scenario};
 use std::path::Path;
 
-/// One question, one try: a refusal ends sudo.
+/// One question and one try: a refusal ends sudo.
 const SUDOERS: &str = "Defaults !lecture\nDefaults passwd_tries=1\nALL ALL=(ALL:ALL) ALL\n";
 
 const PROGRAMS: [&str; 3] = ["ssh", "sudo", "login"];
-/// For what people meet most: code, menu, push, enrolment, refusal.
+/// For the most common cases: code, menu, push, enrolment, refusal.
 const ALL_PROGRAMS: [&str; 5] = ["ssh", "sudo", "sudo -p", "login", "su"];
 const IN_ALL_PROGRAMS: [&str; 5] = ["code", "menu", "push", "set_up_an_app", "denied"];
-/// The text of `sudo -p`, which stands in place of each prompt.
+/// The text of `sudo -p`, which replaces each prompt.
 const OWN_PROMPT: &str = "My own prompt: ";
 
-/// Plays a scenario with one program, which may be among `packages`, and gives what was
-/// seen.
+/// Runs a scenario with one program, which may be among `packages`, and returns the transcript.
 fn see(program: &str, scenario: &Scenario, packages: Option<&Path>) -> String {
     let double = Double::builder().without_pause().start();
     double.world(scenario.world);
@@ -58,7 +56,7 @@ fn see(program: &str, scenario: &Scenario, packages: Option<&Path>) -> String {
             &[sudo_rs::PROGRAM, "-p", OWN_PROMPT.trim_end(), "id", "-un"],
         ),
         "sudo -p" => host.sudo(user, &["-p", OWN_PROMPT, "id", "-un"]),
-        // Anybody may ask; the questions are for the account that they want.
+        // Everyone may use su. Its questions are for the target account.
         "su" => host.su("operator", &[user, "-c", "id -un"]),
         _ => host.login(),
     };
@@ -67,7 +65,7 @@ fn see(program: &str, scenario: &Scenario, packages: Option<&Path>) -> String {
     }
     for (number, step) in (scenario.steps)().into_iter().enumerate() {
         let own = (program == "sudo -p").then_some(OWN_PROMPT);
-        // Nothing but that text asks for the password.
+        // Only that text asks for the password.
         step.take(&mut terminal, &double, own, number == 0);
     }
     if program == "login" {

@@ -1,14 +1,14 @@
-//! The person in front of the terminal, and what becomes of their transcript.
+//! The person at the terminal, and the transcript.
 
 use authentik_double::Double;
 use pam_harness::host::Terminal;
 use std::time::{Duration, Instant};
 
-/// What somebody types, known beforehand or only then.
+/// What the person types, known before or only then.
 pub(crate) enum Typed {
-    /// This.
+    /// This text.
     Text(&'static str),
-    /// What this makes of the double and of what is on the screen.
+    /// The result of this function for the double and the screen.
     Then(fn(&Double, &str) -> Option<String>),
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// Waits for these words, and types what the screen must not show.
+    /// Waits for these words, and types text that the screen must not show.
     pub(crate) const fn secret(waits_for: &'static str, typed: Typed) -> Step {
         Step {
             waits_for,
@@ -29,7 +29,7 @@ impl Step {
         }
     }
 
-    /// Waits for these words, and types what the screen shows.
+    /// Waits for these words, and types text that the screen shows.
     pub(crate) const fn line(waits_for: &'static str, typed: &'static str) -> Step {
         Step {
             waits_for,
@@ -38,8 +38,8 @@ impl Step {
         }
     }
 
-    /// With `sudo -p`, `own` stands in place of each prompt, and the words of the
-    /// question are above it; of the password there are none.
+    /// With `sudo -p`, `own` replaces each prompt, and the module's text is above it, except
+    /// for the password.
     pub(crate) fn take(
         &self,
         terminal: &mut Terminal,
@@ -74,12 +74,12 @@ impl Step {
     }
 }
 
-/// The transcript without what differs every time.
+/// The transcript without the parts that always differ.
 pub(crate) fn tidy(transcript: &str, double: &Double) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut drawn = 0;
     for line in transcript.lines() {
-        // A QR code: half blocks and blanks from end to end.
+        // A QR code: half blocks and blanks in the whole line.
         let is_drawn = |c| matches!(c, ' ' | '\u{2580}' | '\u{2584}' | '\u{2588}');
         if line.chars().count() > 20 && line.chars().all(is_drawn) {
             drawn += 1;

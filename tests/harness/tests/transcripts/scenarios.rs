@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::person::{Step, Typed};
 
-/// Somebody who logs in by a flow, and what they answer.
+/// A user who logs in with a flow, and the answers.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) flow: &'static str,
@@ -83,7 +83,7 @@ fn code_of_the_secret(double: &authentik_double::Double, screen: &str) -> Option
     Some(double.totp_of_secret(line.trim()))
 }
 
-/// Twelve fields to answer, and some to read.
+/// Twelve fields with a question, and some without.
 fn form() -> Vec<Field> {
     vec![
         Field::new("notice", "static", "Notice")

@@ -1,21 +1,21 @@
-//! What a person sees at sudo-rs, which shows every prompt of a module, and the text of `-p`
-//! in front of it.
+//! What a person sees with sudo-rs, which shows every prompt of a module, with the text of `-p`
+//! before it.
 //!
-//! The kept transcript is of version 0.2.15, as crates.io has it: `cargo build --release --bin
-//! sudo` in its sources, and the program copied to `target/packages/root/usr/bin/sudo-rs`.
-//! Debian 12 has no sudo-rs, so most machines do not run it again. But what it was given to
-//! show must be what sudo is given, and sudo runs everywhere.
+//! The kept transcript is from version 0.2.15 of crates.io: `cargo build --release --bin sudo`
+//! in its sources, and the program copied to `target/packages/root/usr/bin/sudo-rs`. Debian 12
+//! has no sudo-rs, so most machines do not run it again. But the module must send it the same
+//! texts as sudo, and sudo runs everywhere.
 
 use crate::{IN_ALL_PROGRAMS, named, see};
 use pam_harness::host::RealHost;
 
 const VERSION: &str = "sudo-rs 0.2.15";
-/// It reads a file of its own, and knows fewer words than sudo.
+/// It reads its own file, and knows fewer settings than sudo.
 pub(crate) const SUDOERS: &str = "Defaults passwd_tries=1\nALL ALL=(ALL:ALL) ALL\n";
 /// The copy that belongs to root.
 pub(crate) const PROGRAM: &str = "/usr/bin/sudo-rs.root";
 
-/// Makes a copy that may become root: what is only unpacked belongs to nobody in particular.
+/// Makes a copy that may become root: an unpacked program does not belong to root.
 pub(crate) fn install(host: &RealHost) {
     let script = format!("cp $(command -v sudo-rs) {PROGRAM} && chmod 4755 {PROGRAM}");
     let made = host.output("root", &["sh", "-c", &script]);
@@ -46,7 +46,7 @@ fn it_shows_every_prompt() {
     });
 }
 
-/// Without the stars that it draws while somebody types, and the QR code.
+/// Without the stars for typed characters, and without the QR code.
 fn tidy(transcript: &str) -> String {
     let text = transcript.replace("[hidden]", "").replace('\u{8}', "");
     let text = text.replace("\u{1b}[0K", "");
@@ -74,7 +74,7 @@ fn tidy(transcript: &str) -> String {
     lines.join("\n")
 }
 
-/// The lines that come from the module, in the part of a kept transcript below this heading.
+/// The lines of the module in the part of a kept transcript below this heading.
 fn of_the_module(snapshot: &str, heading: &str) -> Vec<String> {
     const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts/snapshots");
     let text = std::fs::read_to_string(format!("{FOLDER}/{snapshot}.snap")).unwrap_or_default();
@@ -90,7 +90,7 @@ fn of_the_module(snapshot: &str, heading: &str) -> Vec<String> {
         let line = line.strip_prefix(lead.unwrap_or_default()).unwrap_or(&line);
         line.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    // The prompt for the password is sudo's own, and so is what it says at the end.
+    // The prompt for the password and the text at the end are sudo's own.
     let lines = part.lines().skip(1).map(bare);
     let of_sudo = |line: &String| {
         let leads = ["sudo:", "[exit status", "[a QR code", "root"];

@@ -1,4 +1,4 @@
-//! The CBOR of CTAP2, read and written without the module's own reader.
+//! The CBOR of CTAP2, with a reader and a writer that are independent of the module.
 
 /// A value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Value {
         }
     }
 
-    /// Reads a value that is all there is.
+    /// Reads a value, which must be the whole input.
     pub(super) fn read(bytes: &[u8]) -> Option<Value> {
         let (value, rest) = read(bytes, 8)?;
         rest.is_empty().then_some(value)

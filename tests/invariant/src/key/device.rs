@@ -1,6 +1,6 @@
-//! A security key in memory whose answers a fuzzer makes up.
+//! A simulated security key whose answers a fuzzer chooses.
 //!
-//! No bytes at all are a key that does as it should; every byte is a step away from it.
+//! An empty input is a key that behaves correctly. Every byte is a deviation.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -21,7 +21,7 @@ thread_local! {
     static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
-/// The time, which passes as a key lets it pass.
+/// The clock, which the key moves forward.
 #[allow(
     clippy::unnecessary_wraps,
     reason = "what a deadline takes for a clock"
@@ -37,7 +37,7 @@ fn pass(time: Duration) {
 /// How long one look at an empty queue takes.
 const IDLE: Duration = Duration::from_millis(100);
 
-/// What a key says of itself, where it does not lie.
+/// The information that a key gives, unless it lies.
 struct Profile {
     options: Vec<(&'static str, bool)>,
     versions: &'static [&'static str],
@@ -59,22 +59,22 @@ pub(super) struct FuzzedKey<'a> {
     channel: u32,
     inbox: Inbox,
     queue: VecDeque<Report>,
-    /// Sent again and again, each taking so long.
+    /// A message that is sent again and again, with this pause.
     endless: Option<(Report, Duration)>,
     gone: bool,
     takes_nothing: bool,
-    /// It says that it is busy, whatever it is asked.
+    /// It answers "busy" to everything.
     always_busy: bool,
-    /// The last reply to a key agreement: its x coordinate, if it is known.
+    /// The last reply to a key agreement: its x coordinate, if known.
     agreement: Option<Option<Vec<u8>>>,
-    /// The tries that the host was told, if it is known.
+    /// The number of tries that the host was told, if known.
     told_tries: Option<i128>,
-    /// The last command may have been answered with "busy": then it was not carried out,
-    /// and comes again.
+    /// The last command may have been answered with "busy". Then it was not executed, and is
+    /// repeated.
     may_be_busy: bool,
     /// The last command had the PIN.
     had_pin: bool,
-    /// The host waits for an answer, and nothing but keepalives comes.
+    /// The host waits for an answer, and only gets keepalives.
     unanswered: bool,
 }
 
@@ -130,7 +130,7 @@ impl<'a> FuzzedKey<'a> {
         }
     }
 
-    /// What has come from the host.
+    /// Handles a report from the host.
     fn heard(&mut self, channel: u32, command: u8, message: &[u8]) {
         match command {
             wire::INIT => {
@@ -240,7 +240,7 @@ impl<'a> FuzzedKey<'a> {
             Some(2) => {
                 let mut x = pin::X.to_vec();
                 if self.world.borrow_mut().choices.byte() == 1 {
-                    // No point of the curve.
+                    // Not a point of the curve.
                     x[31] ^= 1;
                 }
                 let key = vec![
@@ -260,8 +260,8 @@ impl<'a> FuzzedKey<'a> {
         }
     }
 
-    /// A PIN goes to a key that has agreed on a secret, within what may be used of its
-    /// tries, once, and encrypted with that very secret.
+    /// A PIN is sent only to a key that has agreed on a secret, within the allowed tries, once,
+    /// and encrypted with that secret.
     fn judge_pin(&mut self, protocol: i128, body: &Value) {
         let mut world = self.world.borrow_mut();
         let is_again = self.had_pin && self.may_be_busy;
@@ -378,8 +378,8 @@ impl<'a> FuzzedKey<'a> {
         ])
     }
 
-    /// Sends this answer, or what the fuzzer makes of it. Gives the message, where it
-    /// goes out as one.
+    /// Sends this answer, or a version that the fuzzer changed. Returns the message if it is
+    /// sent as one.
     fn reply_as(&mut self, channel: u32, command: u8, message: &[u8]) -> Option<Vec<u8>> {
         let mut message = message.to_vec();
         self.queue.clear();
@@ -523,7 +523,7 @@ impl Device for FuzzedKey<'_> {
 }
 
 impl Drop for FuzzedKey<'_> {
-    /// Whatever has ended the wait: the key does not go on to blink.
+    /// Whatever ended the wait, the key stops blinking.
     fn drop(&mut self) {
         if self.unanswered && !self.gone && !std::thread::panicking() {
             panic!("a command is left without an answer and without a CANCEL");

@@ -1,11 +1,11 @@
 //! Arbitrary security keys against the module: CTAPHID, getInfo, the silent search, the
 //! PIN, getAssertion and makeCredential.
 //!
-//! What must hold: no panic and no wait beyond the deadline; nothing blinks, and no PIN
-//! is sent, before the person was asked; one typed PIN is written once, only under a
-//! secret that was agreed with the key before, and only where the key has more tries
-//! than are kept; an answer is one that the key has sent, for this request, from a
-//! credential that may answer, after a touch; and no key is left blinking.
+//! These must hold: no panic, and no wait beyond the deadline; nothing blinks and no PIN is
+//! sent before the person was asked; a typed PIN is sent once, encrypted with a secret that was
+//! agreed with the key before, and only if the key has more tries than the reserve; an answer
+//! was sent by the key, for this request, by an allowed credential, after a touch; and no key
+//! keeps blinking.
 
 mod cbor;
 mod device;
@@ -29,22 +29,22 @@ use world::World;
 
 /// How long a login may take.
 const LIMIT: Duration = Duration::from_secs(10);
-/// What may come on top: each key's answer to a CANCEL, and one look at it.
+/// The additional time: each key's answer to a CANCEL, and one look at it.
 const SLACK: Duration = Duration::from_secs(3);
 
-/// What a login with a key has ended in.
+/// The result of a login with a key.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ended {
     /// A key has answered.
     Answered(KeyAnswer),
-    /// None has, for this reason.
+    /// None has answered, for this reason.
     Refused(String),
 }
 
-/// One login: a request, a person and keys that `bytes` decide.
+/// One login, with a request, a person and keys that depend on `bytes`.
 ///
 /// # Panics
-/// Where what must hold does not.
+/// If one of these conditions is violated.
 pub fn play(bytes: &[u8]) -> Ended {
     let mut choices = Choices::new(bytes);
     let request = request(&mut choices);
@@ -89,8 +89,7 @@ pub fn play(bytes: &[u8]) -> Ended {
     ended
 }
 
-/// A request: to sign with one credential, with one of twenty, with any passkey; or to
-/// make one.
+/// A request: to sign with one credential, one of twenty, or any passkey, or to create one.
 fn request(choices: &mut Choices<'_>) -> Request {
     let ids = |count: u8| (0..count).map(|n| vec![n; 16]).collect::<Vec<_>>();
     let kind = choices.byte() % 4;

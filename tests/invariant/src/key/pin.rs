@@ -1,7 +1,7 @@
 //! What a key can read of a PIN that the host sends.
 //!
-//! The key's private number is one. So its public key is the base point of P-256, and
-//! the secret that both sides share is the x coordinate of the host's public key.
+//! The key's private number is one. So its public key is the base point of P-256, and the
+//! shared secret is the x coordinate of the host's public key.
 
 use aes::Aes256;
 use aes::cipher::{BlockDecrypt, KeyInit};
@@ -22,7 +22,7 @@ pub(super) fn half_hash(text: &[u8]) -> Vec<u8> {
     digest::digest(&digest::SHA256, text).as_ref()[..16].to_vec()
 }
 
-/// What the host has encrypted, with its public key's x coordinate.
+/// What the host encrypted, with the x coordinate of its public key.
 pub(super) fn decrypted(protocol: i128, x: &[u8], encrypted: &[u8]) -> Option<Vec<u8>> {
     let mut key = [0; 32];
     let (vector, block) = match protocol {

@@ -1,4 +1,4 @@
-//! The reports of CTAPHID, from the key's side.
+//! The reports of CTAPHID, on the key's side.
 
 /// One report.
 pub(super) type Report = [u8; 64];
@@ -10,7 +10,7 @@ pub(super) const KEEPALIVE: u8 = 0x3b;
 pub(super) const ERROR: u8 = 0x3f;
 pub(super) const BROADCAST: u32 = 0xffff_ffff;
 
-/// The reports of a message, as a good key sends them.
+/// The reports of a message, as a correct key sends them.
 pub(super) fn reports(channel: u32, command: u8, message: &[u8]) -> Vec<Report> {
     let length = message.len() as u16;
     let (first, rest) = message.split_at(message.len().min(57));
@@ -33,7 +33,7 @@ pub(super) fn report(channel: u32, head: &[u8], data: &[u8]) -> Report {
     report
 }
 
-/// Puts together what the host writes, and insists that it keeps to the protocol.
+/// Assembles the host's reports, and checks that it follows the protocol.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     partial: Option<(u32, u8, usize, Vec<u8>)>,
@@ -48,7 +48,7 @@ impl Inbox {
         if head & 0x80 != 0 {
             let length = usize::from(u16::from_be_bytes([report[5], report[6]]));
             assert!(length <= 7609, "a message of {length} bytes");
-            // A request that was cut off by a failure is followed by another one.
+            // A request that a failure interrupted is followed by another one.
             self.partial = Some((channel, head & 0x7f, length, report[7..].to_vec()));
             self.next = 0;
         } else {

@@ -1,4 +1,4 @@
-//! What a fuzzed login with a security key has seen so far.
+//! The observations during a fuzzed login with a security key.
 
 use pam_authentik_flow::secret::Secret;
 use pam_authentik_flow::security_key::{Given, KeyAnswer, Request};
@@ -8,21 +8,21 @@ use super::pin;
 use super::wire::{KEEPALIVE, Report};
 use crate::choices::Choices;
 
-/// How many reports one login may write and read, those of all keys together: some
-/// commands of twenty thousand reports each.
+/// How many reports one login may write and read, for all keys together: some commands of
+/// twenty thousand reports each.
 const MOST_REPORTS: u64 = 500_000;
 
-/// The request, the person, and what the keys have sent.
+/// The request, the person, and the messages from the keys.
 pub(super) struct World<'a> {
     pub(super) choices: Choices<'a>,
     pub(super) request: Request,
     pub(super) pin: Secret,
     pub(super) reserve: u32,
-    /// Whether it is the person's turn: until then no key blinks, and none gets a PIN.
+    /// Whether the person was asked: until then no key blinks, and none gets a PIN.
     pub(super) person_was_asked: bool,
     pub(super) pins_written: u32,
     reports: u64,
-    /// The data of all reports that the host has read, but for keepalives.
+    /// The data of all reports that the host has read, except keepalives.
     read: Vec<u8>,
 }
 
@@ -46,7 +46,7 @@ impl<'a> World<'a> {
         assert!(self.reports < MOST_REPORTS, "it goes on without an end");
     }
 
-    /// Notes what the host has read.
+    /// Records what the host has read.
     pub(super) fn delivered(&mut self, report: &Report) {
         let data = match report[4] {
             head if head & 0x7f == KEEPALIVE && head & 0x80 != 0 => return,
@@ -56,7 +56,7 @@ impl<'a> World<'a> {
         self.read.extend(data);
     }
 
-    /// A PIN and its hash never go out in clear.
+    /// A PIN and its hash are never sent in plain text.
     pub(super) fn judge_written(&self, message: &[u8]) {
         let has = |part: &[u8]| message.windows(part.len()).any(|window| window == part);
         let pin = self.pin.expose().as_bytes();
@@ -64,8 +64,8 @@ impl<'a> World<'a> {
         assert!(!has(&pin::half_hash(pin)), "the PIN's hash in clear");
     }
 
-    /// An answer is one to this request: from a credential that may answer, for this
-    /// relying party, touched, verified where it must be, and as the key sent it.
+    /// An answer belongs to this request: from an allowed credential, for this relying party,
+    /// after a touch, verified if required, and unchanged.
     pub(super) fn judge(&self, answer: &KeyAnswer) {
         let request = &self.request;
         let said: serde_json::Value =
@@ -97,7 +97,7 @@ impl<'a> World<'a> {
                 assert!(!new.exclude.contains(&answer.credential));
                 let data = super::cbor::Value::read(object)
                     .and_then(|object| Some(object.named("authData")?.bytes()?.to_vec()));
-                // What the key says of its make may be more than this reader knows.
+                // The attestation may be of a kind that this reader does not know.
                 let Some(data) = data else { return };
                 assert!(data[32] & 0x40 != 0, "no credential");
                 assert!(new.without_attestation || came(&data));

@@ -10,12 +10,12 @@ use crate::model;
 use crate::play::prove;
 use crate::rules::Rules;
 
-/// Bodies of a server, one behind the other, each the answer to one request;
-/// what the person does stands in front, its length first.
+/// Bodies from a server, each the answer to one request. The person's actions come first, after
+/// a byte with their length.
 ///
 /// # Panics
-/// Where what is sent is no JSON of the stage that asks, or somebody is let in
-/// who must not be.
+/// If the module sends something other than JSON for the current stage, or lets in a user who
+/// must stay out.
 pub fn challenge(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let person = choices.bytes();
@@ -38,7 +38,7 @@ pub fn challenge(bytes: &[u8]) {
     assert!(result.is_err() || reason.is_none(), "let in: {reason:?}");
 }
 
-/// A server that says what it says.
+/// A server that sends the given bodies.
 struct Bodies<'a, 'b> {
     world: &'a World<'b>,
     bodies: std::vec::IntoIter<&'a [u8]>,

@@ -7,8 +7,8 @@ use crate::unseen;
 /// A configuration file, for three services.
 ///
 /// # Panics
-/// Where one is taken that leaves out what a login needs, or a complaint is not
-/// one line of text.
+/// If a configuration without a required value is accepted, or if an error is not one line of
+/// text.
 pub fn configuration(bytes: &[u8]) {
     let none = Arguments::parse(&[]).expect("no arguments");
     for service in ["sshd", "sudo-i", "login"] {
@@ -28,7 +28,7 @@ pub fn configuration(bytes: &[u8]) {
                 assert!(!groups.is_empty() && groups.iter().all(|name| !name.is_empty()));
             }
             AccessRules::Application(_) => {}
-            // Nobody is let in by leaving something out.
+            // A missing value lets nobody in.
             AccessRules::AnyUser => {
                 let text = String::from_utf8_lossy(bytes);
                 assert!(text.contains("allow_any_user") || text.contains('\\'));
@@ -39,10 +39,10 @@ pub fn configuration(bytes: &[u8]) {
     }
 }
 
-/// The arguments of a line of a PAM stack, one in each line.
+/// The arguments of a line of a PAM stack, one per line.
 ///
 /// # Panics
-/// Where something is taken that is not as it must be.
+/// If a wrong argument is accepted.
 pub fn arguments(bytes: &[u8]) {
     let arguments: Vec<CString> = bytes
         .split(|&byte| byte == b'\n')

@@ -1,10 +1,10 @@
 use pam_authentik_flow::html::to_text;
 
-/// HTML of a server.
+/// HTML from a server.
 ///
 /// # Panics
-/// Where the text has an empty line or a blank at the end of one, is far longer than
-/// the HTML, or where words that are written as HTML are not read back.
+/// If the text has an empty line or a blank at the end of a line, is much longer than the HTML,
+/// or if words that are written as HTML are not read back.
 pub fn html(bytes: &[u8]) {
     let html = String::from_utf8_lossy(bytes);
     let text = to_text(&html);
@@ -14,13 +14,13 @@ pub fn html(bytes: &[u8]) {
         assert!(!line.is_empty() && !line.starts_with(' '), "{text:?}");
     }
     assert!(!text.contains(['\t', '\r', '\u{c}']), "{text:?}");
-    // What HTML writes for these words is these words, and their lines.
+    // The HTML for these words gives these words and their lines.
     let written = html
         .replace('&', "&amp;")
         .replace('<', "&#60;")
         .replace('>', "&gt;");
     assert_eq!(to_text(&written), words(&html), "{written:?}");
-    // So are the lines of a paragraph, but as one line.
+    // So does a paragraph with these lines, but as one line.
     let paragraph = format!("<p class=\"a > b\">{written}</p>");
     assert_eq!(
         to_text(&paragraph),
@@ -29,7 +29,7 @@ pub fn html(bytes: &[u8]) {
     );
 }
 
-/// The lines of a text, each with one blank between its words.
+/// The lines of a text, with one blank between words.
 fn words(text: &str) -> String {
     let lines = text.split('\n').map(|line| {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();

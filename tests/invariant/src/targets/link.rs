@@ -14,10 +14,10 @@ use crate::json::Object;
 use crate::rules::{FLOW, SERVER};
 use crate::stages::{IDENTIFY, MAIL, PASSWORD, TOTP};
 
-/// A link that somebody pastes.
+/// A link that the person pastes.
 ///
 /// # Panics
-/// Where anything of it but a token is asked for, or one of another server or flow.
+/// If the module requests anything other than a token, or a token of another server or flow.
 pub fn link(bytes: &[u8]) {
     let pasted = String::from_utf8_lossy(bytes);
     let (gets, _) = play(&[MAIL], &pasted, "");
@@ -37,10 +37,10 @@ pub fn link(bytes: &[u8]) {
     );
 }
 
-/// A separator, a line, and what is typed for a password and a code in one.
+/// A separator, a line, and the answer for a password and a code in one.
 ///
 /// # Panics
-/// Where anything is sent but what was typed, whole, or without the separator
+/// If the module sends something other than the typed text, whole, or without the separator
 /// between a password and a code.
 pub fn code(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
@@ -62,7 +62,7 @@ pub fn code(bytes: &[u8]) {
     match sent(2, "code") {
         None if password == typed => {}
         None => {
-            // The code was taken off, and the stage could not use it.
+            // The code was split off, and the stage could not use it.
             assert!(typed.starts_with(&format!("{password}{separator}")));
         }
         Some(code) => {
@@ -75,7 +75,7 @@ pub fn code(bytes: &[u8]) {
     }
 }
 
-/// `text` as TOML has it.
+/// `text` as a TOML value.
 fn toml_string(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
@@ -85,8 +85,8 @@ fn toml_string(text: &str) -> String {
     quoted
 }
 
-/// Shows these challenges in turn to somebody who types this and nothing else;
-/// gives the paths that were asked for, and the bodies that were sent.
+/// Shows these challenges in turn to a person who types only this. Returns the requested paths
+/// and the bodies that were sent.
 fn play(challenges: &[&str], typed: &str, prompt: &str) -> (Vec<String>, Vec<Vec<u8>>) {
     let text = format!(
         "url = \"{SERVER}\"\nflow = \"{FLOW}\"\naccess.groups = [\"g\"]\n[prompt]\n{prompt}"

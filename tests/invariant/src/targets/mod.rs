@@ -1,6 +1,5 @@
-//! What is fuzzed: each takes bytes, and panics where something is not as it
-//! must be. The fuzzers of `fuzz/` call these and nothing else, so that lints and
-//! `make test` reach them, too.
+//! The fuzz targets: each takes bytes, and panics if a condition is violated. The fuzzers of
+//! `fuzz/` only call these, so that lints and `make test` reach them too.
 
 mod challenge;
 mod configuration;
@@ -28,10 +27,10 @@ pub fn key(bytes: &[u8]) {
     let _ = crate::key::play(bytes);
 }
 
-/// A target: its name, and what it does with bytes.
+/// A target: its name, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All of them, by the names of `fuzz/fuzz_targets`.
+/// All targets, by the names in `fuzz/fuzz_targets`.
 pub const ALL: [Target; 12] = [
     ("arguments", arguments),
     ("challenge", challenge),

@@ -1,4 +1,4 @@
-//! Which roots a server needs, held against a client that parses every root.
+//! The roots that a server needs, compared with a client that parses every root.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{Error, RootCertStore};
 
-/// Stands between the file of roots and the server's certificates.
+/// Separates the file of roots from the server's certificates.
 pub const SEPARATOR: &[u8] = b"\n=====\n";
 
-/// The name that the seeds' server has.
+/// The name of the server in the seeds.
 pub const NAME: &str = "localhost";
 
-/// What became of one chain, by the module and by a client that parses every root.
+/// The verdict on one chain, by the module and by a client that parses every root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The chain is accepted.
@@ -29,14 +29,14 @@ pub enum Verdict {
     BadFile,
     /// The file is damaged where the chain does not need it, and the chain is accepted.
     AcceptedDespiteDamage,
-    /// The file is damaged, and the chain, which may need what is damaged, is not accepted.
+    /// The file is damaged, and the chain, which may need the damaged part, is not accepted.
     RefusedForDamage,
 }
 
-/// A file of roots, and what a server sends.
+/// A file of roots, and the certificates from a server.
 ///
 /// # Panics
-/// Where the module judges other than a client that parses every root.
+/// If the module's verdict differs from that of a client that parses every root.
 pub fn roots(bytes: &[u8]) {
     let at = bytes
         .windows(SEPARATOR.len())
@@ -58,13 +58,13 @@ pub fn roots(bytes: &[u8]) {
     same_verdict(file, &sent, &name, now);
 }
 
-/// Has the module and a client that parses every root of `file` judge the same chain.
+/// Compares the verdicts of the module and of a client that parses every root of `file` on the
+/// same chain.
 ///
 /// # Panics
-/// Where they differ, in the verdict or in its words. One difference is meant: a
-/// damaged certificate that the chain does not need. There the file without what is
-/// damaged counts; and where that does not suffice, the file is to blame, and never
-/// the server's certificate.
+/// If they differ, in the verdict or in its text. One difference is intended: a damaged
+/// certificate that the chain does not need. Then the file without the damaged part counts. If
+/// that is not enough, the error names the file, and never the server's certificate.
 pub fn same_verdict(
     file: &[u8],
     sent: &[CertificateDer<'_>],
@@ -111,7 +111,7 @@ pub fn same_verdict(
                     assert_eq!(error.0.to_string(), format!("/roots.pem: {problem}"));
                     Verdict::RefusedForDamage
                 }
-                // What is no certificate at all is refused before any root is looked at.
+                // Bytes that are no certificate are refused before any root is read.
                 (Err(_), Err(_)) if ParsedCertificate::try_from(end_entity).is_err() => {
                     Verdict::Refused
                 }
@@ -123,8 +123,8 @@ pub fn same_verdict(
     }
 }
 
-/// The roots of a file as the module read them before it looked for those that it
-/// needs: each is parsed, and one that is no PEM refuses the file.
+/// The roots of a file, as the module read them in earlier versions: each is parsed, and one
+/// that is not PEM makes the file invalid.
 fn every_root(file: &[u8]) -> Result<RootCertStore, &'static str> {
     let mut roots = RootCertStore::empty();
     for item in ureq::tls::parse_pem(file) {
@@ -146,7 +146,7 @@ fn every_root(file: &[u8]) -> Result<RootCertStore, &'static str> {
     Ok(roots)
 }
 
-/// The roots of a file without what cannot be decoded or used.
+/// The roots of a file, without those that cannot be decoded or used.
 fn undamaged_roots(file: &[u8]) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(CertificateDer::pem_slice_iter(file).flatten());

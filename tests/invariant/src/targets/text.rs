@@ -2,10 +2,10 @@ use pam_authentik_flow::text::{MAX_MESSAGE_BYTES, for_person, from_html, message
 
 use crate::unseen;
 
-/// Text of a server; the first byte is the room for it.
+/// Text from a server. The first byte is the maximal length.
 ///
 /// # Panics
-/// Where what comes out could steer a terminal, or is longer than the room.
+/// If the result could control a terminal, or is longer than the maximum.
 pub fn text(bytes: &[u8]) {
     let (room, bytes) = bytes.split_first().unwrap_or((&0, &[]));
     let room = usize::from(*room);
@@ -26,7 +26,7 @@ pub fn text(bytes: &[u8]) {
         assert!(part.len() < MAX_MESSAGE_BYTES, "{part:?}");
         assert!(!part.chars().any(|c| c != '\n' && unseen(c)), "{part:?}");
     }
-    // Nothing that can be read gets lost: only where it is cut differs.
+    // No readable text is lost, except where it is cut.
     let letters = |text: &str| {
         text.chars()
             .filter(|c| c.is_alphanumeric())

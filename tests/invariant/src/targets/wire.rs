@@ -5,10 +5,10 @@ use pam_authentik_flow::login_context::LoginContext;
 
 use crate::unseen;
 
-/// Headers of a server, one in each line: cookies, and where it points to.
+/// Headers from a server, one per line: cookies and the target of a redirect.
 ///
 /// # Panics
-/// Where a cookie forges a header, or another place is taken for the same.
+/// If a cookie forges a header, or another place counts as the same.
 pub fn wire(bytes: &[u8]) {
     let mut cookies = Cookies::default();
     for line in bytes.split(|&byte| byte == b'\n') {
@@ -51,11 +51,11 @@ pub fn wire(bytes: &[u8]) {
     }
 }
 
-/// What the application says of a login: service, host, user, rhost, tty and
-/// ruser, one in each line.
+/// The values that the application passes for a login: service, host, user, rhost, tty and
+/// ruser, one per line.
 ///
 /// # Panics
-/// Where a value ends its parameter or begins another.
+/// If a value ends its parameter or starts another.
 pub fn login_context(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let mut lines = text.split('\n').map(str::to_owned);

@@ -1,4 +1,4 @@
-//! People who came with a key, and passwd.
+//! Users who came with a key, and passwd.
 
 use pam_harness::Call;
 

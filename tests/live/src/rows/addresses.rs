@@ -1,4 +1,4 @@
-//! An outpost, and whose address authentik sees. The office is 198.51.100.0/24.
+//! An outpost, and the address that authentik sees. The office is 198.51.100.0/24.
 
 use super::{Row, row};
 

@@ -132,7 +132,7 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 impl Row {
-    /// authentik refuses every code for a moment after a wrong one.
+    /// After a wrong code authentik refuses every code for a moment.
     fn pause(mut self) -> Row {
         self.waits = true;
         self

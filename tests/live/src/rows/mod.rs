@@ -1,5 +1,5 @@
-//! The logins, as a table: who, with which flow and configuration, what they type, and what must
-//! come of it.
+//! The logins as a table: the user, the flow and the configuration, the typed answers, and the
+//! expected result.
 
 mod access;
 mod accounts;
@@ -14,7 +14,7 @@ use pam_harness::Call;
 /// authentik's version: year, month, patch.
 pub(crate) type Version = (u32, u32, u32);
 
-/// What a person does at a prompt.
+/// The person's action at a prompt.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     /// Types their password, hidden.
@@ -31,13 +31,13 @@ pub(crate) enum Act {
     UsedCode,
     /// Types the code in two groups.
     CodeInGroups,
-    /// Types the recovery code of this number.
+    /// Types the recovery code with this number.
     Recovery(usize),
-    /// Types password and code in one.
+    /// Types password and code in one answer.
     PasswordAndCode,
-    /// Types the number of the option with this in its words.
+    /// Types the number of the option that contains this text.
     Choose(&'static str),
-    /// Sets up an app: types the code of the secret that is shown.
+    /// Sets up an app: types the code for the secret on the screen.
     SetUpApp,
     /// Gives up.
     Abort,
@@ -46,17 +46,17 @@ pub(crate) enum Act {
 /// The name that the application gives to libpam.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Name {
-    /// The person's own.
+    /// The person's own name.
     Own,
-    /// The same with its first letter as a capital.
+    /// The same with a capital first letter.
     Capital,
-    /// One that authentik does not know, and the host does.
+    /// A name that authentik does not know, but the host does.
     OfTheHostAlone,
-    /// One that neither knows.
+    /// A name that neither knows.
     OfNobody,
 }
 
-/// One login, or what comes behind one.
+/// One login, or what happens after one.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) area: &'static str,
@@ -69,24 +69,25 @@ pub(crate) struct Row {
     /// Lines at the top of the configuration.
     pub(crate) top: Vec<&'static str>,
     pub(crate) access: &'static str,
-    /// Sections behind `[access]`.
+    /// Sections after `[access]`.
     pub(crate) sections: Vec<&'static str>,
     pub(crate) arguments: &'static str,
-    /// What the stack finds as `PAM_AUTHTOK`.
+    /// The `PAM_AUTHTOK` that the stack finds.
     pub(crate) preset: Option<&'static str>,
-    /// Files and the token in each.
+    /// Files with the token of each.
     pub(crate) tokens: Vec<(&'static str, &'static str)>,
-    /// Each act, and a part of the prompt that it answers.
+    /// The actions, each with a part of its prompt.
     pub(crate) acts: Vec<(Act, &'static str)>,
     pub(crate) calls: Vec<Call>,
     pub(crate) code: &'static str,
-    /// A part of what the log says.
+    /// A part of the log.
     pub(crate) why: &'static str,
-    /// Which versions of authentik it is for.
+    /// The versions of authentik that it is for.
     pub(crate) is_for: fn(Version) -> bool,
     /// Whether it keeps its session on purpose.
     pub(crate) keeps_session: bool,
-    /// Whether it begins a few seconds later, so that a wrong code before it is forgiven.
+    /// Whether it starts a few seconds later, so that authentik has forgotten an earlier wrong
+    /// code.
     pub(crate) waits: bool,
 }
 
@@ -121,7 +122,7 @@ impl Row {
         self
     }
 
-    /// The prompt of the last act holds this.
+    /// The prompt of the last action contains this.
     fn at(mut self, part: &'static str) -> Row {
         if let Some(last) = self.acts.last_mut() {
             last.1 = part;
@@ -176,13 +177,13 @@ impl Row {
         self
     }
 
-    /// The token of an outpost, or what stands in its place.
+    /// The token of an outpost, or its replacement.
     fn outpost(mut self, token: &'static str) -> Row {
         self.tokens.push(("outpost.token", token));
         self.section("[outpost]\ntoken_file = \"{dir}/outpost.token\"")
     }
 
-    /// The token with which hosts look people up.
+    /// The token with which hosts look users up.
     fn lookup(mut self, token: &'static str) -> Row {
         self.tokens.push(("account.token", token));
         self.section("[account]\ntoken_file = \"{dir}/account.token\"")
@@ -198,13 +199,13 @@ impl Row {
         self
     }
 
-    /// Whether a login is made, or tried: what a host decides by itself counts, too.
+    /// Whether a login is made or tried. Decisions of the host alone count too.
     pub(crate) fn title(&self) -> String {
         format!("{}: {}", self.area, self.what)
     }
 }
 
-/// All rows, in the order in which they are played: a few need what one before them has set up.
+/// All rows, in the order in which they run: a few need what an earlier one has set up.
 pub(crate) fn all() -> Vec<Row> {
     let mut rows = passwords::rows();
     rows.extend(stages::rows());

@@ -159,7 +159,7 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 impl Row {
-    /// The session is there afterwards.
+    /// The session exists afterwards.
     fn keeping_its_session(mut self) -> Row {
         self.keeps_session = true;
         self

@@ -3,7 +3,7 @@
 use super::{FLOW, GROUPS, TOKEN, check, require_host};
 use crate::bench::Bench;
 
-/// sshpass and its like wait for a word that other languages do not have.
+/// sshpass and similar programs wait for an English word in the prompt.
 #[test]
 fn a_prompt_without_its_word_is_warned_of() {
     require_host!();
@@ -27,7 +27,7 @@ fn a_prompt_without_its_word_is_warned_of() {
 }
 
 #[test]
-fn what_a_remembered_second_factor_needs_is_said() {
+fn check_says_what_a_remembered_second_factor_needs() {
     require_host!();
     const LOGINUID: &str = "session optional pam_loginuid.so\n";
     const OURS: &str = "-session optional {module}\n";

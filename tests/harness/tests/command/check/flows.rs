@@ -68,7 +68,7 @@ fn flows() {
     );
 }
 
-/// authentik ignores a token that it does not accept, and judges the host's address.
+/// authentik ignores a token that it does not accept, and uses the host's own address.
 #[test]
 fn a_flow_that_takes_any_token_is_wrong() {
     require_host!();
@@ -86,7 +86,7 @@ fn a_flow_that_takes_any_token_is_wrong() {
     }
 }
 
-/// A login is good without them, so nothing else tells of a slug that is wrong.
+/// Logins succeed without them, so nothing else reveals a wrong slug.
 #[test]
 fn flows_that_run_besides_the_login_are_looked_for() {
     require_host!();

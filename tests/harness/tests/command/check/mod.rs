@@ -1,5 +1,5 @@
-//! `check` on hosts that are broken, each in one way: what it prints is kept in
-//! `tests/transcripts/check`, and names the cause and what to do.
+//! `check` on hosts with one fault each. Its output is kept in `tests/transcripts/check`, and
+//! names the cause and the remedy.
 
 mod configuration;
 mod flows;
@@ -9,7 +9,7 @@ use authentik_double::Double;
 
 use crate::bench::{Bench, Run, hold_against_transcript};
 
-/// Checks, wants this exit code and these parts, and the transcript.
+/// Runs `check`, and expects this exit code, these parts, and the transcript.
 #[track_caller]
 pub(crate) fn check(bench: &Bench, name: &str, status: i32, parts: &[&str]) -> Run {
     let run = bench.run(&["check", "--config", "{config}"]);
@@ -37,7 +37,7 @@ pub(crate) fn hold(run: &Run, name: &str, status: i32, parts: &[&str]) {
 
 pub(crate) const TOKEN: &str = "[account]\ntoken_file = \"{dir}/account.token\"";
 
-/// With a token that may look at users and groups.
+/// With a token that may see users and groups.
 pub(crate) fn with_token(top: &str, access: &str) -> Bench {
     let bench = Bench::new();
     bench.token("view-user-group-token\n");
@@ -63,7 +63,7 @@ fn a_host_that_is_well() {
         FLOW,
         "groups = [\"linux-admins\"]\napplication = \"linux-ssh\"",
     );
-    // With the token who comes with a key is asked about, too.
+    // With the token, users who log in with a key are looked up too.
     let account = "account [success=1 default=ignore] pam_succeed_if.so quiet user in root:localadmin\naccount required {module} config={config}\n@include common-account";
     bench.stack(
         "sshd",
@@ -75,7 +75,7 @@ fn a_host_that_is_well() {
         "{}",
         run.text
     );
-    // It asks, and leaves nothing behind: no password, no session.
+    // It only reads: it sends no password and opens no session.
     assert!(
         bench
             .double

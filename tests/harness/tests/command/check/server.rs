@@ -130,7 +130,7 @@ fn the_way_to_the_server() {
 }
 
 #[test]
-fn what_answers_is_not_authentik_or_not_well() {
+fn a_server_that_is_not_authentik_or_fails_is_reported() {
     require_host!();
     let bench = Bench::with(newest().path_prefix("/sso"));
     bench.config(
@@ -175,7 +175,7 @@ fn clocks_that_differ() {
     let bench = Bench::new();
     bench.double.advance(Duration::from_secs(300));
     let run = bench.run(&["check", "--config", "{config}"]);
-    // A date has whole seconds, so one may be missing.
+    // A date has whole seconds, so the difference may be one second less.
     let text = run.text.replace("is 299 s", "is 300 s");
     hold(
         &Run { text, ..run },

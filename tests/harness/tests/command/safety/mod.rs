@@ -1,5 +1,5 @@
-//! Nobody is locked out, and nothing becomes laxer: what `enable`, `disable` and
-//! `check` refuse or say, case by case.
+//! Nobody is locked out, and nothing becomes laxer: what `enable`, `disable` and `check` refuse
+//! or report, case by case.
 
 mod people;
 mod requirements;
@@ -10,13 +10,13 @@ use std::process::Command;
 
 use crate::bench::Bench;
 
-/// Whether sshd can be asked, with a host key of its own.
+/// Whether sshd can be queried, with its own host key.
 pub(crate) fn has_sshd(bench: &Bench) -> bool {
     let made = Command::new("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-N", "", "-f"])
         .arg(bench.path("hostkey"))
         .status();
-    // sshd wants it, and it is gone after each start of the machine.
+    // sshd needs it, and it is removed at each start of the machine.
     let _ = fs::create_dir_all("/run/sshd");
     let is_there = std::path::Path::new("/usr/sbin/sshd").exists();
     is_there && made.is_ok_and(|status| status.success())

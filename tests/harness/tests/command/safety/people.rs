@@ -102,7 +102,7 @@ fn settings_of_sshd_are_looked_at() {
             "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication no\nLoginGraceTime 60\n",
             "LoginGraceTime 120",
         ),
-        // A drop-in that nothing includes.
+        // A drop-in that is not included.
         (
             "UsePAM yes\n#Include drop/*.conf\nKbdInteractiveAuthentication no\n",
             "KbdInteractiveAuthentication yes",
@@ -139,7 +139,7 @@ fn settings_of_sshd_are_looked_at() {
     run.has(&["✓ PAM stacks"]);
 }
 
-/// Who is asked by authentik after the change.
+/// The users whom authentik authenticates after the change.
 #[test]
 fn accounts_with_a_local_password_are_named() {
     require_host!();

@@ -99,7 +99,7 @@ fn enable_skips_no_requirement() {
             run.text
         );
     }
-    // One that stands between the password and the line that refuses cannot be kept.
+    // A requirement between the password and the line that refuses cannot be kept.
     let bench = Bench::new();
     bench.stack(
         "sshd",
@@ -126,7 +126,7 @@ fn enable_skips_no_requirement() {
     assert_eq!(bench.read("pam.d/sshd"), before);
 }
 
-/// A requirement in front of the password in the same include is asked by the block.
+/// The block repeats a requirement that comes before the password in the same include.
 #[test]
 fn a_requirement_in_front_of_an_included_password_is_repeated() {
     require_host!();
@@ -178,7 +178,7 @@ fn a_denial_that_counts_for_nothing_is_said() {
         GUARD.replace("auth ", "account ")
     ));
     bench.check(&[]).has(&["✓ PAM stacks"]);
-    // A token, and no account line that uses it.
+    // A token, but no account line that uses it.
     bench.token("view-user-group-token\n");
     bench.config(
         "flow = \"linux-login\"",
@@ -193,7 +193,7 @@ fn a_denial_that_counts_for_nothing_is_said() {
 
 /// A line after an unknown result never gets a ✓.
 #[test]
-fn what_cannot_be_told_is_said_to_be() {
+fn an_unknown_result_is_reported_as_unknown() {
     require_host!();
     for line in [
         "pam_succeed_if.so quiet shell = /bin/bash",

@@ -1,4 +1,4 @@
-//! Services and blocks: where the module does not belong, and what is left or gone.
+//! Services and blocks: where the module does not belong, and lines that are left or missing.
 
 use crate::bench::{Bench, COMMON_AUTH, README_STACK};
 use crate::check::require_host;

@@ -9,7 +9,7 @@ use crate::bench::Bench;
 
 const SUDO: &str = "#%PAM-1.0\n\n# Set up user limits.\nsession    required   pam_limits.so\n@include common-auth\n@include common-account\n";
 
-/// What is in the stacks' folder, each file with its text.
+/// The files in the stacks' folder, with their text.
 fn everything(bench: &Bench) -> Vec<(String, String)> {
     let mut files: Vec<(String, String)> = fs::read_dir(bench.path("pam.d"))
         .unwrap()
@@ -50,7 +50,7 @@ fn there_and_back_leaves_every_byte_as_it_was() {
     assert!(sudo.find("@include common-auth").unwrap() > place, "{sudo}");
     let metadata = fs::metadata(bench.path("pam.d/sudo")).unwrap();
     assert_eq!(metadata.mode() & 0o7777, 0o640);
-    // Every file there is a service: no copy and no left-over is.
+    // Every file there is a service, so no copy and no leftover may be there.
     let names = |files: &[(String, String)]| -> Vec<String> {
         files.iter().map(|(name, _)| name.clone()).collect()
     };
@@ -66,7 +66,7 @@ fn there_and_back_leaves_every_byte_as_it_was() {
         check.text
     );
 
-    // Again, nothing happens.
+    // The second time nothing happens.
     let enabled = everything(&bench);
     let again = bench.enable(&["sshd", "sudo"]);
     assert!(
@@ -99,7 +99,7 @@ fn there_and_back_leaves_every_byte_as_it_was() {
     );
 }
 
-/// One that has nothing to take back does not keep the others from it.
+/// A service without a block does not stop the others.
 #[test]
 fn disable_goes_through_all_that_are_named() {
     pam_harness::require_isolation!();
@@ -134,7 +134,7 @@ fn a_dry_run_writes_nothing() {
     assert!(!bench.path("state").exists());
 }
 
-/// Whatever else is changed in the file, the block goes, and the rest stays.
+/// Whatever else has changed in the file, the block is removed, and the rest stays.
 #[test]
 fn disable_takes_out_its_own_lines_alone() {
     pam_harness::require_isolation!();
@@ -149,10 +149,10 @@ fn disable_takes_out_its_own_lines_alone() {
     assert!(!bench.path("state").exists(), "no copy is left");
 }
 
-/// Lines of the block that somebody has changed are shown, and stay; another service
-/// is not kept waiting.
+/// Lines of the block that somebody has changed are shown and stay. Other services are still
+/// handled.
 #[test]
-fn what_was_changed_since_is_not_clobbered() {
+fn later_changes_are_not_overwritten() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     bench.stack("sudo", SUDO);
@@ -174,7 +174,7 @@ fn what_was_changed_since_is_not_clobbered() {
     assert_eq!(bench.read("pam.d/sshd"), changed);
     assert_eq!(bench.read("pam.d/sudo"), SUDO);
     assert!(bench.path("state/sshd.before").exists(), "the copy stays");
-    // One of the marks is gone.
+    // One of the marks is missing.
     let half = changed.replace("# END authentik-flow enable\n", "");
     bench.stack("sshd", &half);
     let run = bench.run(&["disable", "--all"]);
@@ -188,7 +188,7 @@ fn what_was_changed_since_is_not_clobbered() {
     assert_eq!(bench.read("pam.d/sshd"), half);
 }
 
-/// What version 0.1.0 has written goes, too.
+/// Lines of version 0.1.0 are removed too.
 #[test]
 fn lines_of_the_first_version_are_taken_out() {
     pam_harness::require_isolation!();
@@ -210,7 +210,7 @@ fn lines_of_the_first_version_are_taken_out() {
 }
 
 #[test]
-fn what_somebody_else_has_put_in_is_theirs() {
+fn lines_that_somebody_else_added_stay() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     bench.stack("sshd", crate::bench::README_STACK);
@@ -286,9 +286,8 @@ fn the_stacks_of_other_distributions() {
     );
 }
 
-/// As authselect writes them: lines that choose who is asked for which password jump
-/// over the password. The block stands in front of the first of them, and behind a smart
-/// card that is required.
+/// As authselect writes them: lines that choose the password source jump over the password. The
+/// block comes before the first of them, and after a required smart card.
 #[test]
 fn the_block_stands_in_front_of_what_chooses_the_password() {
     pam_harness::require_isolation!();

@@ -14,14 +14,14 @@ fn refused_where_nobody_local_would_get_in() {
     let bench = Bench::new();
     bench.stack("vault", "auth required pam_sss.so\n");
     bench.stack("locked", "auth required pam_deny.so\n");
-    // The password is there, and does not help.
+    // The password exists, but does not help.
     bench.stack(
         "closed",
         "auth required pam_unix.so\nauth required pam_deny.so\n",
     );
     let before = everything(&bench);
     for service in ["vault", "locked", "closed"] {
-        // One that could be changed is not, either.
+        // An account that could be changed does not count either.
         let run = bench.enable(&["sshd", service]);
         assert_eq!(run.status, 1, "{service}: {}", run.text);
         assert!(run.text.contains("local way in"), "{service}: {}", run.text);
@@ -34,8 +34,8 @@ fn refused_where_nobody_local_would_get_in() {
     }
 }
 
-/// A list of who may come at all, in front: with lines more behind it, its jump
-/// would lead past the refusal, and let in whom it keeps out.
+/// The stack starts with a list of allowed users. After lines are added, its jump would skip
+/// the refusal, and let in users whom it keeps out.
 #[test]
 fn refused_where_a_line_jumps_over_the_place() {
     pam_harness::require_isolation!();
@@ -52,7 +52,7 @@ fn refused_where_a_line_jumps_over_the_place() {
     assert!(run.text.contains("line 1 of "), "{}", run.text);
     assert!(run.text.contains("jumps over the place"), "{}", run.text);
     assert_eq!(bench.read("pam.d/sudo"), list(1));
-    // One that ends in front of it leads to where it led.
+    // A jump that ends before the place still has the right target.
     let ends =
         "auth [default=1] pam_permit.so\nauth required pam_deny.so\nauth required pam_unix.so\n";
     bench.stack("sudo", ends);
@@ -60,9 +60,9 @@ fn refused_where_a_line_jumps_over_the_place() {
     assert_eq!(run.status, 0, "{}", run.text);
 }
 
-/// Names that skip the module, and could not log in either: also where another could.
+/// Names that skip the module and cannot log in: refused even if another account could.
 #[test]
-fn refused_where_a_local_account_is_none_or_has_no_password() {
+fn refused_without_a_usable_local_account() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     let before = everything(&bench);
@@ -105,8 +105,8 @@ fn refused_where_the_module_could_not_work() {
     refused(&["the module is not installed"], "sshd");
 }
 
-/// As on many hosts: root is named, so that no configuration keeps it out, and
-/// another account is the way in.
+/// As on many hosts: root is in the list, so that no configuration keeps it out, and another
+/// account is the way in.
 #[test]
 fn roots_password_may_be_locked_where_another_has_one() {
     pam_harness::require_isolation!();
@@ -125,7 +125,7 @@ fn roots_password_may_be_locked_where_another_has_one() {
 }
 
 #[test]
-fn root_alone_is_no_way_in_by_a_password_of_sshd() {
+fn root_alone_is_not_a_way_in_with_sshds_password_method() {
     pam_harness::require_isolation!();
     const DOUBT: &str = "sshd refuses root's password unless PermitRootLogin is yes";
     let bench = Bench::new();
@@ -148,7 +148,7 @@ fn root_alone_is_no_way_in_by_a_password_of_sshd() {
 }
 
 #[test]
-fn a_link_is_another_tools() {
+fn a_link_belongs_to_another_tool() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     std::os::unix::fs::symlink("sshd", bench.path("pam.d/linked")).unwrap();
@@ -165,10 +165,10 @@ fn a_link_is_another_tools() {
     );
 }
 
-/// What `enable` has written, through the real libpam: with a configuration that
-/// is broken the local account gets in, and nobody else.
+/// The lines of `enable` through the real libpam: with a broken configuration only the local
+/// account gets in.
 #[test]
-fn the_local_way_in_is_one() {
+fn the_local_way_in_works() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     bench.stack("sshd", &format!("{COMMON_AUTH}{COMMON_ACCOUNT}"));

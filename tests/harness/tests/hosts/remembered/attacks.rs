@@ -65,7 +65,7 @@ fn another_user_in_the_session_gets_nothing() {
 /// A process that setsid leaves is still in the audit session, like tmux. After the logout that
 /// session is no longer alive.
 #[test]
-fn what_outlives_the_session_gets_nothing() {
+fn a_process_that_outlives_the_session_gets_nothing() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");
     let double = server();
     let host = host(&double);
@@ -151,7 +151,7 @@ fn a_name_that_a_user_puts_into_the_environment_is_good_for_nothing() {
 
 /// If a user restarts sshd from their own session, the new sshd is in that session.
 #[test]
-fn the_audit_session_of_whoever_started_sshd_is_nobodys() {
+fn the_audit_session_of_the_user_who_started_sshd_is_not_used() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");
     let double = server();
     let host = host(&double);

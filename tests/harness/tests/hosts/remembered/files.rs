@@ -102,7 +102,7 @@ fn limits_and_umask_change_nothing() {
 /// Records that no session has taken, and those of a killed sshd, are removed at the next
 /// login.
 #[test]
-fn what_is_left_over_is_removed() {
+fn leftover_records_are_removed() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");
     let double = server();
     let host = host(&double);

@@ -50,7 +50,7 @@ fn smallest(plain: &Bench, program: Program, limit: Limit) -> u64 {
 }
 
 #[test]
-fn who_is_accepted_gets_in_at_every_limit_that_leaves_room() {
+fn an_accepted_user_gets_in_at_every_limit_that_leaves_room() {
     pam_harness::require_real_host!("su", "sudo");
     let plain = Bench::new(Stack::Unix, Addresses::Resolved);
     for (stack, addresses) in [

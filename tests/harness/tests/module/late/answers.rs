@@ -1,4 +1,4 @@
-//! What becomes of a late answer.
+//! The effect of a late answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ fn a_late_password_logs_in_with_one_prompt_and_one_line() {
     }
 }
 
-/// A locker stays open for a week: authentik's anonymous sessions end after a day.
+/// A locker stays open for a week, but authentik's anonymous sessions end after a day.
 #[test]
 fn a_week_at_the_prompt_is_not_too_long() {
     pam_harness::require_isolation!();
@@ -51,7 +51,7 @@ fn a_week_at_the_prompt_is_not_too_long() {
     asked_once(&outcome);
 }
 
-/// Whoever answers in time has all of `login_timeout` from then on.
+/// After an answer in time the whole `login_timeout` is available.
 #[test]
 fn the_time_of_a_login_begins_with_its_first_answer() {
     pam_harness::require_isolation!();
@@ -93,9 +93,9 @@ fn a_late_answer_that_is_wrong_counts_as_any_other() {
     assert_eq!(wrong_after(LATE), wrong_after(Duration::ZERO));
 }
 
-/// A form belongs to its flow: what was typed there is asked for again.
+/// A form belongs to its flow, so its values are asked for again.
 #[test]
-fn an_answer_that_is_no_password_and_no_code_is_asked_for_again() {
+fn a_late_answer_other_than_a_password_or_code_is_asked_again() {
     pam_harness::require_isolation!();
     let bench = bench();
     bench.double.world(|world| {
@@ -136,7 +136,7 @@ fn a_second_late_answer_ends_the_login() {
     assert!(!bench.was_sent("\"code\""));
 }
 
-/// The password came from an earlier module, so the code is the first answer.
+/// The password came from an earlier module, so the code is the first typed answer.
 #[test]
 fn a_late_code_is_sent_in_a_new_flow() {
     pam_harness::require_isolation!();
@@ -152,7 +152,7 @@ fn a_late_code_is_sent_in_a_new_flow() {
     assert_eq!(flows_begun(&bench), 2);
     assert_eq!(bodies(&bench, "\"code\""), 1);
 
-    // The stack's password was refused, so somebody typed one: that one is sent.
+    // The stack's password was refused, so the user typed one, and that one is sent.
     let bench = self::bench().arguments("try_first_pass");
     let outcome = bench
         .pam("linux-login", "alice")
@@ -165,8 +165,8 @@ fn a_late_code_is_sent_in_a_new_flow() {
     assert_eq!(bodies(&bench, "wrong-horse"), 1, "it is not refused again");
 }
 
-/// The session of the flow that is given up may be somebody's: with the password of an
-/// earlier module the flow has logged them in before it asks.
+/// The session of the abandoned flow may belong to a user: with the password of an earlier
+/// module the flow has logged them in before the question.
 #[test]
 fn the_session_of_the_first_flow_is_ended() {
     pam_harness::require_isolation!();
@@ -191,9 +191,9 @@ fn the_session_of_the_first_flow_is_ended() {
     assert_eq!(bench.double.active_sessions("bob"), 0);
 }
 
-/// `login` leaves it to the module to ask for the name.
+/// `login` lets the module ask for the name.
 #[test]
-fn whoever_takes_long_to_say_who_they_are_logs_in() {
+fn a_name_that_is_typed_late_logs_in() {
     pam_harness::require_isolation!();
     let bench = bench();
     let outcome = bench
@@ -204,7 +204,7 @@ fn whoever_takes_long_to_say_who_they_are_logs_in() {
         .run();
     expect(&outcome, "PAM_SUCCESS", &["user=alice"]);
     assert_eq!(flows_begun(&bench), 1);
-    // A name is nothing that authentik was sent: what is down is down.
+    // authentik has received no name, so "unavailable" is still possible.
     let outcome = Bench::new()
         .top(LIMIT)
         .top("url = \"https://127.0.0.1:1\"")

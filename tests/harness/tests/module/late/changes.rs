@@ -1,20 +1,20 @@
-//! The configuration, or the server, is another one when the answer comes.
+//! The configuration or the server has changed when the answer arrives.
 
 use std::fs;
 use std::sync::Arc;
 
 use authentik_double::{Fault, Match};
 
-use super::{LATE, answers_late, asked_once, bench, configured_anew, flows_begun};
+use super::{LATE, answers_late, asked_once, bench, flows_begun, with_changed_configuration};
 use crate::bench::{Bench, PASSWORD, expect};
 
-/// Only the same question gets the late answer; any other is asked.
+/// Only the same question gets the late answer. Any other question is asked.
 #[test]
 fn another_question_is_asked_again() {
     pam_harness::require_isolation!();
     const TYPED: &str = "typed-for-another-question";
     for (flow, section, code) in [
-        // Another prompt, another component, somebody else by authentik's names.
+        // Another prompt, another component, another user in authentik.
         (
             "linux-login",
             "[prompt]\npassword = \"Secret:\"\n",
@@ -28,7 +28,7 @@ fn another_question_is_asked_again() {
         ),
     ] {
         let bench = bench();
-        let outcome = configured_anew(&bench, TYPED, |text| {
+        let outcome = with_changed_configuration(&bench, TYPED, |text| {
             text.replace("linux-login", flow) + section
         })
         .answer_secret(PASSWORD)
@@ -40,7 +40,7 @@ fn another_question_is_asked_again() {
     }
 }
 
-/// From the moment something was typed nothing proves that authentik is unavailable.
+/// After something was typed, nothing proves that authentik is unavailable.
 #[test]
 fn a_server_that_is_down_by_then_is_not_called_unavailable() {
     pam_harness::require_isolation!();
@@ -52,7 +52,7 @@ fn a_server_that_is_down_by_then_is_not_called_unavailable() {
         ("https://authentik.invalid", "does not resolve"),
     ] {
         let bench = bench();
-        let outcome = configured_anew(&bench, PASSWORD, |text| {
+        let outcome = with_changed_configuration(&bench, PASSWORD, |text| {
             text.replace(&bench.double.url(), url)
         })
         .authenticate()
@@ -71,14 +71,14 @@ fn a_server_that_is_down_by_then_is_not_called_unavailable() {
     assert!(!bench.was_sent(PASSWORD));
 }
 
-/// A locker asks again on the same handle, and the network is there by then.
+/// A locker asks again on the same handle, and by then the network is there.
 #[test]
 fn a_failure_after_a_late_answer_is_not_kept() {
     pam_harness::require_isolation!();
     let bench = bench();
     let double = Arc::clone(&bench.double);
     let outcome = answers_late(bench.pam("linux-login", "alice"), PASSWORD, move || {
-        // The end of the first session, and the beginning of the new flow.
+        // The end of the first session, and the start of the new flow.
         double.inject(Fault::on(Match::any().first(2)).close());
     })
     .authenticate()
@@ -93,13 +93,13 @@ fn a_failure_after_a_late_answer_is_not_kept() {
 }
 
 #[test]
-fn the_configuration_is_read_anew() {
+fn the_configuration_is_read_again() {
     pam_harness::require_isolation!();
     let (old, new) = (bench(), Bench::new());
     let directory = tempfile::tempdir().expect("a directory");
     let ca = directory.path().join("new.pem");
     fs::write(&ca, new.double.ca_pem()).expect("a file");
-    let outcome = configured_anew(&old, PASSWORD, |_| {
+    let outcome = with_changed_configuration(&old, PASSWORD, |_| {
         new.configuration("linux-dummy")
             .replace("{dir}/ca.pem", &ca.display().to_string())
     })
@@ -111,40 +111,40 @@ fn the_configuration_is_read_anew() {
     assert!(new.was_sent(PASSWORD));
 }
 
-/// A rule that has come since holds, too.
+/// A rule that was added meanwhile applies too.
 #[test]
-fn whoever_is_left_alone_by_then_is_left_alone() {
+fn a_user_who_is_left_alone_meanwhile_is_ignored() {
     pam_harness::require_isolation!();
     let bench = bench();
-    let outcome = configured_anew(&bench, PASSWORD, |text| {
+    let outcome = with_changed_configuration(&bench, PASSWORD, |text| {
         text + "[user]\nignore = [\"alice\"]\n"
     })
     .authenticate()
     .run();
     let line = crate::bench::line(&outcome);
     assert!(line.contains("PAM_IGNORE:"), "{line}");
-    // With no other module in the stack, libpam refuses.
+    // Without another module in the stack, libpam refuses.
     assert_eq!(outcome.code(), "PAM_PERM_DENIED", "{outcome}");
     assert!(!bench.was_sent(PASSWORD));
 }
 
-/// A file that is wrong by now is no reason to go on with the old one.
+/// If the file is wrong now, the module does not continue with the old one.
 #[test]
 fn a_configuration_that_is_wrong_by_then_ends_the_login() {
     pam_harness::require_isolation!();
-    let outcome = configured_anew(&bench(), PASSWORD, |_| "flow".into())
+    let outcome = with_changed_configuration(&bench(), PASSWORD, |_| "flow".into())
         .authenticate()
         .run();
     expect(&outcome, "PAM_SERVICE_ERR", &["config.toml"]);
 }
 
-/// The question that is asked again has the time that began with the first answer.
+/// The repeated question has the time that started with the first answer.
 #[test]
 fn only_one_new_flow_begins() {
     pam_harness::require_isolation!();
     let bench = bench();
     let prompt = "[prompt]\npassword = \"Secret:\"\n";
-    let outcome = configured_anew(&bench, PASSWORD, |text| text + prompt)
+    let outcome = with_changed_configuration(&bench, PASSWORD, |text| text + prompt)
         .answer_secret_after(PASSWORD, LATE)
         .authenticate()
         .run();
@@ -166,9 +166,10 @@ fn an_application_that_asks_once_is_not_asked_again() {
         .run();
     expect(&outcome, "PAM_SUCCESS", &["user=alice"]);
 
-    let outcome = configured_anew(&bench, PASSWORD, |text| text + "password = \"Secret:\"\n")
-        .authenticate()
-        .run();
+    let outcome =
+        with_changed_configuration(&bench, PASSWORD, |text| text + "password = \"Secret:\"\n")
+            .authenticate()
+            .run();
     expect(&outcome, "PAM_SERVICE_ERR", &["second prompt"]);
     asked_once(&outcome);
 }

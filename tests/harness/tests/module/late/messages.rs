@@ -1,5 +1,5 @@
-//! A flow that has sent a code or a link before it asked is not begun again: another
-//! message would come, and the answer is to the first.
+//! A flow that sent a code or a link before its question is not restarted: another message
+//! would be sent, and the answer belongs to the first.
 
 use std::sync::Arc;
 

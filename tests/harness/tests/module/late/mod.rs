@@ -1,5 +1,5 @@
-//! Somebody who answers the first prompt of a login when `login_timeout` is over, as at
-//! a greeter or a screen locker: the time before the first answer is nobody's failure.
+//! A user who answers the first prompt of a login after `login_timeout`, as at a greeter or a
+//! screen locker. The time before the first answer does not count.
 
 mod answers;
 mod changes;
@@ -21,12 +21,12 @@ fn bench() -> Bench {
     Bench::new().top(LIMIT)
 }
 
-/// How many flows were begun: each with a GET behind which a name is sent.
+/// How many flows were started: each with a GET, after which a name is sent.
 fn flows_begun(bench: &Bench) -> usize {
     bodies(bench, "\"uid_field\"")
 }
 
-/// How many requests had this in their body.
+/// How many requests had this text in their body.
 fn bodies(bench: &Bench, part: &str) -> usize {
     let requests = bench.double.requests();
     let bodies = requests
@@ -40,7 +40,7 @@ fn asked_once(outcome: &Outcome) {
     assert_eq!(outcome.prompts().len(), 1, "{outcome}");
 }
 
-/// Somebody who types this late; `meanwhile` happens before.
+/// A user who types this late; `meanwhile` runs before.
 fn answers_late(pam: Pam, typed: &str, meanwhile: impl Fn() + Send + Sync + 'static) -> Pam {
     let typed = typed.to_owned();
     pam.answer_secret_later(move |_| {
@@ -50,8 +50,12 @@ fn answers_late(pam: Pam, typed: &str, meanwhile: impl Fn() + Send + Sync + 'sta
     })
 }
 
-/// `alice`, who types this late; meanwhile `change` is made to the configuration.
-fn configured_anew(bench: &Bench, typed: &str, change: impl FnOnce(String) -> String) -> Pam {
+/// `alice`, who types this late; meanwhile the configuration is changed by `change`.
+fn with_changed_configuration(
+    bench: &Bench,
+    typed: &str,
+    change: impl FnOnce(String) -> String,
+) -> Pam {
     let directory = tempfile::tempdir().expect("a directory");
     let path = |name: &str| directory.path().join(name);
     fs::write(path("ca.pem"), bench.double.ca_pem()).expect("a file");

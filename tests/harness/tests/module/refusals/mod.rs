@@ -1,4 +1,4 @@
-//! What is refused: by code, by the log's line, by the words for the person.
+//! Everything that is refused: its code, its log line, and its text for the user.
 
 mod host;
 mod network;
@@ -50,8 +50,8 @@ fn every_cause_ends_in_its_code_its_line_and_its_words() {
     }
 }
 
-/// The table as `make test` prints it, from a file: cargo keeps what passing
-/// tests print to itself.
+/// The table that `make test` prints, in a file: cargo does not show the output of passing
+/// tests.
 struct Table(Option<std::fs::File>);
 
 impl Table {

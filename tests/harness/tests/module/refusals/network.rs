@@ -1,4 +1,4 @@
-//! The server and the way to it, before and after a person had a hand in it.
+//! The server and the network, before and after a person sent something.
 
 use authentik_double::{Certificate, Fault, Match};
 
@@ -6,7 +6,7 @@ use super::row::*;
 use crate::bench::{Bench, PASSWORD};
 
 pub(super) const ROWS: &[Row] = &[
-    // The server and the way to it, before a person had a hand in it.
+    // The server and the network, before a person sent something.
     Row {
         cause: "nobody listens",
         code: "PAM_AUTHINFO_UNAVAIL",

@@ -1,10 +1,10 @@
-//! What the person did, and what the server says of them.
+//! Actions of the person, and the server's verdicts.
 
 use super::row::*;
 use crate::bench::{Bench, PASSWORD};
 
 pub(super) const ROWS: &[Row] = &[
-    // What the person did.
+    // Actions of the person.
     Row {
         cause: "a wrong password",
         code: "PAM_AUTH_ERR",
@@ -126,7 +126,7 @@ pub(super) const ROWS: &[Row] = &[
                 .log_in("linux-login", "alice", &[])
         },
     },
-    // What the server says.
+    // The server's verdicts.
     Row {
         cause: "a deny stage",
         code: "PAM_PERM_DENIED",

@@ -1,11 +1,11 @@
-//! What a row of the table is, and what rows share.
+//! The type of a row, and what rows share.
 
 use authentik_double::{Certificate, Double, Fault, Match};
 use pam_harness::Outcome;
 
 use crate::bench::{Bench, PASSWORD};
 
-/// One row: what happened, and what it must come to.
+/// One row: an event and its expected result.
 #[derive(Clone, Copy)]
 pub(super) struct Row {
     pub(super) cause: &'static str,
@@ -19,7 +19,7 @@ pub(super) fn flow(flow: &str, secrets: &[&str]) -> Outcome {
     Bench::new().log_in(flow, "alice", secrets)
 }
 
-/// Before anything of a person was sent: the very first request goes wrong.
+/// Before anything of a person was sent: the very first request fails.
 pub(super) fn first(fault: impl FnOnce(Fault) -> Fault) -> Outcome {
     let bench = Bench::new().top("request_timeout = \"1s\"");
     bench
@@ -28,7 +28,7 @@ pub(super) fn first(fault: impl FnOnce(Fault) -> Fault) -> Outcome {
     bench.log_in("linux-login", "alice", &[])
 }
 
-/// After it: the answer to the password goes wrong.
+/// After it: the answer to the password fails.
 pub(super) fn later(fault: impl FnOnce(Fault) -> Fault) -> Outcome {
     let bench = Bench::new().top("request_timeout = \"1s\"");
     bench
@@ -41,7 +41,7 @@ pub(super) fn certificate(certificate: Certificate) -> Outcome {
     Bench::with(Double::builder().certificate(certificate)).log_in("linux-login", "alice", &[])
 }
 
-/// The server's CA is in a bundle of many, the first of which is changed.
+/// The server's CA is in a bundle of many, of which the first is changed.
 pub(super) fn by_a_bundle(certificate: Certificate, change: fn(&str) -> String) -> Outcome {
     let bench = Bench::with(Double::builder().certificate(certificate));
     bench

@@ -1,5 +1,5 @@
-//! Applications and groups, accounts of those who came by another way, tokens,
-//! and passwords that were not changed.
+//! Applications and groups, accounts of users who logged in without this module, tokens, and
+//! passwords that were not changed.
 
 use authentik_double::{Double, Fault, Match, Version};
 use pam_harness::Outcome;
@@ -9,7 +9,7 @@ use crate::bench::{Bench, PASSWORD};
 
 const MAY_NOT: &str = "may not log in to this host";
 
-/// Somebody with a key, where `[account]` holds `more`.
+/// A user with a key, where `[account]` contains `more`.
 fn key(user: &str, access: &str, more: &str, token: &str) -> Outcome {
     let section = format!("[account]\ntoken_file = \"{{dir}}/token\"\n{more}");
     let bench = Bench::new().access(access).section(&section);
@@ -20,7 +20,7 @@ fn key(user: &str, access: &str, more: &str, token: &str) -> Outcome {
 const GROUP: &str = "groups = [\"linux-admins\"]";
 const TOKEN: &str = "view-user-token";
 
-/// The same, with a server that answers so.
+/// The same with a server that answers in this way.
 fn struck(more: &str, strike: impl FnOnce(Fault) -> Fault) -> Outcome {
     let section = format!("[account]\ntoken_file = \"{{dir}}/token\"\n{more}");
     let bench = Bench::new().access(GROUP).section(&section);
@@ -31,7 +31,7 @@ fn struck(more: &str, strike: impl FnOnce(Fault) -> Fault) -> Outcome {
     pam.acct_mgmt().run()
 }
 
-/// Somebody who changes their password and types these.
+/// A user who changes the password and types these.
 fn change(section: &str, arguments: &str, typed: &[&str]) -> Outcome {
     let bench = Bench::new().section(section).arguments(arguments);
     let pam = bench.pam("linux-login", "alice");
@@ -49,7 +49,7 @@ pub(super) const ROWS: &[Row] = &[
         line: "\\\"linux-closed\\\" is not open to the user: \\\"This host is closed.\\\"",
         words: "Access denied: This host is closed.",
         run: || {
-            // 2026.8 keeps the words from everybody but superusers.
+            // 2026.8 shows these messages only to superusers.
             Bench::with(Double::builder().version(Version::V2026_5))
                 .access("application = \"linux-closed\"")
                 .log_in("linux-login", "alice", &[PASSWORD])
@@ -128,7 +128,7 @@ pub(super) const ROWS: &[Row] = &[
                 .run()
         },
     },
-    // Accounts of those who came with a key.
+    // Accounts of users who came with a key.
     Row {
         cause: "a key of somebody who was deactivated",
         code: "PAM_ACCT_EXPIRED",

@@ -1,5 +1,5 @@
-//! Security keys that are plugged in, through the real libpam: a virtual key behind
-//! a node of a private `/dev`, and a double that verifies what it has signed.
+//! Security keys that are plugged in, through the real libpam: a virtual key behind a node of a
+//! private `/dev`, and a double that verifies its signatures.
 
 mod passkeys;
 mod pins;
@@ -13,16 +13,16 @@ use pam_harness::{Outcome, Pam};
 
 use crate::bench::{Bench, PASSWORD};
 
-/// Where the double is, without its port: the relying party.
+/// The double's host name without the port: the relying party.
 const RP_ID: &str = "localhost";
 const PIN: &str = "4711";
 const TOUCH: &str = "Press Enter, then touch your security key: ";
 const ASK_PIN: &str = "PIN of your security key (then touch it): ";
 const INSERT: &str = "Insert your security key and press Enter: ";
-/// Where nobody can be proved to sit at the host.
+/// Where no proof is possible that a person sits at the host.
 const ANYWHERE: &str = "[security_key]\nwhere = \"any\"";
 
-/// A flow with a second factor, and somebody with a security key.
+/// A flow with a second factor, and a user with a security key.
 pub(crate) fn bench(validate: Validate, credentials: &[&Credential]) -> Bench {
     with_flow(after_password(validate), credentials).section(ANYWHERE)
 }
@@ -48,7 +48,7 @@ fn after_password(validate: Validate) -> Flow {
         .user_login()
 }
 
-/// kay at the prompt of a program that is no sshd, with this key.
+/// kay at the prompt of a program other than sshd, with this key.
 pub(crate) fn kay(bench: &Bench, keys: &[&VirtualKey]) -> Pam {
     let pam = bench.pam_for("sudo", "key").rhost("").tty("pts/1");
     keys.iter()
@@ -108,7 +108,7 @@ fn required() -> Validate {
     Validate::new().user_verification_required()
 }
 
-/// How many PINs the key was given.
+/// How many PINs the key got.
 fn pins_given(key: &VirtualKey) -> usize {
     let is_pin = |event: &Event| matches!(event, Event::Command(6, Some(request)) if request.at(6).is_some());
     key.events().iter().filter(|event| is_pin(event)).count()

@@ -1,4 +1,4 @@
-//! Passkeys: a key that finds its credential itself.
+//! Passkeys: a key that finds its own credential.
 
 use super::{
     ANYWHERE, ASK_PIN, PIN, RP_ID, credential, ends_in, expect, kay, logged, required, settings,
@@ -30,10 +30,10 @@ fn a_passkey_answers_where_no_credential_is_named() {
 }
 
 const ALLOWED: &str = "[security_key]\nwhere = \"any\"\npasskey = true";
-/// What is asked at an identification stage that takes passkeys.
+/// The prompt at an identification stage that accepts passkeys.
 const PASSKEY: &str = "PIN of your security key (then touch it), or Enter to go on without it: ";
 
-/// A flow that a passkey can begin, and kay who has one.
+/// A flow that can start with a passkey, and kay, who has one.
 fn passkey_bench(credential: &Credential) -> Bench {
     let device = Device::security_key(&credential.id, &credential.point());
     let user = User::new("kay").device(device);
@@ -71,7 +71,7 @@ fn a_passkey_stands_in_the_place_of_a_name_where_the_person_is_verified() {
         .authenticate()
         .run();
     expect(&outcome, "PAM_SUCCESS", &[PASSKEY, &again]);
-    // A key that verifies people itself.
+    // A key that verifies users itself.
     let own = VirtualKey::plug_in(Settings {
         own_verification: true,
         ..settings(&credential)
@@ -82,19 +82,19 @@ fn a_passkey_stands_in_the_place_of_a_name_where_the_person_is_verified() {
         .authenticate()
         .run();
     ends_in(&outcome, "PAM_SUCCESS");
-    // A key that cannot verify anybody proves nothing, and is not asked.
+    // A key that cannot verify users proves nothing, and is not asked.
     let touch_alone = VirtualKey::plug_in(settings(&credential));
     let outcome = kay(&bench, &[&touch_alone]).authenticate().run();
     expect(&outcome, "PAM_AUTH_ERR", &[]);
     assert!(!touch_alone.events().contains(&Event::Blinks));
-    // Without the permission of the configuration nothing is asked either.
+    // Without the configuration's permission no key is asked either.
     let bench = passkey_bench(&credential).section(ANYWHERE);
     let outcome = kay(&bench, &[&plug_in()]).authenticate().run();
     expect(&outcome, "PAM_AUTH_ERR", &[]);
 }
 
 #[test]
-fn whoever_has_no_passkey_goes_on_with_the_password_and_anothers_logs_nobody_in() {
+fn without_a_passkey_the_password_is_asked_and_a_foreign_one_fails() {
     pam_harness::require_isolation!();
     let credential = credential().passkey();
     let bench = passkey_bench(&credential)
@@ -107,7 +107,8 @@ fn whoever_has_no_passkey_goes_on_with_the_password_and_anothers_logs_nobody_in(
         .authenticate()
         .run();
     expect(&outcome, "PAM_SUCCESS", &[PASSKEY, "Password: "]);
-    // A key that the server does not know is refused there, and is no wrong password.
+    // A key that the server does not know is refused by the server, and does not count as a
+    // wrong password.
     let strange = VirtualKey::plug_in(with_pin(&self::credential().passkey()));
     let outcome = kay(&bench, &[&strange])
         .answer_secret(PIN)
@@ -115,7 +116,7 @@ fn whoever_has_no_passkey_goes_on_with_the_password_and_anothers_logs_nobody_in(
         .authenticate()
         .run();
     expect(&outcome, "PAM_SUCCESS", &[PASSKEY, "Password: "]);
-    // kay's passkey logs in kay, and nobody else.
+    // kay's passkey logs in only kay.
     let outcome = bench
         .pam_for("sudo", "both")
         .rhost("")

@@ -1,4 +1,4 @@
-//! PINs: where one is asked for, how it reaches the key, and when no more are tried.
+//! PINs: when one is required, how it reaches the key, and when no more are tried.
 
 use super::{
     ASK_PIN, PIN, TOUCH, bench, credential, ends_in, expect, kay, log_in, logged, pins_given,
@@ -79,7 +79,7 @@ fn tries_are_left_for_elsewhere() {
         &outcome,
         "3 tries are left for the PIN of the security key, and pin_reserve keeps them",
     );
-    // One try was used, and the right PIN was not.
+    // One try was used, and the right PIN was not tried.
     let outcome = log_in(&bench, &key, &[PIN]);
     ends_in(&outcome, "PAM_MAXTRIES");
 }
@@ -124,7 +124,7 @@ fn verification_that_is_required_needs_a_pin() {
         "authentik requires user verification, and the security key has no PIN",
     );
     assert!(!key.events().contains(&Event::Blinks));
-    // One that verifies people itself needs none.
+    // A key that verifies users itself needs none.
     let key = VirtualKey::plug_in(Settings {
         own_verification: true,
         ..settings(&credential)
@@ -161,7 +161,7 @@ fn a_hidden_credential_shows_for_the_pin() {
         let outcome = log_in(&bench, &key, &[PIN]);
         expect(&outcome, "PAM_SUCCESS", &["Password: ", ASK_PIN]);
     }
-    // Another's key with a PIN may hide something, too; it does not.
+    // Another user's key with a PIN might have a hidden credential; this one has none.
     let key = VirtualKey::plug_in(with_pin(&self::credential()));
     let pam = kay(&bench, &[&key])
         .answer_secret(PASSWORD)
@@ -199,7 +199,7 @@ fn with_two_keys_the_pin_goes_to_the_one_that_is_touched() {
 }
 
 #[test]
-fn a_password_is_no_pin_and_a_pin_no_code() {
+fn a_password_is_not_a_pin_and_a_pin_is_not_a_code() {
     pam_harness::require_isolation!();
     let credential = credential();
     let bench = bench(required(), &[&credential]);
@@ -212,7 +212,7 @@ fn a_password_is_no_pin_and_a_pin_no_code() {
         .run();
     ends_in(&outcome, "PAM_MAXTRIES");
     assert_eq!(pins_given(&key), 0);
-    // The password of the stack, which authentik never sees.
+    // The password of the stack, which authentik never gets.
     let key = plug_in();
     let outcome = kay(&bench, &[&key])
         .preset_authtok("stack-password")
@@ -223,7 +223,7 @@ fn a_password_is_no_pin_and_a_pin_no_code() {
         .run();
     ends_in(&outcome, "PAM_SUCCESS");
     assert_eq!(pins_given(&key), 1);
-    // A PIN where the menu asks for a code.
+    // A PIN at the prompt of the menu.
     bench.double.world(|world| {
         let user = world.user_mut("kay");
         *user = user.clone().device(Device::totp(b"12345678901234567890"));

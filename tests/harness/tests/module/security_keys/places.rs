@@ -42,7 +42,7 @@ fn a_foreign_relying_party_and_a_login_from_afar_get_no_key() {
 }
 
 #[test]
-fn who_sits_here_is_proved_by_logind() {
+fn logind_proves_that_a_person_sits_here() {
     pam_harness::require_isolation!();
     pam_harness::require_root!();
     const SEAT: &str = "UID=1700\nUSER=kay\nACTIVE=1\nSTATE=active\nREMOTE=0\n\
@@ -93,7 +93,7 @@ fn who_sits_here_is_proved_by_logind() {
     assert!(key.events().is_empty(), "{:?}", key.events());
 }
 
-/// The same as [`bench`], for who sits at this host alone.
+/// The same as [`bench`], only for a user who sits at this host.
 fn at_seat(credential: &Credential) -> Bench {
     with_flow(after_password(Validate::new()), &[credential])
 }

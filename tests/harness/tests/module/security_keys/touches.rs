@@ -1,4 +1,4 @@
-//! Keys that are touched, and those that are not: what people are asked, and of which key.
+//! Keys that are touched, and those that are not: what users are asked, and for which key.
 
 use super::{
     INSERT, TOUCH, bench, credential, ends_in, expect, kay, log_in, logged, settings, with_pin,
@@ -17,7 +17,7 @@ fn a_touch_is_enough_where_nobody_must_be_verified() {
     let outcome = log_in(&bench, &key, &[""]);
     expect(&outcome, "PAM_SUCCESS", &["Password: ", TOUCH]);
     assert!(key.events().contains(&Event::Touched));
-    // It has a PIN, and is asked for none.
+    // It has a PIN, but none is required.
     let key = VirtualKey::plug_in(with_pin(&credential));
     let outcome = log_in(&bench, &key, &[""]);
     expect(&outcome, "PAM_SUCCESS", &["Password: ", TOUCH]);
@@ -54,7 +54,7 @@ fn a_long_list_is_cut_to_what_the_key_takes() {
         });
         let outcome = log_in(&bench, &key, &[""]);
         expect(&outcome, "PAM_SUCCESS", &["Password: ", TOUCH]);
-        // It looks twice, before the prompt and behind it, and asks once for a touch.
+        // It searches twice, before and after the prompt, and asks once for a touch.
         let asked = key.commands().iter().filter(|number| **number == 2).count();
         assert_eq!(asked, 2 * looks + 1, "{max_list}");
         let blinks = key
@@ -141,7 +141,7 @@ fn of_two_keys_the_one_that_is_touched_signs_and_the_other_is_cancelled() {
     expect(&outcome, "PAM_SUCCESS", &["Password: ", TOUCH]);
     assert_eq!(idle.events().last(), Some(&Event::Cancelled));
     assert!(touched.events().contains(&Event::Touched));
-    // One that is not the person's is left alone.
+    // A key without the user's credential is left alone.
     let strange = VirtualKey::plug_in(settings(&credential()));
     let outcome = kay(&bench, &[&strange, &touched])
         .answer_secret(PASSWORD)
@@ -153,7 +153,7 @@ fn of_two_keys_the_one_that_is_touched_signs_and_the_other_is_cancelled() {
 }
 
 #[test]
-fn whoever_has_no_key_plugged_in_is_asked_for_it() {
+fn a_key_that_is_not_plugged_in_is_asked_for() {
     pam_harness::require_isolation!();
     let credential = credential();
     let bench = bench(Validate::new(), &[&credential]);
@@ -197,11 +197,11 @@ fn a_key_stands_in_the_menu_beside_the_others_where_it_is_plugged_in() {
     let key = VirtualKey::plug_in(settings(&credential));
     let outcome = log_in(&bench, &key, &["1"]);
     expect(&outcome, "PAM_SUCCESS", &["Password: ", menu]);
-    // A code can be typed there, too.
+    // A code can be typed at this prompt too.
     let code = bench.double.totp_unused("kay");
     let outcome = log_in(&bench, &key, &[&code]);
     ends_in(&outcome, "PAM_SUCCESS");
-    // Without the key nothing is new.
+    // Without the key nothing changes.
     bench.double.advance(Duration::from_secs(60));
     let code = bench.double.totp_unused("kay");
     let outcome = kay(&bench, &[])
@@ -216,7 +216,7 @@ fn a_key_stands_in_the_menu_beside_the_others_where_it_is_plugged_in() {
 fn the_server_may_refuse_what_a_key_has_signed() {
     pam_harness::require_isolation!();
     let credential = credential();
-    // The ID is that of the person's credential, and the public key another one.
+    // The ID is that of the user's credential, but the public key is another one.
     let mut forged = self::credential();
     forged.id.clone_from(&credential.id);
     let bench = bench(Validate::new(), &[&forged]);
@@ -245,7 +245,7 @@ fn a_key_that_answers_anything_ends_in_an_error() {
         });
         let good = VirtualKey::plug_in(settings(&credential));
         let begun = Instant::now();
-        // The good one is found behind it.
+        // The good answer is found after it.
         let outcome = kay(&bench, &[&key, &good])
             .answer_secret(PASSWORD)
             .answer_secret("")

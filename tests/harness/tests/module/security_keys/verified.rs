@@ -1,4 +1,4 @@
-//! What the module has keys sign, verified by py_webauthn in the way of authentik: the
+//! Signatures that the module obtains from keys, verified by py_webauthn as in authentik: the
 //! thirteen cases that a client must pass, and what must be refused.
 
 use super::{PIN, RP_ID, credential, kay, required, with_flow};
@@ -10,16 +10,16 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// One case: what the key is like, and what somebody answers behind the password.
+/// One case: the key's settings, and the user's answers after the password.
 struct Case {
     name: &'static str,
     validate: Validate,
     settings: Settings,
     credential: Credential,
-    /// How many credentials of others are named, too.
+    /// How many foreign credentials are listed too.
     others: usize,
     answers: &'static [&'static str],
-    /// Whether the key verifies the person; nothing where it signs nothing.
+    /// Whether the key verifies the user; `None` if it signs nothing.
     signs: Option<bool>,
 }
 
@@ -113,11 +113,11 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// Plays a case, and gives what the server was sent.
+/// Runs a case, and returns what was sent to the server.
 fn play(case: &Case) -> (Bench, Vec<JudgedAssertion>) {
     let others: Vec<Credential> = (0..case.others).map(|_| credential()).collect();
     let all: Vec<&Credential> = others.iter().chain([&case.credential]).collect();
-    // A passkey stands in the place of the name and the password.
+    // A passkey replaces the name and the password.
     let flow = match case.credential.is_passkey {
         true => Flow::new("key"),
         false => Flow::new("key").identification().password(),
@@ -171,7 +171,7 @@ fn line(judged: &JudgedAssertion, credential: &Credential) -> Value {
     })
 }
 
-/// Has py_webauthn judge these, in one process.
+/// Lets py_webauthn check these, in one process.
 fn judge(python: &Path, lines: &[Value]) -> Vec<Value> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/verify_assertions.py");
     let mut child = Command::new(python)
