@@ -175,11 +175,11 @@ pub fn look_up(
     Ok(admitted)
 }
 
-/// The `uid` of the person with this name in authentik, whoever they are and whatever
-/// they may do; `None` if authentik gives none.
+/// The `uid` of the person with this name in authentik, active or not and in any group; `None`
+/// if authentik returns none.
 ///
 /// # Errors
-/// Everything that is in doubt.
+/// Every doubt.
 pub fn uid_of(transport: &mut dyn Transport, name: &str) -> Result<Option<String>, LoginError> {
     find(transport, name).map(|person| person.uid)
 }

@@ -102,12 +102,12 @@ pub fn name_in_authentik(user: &str, rules: &UserRules) -> Result<String, LoginE
     Ok(rules.name.apply(&lowered))
 }
 
-/// What `user` is called in authentik, who is `short` there but for letters' case.
+/// The name of `user` in authentik, where they are called `short`, apart from case.
 ///
-/// The short name must not be another account's: whoever has that name in authentik
-/// would own both. It is nobody's, or the database gives the very entry for it that it
-/// gives for `user`. It is not the name of root, of a system account, or of one that is
-/// left alone, either: those are the host's own.
+/// The short name must not belong to another account. Otherwise one person in authentik would
+/// own both accounts. Either no account has it, or the database returns the same entry for it
+/// as for `user`. It must not be the name of root, of a system account, or of an account that
+/// is left alone: those belong to the host.
 fn name_without_domain(
     user: &str,
     short: &str,

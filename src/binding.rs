@@ -36,8 +36,7 @@ impl BoundAccount<'_> {
         }
         match self.rule {
             Binding::Never | Binding::Compare => Ok(()),
-            // Whoever may use a locker could otherwise let somebody in who is noted
-            // nowhere.
+            // Otherwise a locker could let in a person whose binding is recorded nowhere.
             Binding::Uid if !host::runs_as_root() => Err(LoginError::NotBound),
             Binding::Uid => {
                 // Somebody else's first login may have been a moment faster.

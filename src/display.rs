@@ -43,16 +43,16 @@ pub enum Prompts {
 /// How a question is put together: `[prompt] style`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PromptStyle {
-    /// As the program that asks shows it best.
+    /// In the way that suits the program.
     #[default]
     Auto,
-    /// What is to be read first is a text, and the prompt is one line.
+    /// The introduction is a text, and the prompt is one line.
     Short,
     /// All of it is in the prompt.
     Full,
 }
 
-/// A question and what is to be read before it.
+/// A question and its introduction.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
     /// Errors, a menu, what was sent where. It may be empty.

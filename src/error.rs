@@ -401,11 +401,11 @@ impl LoginError {
             // In a set-uid program the proof costs no wait, and the next try may find
             // that the server is back.
             Self::Unavailable(_) => !is_setuid(),
-            // sudo asks three times: the tries of a key would be gone by then.
+            // sudo asks three times, which would use up the tries of a key.
             Self::SecurityKey(fault) => fault.is_about_tries(),
-            // Whoever left the code away may type it the next time.
+            // A person who left the code out may type it the next time.
             Self::Unsupported { reason, .. } => *reason != Obstacle::SecondPrompt,
-            // What was reached and answered wrongly may answer rightly next.
+            // The next answer of a server that can be reached may be right.
             Self::Server { fault, .. } => matches!(
                 fault,
                 ServerFault::Dns(_)

@@ -45,7 +45,7 @@ impl Wording {
         }
     }
 
-    // Made only where somebody reads them: most logins know their language by then.
+    // Made only when they are needed: most logins know their language then.
     fn words(&self) -> Arc<Words> {
         let words = self.words.clone();
         words.unwrap_or_else(|| Arc::new(Words::of("en")))

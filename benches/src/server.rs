@@ -162,7 +162,7 @@ impl Server {
         Server::start_with(program, ca_file, 0)
     }
 
-    /// The same, with so many workers, or 0.
+    /// The same with this many workers, or 0.
     pub fn start_with(program: &Path, ca_file: PathBuf, workers: usize) -> Result<Server> {
         let mut child = Command::new(program)
             .arg("serve")

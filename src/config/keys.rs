@@ -194,8 +194,8 @@ impl Layer {
 
     /// The keys of the service over those at the top.
     ///
-    /// `sudo-i` and `su-l`, by which `sudo -i` and `su -` go, follow `sudo` and
-    /// `su` unless they have keys of their own: who tightens sudo means both.
+    /// `sudo -i` and `su -` use the services `sudo-i` and `su-l`. These follow `sudo` and `su`
+    /// unless they have their own keys, because an administrator who restricts sudo means both.
     pub(super) fn keys(self) -> Keys {
         match self.own.or(self.family) {
             Some(for_service) => for_service.over(self.top),

@@ -151,9 +151,8 @@ impl Config {
         Self::from_files(&files, service, &arguments)
     }
 
-    /// Reads the configuration for `service` from the bytes of a file that has no
-    /// drop-ins. Whose file that was is not judged here: [`Config::load`] does,
-    /// and is what a login goes by.
+    /// Reads the configuration for `service` from the bytes of a file without drop-ins. It does
+    /// not check the owner of the file. A login uses [`Config::load`], which does.
     ///
     /// # Errors
     /// As [`Config::load`], but for the file itself.

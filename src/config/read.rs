@@ -33,7 +33,7 @@ impl From<Error> for Mistake {
     }
 }
 
-/// A value as it stands in a file.
+/// A value, as it is written in a file.
 pub(super) type Written<'a> = Spanned<DeValue<'a>>;
 
 /// What can be read from a value.
@@ -65,7 +65,7 @@ impl<'a> Table<'a> {
     /// The value as a table with no other keys than `known`.
     ///
     /// # Errors
-    /// The value is none, or one of its keys is not known: an administrator could rely
+    /// If the value is not a table, or one of its keys is unknown: an administrator could rely
     /// on a key that was silently ignored.
     pub(super) fn of(value: &'a Written<'a>, known: &[&str]) -> Result<Self, Mistake> {
         match value.get_ref() {
@@ -103,7 +103,7 @@ pub(super) fn refuse_unknown(table: &DeTable<'_>, known: &[&str]) -> Result<(), 
 /// The value as a table, whatever its keys.
 ///
 /// # Errors
-/// The value is none.
+/// If the value is not a table.
 pub(super) fn own_table<'a>(value: Written<'a>) -> Result<DeTable<'a>, Mistake> {
     let span = value.span();
     match value.into_inner() {

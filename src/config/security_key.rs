@@ -28,7 +28,7 @@ pub struct KeyRules {
 /// Where the person must be who uses a key of this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyPlace {
-    /// At this host, which is to be proved.
+    /// At this host. That must be proved.
     Local,
     /// Anywhere but in sshd: for hosts without logind.
     Any,

@@ -1,8 +1,8 @@
 //! The files that the configuration is made of: the one that `config=` names, and
 //! the drop-ins in the directory beside it.
 //!
-//! A drop-in that cannot be opened, judged, read or parsed ends the login: what it
-//! would have said may have been that somebody is to be refused.
+//! A drop-in that cannot be opened, checked, read or parsed ends the login, because it might
+//! have refused somebody.
 
 use std::path::{Path, PathBuf};
 

@@ -102,7 +102,7 @@ impl AccountDomain {
         }
     }
 
-    /// The domain with its separator, as it stands in the names.
+    /// The domain with its separator, as it is written in names.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -188,7 +188,7 @@ impl AccountKind {
 /// Whether an account of this host belongs to one person of authentik.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Binding {
-    /// It belongs to whoever has its name in authentik.
+    /// It belongs to the person who has its name in authentik.
     #[default]
     Never,
     /// The first login binds it to the person's `uid`.

@@ -42,8 +42,8 @@ impl FlowEnd {
 /// read; see [`crate::login_context::LoginContext::query`].
 ///
 /// # Errors
-/// Everything that keeps the flow from ending in a final redirect. A denial always counts,
-/// even if somebody is logged in by then.
+/// Everything that prevents a final redirect. A denial always counts, even if somebody is
+/// logged in at that time.
 pub fn run(
     transport: &mut dyn Transport,
     slug: &Slug,

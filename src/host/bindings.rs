@@ -129,7 +129,7 @@ impl Bindings {
         }
     }
 
-    /// Binds `account` to `uid`, whoever it belonged to.
+    /// Binds `account` to `uid`, and replaces an earlier binding.
     ///
     /// # Errors
     /// As [`Bindings::add`].
@@ -238,7 +238,7 @@ impl<'a> NewFile<'a> {
 
 impl Drop for NewFile<'_> {
     fn drop(&mut self) {
-        // After `replace` there is none of this name any more.
+        // After `replace` no file has this name.
         let _ = unlinkat(
             self.directory.file(),
             self.name.as_str(),

@@ -304,8 +304,7 @@ mod tests {
         assert!(matches!(missing, Err(FileFault::Unreadable(_))));
     }
 
-    /// Whoever may write to the folder puts one file in the place of another for
-    /// as long as it takes.
+    /// A user who can write to the folder keeps replacing one file by another.
     #[test]
     fn the_file_that_was_checked_is_the_one_that_is_read() {
         let dir = tempfile::tempdir().unwrap();

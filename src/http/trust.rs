@@ -186,7 +186,7 @@ hgYGog==\n\
         let roots = parse(&format!("# a comment\n{CERTIFICATE}")).expect("one certificate");
         assert_eq!(roots.len(), 1);
 
-        // PEM, and a certificate that is none.
+        // Valid PEM that contains no certificate.
         let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert_eq!(
             parse(&format!("{damaged}{CERTIFICATE}"))

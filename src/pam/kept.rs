@@ -1,6 +1,5 @@
-//! What is kept on the handle from one call to the next: a final refusal, the proof of
-//! a login, the session in which a password is to be changed, and how long the calls
-//! have waited for the log.
+//! Data on the handle from one call to the next: a final refusal, the proof of a login, the
+//! session in which a password will be changed, and how long the calls have waited for the log.
 
 use std::any::Any;
 use std::cell::RefCell;

@@ -11,9 +11,8 @@ pub const COOKIE: &str = "authentik_mfa";
 
 /// A cookie that the server has set in this login. It is wiped when it is dropped.
 ///
-/// authentik binds it to the stage and to the number of the device, not to a person, a
-/// session or an address: whoever has it, and the password, is not asked for a second
-/// factor.
+/// authentik binds it to the stage and to the number of the device, not to a person, a session
+/// or an address. With it and the password, anyone can skip the second factor.
 pub struct FactorCookie {
     pub(super) value: Zeroizing<String>,
     /// When the server has set it, by CLOCK_BOOTTIME.

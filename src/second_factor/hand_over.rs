@@ -85,7 +85,7 @@ fn record_of(
     Some(record)
 }
 
-/// Takes what was handed over under this name: whoever takes it, nobody can take it again.
+/// Takes the record with this name. It can be taken only once.
 ///
 /// # Errors
 /// Why it is not for this login.
@@ -146,7 +146,7 @@ fn of_login(boot: &str, login: &LoginFacts<'_>) -> Option<Record> {
     Record::beginning(&[HANDED_OVER, boot, login.user, login.service, login.rhost])
 }
 
-/// The name of the file. A name that is none could be another file's.
+/// The name of the file. An invalid name could be that of another file.
 fn file_name(name: &str) -> Option<String> {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     let is_name = name.len() == DIGITS && name.bytes().all(is_digit);
@@ -175,7 +175,7 @@ fn sweep(directory: &File) {
     }
 }
 
-/// Whether a record has waited too long. What cannot be read is nobody's.
+/// Whether a record has waited too long. One that cannot be read belongs to nobody.
 fn was_not_taken(directory: &File, name: &str) -> bool {
     let handed = run::read(directory, name)
         .as_deref()

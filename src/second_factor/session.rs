@@ -20,8 +20,8 @@ const LEADER: usize = 9;
 /// A second factor that authentik has accepted in this login session, for this user, and
 /// in this flow.
 ///
-/// Only [`find`] makes one, from a record that fits. It proves nobody's identity: it is a
-/// cookie that may be sent to the server, which decides.
+/// Only [`find`] makes one, from a record that fits. It proves no identity: it is a cookie for
+/// the server, which decides.
 pub struct Remembered(FactorCookie);
 
 impl Remembered {

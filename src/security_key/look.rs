@@ -197,8 +197,7 @@ pub(super) enum Shown {
     Refused,
 }
 
-/// Looks for a credential of the list. Whoever has the PIN's `token` sees those, too,
-/// that the key hides from others.
+/// Searches for a credential of the list. With the PIN's `token` it also finds hidden ones.
 pub(super) fn shown<D: Device>(
     key: &mut Key<D>,
     request: &Request,

@@ -1,6 +1,5 @@
-//! Who sits at this host. A key that is plugged in here is for them alone: whoever
-//! logs in from afar with somebody's password could make it blink, and its owner
-//! might touch it.
+//! The person at this host. A key that is plugged in here is only for them: a remote user with
+//! somebody's password could make it blink, and its owner might touch it.
 
 use std::io::Read;
 use std::path::Path;

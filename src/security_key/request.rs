@@ -40,9 +40,9 @@ pub struct NewCredential {
     pub exclude: Vec<Vec<u8>>,
     /// Whether the key keeps the credential itself.
     pub keep: Keep,
-    /// Whether the person is to be verified only where there is no other way.
+    /// Whether the person should be verified only if there is no other way.
     pub verification_discouraged: bool,
-    /// Whether authentik wants to know nothing of the key's make.
+    /// Whether authentik requests no attestation.
     pub without_attestation: bool,
 }
 

@@ -18,7 +18,7 @@ use crate::secret::Secret;
 pub struct Pin<'a> {
     /// The PIN, as it was typed.
     pub pin: &'a Secret,
-    /// So many tries are left to the person for elsewhere.
+    /// How many tries must be left for other programs.
     pub reserve: u32,
 }
 

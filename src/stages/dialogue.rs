@@ -275,8 +275,8 @@ impl<'a> Dialogue<'a> {
         }
     }
 
-    /// Makes the prompt of a question, and tells what is to be read before it as this
-    /// program shows it.
+    /// Makes the prompt of a question, and shows its introduction in the way that suits this
+    /// program.
     fn prepare(&mut self, asked: Asked<'_>) -> Result<String, LoginError> {
         if self.single && std::mem::replace(&mut self.asked, true) {
             return Err(LoginError::Unsupported {

@@ -8,7 +8,7 @@ const MOST: u64 = 32 * 1024;
 /// The command line of the program that the module runs in, with a NUL behind each
 /// argument; `None` where the kernel does not show it, or it is longer than 32 KiB.
 ///
-/// Whoever started the program chose it. It may only decide what they see.
+/// The user who started the program chose it. It may only affect what they see.
 #[must_use]
 pub fn command_line() -> Option<Vec<u8>> {
     let file = std::fs::File::open("/proc/self/cmdline").ok()?;

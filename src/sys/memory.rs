@@ -54,8 +54,8 @@ struct Reserves {
     small: Heap,
 }
 
-/// How many blocks of the reserves are in use. Where there are none, nothing that is
-/// freed can be one, and the lock is not taken.
+/// How many blocks of the reserves are in use. If there are none, a freed block cannot be one
+/// of them, and the lock is not taken.
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 
 /// A lock that needs no memory. It is held for the few instructions of one allocation,

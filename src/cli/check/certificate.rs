@@ -16,7 +16,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use super::server::ANONYMOUS;
 use crate::cli::report::{Measure, Report};
 
-/// A certificate that expires within so many days should have been renewed already.
+/// A certificate that expires within this many days should have been renewed already.
 const SOON: i64 = 14;
 const DAY: i64 = 24 * 60 * 60;
 
@@ -190,7 +190,7 @@ fn handshake(config: &Config, mut stream: TcpStream) -> Option<Vec<CertificateDe
         .set_write_timeout(Some(config.connect_timeout))
         .ok()?;
     while connection.is_handshaking() {
-        // If the client refuses the certificate, it has seen it by then.
+        // A client that refuses the certificate has seen it before that.
         if connection.complete_io(&mut stream).is_err() {
             break;
         }

@@ -14,7 +14,7 @@ use super::Way;
 use crate::cli::remedy::of_config;
 use crate::cli::report::{Measure, Report};
 
-/// At most so many people are looked up, because each costs a request.
+/// At most this many users are looked up, because each costs a request.
 pub(super) const MAX_PEOPLE: usize = 200;
 /// `nobody`, and the highest uid of an account.
 const NOBODY: u32 = 65534;

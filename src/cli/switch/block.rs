@@ -15,7 +15,7 @@ const OLD_LINES: usize = 3;
 /// How a success of the module skips the lines that it replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
-    /// It jumps over so many lines, and a line after them succeeds.
+    /// It jumps over this many lines, and a line after them succeeds.
     Jump(usize),
     /// No line after them succeeds, so the module's success counts, and the next line
     /// jumps.

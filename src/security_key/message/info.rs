@@ -28,8 +28,8 @@ pub(in crate::security_key) struct Info {
     pub(in crate::security_key) has_permissions: bool,
     /// Whether the PIN must be changed before it is of use.
     pub(in crate::security_key) must_change_pin: bool,
-    /// Whether it may hide credentials from whoever is not verified (`credProtect`).
-    /// A key that names no extension at all may do so, too.
+    /// Whether it may hide credentials until the user is verified (`credProtect`). A key that
+    /// names no extension may do so too.
     pub(in crate::security_key) may_hide: bool,
     /// The PIN protocols that it names, in its order.
     pub(in crate::security_key) protocols: Vec<u8>,

@@ -22,10 +22,10 @@ pub(in crate::stages) enum Try {
     Failed(String),
 }
 
-/// Has a key sign, or sets one up; whoever has none plugged in is asked to insert it.
+/// Has a key sign, or sets one up. If no key is plugged in, the person is asked to insert one.
 ///
 /// # Errors
-/// [`LoginError::SecurityKey`] when it has failed as often as may be.
+/// [`LoginError::SecurityKey`] when all tries have failed.
 pub(in crate::stages) fn sign(
     stages: &mut Stages<'_>,
     request: &Request,

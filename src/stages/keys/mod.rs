@@ -69,7 +69,7 @@ impl<'a> Keys<'a> {
         options.request(rp_id, origin, self.rules.passkey)
     }
 
-    /// As [`Keys::request`], for a key that is to be set up.
+    /// As [`Keys::request`], for a key that will be set up.
     ///
     /// # Errors
     /// Why no key of this host can be set up.

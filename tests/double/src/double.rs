@@ -108,8 +108,8 @@ impl DoubleBuilder {
         self
     }
 
-    /// Works on so many requests at a time, and lets the others wait, as a server does that
-    /// has so many workers. The delay of a [`Fault`] is work.
+    /// Handles this many requests at a time, and lets the others wait, like a server with this
+    /// many workers. The delay of a [`Fault`] counts as work.
     pub fn workers(mut self, count: usize) -> DoubleBuilder {
         self.options.workers = Some(Arc::new(Semaphore::new(count)));
         self
@@ -360,7 +360,7 @@ impl Double {
         self.shared.state().memory.last_link.get(username).cloned()
     }
 
-    /// Somebody tries so many wrong passwords for the user, in a session of their own.
+    /// Tries this many wrong passwords for the user, in a separate session.
     pub fn try_wrong_passwords(&self, username: &str, count: u32) {
         let mut state = self.shared.state();
         let so_far = state.memory.wrong_passwords.entry(username.to_owned());

@@ -9,7 +9,7 @@
 //! double.inject(Fault::on(Match::post("/flows/executor/").nth(2)).answer(
 //!     502, "text/html", "<h1>502 Bad Gateway</h1>",
 //! ));
-//! // and whoever asks for the application's verdict waits first
+//! // and the check of the application is answered a little later
 //! double.inject(Fault::on(Match::path("/check_access/")).delay(Duration::from_millis(5)));
 //! ```
 
@@ -70,7 +70,7 @@ impl Match {
         self
     }
 
-    /// Only the first so many of them.
+    /// Only the first few of them.
     pub fn first(mut self, count: usize) -> Match {
         self.first = Some(count);
         self

@@ -64,8 +64,8 @@ fn nobody_gets_in_without_a_proof_in_the_exchange() {
     }
 }
 
-/// Every login that is one step away from a good one, with what may belong to
-/// that step: each answer of the server in the place of each right one.
+/// Every login with one deviation from a good one, with the consequences of that deviation:
+/// each right answer of the server is replaced by each other answer.
 #[test]
 fn no_single_step_away_lets_anybody_in_who_must_not_be() {
     let (mut let_in, mut refused) = (0, 0);

@@ -11,7 +11,7 @@ pub(crate) enum Action {
     Bad,
     Die,
     Reset,
-    /// A jump over so many modules.
+    /// A jump over this many modules.
     Jump(usize),
 }
 

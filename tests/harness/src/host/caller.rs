@@ -16,7 +16,7 @@ pub(super) struct Settings {
     soft_only: bool,
     closed: Vec<i32>,
     full: Vec<i32>,
-    /// `/dev/full`, where a descriptor is to be opened on it.
+    /// `/dev/full`, if a descriptor must be open on it.
     full_device: Option<File>,
     nice: i32,
     sched_idle: bool,

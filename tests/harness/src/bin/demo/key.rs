@@ -170,7 +170,7 @@ pub(crate) fn introduction(flow: &str) -> String {
 
 /// What the module's configuration says of keys.
 pub(crate) fn configuration(flow: &str) -> String {
-    // Nobody can prove to the module that whoever runs the demo sits at this host.
+    // The module cannot get a proof that the user of the demo sits at this host.
     let passkey = flow == PASSKEY_FLOW;
     format!("\n[security_key]\nwhere = \"any\"\npasskey = {passkey}\n")
 }
