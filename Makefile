@@ -19,7 +19,8 @@
 #              target/old-glibc; ARCH=amd64, arm64 or armhf (the same, and zig from PyPI).
 # make rpm:    the package for Fedora and its relatives.
 # make tarball: what is built with its pages, SHA256SUMS and an SBOM.
-# make reproducible: builds all of that again from another folder, and compares.
+# make reproducible: builds all of that again from another folder, and compares byte for
+#              byte; .ci/run does it, too.
 # make repository: a signed apt repository of the packages in target/packages, in
 #              target/repository; KEY=FINGERPRINT is the key that signs it.
 # make test-repository: fresh Debian systems install and update from such a one, and
