@@ -26,9 +26,10 @@ use crate::login_context::percent_encoded;
 use crate::pam::{self as pam_handle, Transaction, UserName};
 use crate::text;
 
-/// How many groups are requested by their UUID: more than any organisation has above
-/// one person, and a bound for groups that contain themselves.
-const MAX_GROUP_REQUESTS: usize = 32;
+/// How many groups above the user's own are requested: more than any organisation has
+/// above one person. The user's own groups, of which a directory may give hundreds, are
+/// bounded by the login's deadline alone.
+const MAX_ANCESTORS: usize = 32;
 
 const NOBODY_LOOKED_UP: &str = "nobody is looked up for this service";
 
@@ -271,30 +272,29 @@ fn membership(
     direct: Vec<Object<GroupEntry>>,
     wanted: &[String],
 ) -> Result<Membership, LoginError> {
-    let mut known: Vec<Group> = Vec::new();
-    // UUIDs of groups whose ancestors are still to be requested.
-    let mut above: Vec<String> = Vec::new();
-    let mut visited: BTreeSet<String> = BTreeSet::new();
+    let mut search = Search::default();
     for Object(entry) in direct {
-        add_group(entry, true, &mut known, &mut above, &mut visited);
+        search.add_listed(entry);
     }
-    let mut requests = 0_usize;
+    let mut ancestors = 0_usize;
     loop {
-        let membership = Membership::of(&known, wanted);
+        let membership = Membership::of(&search.known, wanted);
         if membership == Membership::Member {
             return Ok(membership);
         }
-        let Some(uuid) = above.pop() else {
+        let above = search.above.pop();
+        let is_ancestor = above.is_some();
+        let Some(uuid) = above.or_else(|| search.unlisted.pop()) else {
             return Ok(membership);
         };
-        if visited.contains(&uuid) {
+        if search.visited.contains(&uuid) {
             continue;
         }
         if !is_uuid(&uuid) {
             return Err(unexpected_answer("a group's key is no UUID"));
         }
-        requests = requests.saturating_add(1);
-        if requests > MAX_GROUP_REQUESTS {
+        ancestors = ancestors.saturating_add(usize::from(is_ancestor));
+        if ancestors > MAX_ANCESTORS {
             return Err(unexpected_answer(
                 "the user's groups have too many groups above them",
             ));
@@ -306,37 +306,45 @@ fn membership(
                 "it shows another group than was asked for",
             ));
         }
-        visited.insert(uuid);
-        add_group(entry, false, &mut known, &mut above, &mut visited);
+        search.visited.insert(uuid);
+        search.add(entry);
     }
 }
 
-/// Adds a group to the known ones, and its parents to those to request.
-fn add_group(
-    entry: GroupEntry,
-    is_listed: bool,
-    known: &mut Vec<Group>,
-    above: &mut Vec<String>,
-    visited: &mut BTreeSet<String>,
-) {
-    if is_listed {
+/// The groups that are known, and those that are still to be requested, by their UUIDs.
+#[derive(Default)]
+struct Search {
+    known: Vec<Group>,
+    /// The user's own groups whose parents the list does not name.
+    unlisted: Vec<String>,
+    /// Parents of known groups.
+    above: Vec<String>,
+    visited: BTreeSet<String>,
+}
+
+impl Search {
+    /// Adds a group of the user's own list.
+    fn add_listed(&mut self, entry: GroupEntry) {
         if entry.parents.is_none() && entry.parent.is_none() {
-            // The list does not name this group's parents; the group itself does.
-            above.push(entry.pk.clone());
+            self.unlisted.push(entry.pk.clone());
         } else {
-            visited.insert(entry.pk.clone());
+            self.visited.insert(entry.pk.clone());
         }
+        self.add(entry);
     }
-    let parent = entry.parent.flatten();
-    let parents = entry.parents.into_iter().flatten();
-    above.extend(parent.clone().into_iter().chain(parents));
-    if let (Some(pk), Some(name)) = (parent, entry.parent_name) {
-        known.push(Group { name, pk });
+
+    fn add(&mut self, entry: GroupEntry) {
+        let parent = entry.parent.flatten();
+        let parents = entry.parents.into_iter().flatten();
+        self.above.extend(parent.clone().into_iter().chain(parents));
+        if let (Some(pk), Some(name)) = (parent, entry.parent_name) {
+            self.known.push(Group { name, pk });
+        }
+        self.known.push(Group {
+            name: entry.name,
+            pk: entry.pk,
+        });
     }
-    known.push(Group {
-        name: entry.name,
-        pk: entry.pk,
-    });
 }
 
 fn ask<T: for<'a> Deserialize<'a>>(

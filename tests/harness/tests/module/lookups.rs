@@ -51,7 +51,7 @@ fn ancestors_count_however_far_up() {
         (6, "level-6", "PAM_SUCCESS", 4, 6),
         (6, "level-1", "PAM_SUCCESS", 0, 0),
         (6, "elsewhere", "PAM_PERM_DENIED", 5, 6),
-        (60, "level-60", "PAM_PERM_DENIED", 32, 32),
+        (60, "level-60", "PAM_PERM_DENIED", 32, 33),
     ] {
         let requests = if lists_parents { listed } else { unlisted };
         let bench = account::bench("").access(&format!("groups = [\"{wanted}\"]"));
@@ -84,6 +84,35 @@ fn ancestors_count_however_far_up() {
     // A UUID counts as one step too.
     let bench = account::bench("").access(&format!("groups = [\"{ADMINS}\"]"));
     expect(&key(&bench, "frank").run(), "PAM_SUCCESS", "user=frank");
+}
+
+/// The limit is for what is above them. A directory may put people into hundreds.
+#[test]
+fn a_person_may_have_many_groups_of_their_own() {
+    pam_harness::require_isolation!();
+    for (wanted, code) in [
+        ("above", "PAM_SUCCESS"),
+        ("own-0", "PAM_SUCCESS"),
+        ("elsewhere", "PAM_PERM_DENIED"),
+    ] {
+        let bench = account::bench("").access(&format!("groups = [\"{wanted}\"]"));
+        bench.double.world(|world| {
+            world.add_group(Group::new("above"));
+            let mut eve = User::new("eve");
+            for number in 0..100 {
+                let name = format!("own-{number}");
+                let group = Group::new(&name);
+                world.add_group(match number {
+                    50 => group.parent("above"),
+                    _ => group,
+                });
+                eve = eve.group(&name);
+            }
+            world.add_user(eve);
+        });
+        let outcome = key(&bench, "eve").run();
+        expect(&outcome, code, "user=eve");
+    }
 }
 
 /// In 2026.8 groups have several parents, and only the group itself names them.
