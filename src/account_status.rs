@@ -96,8 +96,12 @@ pub fn name_in_authentik(user: &str, rules: &UserRules) -> Result<String, LoginE
         return Ok(rules.name.apply(user));
     }
     let lowered = user.to_ascii_lowercase();
-    if lowered != user && !matches!(account(&lowered)?, Lookup::Unknown) {
-        return Err(LoginError::NameOfAnotherAccount);
+    if lowered != user {
+        // A database that takes any spelling gives the user's own entry for it.
+        let found = entry(&lowered)?;
+        if found.is_some() && found != entry(user)?.filter(|own| own.name == user) {
+            return Err(LoginError::NameOfAnotherAccount);
+        }
     }
     Ok(rules.name.apply(&lowered))
 }

@@ -48,6 +48,12 @@ static const struct {
     { "OTHER\\alma", "OTHER\\alma", 5015, "/bin/sh" },
     { "EXAMPLE\\alma@example.com", "EXAMPLE\\alma@example.com", 5016, "/bin/sh" },
     { "alma@example.com", "alma@example.com", 5017, "/bin/sh" },
+    /* One entry for both spellings, as SSSD answers with case_sensitive = preserving. */
+    { "Lene", "Lene", 5020, "/bin/sh" },
+    { "lene", "Lene", 5020, "/bin/sh" },
+    /* One name, and two entries. */
+    { "Mona", "Mona", 5021, "/bin/sh" },
+    { "mona", "Mona", 5022, "/bin/sh" },
     { "EXAMPLE\\-rf", "EXAMPLE\\-rf", 5018, "/bin/sh" },
 };
 

@@ -103,6 +103,29 @@ fn a_domain_is_taken_off_where_the_short_name_is_nobody_elses() {
     expect(&outcome, "PAM_SUCCESS", &["user=alice "]);
 }
 
+/// A database that takes any spelling gives the same entry for the name in lower case.
+#[test]
+fn a_lowered_name_may_be_the_same_entry_and_no_other() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().section("[user]\nlowercase = true\n");
+    bench.double.world(|world| {
+        for name in ["lene", "mona"] {
+            world.add_user(User::new(name).password(PASSWORD));
+        }
+    });
+    let outcome = log_in(&bench, "Lene");
+    expect(&outcome, "PAM_SUCCESS", &["user=Lene "]);
+    let outcome = log_in(&bench, "Mona");
+    expect(
+        &outcome,
+        "PAM_PERM_DENIED",
+        &["user=Mona ", "that of another account of this host"],
+    );
+    // The host's own name is what counts.
+    let outcome = log_in(&bench, "lene");
+    expect(&outcome, "PAM_USER_UNKNOWN", &[]);
+}
+
 /// Without `domain`, authentik must have the name as it is.
 #[test]
 fn without_the_key_nothing_is_taken_off() {
