@@ -10,7 +10,7 @@ use crate::account_status::{self, AccountStatus, OTHER_SPELLING};
 use crate::audit::Audit;
 use crate::binding::BoundAccount;
 use crate::call::Call;
-use crate::config::{Config, Remember};
+use crate::config::{Config, FirstPass, Remember};
 use crate::conversation::Conversation;
 use crate::error::LoginError;
 use crate::first_answer::{FirstAnswer, once_more_if_late};
@@ -306,6 +306,13 @@ fn refuse_like_a_wrong_password(
     audit: &Audit,
 ) -> Result<(), LoginError> {
     if !first.is_awaited() {
+        return Ok(());
+    }
+    // Somebody with an account is not asked, either.
+    if config.first_pass == FirstPass::Use {
+        if transaction.new_password_of_stack().is_some() {
+            audit.log_refused_answer("password");
+        }
         return Ok(());
     }
     match transaction.ask_secret(&config.prompt.password, "password") {

@@ -75,6 +75,28 @@ fn the_stacks_password_is_tried_or_used_as_the_arguments_say() {
     );
 }
 
+/// Somebody who guesses names sees no prompt that an account would not have shown.
+#[test]
+fn use_first_pass_asks_for_no_name() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new().arguments("use_first_pass");
+    for (user, preset, code) in [
+        ("alice", Some("wrong"), "PAM_AUTH_ERR"),
+        ("nosuch", Some("wrong"), "PAM_USER_UNKNOWN"),
+        ("Bad:name", Some("wrong"), "PAM_USER_UNKNOWN"),
+        ("nosuch", None, "PAM_USER_UNKNOWN"),
+    ] {
+        let pam = bench.pam("linux-login", user);
+        let pam = match preset {
+            Some(password) => pam.preset_authtok(password),
+            None => pam,
+        };
+        let outcome = pam.authenticate().run();
+        assert_eq!(outcome.code().to_string(), code, "{user}: {outcome}");
+        assert_eq!(outcome.prompts(), [""; 0], "{user}: {outcome}");
+    }
+}
+
 #[test]
 fn a_silent_application_sees_prompts_alone() {
     pam_harness::require_isolation!();
