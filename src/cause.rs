@@ -59,6 +59,7 @@ impl LoginError {
             Self::Skipped(_) => "left-alone",
             Self::UnknownAccount => "unknown-account",
             Self::ImpossibleName(_) => "impossible-name",
+            Self::UserReplaced => "user-replaced",
             Self::Server { fault, .. } => fault.cause(),
             Self::UnknownFlow { .. } => "unknown-flow",
             Self::UnknownApplication { .. } => "unknown-application",

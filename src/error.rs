@@ -287,6 +287,9 @@ pub enum LoginError {
     /// No account can have this name.
     #[error("no account can have this name: {0}")]
     ImpossibleName(&'static str),
+    /// The application has set `PAM_USER` to another name while this user logged in.
+    #[error("the application has replaced the user during the login")]
+    UserReplaced,
 
     // The server and the way to it.
     /// authentik is proved to be unavailable. The one way to `PAM_AUTHINFO_UNAVAIL`.

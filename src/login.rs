@@ -122,6 +122,9 @@ fn attempt(
         first,
     };
     let result = run(transaction, login, &mut call.audit);
+    if result.is_ok() && transaction.user_item() != UserName::Possible(user.clone()) {
+        return Err(LoginError::UserReplaced);
+    }
     match &result {
         Ok(login) => {
             // A confirmed name cannot be a mistyped password.

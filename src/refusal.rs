@@ -153,6 +153,7 @@ fn compose(error: &LoginError, wording: &Wording) -> Option<String> {
         | LoginError::SomebodyElse { .. }
         | LoginError::Impersonated
         | LoginError::NotCurrent
+        | LoginError::UserReplaced
         | LoginError::NoSecretAccepted => words.not_confirmed.into(),
         LoginError::Unavailable(_) => words.unreachable.into(),
         LoginError::Server { fault, .. } | LoginError::LookupFailed(fault) => {

@@ -32,6 +32,7 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::Impersonated
         | LoginError::NotCurrent
         | LoginError::NoSecretAccepted
+        | LoginError::UserReplaced
         | LoginError::Server { .. } => P::PAM_AUTH_ERR,
         LoginError::Denied { .. }
         | LoginError::DeniedWithContinue

@@ -31,6 +31,7 @@ pub struct Player {
     /// The limit of the address space. It does not apply while the application's own code runs.
     address_space: Option<u64>,
     no_array_for_texts: bool,
+    replaces_user: Option<String>,
 }
 
 impl Player {
@@ -51,6 +52,7 @@ impl Player {
             inheritable: BTreeSet::new(),
             address_space: None,
             no_array_for_texts: script.process.no_array_for_texts,
+            replaces_user: script.process.replaces_user.clone(),
         }
     }
 
@@ -209,6 +211,10 @@ impl Converse for Player {
 
     fn gives_array_for_texts(&self) -> bool {
         !self.no_array_for_texts
+    }
+
+    fn replaces_user(&self) -> Option<&str> {
+        self.replaces_user.as_deref()
     }
 
     fn runs(&mut self, begins: bool) {

@@ -157,6 +157,9 @@ pub struct ProcessOptions {
     /// does.
     #[serde(default)]
     pub no_array_for_texts: bool,
+    /// The application sets `PAM_USER` to this name whenever the module asks.
+    #[serde(default)]
+    pub replaces_user: Option<String>,
     /// The working directory is one that was removed.
     #[serde(default)]
     pub cwd_removed: bool,

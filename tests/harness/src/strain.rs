@@ -44,6 +44,12 @@ impl Pam {
         self
     }
 
+    /// The application sets `PAM_USER` to this name whenever the module asks.
+    pub fn replaces_user(mut self, user: &str) -> Pam {
+        self.process.replaces_user = Some(user.to_owned());
+        self
+    }
+
     /// A signal interrupts the process every millisecond.
     pub fn signal_storm(mut self) -> Pam {
         self.process.signal_storm = true;

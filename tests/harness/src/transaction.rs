@@ -36,6 +36,11 @@ pub trait Converse {
         true
     }
 
+    /// The name that the application puts into `PAM_USER` while the module asks.
+    fn replaces_user(&self) -> Option<&str> {
+        None
+    }
+
     /// Called before and after each conversation, while the application's code runs.
     fn runs(&mut self, begins: bool) {
         let _ = begins;
@@ -53,8 +58,15 @@ pub struct Transaction<C: Converse> {
     handle: *mut ffi::PamHandle,
     /// From `Box::into_raw`, given back when the transaction ends. libpam's
     /// callbacks use the same pointer while a call of ours is under way.
-    application: *mut C,
+    application: *mut Application<C>,
     last: c_int,
+}
+
+/// What libpam's callbacks get.
+struct Application<C> {
+    conversation: C,
+    /// Null until `pam_start` has made it.
+    handle: *mut ffi::PamHandle,
 }
 
 impl<C: Converse> Transaction<C> {
@@ -86,7 +98,10 @@ impl<C: Converse> Transaction<C> {
     ) -> Result<Transaction<C>, Code> {
         let service = c_string(service.as_bytes())?;
         let user = user.map(|u| c_string(u.as_bytes())).transpose()?;
-        let application = Box::into_raw(Box::new(conversation));
+        let application = Box::into_raw(Box::new(Application {
+            conversation,
+            handle: ptr::null_mut(),
+        }));
         let pam_conv = ffi::PamConv {
             conversation: conversation_callback::<C>,
             appdata: application.cast(),
@@ -112,6 +127,8 @@ impl<C: Converse> Transaction<C> {
         if code != 0 || handle.is_null() {
             return Err(Code(code));
         }
+        // SAFETY: it came from the Box above, and no call is under way.
+        unsafe { (*application).handle = handle };
         transaction.set_fail_delay()?;
         Ok(transaction)
     }
@@ -208,7 +225,7 @@ impl<C: Converse> Transaction<C> {
     pub fn application(&mut self) -> &mut C {
         // SAFETY: it came from a Box that nobody has freed; callbacks run
         // only inside `call`, which takes `&mut self` as this borrow does.
-        unsafe { &mut *self.application }
+        unsafe { &mut (*self.application).conversation }
     }
 
     /// Ends the transaction with the last call's result, as applications do.
@@ -265,10 +282,25 @@ unsafe extern "C" fn conversation_callback<C: Converse>(
     // SAFETY: `appdata` is the Box's pointer that `start` gave to libpam;
     // callbacks come one at a time, from within `call`, which holds no
     // reference to it.
-    let application = unsafe { &mut *appdata.cast::<C>() };
-    application.runs(true);
-    let code = converse(application, length, messages, responses);
-    application.runs(false);
+    let application = unsafe { &mut *appdata.cast::<Application<C>>() };
+    let conversation = &mut application.conversation;
+    conversation.runs(true);
+    let code = converse(conversation, length, messages, responses);
+    if let Some(user) = conversation
+        .replaces_user()
+        .and_then(|user| CString::new(user).ok())
+    {
+        // SAFETY: the handle is live while a call of it is under way, and libpam copies
+        // the string.
+        unsafe {
+            ffi::pam_set_item(
+                application.handle,
+                Item::User.number(),
+                user.as_ptr().cast(),
+            )
+        };
+    }
+    conversation.runs(false);
     code
 }
 
@@ -343,9 +375,11 @@ unsafe extern "C" fn fail_delay_callback<C: Converse>(
         return;
     }
     // SAFETY: as for the conversation; libpam passes the same pointer.
-    let application = unsafe { &mut *appdata.cast::<C>() };
+    let application = unsafe { &mut *appdata.cast::<Application<C>>() };
     // The panic's message was printed. Nothing else can be done in C.
     let _ = catch_unwind(AssertUnwindSafe(|| {
-        application.fail_delay(Code(status), microseconds);
+        application
+            .conversation
+            .fail_delay(Code(status), microseconds);
     }));
 }

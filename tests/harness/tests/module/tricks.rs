@@ -298,6 +298,29 @@ fn two_lines_of_one_stack_keep_their_own_marks() {
     assert_eq!(codes(&outcome), ["PAM_SUCCESS", "PAM_SUCCESS"], "{outcome}");
 }
 
+/// A login of alice must not end as a success for bob.
+#[test]
+fn a_user_who_is_replaced_during_the_login_is_not_logged_in() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let log_in = |user: &str| {
+        bench
+            .pam("linux-login", "alice")
+            .replaces_user(user)
+            .answer_secret(PASSWORD)
+            .authenticate()
+            .run()
+    };
+    let outcome = log_in("bob");
+    assert_eq!(codes(&outcome), ["PAM_AUTH_ERR"], "{outcome}");
+    assert!(
+        outcome.to_string().contains("cause=user-replaced"),
+        "{outcome}"
+    );
+    let outcome = log_in("alice");
+    assert_eq!(codes(&outcome), ["PAM_SUCCESS"], "{outcome}");
+}
+
 /// An answer of a megabyte, with as many groups and parents as fit.
 #[test]
 fn a_look_up_takes_no_more_work_than_its_answer_is_long() {
