@@ -10,6 +10,17 @@ pub(crate) fn uid(name: &str) -> Option<u32> {
     }
 }
 
+/// The lowest uid of a person: `UID_MIN` of `/etc/login.defs`, which pam_usertype reads.
+pub(crate) fn first_person() -> u32 {
+    let text = std::fs::read("/etc/login.defs").unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let value = text.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next() == Some("UID_MIN")).then(|| words.next()?.parse().ok())?
+    });
+    value.unwrap_or(1000)
+}
+
 /// Whether an account can log in with a local password. `None` if that cannot be told:
 /// without root's rights, or for an account of a directory.
 pub(crate) fn has_password(name: &str) -> Option<bool> {

@@ -11,7 +11,8 @@ pub(crate) mod password;
 use super::local;
 use super::report::Status;
 use super::stack::compare::refusals;
-use super::stack::results::{Secret, mentioned};
+use super::stack::condition::mentioned;
+use super::stack::results::Secret;
 use super::stack::{Code, CodeSet, Entry, Kind, Person};
 pub(crate) use answer::{Answer, Stack};
 

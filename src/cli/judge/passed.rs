@@ -2,7 +2,9 @@
 
 use super::answer::{Answer, Stack, shown};
 use super::{Finding, warning, wrong};
-use crate::cli::stack::results::{Gates, Secret, Situation, asks_for_secret, is_gate, is_unknown};
+use crate::cli::stack::results::{
+    Gates, Secret, Situation, asks_for_secret, is_condition, is_gate, is_unknown,
+};
 use crate::cli::stack::{Action, Code, CodeSet, Entry, Person, Role};
 
 /// The purpose of some of them, for people.
@@ -22,7 +24,7 @@ pub(super) fn by_success(stack: &Stack<'_>, account: &[Entry]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for entry in stack.entries {
         let counts = entry.role == Role::Module
-            && (is_gate(entry) || is_unknown(entry))
+            && (is_gate(entry) || is_condition(entry) || is_unknown(entry))
             && matches!(
                 entry.control.action(Code::AUTH_ERR),
                 Action::Bad | Action::Die

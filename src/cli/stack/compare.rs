@@ -5,9 +5,9 @@
 
 use super::engine::play::{Detail, play};
 use super::engine::together::{Met, Pairs, Together};
-use super::person::Person;
+use super::person::{Person, Uid};
 use super::results::{Gates, Secret, Situation, asks_for_secret};
-use super::{Code, CodeSet, Entry, Kind};
+use super::{Action, Code, CodeSet, Entry, Kind};
 
 /// Two `auth` stacks: the second is the first with one more block of lines.
 pub(crate) struct Change<'a> {
@@ -21,6 +21,8 @@ pub(crate) struct Change<'a> {
     /// The index in the second where the repeated ones begin.
     pub(crate) repeated_at: usize,
     pub(crate) debian: bool,
+    /// The module ignores everybody below this uid.
+    pub(crate) min_uid: u32,
 }
 
 /// What would become worse.
@@ -57,11 +59,12 @@ pub(crate) fn refusals() -> CodeSet {
 
 impl Change<'_> {
     /// Plays every kind of person through both stacks. `local` are the accounts that
-    /// log in without authentik, `mentioned` others that the stack knows by name.
+    /// log in without authentik, `others` the kinds of other people that the stack
+    /// tells apart.
     ///
     /// # Errors
     /// The first thing that would become worse.
-    pub(crate) fn judge(&self, local: &[Person], mentioned: &[Person]) -> Result<(), Harm> {
+    pub(crate) fn judge(&self, local: &[Person], others: &[Person]) -> Result<(), Harm> {
         let mut way_in = false;
         for person in local {
             let name = person.shown();
@@ -87,11 +90,13 @@ impl Change<'_> {
                 who: names.join(", "),
             });
         }
-        let somebody = [Person::somebody(true), Person::somebody(false)];
         let mut replaced = false;
-        for person in somebody.iter().chain(mentioned) {
+        for person in others {
             self.not_let_in(person)?;
-            replaced |= self.let_in(person)?;
+            let is_ignored = matches!(person.uid, Uid::Is(uid) if uid < self.min_uid);
+            if !is_ignored || person.name.is_some() {
+                replaced |= self.let_in(person)?;
+            }
         }
         match replaced {
             true => Ok(()),
@@ -152,7 +157,24 @@ impl Change<'_> {
         }
         match harm {
             Some(harm) => Err(harm),
-            None => Ok(false),
+            None => self.stays_out(person).map(|()| false),
+        }
+    }
+
+    /// Somebody that the stack lets in by no secret: authentik must not let them in
+    /// either.
+    fn stays_out(&self, person: &Person) -> Result<(), Harm> {
+        let line = self.before.iter().find(|entry| asks_for_secret(entry));
+        let case = Case {
+            who: format!("{} (accepted by authentik)", person.shown()),
+            person,
+            before: line.map_or(Secret::Wrong, Secret::Of),
+            after: Secret::Wrong,
+            ours: CodeSet::one(Code::SUCCESS),
+        };
+        match self.pairs(&case).way_to(|_, after| after == Code::SUCCESS) {
+            Some(way) => Err(self.laxer(case.who, &way)),
+            None => Ok(()),
         }
     }
 
@@ -260,17 +282,26 @@ impl Change<'_> {
         }
     }
 
+    /// Names the line that refused before: first of all one that is no longer asked, and
+    /// whose refusal counts by itself.
     fn laxer(&self, who: String, way: &[Met]) -> Harm {
-        let refused = |only_before: bool| {
+        let refused = |only_before: bool, by_itself: bool| {
             way.iter()
                 .filter(|met| !only_before || met.second.is_none())
                 .filter_map(|met| met.first)
                 .find(|(at, code)| {
-                    let entry = self.before.get(*at);
-                    is_refusal(*code) && entry.is_some_and(|entry| !asks_for_secret(entry))
+                    let is_meant = |entry: &Entry| {
+                        let action = entry.control.action(*code);
+                        !asks_for_secret(entry)
+                            && (!by_itself || matches!(action, Action::Bad | Action::Die))
+                    };
+                    is_refusal(*code) && self.before.get(*at).is_some_and(is_meant)
                 })
         };
-        let entry = refused(true).or_else(|| refused(false)).map(|(at, _)| at);
+        let entry = refused(true, true)
+            .or_else(|| refused(true, false))
+            .or_else(|| refused(false, false))
+            .map(|(at, _)| at);
         Harm::Laxer { who, entry }
     }
 

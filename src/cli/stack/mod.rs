@@ -2,6 +2,7 @@
 
 // The test that holds it to libpam uses more of it than the command.
 pub(crate) mod compare;
+pub(crate) mod condition;
 #[allow(dead_code)]
 mod engine;
 pub(crate) mod person;

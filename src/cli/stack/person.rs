@@ -12,6 +12,8 @@ pub(crate) struct Person {
     pub(crate) uid: Uid,
     /// Whether the account is in `/etc/passwd`.
     pub(crate) is_local: Option<bool>,
+    /// Facts of conditions that are chosen for somebody without a name.
+    pub(super) assumed: Vec<(String, bool)>,
 }
 
 /// What is known of a uid.
@@ -30,6 +32,7 @@ impl Person {
             name: None,
             uid: Uid::Persons,
             is_local: None,
+            assumed: Vec::new(),
         }
     }
 
@@ -54,7 +57,20 @@ impl Person {
                 Uid::Is(_) => local::is_in_passwd(name),
                 _ => None,
             },
+            assumed: Vec::new(),
         }
+    }
+
+    /// The same person, for whom this fact of a condition is so.
+    pub(super) fn assume(mut self, fact: &str, holds: bool) -> Self {
+        self.assumed.push((fact.to_owned(), holds));
+        self
+    }
+
+    /// What is assumed about a fact.
+    pub(super) fn assumes(&self, fact: &str) -> Option<bool> {
+        let found = self.assumed.iter().find(|(known, _)| known == fact);
+        found.map(|(_, holds)| *holds)
     }
 
     /// For people.

@@ -3,8 +3,10 @@
 //! The rules come from the modules' manual pages. A module that is not named here is
 //! unknown and may return anything.
 
+use super::condition::conditions;
 use super::person::Person;
 use super::{Code, CodeSet, Entry, Kind};
+use crate::cli::local;
 
 /// Modules that ask for a password of this host.
 const LOCAL_SECRETS: [&str; 5] = [
@@ -82,6 +84,12 @@ pub(crate) fn is_gate(entry: &Entry) -> bool {
     GATES.contains(&entry.name())
 }
 
+/// Whether a line's module only looks at the person: it may refuse, and its
+/// arguments say which people.
+pub(crate) fn is_condition(entry: &Entry) -> bool {
+    ["pam_localuser.so", "pam_succeed_if.so", "pam_usertype.so"].contains(&entry.name())
+}
+
 /// The secret that somebody gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Secret<'a> {
@@ -134,10 +142,17 @@ impl Situation<'_> {
         match name {
             // Stacks use this only for sshd's pam_setcred: no account is in that file.
             "pam_localuser.so" if has("file=/dev/null") => CodeSet::one(Code::PERM_DENIED),
-            "pam_localuser.so" => either(self.person.is_local, Code::PERM_DENIED),
-            "pam_succeed_if.so" => either(self.condition(&entry.arguments), Code::AUTH_ERR),
+            "pam_localuser.so" => {
+                let of_passwd = !entry.arguments.iter().any(|word| word.starts_with("file="));
+                let is_local = self.person.is_local.filter(|_| of_passwd);
+                either(is_local, Code::PERM_DENIED)
+            }
+            "pam_succeed_if.so" => self.condition(entry),
             "pam_usertype.so" => {
-                let is_person = self.person.uid_holds(">=", 1000);
+                let first = local::first_person();
+                let is_person = self.person.uid_holds(">=", first);
+                // With `use_uid` it is about the caller.
+                let is_person = is_person.filter(|_| !has("use_uid"));
                 let wanted = has("isregular");
                 either(is_person.map(|is| is == wanted), Code::AUTH_ERR)
             }
@@ -208,74 +223,29 @@ impl Situation<'_> {
     }
 
     /// pam_succeed_if's conditions, all of which must hold.
-    fn condition(&self, arguments: &[String]) -> Option<bool> {
-        const FLAGS: [&str; 6] = [
-            "debug",
-            "use_uid",
-            "quiet",
-            "quiet_fail",
-            "quiet_success",
-            "audit",
-        ];
-        // With `use_uid` the conditions are about the caller.
-        let of_caller = arguments.iter().any(|word| word == "use_uid");
-        let mut words = arguments
-            .iter()
-            .map(String::as_str)
-            .filter(|word| !FLAGS.contains(word));
-        let mut all = Some(true);
-        while let Some(left) = words.next() {
-            let (operator, right) = (words.next()?, words.next()?);
-            match self.holds(left, operator, right).filter(|_| !of_caller) {
+    fn condition(&self, entry: &Entry) -> CodeSet {
+        const YES: CodeSet = CodeSet::one(Code::SUCCESS);
+        let Some(conditions) = conditions(entry) else {
+            return CodeSet::ANY;
+        };
+        let unknown = YES
+            .with(Code::AUTH_ERR)
+            .with(Code::SERVICE_ERR)
+            .with(Code::USER_UNKNOWN);
+        let mut all = YES;
+        for condition in conditions {
+            match condition.holds(self.person, self.service) {
                 Some(true) => {}
-                Some(false) => return Some(false),
-                None => all = None,
+                Some(false) if all == YES => return CodeSet::one(Code::AUTH_ERR),
+                _ => all = unknown,
             }
         }
         all
     }
-
-    fn holds(&self, left: &str, operator: &str, right: &str) -> Option<bool> {
-        match left {
-            "user" => self.user_holds(operator, right),
-            "uid" => self.person.uid_holds(operator, right.parse().ok()?),
-            "service" => text_holds(self.service, operator, right),
-            "shell" => text_holds(&self.person.shell()?, operator, right),
-            _ => None,
-        }
-    }
-
-    fn user_holds(&self, operator: &str, right: &str) -> Option<bool> {
-        if self.person.name.is_none() && ["ingroup", "notingroup"].contains(&operator) {
-            // A group's members count as mentioned, so this person is not one of them.
-            return Some(operator == "notingroup");
-        }
-        let group = |wanted: bool| {
-            let mut unknown = false;
-            for group in right.split(':') {
-                match self.person.is_in_group(group) {
-                    Some(true) => return Some(wanted),
-                    Some(false) => {}
-                    None => unknown = true,
-                }
-            }
-            (!unknown).then_some(!wanted)
-        };
-        match (operator, self.person.name.as_deref()) {
-            ("ingroup", _) => group(true),
-            ("notingroup", _) => group(false),
-            (_, Some(name)) => text_holds(name, operator, right),
-            // Somebody that the condition does not name.
-            (_, None) => match operator {
-                "=" | "in" => Some(false),
-                "!=" | "notin" => Some(true),
-                _ => None,
-            },
-        }
-    }
 }
 
-fn text_holds(left: &str, operator: &str, right: &str) -> Option<bool> {
+/// Whether a text compares so, if the operator is one for texts.
+pub(super) fn text_holds(left: &str, operator: &str, right: &str) -> Option<bool> {
     let listed = || right.split(':').any(|word| word == left);
     match operator {
         "=" => Some(left == right),
@@ -284,30 +254,4 @@ fn text_holds(left: &str, operator: &str, right: &str) -> Option<bool> {
         "notin" => Some(!listed()),
         _ => None,
     }
-}
-
-/// The names in a stack's conditions: users, and the members of groups.
-pub(crate) fn mentioned(entries: &[Entry]) -> Vec<String> {
-    let mut names = Vec::new();
-    let conditions = entries
-        .iter()
-        .filter(|entry| entry.name() == "pam_succeed_if.so");
-    for entry in conditions {
-        let words: Vec<&str> = entry.arguments.iter().map(String::as_str).collect();
-        for window in words.windows(3) {
-            match window {
-                ["user", "in" | "=", right] => names.extend(right.split(':').map(str::to_owned)),
-                ["uid", "eq" | "=", "0"] => names.push("root".into()),
-                ["user", "ingroup", right] => {
-                    for group in right.split(':') {
-                        names.extend(crate::cli::local::members(group));
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-    names.sort();
-    names.dedup();
-    names
 }

@@ -279,6 +279,7 @@ fn consider(
         text: &before,
         names: &names,
         config: options.config.as_ref().map(|_| setup.path()),
+        min_uid: config.user.min_uid,
     };
     let plan = wish.plan()?;
     if plan.after == file.text {

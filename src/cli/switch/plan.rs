@@ -4,7 +4,8 @@
 use super::block::{Block, Way, insert, repeat};
 use crate::cli::CommandError;
 use crate::cli::stack::compare::{Change, Harm};
-use crate::cli::stack::results::{asks_for_secret, mentioned};
+use crate::cli::stack::condition::{kinds, users};
+use crate::cli::stack::results::asks_for_secret;
 use crate::cli::stack::{Action, Code, Entry, Kind, Person, Role, Service, Stacks, readable};
 
 /// A block, and the file with it.
@@ -25,6 +26,8 @@ pub(super) struct Wish<'a> {
     pub(super) text: &'a str,
     pub(super) names: &'a [String],
     pub(super) config: Option<std::path::PathBuf>,
+    /// The module ignores everybody below this uid.
+    pub(super) min_uid: u32,
 }
 
 /// The place of the block.
@@ -130,11 +133,13 @@ impl Wish<'_> {
                 repeated: &repeated,
                 repeated_at: start.saturating_add(Block::GUARDS),
                 debian: self.stacks.debian(),
+                min_uid: self.min_uid,
             };
             let local: Vec<Person> = self.names.iter().map(|name| Person::named(name)).collect();
-            let mut others = mentioned(auth);
+            let mut others = users(auth);
             others.retain(|name| !self.names.contains(name));
-            let others: Vec<Person> = others.iter().map(|name| Person::named(name)).collect();
+            let mut others: Vec<Person> = others.iter().map(|name| Person::named(name)).collect();
+            others.extend(kinds(auth, self.min_uid));
             let harm = match change.judge(&local, &others) {
                 Ok(()) => {
                     let place = |at: &usize| auth.get(*at).map(shown);

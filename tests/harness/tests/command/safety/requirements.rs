@@ -155,6 +155,145 @@ fn a_requirement_in_front_of_an_included_password_is_repeated() {
     );
 }
 
+/// The stack of a service as libpam reads it, with the included file in its place.
+fn without_includes(bench: &Bench, service: &str, included: &str) -> String {
+    let config = format!("config={}", bench.path("config.toml").display());
+    bench
+        .read(&format!("pam.d/{service}"))
+        .replace("@include common-x\n", included)
+        .replace("@include common-account\n", "")
+        .replace("pam_authentik_flow.so", "{module}")
+        .replace(&config, "config={config}")
+}
+
+/// A line that keeps some people out still does if authentik lets them in, in the real
+/// libpam, too. The condition decides about them, and nothing else names them.
+#[test]
+fn a_condition_in_front_of_an_included_password_still_keeps_people_out() {
+    require_host!();
+    // Alice's uid is 2001 and her only group has her name.
+    for condition in [
+        "pam_succeed_if.so quiet user notin mallory:alice",
+        "pam_succeed_if.so quiet user != alice",
+        "pam_succeed_if.so quiet user notingroup staff:alice",
+        "pam_succeed_if.so quiet user !~ al*",
+        "pam_succeed_if.so quiet user ingroup bob:localadmin:root",
+        "pam_succeed_if.so quiet user in bob:localadmin:root",
+        "pam_succeed_if.so quiet uid != 2001",
+        "pam_succeed_if.so quiet uid notin 2001:2003",
+        "pam_succeed_if.so quiet uid < 2001",
+        "pam_succeed_if.so quiet gid != 2001",
+        "pam_succeed_if.so quiet home =~ /root*",
+        "pam_succeed_if.so quiet user != bob user notin alice:x",
+        "pam_succeed_if.so quiet user innetgr nobodys",
+        "pam_succeed_if.so quiet user ! alice",
+        "pam_localuser.so file={dir}/others",
+    ] {
+        let bench = Bench::new();
+        let included = format!("auth requisite {condition}\n{COMMON_AUTH}");
+        bench.stack("common-x", &included);
+        bench.stack("service", "@include common-x\n@include common-account\n");
+        bench.config("flow = \"linux-login\"", "allow_any_user = true", "");
+        let run = bench.enable(&["service", "--local", "localadmin"]);
+        assert_eq!(run.status, 0, "{condition}: {}", run.text);
+        run.has(&["the new lines ask it first"]);
+        let stack = without_includes(&bench, "service", &included);
+        let login = |stack: &str| {
+            Pam::new(&Module::built())
+                .service("service")
+                .user("alice")
+                .stack(stack)
+                .config(&bench.read("config.toml"))
+                .answer_secret_to("Password", crate::bench::PASSWORD)
+                .authenticate()
+                .run()
+        };
+        let outcome = login(&stack);
+        assert_ne!(outcome.code(), "PAM_SUCCESS", "{condition}: {outcome}");
+        // authentik lets her in, and only the repeated line keeps her out.
+        let repeated = |line: &&str| line.starts_with("auth  required ");
+        let without: String = stack
+            .split_inclusive('\n')
+            .filter(|line| !repeated(line))
+            .collect();
+        let outcome = login(&without);
+        assert_eq!(outcome.code(), "PAM_SUCCESS", "{condition}: {outcome}");
+    }
+}
+
+/// authentik is asked about everybody from `min_uid` on, so these uids count as well.
+#[test]
+fn a_condition_on_uids_holds_down_to_min_uid() {
+    require_host!();
+    for (condition, min_uid, alice) in [
+        ("pam_succeed_if.so quiet uid >= 1000", 500, 700),
+        ("pam_usertype.so isregular", 500, 700),
+        ("pam_succeed_if.so quiet uid >= 2000", 1000, 1500),
+        ("pam_succeed_if.so quiet uid ne 1500", 1000, 1500),
+    ] {
+        let bench = Bench::on(
+            crate::bench::newest().without_pause(),
+            true,
+            "localadmin ALL=(ALL:ALL) ALL\n",
+            |accounts| {
+                for account in accounts {
+                    match account.name.as_str() {
+                        "localadmin" => account.uid = 2100,
+                        "alice" => account.uid = alice,
+                        _ => {}
+                    }
+                }
+            },
+        );
+        let included = format!("auth requisite {condition}\n{COMMON_AUTH}");
+        bench.stack("common-x", &included);
+        bench.stack("service", "@include common-x\n@include common-account\n");
+        let rest = format!("[user]\nmin_uid = {min_uid}");
+        bench.config("flow = \"linux-login\"", "allow_any_user = true", &rest);
+        let run = bench.enable(&["service", "--local", "localadmin"]);
+        assert_eq!(run.status, 0, "{condition}: {}", run.text);
+        run.has(&["the new lines ask it first"]);
+        let outcome = Pam::new(&Module::built())
+            .service("service")
+            .user("alice")
+            .account("alice", alice)
+            .stack(&without_includes(&bench, "service", &included))
+            .config(&bench.read("config.toml"))
+            .answer_secret_to("Password", crate::bench::PASSWORD)
+            .authenticate()
+            .run();
+        assert_ne!(outcome.code(), "PAM_SUCCESS", "{condition}: {outcome}");
+    }
+}
+
+/// A line behind the module's that no login through authentik reaches, whatever its
+/// module.
+#[test]
+fn a_condition_that_a_jump_skips_is_reported() {
+    require_host!();
+    for condition in [
+        "pam_succeed_if.so quiet user notin mallory:alice",
+        "pam_succeed_if.so quiet user notingroup banned",
+        "pam_usertype.so isregular",
+        "pam_localuser.so",
+    ] {
+        let jumps = |over: usize| {
+            format!(
+                "{GUARD}auth [success={over} default=die ignore=ignore] OURS\n{COMMON_AUTH}auth required {condition}\nauth required pam_permit.so\n"
+            )
+        };
+        let run = with_auth(&jumps(4)).check(&[]);
+        assert_eq!(run.status, 1, "{condition}: {}", run.text);
+        run.has(&["stands behind the module", "/DIR/pam.d/sshd:6"]);
+        let run = with_auth(&jumps(3)).check(&[]);
+        assert!(
+            !run.text.contains("stands behind"),
+            "{condition}: {}",
+            run.text
+        );
+    }
+}
+
 /// Account lines in which a denial of authentik has no effect.
 #[test]
 fn a_denial_that_counts_for_nothing_is_said() {
@@ -196,7 +335,6 @@ fn a_denial_that_counts_for_nothing_is_said() {
 fn an_unknown_result_is_reported_as_unknown() {
     require_host!();
     for line in [
-        "pam_succeed_if.so quiet shell = /bin/bash",
         "pam_succeed_if.so quiet gid >= 100",
         "pam_exec.so /bin/true",
         "pam_of_somebody.so",
