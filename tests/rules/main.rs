@@ -27,7 +27,7 @@ const RULES: u32 = 10;
 const KINDS: [(&str, &str); 9] = [
     ("src", "src"),
     ("supply_chain", "tests/supply_chain"),
-    ("manuals", "tests/manuals.rs"),
+    ("manuals", "tests/manuals"),
     ("invariant", "tests/invariant/tests"),
     ("module", "tests/harness/tests/module"),
     ("hostile", "tests/harness/tests/hostile"),

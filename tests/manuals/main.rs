@@ -7,7 +7,9 @@
     reason = "a test may end like this"
 )]
 
-use std::path::{Path, PathBuf};
+mod markdown;
+
+use std::path::Path;
 
 fn source(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -261,91 +263,6 @@ fn the_packages_ship_every_page() {
         count = count.saturating_add(1);
     }
     assert_eq!(count, 3);
-}
-
-/// The Markdown pages for administrators and contributors.
-fn pages() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = [
-        "",
-        "docs",
-        "docs/security",
-        "conf",
-        "conf/blueprints",
-        "packaging",
-    ];
-    let mut pages = Vec::new();
-    for folder in folders {
-        for file in std::fs::read_dir(root.join(folder)).expect("a folder of pages") {
-            let path = file.expect("a page").path();
-            if path.extension().is_some_and(|kind| kind == "md") {
-                pages.push(path);
-            }
-        }
-    }
-    pages
-}
-
-/// The link target that GitHub makes from the heading `line`.
-fn anchor(line: &str) -> String {
-    line.trim_start_matches('#')
-        .trim()
-        .to_lowercase()
-        .chars()
-        .filter_map(|sign| match sign {
-            ' ' => Some('-'),
-            '-' | '_' => Some(sign),
-            _ => sign.is_alphanumeric().then_some(sign),
-        })
-        .collect()
-}
-
-/// The link targets in a page.
-fn links(text: &str) -> Vec<&str> {
-    let behind = text.split("](").skip(1);
-    behind.filter_map(|rest| rest.split(')').next()).collect()
-}
-
-#[test]
-fn every_link_of_a_page_leads_somewhere() {
-    let mut count = 0_usize;
-    for page in pages() {
-        let text = std::fs::read_to_string(&page).expect("a page can be read");
-        for link in links(&text) {
-            if link.starts_with("https://") {
-                continue;
-            }
-            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-            let path = match file {
-                "" => page.clone(),
-                _ => page.parent().expect("a folder").join(file),
-            };
-            assert!(path.exists(), "{}: {link}", page.display());
-            if !heading.is_empty() {
-                let text = std::fs::read_to_string(&path).expect("a page");
-                let mut headings = text.lines().filter(|line| line.starts_with('#'));
-                let is_there = headings.any(|line| anchor(line) == heading);
-                assert!(is_there, "{}: {link}: no such heading", page.display());
-            }
-            count = count.saturating_add(1);
-        }
-    }
-    assert!(count > 100, "{count} links");
-}
-
-#[test]
-fn the_first_page_is_short_and_the_index_has_every_page() {
-    assert!(source("README.md").lines().count() <= 120);
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-    let index = source("docs/README.md");
-    let index = links(&index);
-    for page in pages() {
-        let name = page.file_name().expect("a name").to_string_lossy();
-        let is_a_page = page.parent() == Some(&docs) && name != "README.md";
-        if is_a_page {
-            assert!(index.contains(&&*name), "docs/README.md lacks {name}");
-        }
-    }
 }
 
 /// Each arm of a match that returns a value: the variants on its left, and the value.
