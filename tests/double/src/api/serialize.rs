@@ -52,18 +52,7 @@ pub(super) fn user(version: Version, world: &World, user: &User) -> Value {
     let pks: Vec<&str> = direct.iter().map(|group| group.pk.as_str()).collect();
     let objects: Vec<Value> = direct
         .iter()
-        .map(|group| {
-            let group = json!({
-                "pk": group.pk,
-                "num_pk": group.num_pk,
-                "name": group.name,
-                "is_superuser": false,
-                "parent": parent(world, group).map(|p| &p.pk),
-                "parent_name": parent(world, group).map(|p| &p.name),
-                "attributes": {},
-            });
-            shaped(version, "groups_obj", group)
-        })
+        .map(|group| shaped(version, "groups_obj", basics(world, group)))
         .collect();
     let user = json!({
         "pk": user.pk,
@@ -105,25 +94,35 @@ pub(super) fn group(version: Version, world: &World, group: &Group) -> Value {
         .map(|child| child.pk.as_str())
         .collect();
     let parents: Vec<&String> = parent(world, group).map(|p| &p.pk).into_iter().collect();
-    let group = json!({
+    let mut shown = basics(world, group);
+    let more = json!({
+        "parents": parents,
+        "parents_obj": null,
+        "inherited_roles_obj": [],
+        "users": members,
+        "users_obj": null,
+        "roles": [],
+        "roles_obj": [],
+        "children": children,
+        "children_obj": null,
+    });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        shown[name] = value.clone();
+    }
+    shaped(version, "group", shown)
+}
+
+/// The fields of a group that both lists show.
+fn basics(world: &World, group: &Group) -> Value {
+    json!({
         "pk": group.pk,
         "num_pk": group.num_pk,
         "name": group.name,
         "is_superuser": false,
         "parent": parent(world, group).map(|p| &p.pk),
         "parent_name": parent(world, group).map(|p| &p.name),
-        "parents": parents,
-        "parents_obj": null,
-        "inherited_roles_obj": [],
-        "users": members,
-        "users_obj": null,
         "attributes": {},
-        "roles": [],
-        "roles_obj": [],
-        "children": children,
-        "children_obj": null,
-    });
-    shaped(version, "group", group)
+    })
 }
 
 fn parent<'a>(world: &'a World, group: &Group) -> Option<&'a Group> {

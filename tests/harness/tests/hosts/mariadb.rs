@@ -1,7 +1,8 @@
 //! MariaDB's `auth_pam`, which asks the client for each prompt of the service `mariadb`.
 
 use crate::case::PASSWORD;
-use authentik_double::{Double, Enrolment, Flow, Validate};
+use crate::qr::enrolling;
+use authentik_double::Double;
 use pam_harness::host::{RealHost, Terminal, configuration};
 use std::time::{Duration, Instant};
 
@@ -57,16 +58,7 @@ fn mariadb_shows_what_an_enrolment_has_to_say() {
     pam_harness::require_real_host!();
     let packages =
         pam_harness::require_packages!("mariadbd", "mariadb", "mysql/plugin/auth_pam.so");
-    let double = Double::builder().without_pause().start();
-    double.world(|world| {
-        world.add_flow(
-            Flow::new("enrol")
-                .identification()
-                .password()
-                .bind(Validate::new().configure(&[Enrolment::Totp]))
-                .user_login(),
-        );
-    });
+    let double = enrolling();
     let host = RealHost::new(&double)
         .packages(&packages)
         .config(&configuration(&double, "enrol"))

@@ -14,7 +14,8 @@ const SHARP: u8 = 0;
 const BLURRED: u8 = 5;
 const PROMPT: &str = "First code from the app";
 
-fn host(packages: Option<&Path>) -> (Double, RealHost) {
+/// A double whose flow `enrol` sets up an authenticator app.
+pub(crate) fn enrolling() -> Double {
     let double = Double::builder().without_pause().start();
     double.world(|world| {
         world.add_flow(
@@ -25,6 +26,11 @@ fn host(packages: Option<&Path>) -> (Double, RealHost) {
                 .user_login(),
         );
     });
+    double
+}
+
+fn host(packages: Option<&Path>) -> (Double, RealHost) {
+    let double = enrolling();
     let mut host = RealHost::new(&double)
         .config(&configuration(&double, "enrol"))
         .file("/root/render_screen.py", RENDER, 0o644);

@@ -328,15 +328,11 @@ fn text_of_a_server_cannot_control_the_terminal() {
     assert_eq!(sent(&bench)["b"], "one\u{1b}[2J");
 }
 
-/// With a binding that says *restart*, every refused answer goes back to the start.
-#[test]
-fn a_flow_that_begins_again_over_a_form_ends_some_time() {
-    pam_harness::require_isolation!();
-    let bench = Bench::new();
+/// Adds a field to the flow `form` that restarts it, and gives four wrong answers.
+pub(crate) fn restart_four_times(bench: &Bench, form: Flow) {
     bench.double.world(|world| {
         world.add_flow(
-            Flow::new("form")
-                .identification()
+            form.identification()
                 .password()
                 .bind(Prompt::new(vec![Field::new("mail", "email", "Mail")]))
                 .restart_on_invalid()
@@ -352,6 +348,14 @@ fn a_flow_that_begins_again_over_a_form_ends_some_time() {
         "PAM_MAXTRIES",
         &["went back to its beginning 4 times"],
     );
+}
+
+/// With a binding that says *restart*, every refused answer goes back to the start.
+#[test]
+fn a_flow_that_begins_again_over_a_form_ends_some_time() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    restart_four_times(&bench, Flow::new("form"));
     let outcome = bench
         .pam("form", "alice")
         .answer_secret(PASSWORD)

@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use authentik_double::{
-    Device, Fault, Field, Flow, Match, Phone, Policy, Prompt, Stage, User, Validate,
-};
+use authentik_double::{Device, Fault, Flow, Match, Phone, Policy, Stage, User, Validate};
 use pam_harness::Outcome;
 
 use crate::bench::{Bench, PASSWORD, expect};
+use crate::forms::restart_four_times;
 
 fn codes(outcome: &Outcome) -> Vec<String> {
     let calls = outcome.report().calls.iter();
@@ -211,26 +210,7 @@ fn a_code_that_leads_back_twice_proves_nothing() {
 fn a_flow_that_starts_with_a_notice_restarts_no_more_often() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
-    bench.double.world(|world| {
-        world.add_flow(
-            Flow::new("form")
-                .dummy("banner")
-                .identification()
-                .password()
-                .bind(Prompt::new(vec![Field::new("mail", "email", "Mail")]))
-                .restart_on_invalid()
-                .user_login(),
-        );
-    });
-    let pam = bench.pam("form", "alice");
-    let pam = (0..4).fold(pam, |pam, _| {
-        pam.answer_secret(PASSWORD).answer_visible("nowhere")
-    });
-    expect(
-        &pam.authenticate().run(),
-        "PAM_MAXTRIES",
-        &["went back to its beginning 4 times"],
-    );
+    restart_four_times(&bench, Flow::new("form").dummy("banner"));
 }
 
 /// A client controls the name of its address (sshd's UseDNS), and is not the host itself.

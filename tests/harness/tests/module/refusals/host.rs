@@ -100,11 +100,7 @@ pub(super) const ROWS: &[Row] = &[
                 limits: vec![(pam_harness::Limit::OpenFiles, 3)],
                 ..Default::default()
             };
-            bench
-                .pam("linux-login", "alice")
-                .process(process)
-                .authenticate()
-                .run()
+            in_process(&bench, process)
         },
     },
     Row {

@@ -160,11 +160,7 @@ pub(super) const ROWS: &[Row] = &[
                 stopped: Some((300, 1500)),
                 ..Default::default()
             };
-            bench
-                .pam("linux-login", "alice")
-                .process(process)
-                .authenticate()
-                .run()
+            in_process(&bench, process)
         },
     },
     Row {
@@ -182,11 +178,7 @@ pub(super) const ROWS: &[Row] = &[
                 stopped: Some((300, 1500)),
                 ..Default::default()
             };
-            bench
-                .pam("linux-login", "alice")
-                .process(process)
-                .authenticate()
-                .run()
+            in_process(&bench, process)
         },
     },
     Row {

@@ -2,6 +2,7 @@
 
 use authentik_double::{Certificate, Double, Fault, Match};
 use pam_harness::Outcome;
+use pam_harness::script::ProcessOptions;
 
 use crate::bench::{Bench, PASSWORD};
 
@@ -17,6 +18,15 @@ pub(super) struct Row {
 
 pub(super) fn flow(flow: &str, secrets: &[&str]) -> Outcome {
     Bench::new().log_in(flow, "alice", secrets)
+}
+
+/// A login of alice in a process with these properties.
+pub(super) fn in_process(bench: &Bench, process: ProcessOptions) -> Outcome {
+    bench
+        .pam("linux-login", "alice")
+        .process(process)
+        .authenticate()
+        .run()
 }
 
 /// Before anything of a person was sent: the very first request fails.
