@@ -46,6 +46,6 @@ pub use server::SeenRequest;
 pub use totp::totp_code;
 pub use version::Version;
 pub use world::{
-    Access, Application, Clock, Device, DeviceKind, Group, Permission, Phone, Providers,
-    Registration, Token, User, UserType, World,
+    Access, Application, CONNECTOR, Clock, Device, DeviceKind, EnrolmentToken, Group, HostDevice,
+    HostToken, Permission, Phone, Providers, Registration, Token, User, UserType, World,
 };

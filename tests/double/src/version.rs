@@ -77,13 +77,16 @@ pub(crate) enum Behaviour {
     KnowsRequiredTokens,
     /// Users with the permission can list flows.
     GuardsFlows,
+    /// Hosts are enrolled through the API, and the endpoint stage asks which one it is. The
+    /// fields of both are the same in all versions since.
+    EnrolsHosts,
 }
 
 use Behaviour::{
-    CancelsTowardsNext, ConfirmsLinks, CountsByReputation, GuardsFlows, KeepsMessagesBack,
-    KeepsToSources, KnowsRequiredTokens, RefusesInactiveSessions, RefusesTakenNumbers,
-    RestartsOverUnknownLinks, SendsNoCharset, ShowsChoicesAsObjects, StartsWith503,
-    TakesCodesAsText, TakesNoName, TellsOfTheGateway, ThrottlesMessages,
+    CancelsTowardsNext, ConfirmsLinks, CountsByReputation, EnrolsHosts, GuardsFlows,
+    KeepsMessagesBack, KeepsToSources, KnowsRequiredTokens, RefusesInactiveSessions,
+    RefusesTakenNumbers, RestartsOverUnknownLinks, SendsNoCharset, ShowsChoicesAsObjects,
+    StartsWith503, TakesCodesAsText, TakesNoName, TellsOfTheGateway, ThrottlesMessages,
 };
 use Change::{Does, DoesNot, Gone, New};
 
@@ -106,6 +109,7 @@ const CHANGES: [(Version, &[Change]); 6] = [
             Gone("groups_obj", "parent_name"),
             Does(CountsByReputation),
             Does(TakesNoName),
+            Does(EnrolsHosts),
         ],
     ),
     (

@@ -32,6 +32,8 @@ pub(super) fn check_access(state: &mut State, call: &Call, slug: &str, caller: &
         query: &query,
         user_agent: call.header("user-agent").unwrap_or_default(),
         client_ip: &ip,
+        // a flow's context is no application's
+        host: None,
     };
     let mut messages = Vec::new();
     let mut verdicts = Vec::new();

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod applications;
+mod endpoints;
 mod manage;
 mod serialize;
 
@@ -121,6 +122,9 @@ fn api(state: &mut State, call: &Call, segments: &[&str]) -> Reply {
 fn respond(state: &mut State, call: &Call, segments: &[&str]) -> Reply {
     if !call.accepts_json() {
         return detail(406, "Could not satisfy the request Accept header.");
+    }
+    if let Some(reply) = endpoints::respond(state, call, segments) {
+        return reply;
     }
     let caller = match Caller::of(state, call) {
         Ok(caller) => caller,

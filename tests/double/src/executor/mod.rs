@@ -2,6 +2,7 @@
 
 mod answer;
 mod code;
+mod endpoint;
 mod enrol;
 mod identification;
 mod login;
@@ -211,7 +212,11 @@ impl Executor<'_> {
         while let Some(policy) = plan.bindings.front().and_then(|b| b.policy.clone()) {
             let user = plan.pending.as_ref().and_then(|p| p.username.clone());
             let user = user.or_else(|| session.user.clone());
-            if self.evaluate(&policy, user.as_deref(), &query)?.passing {
+            let host = plan.host.as_deref();
+            if self
+                .evaluate(&policy, user.as_deref(), host, &query)?
+                .passing
+            {
                 break;
             }
             plan.pop();
@@ -349,7 +354,7 @@ impl Executor<'_> {
         let Some(policy) = &self.flow.policy else {
             return Ok(Ok(Plan::new(self.flow)));
         };
-        let verdict = self.evaluate(policy, session.user.as_deref(), query)?;
+        let verdict = self.evaluate(policy, session.user.as_deref(), None, query)?;
         Ok(if verdict.passing {
             Ok(Plan::new(self.flow))
         } else if self.flow.denied_action == DeniedAction::Continue {
@@ -366,6 +371,7 @@ impl Executor<'_> {
         &mut self,
         policy: &Policy,
         username: Option<&str>,
+        host: Option<&str>,
         query: &Query,
     ) -> Result<Verdict, Duration> {
         if self.state.pauses {
@@ -380,6 +386,7 @@ impl Executor<'_> {
             query,
             user_agent: self.call.header("user-agent").unwrap_or_default(),
             client_ip: &self.policy_ip,
+            host: host.and_then(|id| self.state.world.hosts.iter().find(|h| h.identifier == id)),
         }))
     }
 }

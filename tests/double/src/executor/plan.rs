@@ -18,6 +18,7 @@ pub(crate) struct Pending {
 /// What a stage remembers from one request to the next, until the stage is done.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scratch {
+    pub(crate) endpoint_challenge: Option<String>,
     pub(crate) consent_token: Option<String>,
     pub(crate) webauthn_challenge: Option<String>,
     pub(crate) secret: Option<Vec<u8>>,
@@ -41,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) bindings: VecDeque<Binding>,
     pub(crate) pending: Option<Pending>,
     pub(crate) prompt_data: Map<String, Value>,
+    /// The identifier of the host that has proved which one it is.
+    pub(crate) host: Option<String>,
     pub(crate) scratch: Scratch,
     /// The flow was restarted and keeps its user, so it asks for no name.
     pub(crate) keeps_person: bool,
@@ -55,6 +58,7 @@ impl Plan {
             bindings: flow.bindings.iter().cloned().collect(),
             pending: None,
             prompt_data: Map::new(),
+            host: None,
             scratch: Scratch::default(),
             keeps_person: false,
         }

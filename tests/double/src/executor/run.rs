@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::plan::Plan;
 use super::step::{Challenge, Errors, NON_FIELD, Step};
-use super::{enrol, identification, login, prompt, simple, validate};
+use super::{endpoint, enrol, identification, login, prompt, simple, validate};
 use crate::exchange::Call;
 use crate::flow::Stage;
 use crate::session::Session;
@@ -111,6 +111,7 @@ impl Run<'_> {
             Stage::UserLogout => login::log_out(self, plan),
             Stage::Prompt(options) => prompt::show(self.version, options),
             Stage::UserWrite => login::write_user(self, plan),
+            Stage::EndpointAgent { .. } => endpoint::show(self, plan),
             _ => simple::show(self, plan, stage),
         }
     }
@@ -133,6 +134,10 @@ impl Run<'_> {
             Stage::UserLogout => login::log_out(self, plan),
             Stage::Prompt(options) => prompt::answer(self, plan, options, answer),
             Stage::UserWrite => login::write_user(self, plan),
+            Stage::EndpointAgent {
+                required,
+                connector,
+            } => endpoint::answer(self, plan, *required, connector, answer),
             _ => simple::answer(self, plan, stage, answer),
         }
     }

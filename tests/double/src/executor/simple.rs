@@ -10,9 +10,6 @@ use crate::flow::Stage;
 use crate::random;
 use crate::version::Behaviour;
 
-/// How long a signed challenge of the endpoint stage is.
-const ENDPOINT_CHALLENGE: usize = 1072;
-
 /// The captcha's challenge.
 pub(super) fn captcha() -> Challenge {
     Challenge::new("ak-stage-captcha")
@@ -68,9 +65,6 @@ pub(super) fn show(run: &mut Run<'_>, plan: &mut Plan, stage: &Stage) -> Step {
             Challenge::new("ak-stage-email")
         }
         Stage::Captcha => captcha(),
-        Stage::EndpointAgent { .. } => Challenge::new("ak-stage-endpoint-agent")
-            .with("challenge", random::text(ENDPOINT_CHALLENGE))
-            .with("challenge_idle_timeout", 5),
         Stage::Crash => return Step::Crash,
         Stage::Skip => return Step::Done,
         Stage::Loop => return Step::Stay,
@@ -107,11 +101,6 @@ pub(super) fn answer(
         Stage::Redirect { to } => match errors.collect("to", Text::default().check(answer, "to")) {
             Some(_) => left(run, plan, to),
             None => Step::Invalid(errors),
-        },
-        Stage::EndpointAgent { required } => match answer.get("response") {
-            // the double knows no host, so every answer is wrong
-            Some(Value::Null) | None if !required => Step::Done,
-            _ => Step::Denied("Invalid challenge response".to_owned()),
         },
         Stage::Captcha => match errors.collect("token", Text::default().check(answer, "token")) {
             Some(_) => invalid("token", "Failed to validate token"),

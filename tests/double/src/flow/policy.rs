@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::world::User;
+use crate::world::{HostDevice, User};
 
 /// The data that a policy may use.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct PolicyRequest<'a> {
     pub user_agent: &'a str,
     /// The address of the request. A client with an outpost's token may set it.
     pub client_ip: &'a str,
+    /// The host that has proved in this flow which one it is.
+    pub host: Option<&'a HostDevice>,
 }
 
 impl PolicyRequest<'_> {

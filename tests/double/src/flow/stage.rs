@@ -64,10 +64,12 @@ pub enum Stage {
     Loop,
     /// Shows one dummy after the other without end.
     Endless,
-    /// Asks for a signed token of the host.
+    /// Asks which host it is.
     EndpointAgent {
-        /// Whether the flow ends without one.
+        /// Whether the flow ends without a proof.
         required: bool,
+        /// The connector whose tokens count.
+        connector: String,
     },
     /// Sends this body unchanged. Every answer is accepted and the flow continues.
     Raw {
@@ -79,6 +81,14 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Asks which host it is, by a token of the usual connector.
+    pub fn endpoint(required: bool) -> Stage {
+        Stage::EndpointAgent {
+            required,
+            connector: crate::world::CONNECTOR.to_owned(),
+        }
+    }
+
     /// Consent without permissions or a heading.
     pub fn consent() -> Stage {
         Stage::Consent {

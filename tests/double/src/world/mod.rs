@@ -4,12 +4,14 @@ mod account;
 mod clock;
 mod default;
 mod device;
+mod host;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use account::{Access, Application, Group, Permission, Phone, Token, User, UserType};
 pub use clock::Clock;
 pub use device::{Device, DeviceKind};
+pub use host::{CONNECTOR, EnrolmentToken, HostDevice, HostToken};
 
 use crate::flow::{Flow, Identification};
 
@@ -24,6 +26,12 @@ pub struct World {
     pub applications: Vec<Application>,
     /// Bearer and outpost tokens.
     pub tokens: Vec<Token>,
+    /// Hosts that can prove which one they are.
+    pub hosts: Vec<HostDevice>,
+    /// Tokens with which hosts are enrolled.
+    pub enrolment_tokens: Vec<EnrolmentToken>,
+    /// The connectors that are switched off: their hosts get no answer from the API.
+    pub disabled_connectors: BTreeSet<String>,
     /// Flows by slug.
     pub flows: BTreeMap<String, Flow>,
     /// Which outside services answer. A stage crashes if it needs one that does not.
@@ -156,6 +164,12 @@ impl World {
     pub fn add_token(&mut self, token: Token) {
         self.tokens.retain(|t| t.key != token.key);
         self.tokens.push(token);
+    }
+
+    /// Adds a host, replacing one of the same identifier.
+    pub fn add_host(&mut self, host: HostDevice) {
+        self.hosts.retain(|h| h.identifier != host.identifier);
+        self.hosts.push(host);
     }
 
     /// The groups of a user *with* all ancestors, each once, direct ones first.

@@ -74,9 +74,7 @@ fn with(flow: Flow, kind: &str, what: &str, recordings: &Recordings) -> Option<F
         }
         "write" => flow.bind(Stage::UserWrite),
         "email" => flow.bind(Stage::Email),
-        "endpoint" => flow.bind(Stage::EndpointAgent {
-            required: what == "required",
-        }),
+        "endpoint" => flow.bind(Stage::endpoint(what == "required")),
         "dummy" => flow.dummy(what),
         "skip" => flow.bind(Stage::Skip),
         "deny" => flow.deny(what),

@@ -39,7 +39,10 @@ pub(super) fn respond(
     match call.method.as_str() {
         "GET" => read(state, call, path),
         "POST" => create(state, call, path),
-        "DELETE" => delete(state, path),
+        "DELETE" => match path {
+            ["endpoints", "devices", uuid] => Some(super::endpoints::delete(state, uuid)),
+            _ => delete(state, path),
+        },
         _ => None,
     }
 }
