@@ -6,6 +6,7 @@
 
 use crate::error::{LoginError, Obstacle};
 use crate::fault::ServerFault;
+use crate::flow::HostAnswer;
 
 impl LoginError {
     /// The word for `cause=` in the log.
@@ -29,6 +30,7 @@ impl LoginError {
             Self::TooManyAttempts { .. } => "too-many-attempts",
             Self::MessageNotSent { .. } => "code-not-sent",
             Self::Denied { .. } | Self::DeniedWithContinue => "denied",
+            Self::HostNotProved { host, .. } => host.cause(),
             Self::SessionRefused => "session-refused",
             Self::NobodyLoggedIn => "nobody-logged-in",
             Self::SomebodyElse { .. } => "somebody-else",
@@ -68,6 +70,15 @@ impl LoginError {
             Self::Host(_) => "host-failed",
             Self::Conversation => "conversation-failed",
             Self::Bug(_) => "defect",
+        }
+    }
+}
+
+impl HostAnswer {
+    fn cause(self) -> &'static str {
+        match self {
+            Self::Signed => "host-refused",
+            Self::NotConfigured | Self::Unreadable => "host-not-proved",
         }
     }
 }

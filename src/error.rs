@@ -11,6 +11,7 @@ pub use obstacle::Obstacle;
 
 use crate::config::ConfigError;
 use crate::fault::ServerFault;
+use crate::flow::HostAnswer;
 use crate::host::FileFault;
 use crate::http::{RequestError, Unavailable};
 use crate::security_key::KeyFault;
@@ -131,6 +132,14 @@ pub enum LoginError {
         "authentik denied access: the flow's policies refused it, and its denied action is to continue, so it gives no reason"
     )]
     DeniedWithContinue,
+    /// The stage that asks which host this is has refused the answer.
+    #[error("{}", of_host(*host, words.as_ref()))]
+    HostNotProved {
+        /// How it was answered.
+        host: HostAnswer,
+        /// The server's words, cleaned.
+        words: Option<String>,
+    },
     /// The flow ended, and the session belongs to nobody.
     #[error(
         "the flow ended, but nobody is logged in: does the flow have a user-login stage, and does it run?"
@@ -388,6 +397,7 @@ impl LoginError {
         match self {
             Self::Denied { .. }
             | Self::DeniedWithContinue
+            | Self::HostNotProved { .. }
             | Self::PushRefused { .. }
             | Self::Inactive
             | Self::AccountType { .. }
@@ -439,6 +449,23 @@ fn in_groups(theirs: &str) -> String {
         true => String::new(),
         false => format!("; the user's are {theirs}"),
     }
+}
+
+/// Why the stage that asks which host this is has refused the answer.
+fn of_host(host: HostAnswer, words: Option<&String>) -> String {
+    let words = quoted(words);
+    let reason = match host {
+        HostAnswer::Signed => {
+            return format!(
+                "authentik does not accept this host's token{words}; the token was revoked, it is not the one of [host] identifier, or the flow's stage has another connector"
+            );
+        }
+        HostAnswer::NotConfigured => "[host] is not configured; run authentik-flow enrol-host",
+        HostAnswer::Unreadable => {
+            "this service does not run as root, so it cannot read [host] token_file"
+        }
+    };
+    format!("authentik denied access{words}; the flow asks which host this is, and {reason}")
 }
 
 fn quoted(words: Option<&String>) -> String {

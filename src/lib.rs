@@ -61,6 +61,7 @@ pub mod stages;
 )]
 pub mod sys;
 pub mod text;
+pub mod token_file;
 pub mod words;
 
 /// Wipes all memory that the library frees: HTTP and TLS buffers hold passwords and

@@ -87,7 +87,7 @@ fn server_words(error: &mut LoginError) -> Option<&mut Option<String>> {
 
 fn compose(error: &LoginError, wording: &Wording) -> Option<String> {
     let words = &*wording.words();
-    let text = match error {
+    Some(match error {
         LoginError::Conversation | LoginError::Skipped(_) | LoginError::LookupSkipped(_) => {
             return None;
         }
@@ -164,12 +164,12 @@ fn compose(error: &LoginError, wording: &Wording) -> Option<String> {
         | LoginError::UnknownApplication { .. }
         | LoginError::LookupForbidden { .. }
         | LoginError::LookupSeesNobody
+        | LoginError::HostNotProved { .. }
         | LoginError::Config(_) => words.not_set_up.into(),
         LoginError::Binding(_) | LoginError::Host(_) | LoginError::Bug(_) => {
             words.host_failed.into()
         }
-    };
-    Some(text)
+    })
 }
 
 fn cannot_go_on(reason: &Obstacle, wording: &Wording) -> String {

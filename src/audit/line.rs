@@ -29,6 +29,7 @@ pub struct Audit {
     stages: Vec<String>,
     request_id: Option<String>,
     bound: Option<String>,
+    host_proof: Option<&'static str>,
     note: Option<&'static str>,
     /// Whether this is a real login to the host, not a trial.
     is_login: bool,
@@ -73,6 +74,7 @@ impl Audit {
             stages: Vec::new(),
             request_id: None,
             bound: None,
+            host_proof: None,
             note: None,
             is_login: true,
             observer: None,
@@ -112,6 +114,7 @@ impl Audit {
     pub fn set_flow(&mut self, slug: &str) {
         self.flow = Some(slug.to_owned());
         self.stages.clear();
+        self.host_proof = None;
     }
 
     /// A stage was reached; it has refused an answer `rejected` times before.
@@ -135,6 +138,11 @@ impl Audit {
     /// The account was bound to the person with this `uid`.
     pub fn set_bound(&mut self, uid: &str) {
         self.bound = Some(one_line(uid, 128));
+    }
+
+    /// How the stage was answered that asks which host this is.
+    pub fn set_host_proof(&mut self, answer: &'static str) {
+        self.host_proof = Some(answer);
     }
 
     /// The second factor was not asked for, because this login session remembers it.
@@ -208,6 +216,7 @@ impl Audit {
             ("ms", Some(milliseconds.as_str())),
             ("request_id", self.request_id.as_deref()),
             ("bound", self.bound.as_deref()),
+            ("host_proof", self.host_proof),
             ("note", self.note),
             ("cause", outcome.cause),
             ("reason", outcome.reason.as_deref()),

@@ -141,6 +141,9 @@ pub(crate) fn of_login(error: &LoginError, user: &str) -> String {
         | LoginError::ApplicationDenied { .. } => format!(
             "look at the policies and bindings that deny {user}; where the flow requires an outpost, at [outpost] token_file"
         ),
+        LoginError::HostNotProved { .. } => {
+            "authentik-flow enrol-host registers this host; authentik-flow check says whether its token is accepted".into()
+        }
         LoginError::NobodyLoggedIn => {
             "add a user login stage to the end of the flow, and see that no policy skips it".into()
         }
@@ -264,7 +267,7 @@ mod tests {
             of("[prompt]\ntoken_file = \"x\"\n", prompt),
             (
                 "FILE:2: unknown key \"token_file\" below [prompt]".into(),
-                "move this line: token_file belongs below [account], or below [outpost]".into()
+                "move this line: token_file belongs below [account], or below [outpost], or below [host]".into()
             )
         );
         assert_eq!(

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::host_rules::HostKeys;
 use super::prompt::PromptKeys;
 use super::read::{FromToml, Mistake, own_table, refuse_unknown, table};
 use super::second_factor::FactorKeys;
@@ -37,6 +38,7 @@ table! {
         pub(super) access: AccessKeys,
         pub(super) account: AccountKeys,
         pub(super) outpost: OutpostKeys,
+        pub(super) host: HostKeys,
         pub(super) password: PasswordKeys,
         pub(super) prompt: PromptKeys,
         pub(super) second_factor: FactorKeys,
@@ -269,6 +271,7 @@ impl Keys {
                 token_file: self.outpost.token_file.or(below.outpost.token_file),
                 enabled: self.outpost.enabled.or(below.outpost.enabled),
             },
+            host: self.host.over(below.host),
             password: PasswordKeys {
                 flow: self.password.flow.or(below.password.flow),
             },

@@ -4,6 +4,7 @@
 mod access;
 mod arguments;
 mod error;
+mod host_rules;
 mod keys;
 mod prompt;
 mod read;
@@ -22,6 +23,7 @@ use std::time::Duration;
 pub use access::{AccessRules, AccountRules};
 pub use arguments::{Arguments, FirstPass};
 pub use error::{ConfigError, Place};
+pub use host_rules::{HostIdentifier, HostRules};
 
 pub use prompt::{FactorClass, LanguageTag, Prompts, QrStyle};
 pub use second_factor::{FactorRules, Remember};
@@ -75,6 +77,8 @@ pub struct Config {
     pub account: Option<AccountRules>,
     /// The file of the outpost's token, with which authentik is told the client's address.
     pub outpost_token: Option<AbsolutePath>,
+    /// What this host proves with which host it is; `None`: it does not.
+    pub host: Option<HostRules>,
     /// The flow that changes passwords; `None`: this module changes none.
     pub password_flow: Option<Slug>,
     /// What people are asked.
@@ -250,6 +254,7 @@ impl Config {
                 .outpost
                 .token_file
                 .filter(|_| keys.outpost.enabled.unwrap_or(true)),
+            host: keys.host.rules()?,
             password_flow: keys.password.flow,
             prompt: keys.prompt.prompts()?,
             second_factor: keys.second_factor.rules(),

@@ -97,7 +97,7 @@ fn a_mistake_in_any_service_shows_in_every_service() {
     let text = format!("{LEAST}[services.sudo]\nflwo = \"x\"\n");
     assert_eq!(
         error(&text),
-        "/f.toml:6: unknown key \"flwo\"; here are allowed: url, flow, ca_file, client_cert, client_key, proxy, addresses, connect_timeout, request_timeout, login_timeout, push_timeout, fail_delay, end_session, invalidation_flow, user, access, account, outpost, password, prompt, second_factor, security_key"
+        "/f.toml:6: unknown key \"flwo\"; here are allowed: url, flow, ca_file, client_cert, client_key, proxy, addresses, connect_timeout, request_timeout, login_timeout, push_timeout, fail_delay, end_session, invalidation_flow, user, access, account, outpost, host, password, prompt, second_factor, security_key"
     );
 }
 
@@ -428,4 +428,69 @@ fn a_service_has_its_own_style_of_questions() {
     assert_eq!(style(&text, "sshd"), PromptStyle::Full);
     assert_eq!(style(&text, "sudo-i"), PromptStyle::Short);
     assert!(load(&format!("{LEAST}[prompt]\nstyle = \"long\"\n"), "sshd").is_err());
+}
+
+const HOST: &str =
+    "[host]\ntoken_file = \"/etc/security/authentik-host.token\"\nidentifier = \"a-host\"\n";
+
+#[test]
+fn a_host_proves_itself_with_both_keys_or_none() {
+    assert_eq!(load(LEAST, "sshd").unwrap().host, None);
+    let host = load(&format!("{LEAST}{HOST}"), "sshd")
+        .unwrap()
+        .host
+        .unwrap();
+    assert_eq!(host.identifier.as_str(), "a-host");
+    assert_eq!(
+        host.token_file.as_path(),
+        Path::new("/etc/security/authentik-host.token")
+    );
+    for (rest, missing) in [
+        ("[host]\ntoken_file = \"/t\"\n", "identifier"),
+        ("[host]\nidentifier = \"i\"\n", "token_file"),
+    ] {
+        assert_eq!(
+            error(&format!("{LEAST}{rest}")),
+            format!(
+                "/f.toml: [host] {missing} is missing, and token_file and identifier belong together; authentik-flow enrol-host writes both"
+            )
+        );
+    }
+    // A service's own token is still that of this host.
+    let own = format!("{LEAST}{HOST}[services.sudo.host]\ntoken_file = \"/own\"\n");
+    let sudo = load(&own, "sudo").unwrap().host.unwrap();
+    assert_eq!(sudo.token_file.as_path(), Path::new("/own"));
+    assert_eq!(sudo.identifier.as_str(), "a-host");
+}
+
+#[test]
+fn an_identifier_is_printable_and_short() {
+    let with = |identifier: &str| {
+        let text = HOST.replace("a-host", identifier);
+        load(&format!("{LEAST}{text}"), "sshd")
+    };
+    for identifier in ["x", "VMware-56 4d 11", "~", &"x".repeat(128)] {
+        assert!(with(identifier).is_ok(), "{identifier}");
+    }
+    for identifier in [
+        "",
+        " ",
+        "x ",
+        " x",
+        "ä",
+        "a\\u0007b",
+        "a\\tb",
+        &"x".repeat(129),
+    ] {
+        let shown = with(identifier).unwrap_err().to_string();
+        assert!(
+            shown.contains("1 to 128 printable ASCII characters without a blank at either end"),
+            "{shown}"
+        );
+    }
+    for wrong in ["5", "[\"x\"]", "true"] {
+        let text = HOST.replace("\"a-host\"", wrong);
+        assert!(load(&format!("{LEAST}{text}"), "sshd").is_err(), "{wrong}");
+    }
+    assert!(load(&format!("{LEAST}{HOST}name = \"x\"\n"), "sshd").is_err());
 }

@@ -95,6 +95,7 @@ impl Run<'_> {
         answerer: &mut dyn Answerer,
     ) -> Result<(), LoginError> {
         let mut sent: Option<Sent> = None;
+        let mut host = None;
         let mut step = self.start(slug)?;
         for _ in 0..MAX_CHALLENGES {
             let rejected = match sent.take() {
@@ -105,8 +106,12 @@ impl Run<'_> {
             match challenge.ending() {
                 Ending::FinalRedirect => return Ok(()),
                 Ending::AccessDenied(words) => {
-                    return Err(LoginError::Denied {
-                        words: words.clone(),
+                    let words = words.clone();
+                    // When the flow leaves a stage, it redirects. A denial without a redirect
+                    // is the stage's own.
+                    return Err(match host.filter(|_| step.redirects == 0) {
+                        Some(host) => LoginError::HostNotProved { host, words },
+                        None => LoginError::Denied { words },
                     });
                 }
                 Ending::DeniedWithContinue => return Err(LoginError::DeniedWithContinue),
@@ -120,6 +125,10 @@ impl Run<'_> {
             self.audit.add_stage(challenge.component(), rejected);
             let response = answerer.answer(&challenge, rejected)?;
             sent = Some(Sent::new(&challenge, &response, rejected));
+            host = response.host();
+            if let Some(host) = host {
+                self.audit.set_host_proof(host.as_str());
+            }
             step = self.send(&response)?;
         }
         let problem = format!("the flow has not ended after {MAX_CHALLENGES} challenges");

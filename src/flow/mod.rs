@@ -13,4 +13,4 @@ mod response;
 pub use answerer::{Answerer, AskedAgain};
 pub use challenge::{Challenge, FieldError};
 pub use executor::{FlowEnd, path, run};
-pub use response::{FlowToken, Proof, Response};
+pub use response::{FlowToken, HostAnswer, Proof, Response};

@@ -16,6 +16,7 @@ pub struct Response {
     push_timeout: Option<Duration>,
     flow_token: Option<FlowToken>,
     is_unasked: bool,
+    host: Option<HostAnswer>,
 }
 
 /// The `flow_token` of a link that authentik has mailed. It replaces an answer: the flow
@@ -64,6 +65,30 @@ impl Proof {
     }
 }
 
+/// How the stage was answered that asks which host this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostAnswer {
+    /// With an answer that is signed with this host's token. authentik alone knows whether
+    /// that proves anything.
+    Signed,
+    /// With nothing, because `[host]` is not configured.
+    NotConfigured,
+    /// With nothing, because this process does not run as root and may not read the token.
+    Unreadable,
+}
+
+impl HostAnswer {
+    /// The word for `host_proof=` in the log, which stays the same.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Signed => "signed",
+            Self::NotConfigured => "not-configured",
+            Self::Unreadable => "token-unreadable",
+        }
+    }
+}
+
 /// A writer that counts bytes and keeps none.
 struct Length(usize);
 
@@ -108,6 +133,15 @@ impl Response {
         }
     }
 
+    /// The same, for the stage that asks which host this is.
+    #[must_use]
+    pub fn about_host(self, answer: HostAnswer) -> Self {
+        Self {
+            host: Some(answer),
+            ..self
+        }
+    }
+
     /// An answer that holds a new password, perhaps twice. It proves nothing, because
     /// nobody knew this password before.
     ///
@@ -147,6 +181,7 @@ impl Response {
             push_timeout: None,
             flow_token: Some(flow_token),
             is_unasked: false,
+            host: None,
         }
     }
 
@@ -172,11 +207,18 @@ impl Response {
             push_timeout: None,
             flow_token: None,
             is_unasked: false,
+            host: None,
         })
     }
 
     pub(super) fn is_unasked(&self) -> bool {
         self.is_unasked
+    }
+
+    /// How the stage is answered that asks which host this is, if this is that answer.
+    #[must_use]
+    pub fn host(&self) -> Option<HostAnswer> {
+        self.host
     }
 
     pub(super) fn body(&self) -> &[u8] {

@@ -32,6 +32,9 @@ pub enum FileFault {
     /// It cannot be opened or read.
     #[error("cannot be read: {0}")]
     Unreadable(String),
+    /// It exists, or may exist, and this process has no right to open it.
+    #[error("cannot be read: {0}")]
+    NotAllowed(String),
     /// The host has no descriptor or no memory left to open it.
     #[error("cannot be read, because this host is out of resources: {0}")]
     HostFailed(String),
@@ -204,10 +207,13 @@ pub(super) fn judge_owner_and_mode(owner: u32, mode: u32) -> Result<(), FileFaul
 
 /// The fault of a file that cannot be opened or read.
 pub(super) fn unreadable(error: std::io::Error) -> FileFault {
-    if super::is_host_failure(&error) && error.kind() != std::io::ErrorKind::PermissionDenied {
-        FileFault::HostFailed(error.to_string())
+    let text = error.to_string();
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        FileFault::NotAllowed(text)
+    } else if super::is_host_failure(&error) {
+        FileFault::HostFailed(text)
     } else {
-        FileFault::Unreadable(error.to_string())
+        FileFault::Unreadable(text)
     }
 }
 

@@ -27,6 +27,14 @@ pub(super) enum Credentials {
     Bearer(HeaderValue),
 }
 
+/// A token for the header `Authorization`, with its scheme.
+pub struct Authorization<'a> {
+    /// The scheme, such as `Bearer`.
+    pub scheme: &'static str,
+    /// The token: ASCII without blanks.
+    pub token: &'a [u8],
+}
+
 /// The session of a login, without a connection, kept for a later call on the same PAM
 /// handle. Its cookies are wiped when it is dropped.
 pub struct Session(Cookies);

@@ -10,7 +10,7 @@ use ureq::{Agent, Proxy, ProxyProtocol};
 
 use super::bounded::{BoundedConnector, RequestDeadline};
 use super::connect::{AttemptLog, RecordingTcpConnector};
-use super::credentials::{Credentials, Session};
+use super::credentials::{Authorization, Credentials, Session};
 use super::headers::{header_value, header_word};
 use super::resolver::{OnceResolver, Peer};
 use super::tls::{MAX_HEAD_BYTES, TlsConnector};
@@ -119,6 +119,21 @@ impl HttpsTransport {
         trace: Trace,
     ) -> Result<Self, ConfigError> {
         let credentials = Credentials::Bearer(token::bearer(token_file)?);
+        Self::new(config, context, credentials, deadline, trace)
+    }
+
+    /// Prepares requests with a token that no file holds. They have no session.
+    ///
+    /// # Errors
+    /// As [`HttpsTransport::for_login`], and if the token cannot be in a header.
+    pub fn with_token(
+        config: &Config,
+        authorization: &Authorization<'_>,
+        context: &LoginContext,
+        deadline: Deadline,
+        trace: Trace,
+    ) -> Result<Self, ConfigError> {
+        let credentials = Credentials::Bearer(token::authorization(authorization)?);
         Self::new(config, context, credentials, deadline, trace)
     }
 

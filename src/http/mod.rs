@@ -27,7 +27,7 @@ mod verifier;
 
 pub use answer::judge_redirect;
 pub use cookies::Cookies;
-pub use credentials::Session;
+pub use credentials::{Authorization, Session};
 pub use https::HttpsTransport;
 pub use provider::provider;
 pub use transport::{Age, Answer, Redirect, RequestError, Transport};

@@ -1,5 +1,4 @@
-//! Tokens of service accounts, from files that root alone can read, and the
-//! headers that they go into.
+//! The headers that tokens go into.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -8,11 +7,9 @@ use ureq::RequestBuilder;
 use ureq::http::HeaderValue;
 use zeroize::Zeroizing;
 
+use super::credentials::Authorization;
 use crate::config::{AbsolutePath, ConfigError, Place};
-use crate::host::{FileFault, FileKind, read_trusted_file, runs_as_root};
-
-/// The longest token, in bytes. authentik's own have 60 characters, JSON web tokens more.
-const MAX_TOKEN: usize = 4096;
+use crate::token_file::{TokenFault, read_token};
 
 /// An outpost's token, and the client address that it vouches for.
 pub(super) struct Outpost {
@@ -70,29 +67,32 @@ pub(super) fn bearer(file: &AbsolutePath) -> Result<HeaderValue, ConfigError> {
     read(file.as_path(), "Bearer ", ADVICE)
 }
 
+/// The value of `Authorization` with a token that no file holds.
+///
+/// # Errors
+/// If it cannot be in a header.
+pub(super) fn authorization(given: &Authorization<'_>) -> Result<HeaderValue, ConfigError> {
+    value(given.token, &format!("{} ", given.scheme)).ok_or_else(|| {
+        ConfigError::new(
+            Place::Key("token"),
+            "it is not one word of ASCII characters",
+        )
+    })
+}
+
 /// The token behind `prefix`, as a header's value that is never printed.
 fn read(path: &Path, prefix: &str, without_root: &str) -> Result<HeaderValue, ConfigError> {
-    let bytes = read_trusted_file(path, FileKind::Secret).map_err(|fault| {
-        let mut error = ConfigError::file(path, &fault);
-        if matches!(fault, FileFault::Unreadable(_)) && !runs_as_root() {
-            error.problem.push_str(without_root);
-        }
-        error
-    })?;
-    let wrong = || {
-        ConfigError::new(
-            Place::File(path.to_owned()),
-            "does not hold a token and nothing else; write the token that authentik's admin interface shows, in one line",
-        )
-    };
-    let token = bytes.trim_ascii();
-    if token.is_empty() || token.len() > MAX_TOKEN || !token.iter().all(u8::is_ascii_graphic) {
-        return Err(wrong());
-    }
+    let token = read_token(path).map_err(|fault| fault.at(path, without_root))?;
+    value(&token, prefix).ok_or_else(|| TokenFault::NoToken.at(path, without_root))
+}
+
+/// A token behind `prefix`, as a header's value that is never printed; `None` if it cannot
+/// be one.
+fn value(token: &[u8], prefix: &str) -> Option<HeaderValue> {
     let mut line = Zeroizing::new(Vec::with_capacity(prefix.len().saturating_add(token.len())));
     line.extend_from_slice(prefix.as_bytes());
     line.extend_from_slice(token);
-    let mut value = HeaderValue::from_bytes(&line).map_err(|_| wrong())?;
+    let mut value = HeaderValue::from_bytes(&line).ok()?;
     value.set_sensitive(true);
-    Ok(value)
+    Some(value)
 }

@@ -36,6 +36,7 @@ pub fn code(error: &LoginError) -> PamResultCode {
         | LoginError::Server { .. } => P::PAM_AUTH_ERR,
         LoginError::Denied { .. }
         | LoginError::DeniedWithContinue
+        | LoginError::HostNotProved { .. }
         | LoginError::Inactive
         | LoginError::AccountType { .. }
         | LoginError::NotInGroup { .. }

@@ -18,7 +18,7 @@ mod user_login;
 
 use std::time::Duration;
 
-use crate::config::{Config, FirstPass, Prompts};
+use crate::config::{Config, FirstPass, HostRules, Prompts};
 use crate::conversation::Conversation;
 use crate::deadline::Deadline;
 use crate::error::LoginError;
@@ -52,6 +52,8 @@ pub struct Stages<'a> {
     form: prompt::Form,
     /// Security keys that are plugged in here.
     keys: keys::Keys<'a>,
+    /// What this host proves with which host it is.
+    host: Option<&'a HostRules>,
     /// Whether the flow's title was shown.
     titled: bool,
     /// How often another e-mail with a link was asked for.
@@ -83,6 +85,7 @@ impl<'a> Stages<'a> {
             codes: authenticator_validate::Codes::default(),
             form: prompt::Form::default(),
             keys: keys::Keys::new(&config.security_key),
+            host: config.host.as_ref(),
             titled: false,
             mails: 0,
         }
@@ -272,7 +275,7 @@ impl Answerer for Stages<'_> {
             prompt::COMPONENT => prompt::answer(self, challenge, rejected),
             consent::COMPONENT => consent::answer(self, challenge, rejected),
             email::COMPONENT => email::answer(self, challenge, rejected),
-            endpoint_agent::COMPONENT => endpoint_agent::answer(rejected),
+            endpoint_agent::COMPONENT => endpoint_agent::answer(self, challenge, rejected),
             redirect::COMPONENT => redirect::answer(self, challenge, rejected),
             enrol::totp::COMPONENT => enrol::totp::answer(self, challenge, rejected),
             enrol::static_codes::COMPONENT => {

@@ -69,16 +69,18 @@ fn tables_of_keys() -> Vec<(&'static str, Vec<String>)> {
     let prompt = source("src/config/prompt.rs");
     let second_factor = source("src/config/second_factor.rs");
     let security_key = source("src/config/security_key.rs");
+    let host = source("src/config/host_rules.rs");
     // A new table of keys needs a new section.
     let is_table = |line: &&str| line.ends_with("Keys,") && !line.ends_with(": Keys,");
     let tables = keys.lines().filter(is_table).count();
-    assert_eq!(tables, 8, "the tables of Keys have sections in the page");
+    assert_eq!(tables, 9, "the tables of Keys have sections in the page");
     [
         (&keys, "Keys", "AT THE TOP"),
         (&keys, "UserKeys", "[user]"),
         (&keys, "AccessKeys", "[access]"),
         (&keys, "AccountKeys", "[account]"),
         (&keys, "OutpostKeys", "[outpost]"),
+        (&host, "HostKeys", "[host]"),
         (&keys, "PasswordKeys", "[password]"),
         (&prompt, "PromptKeys", "[prompt]"),
         (&second_factor, "FactorKeys", "[second_factor]"),
@@ -341,6 +343,7 @@ fn every_cause_stands_in_the_page_of_the_log_with_its_code() {
     for (of, code) in [
         ("impl ServerFault", "PAM_AUTH_ERR"),
         ("impl Obstacle", "PAM_SERVICE_ERR"),
+        ("impl HostAnswer", "PAM_PERM_DENIED"),
     ] {
         for (_, cause) in arms(match_behind(&causes, of)) {
             // These two are not faults of the server, and have their own rows.

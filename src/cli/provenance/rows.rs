@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use pam_authentik_flow::config::{
     AbsolutePath, AccessRules, AccountDomain, AccountRules, ClientFiles, Config, FactorClass,
-    FactorRules, Fallback, FirstPass, KeyPlace, KeyRules, LanguageTag, Prompts, QrStyle, Slug,
-    UserRules,
+    FactorRules, Fallback, FirstPass, HostRules, KeyPlace, KeyRules, LanguageTag, Prompts, QrStyle,
+    Slug, UserRules,
 };
 use pam_authentik_flow::display::PromptStyle;
 
@@ -42,6 +42,7 @@ pub(super) fn rows(config: Config) -> Vec<Row> {
         access,
         account,
         outpost_token,
+        host,
         password_flow,
         prompt,
         second_factor,
@@ -80,6 +81,7 @@ pub(super) fn rows(config: Config) -> Vec<Row> {
     rows.access(&access);
     rows.account(account.as_ref());
     rows.add_if(&["outpost", "token_file"], outpost_token.as_ref().map(path));
+    rows.host(host.as_ref());
     rows.add_if(
         &["password", "flow"],
         password_flow.as_ref().map(Slug::as_str),
@@ -113,6 +115,18 @@ impl Rows {
             key: key.to_vec(),
             value: value.map(|value| value.to_string()),
         });
+    }
+
+    fn host(&mut self, rules: Option<&HostRules>) {
+        let (token_file, identifier) = match rules {
+            Some(HostRules {
+                token_file,
+                identifier,
+            }) => (Some(path(token_file)), Some(identifier.as_str())),
+            None => (None, None),
+        };
+        self.add_if(&["host", "token_file"], token_file);
+        self.add_if(&["host", "identifier"], identifier);
     }
 
     fn user(&mut self, rules: &UserRules) {

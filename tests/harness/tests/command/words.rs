@@ -58,7 +58,7 @@ fn an_unknown_key_is_said_with_its_table() {
             "flow = \"linux-login\"\n[prompt]\ntoken_file = \"/x\"",
             [
                 "unknown key \"token_file\" below [prompt]",
-                "→ move this line: token_file belongs below [account], or below [outpost]",
+                "→ move this line: token_file belongs below [account], or below [outpost], or below [host]",
             ],
         ),
     ] {

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::sync::Arc;
 
-use authentik_double::{Double, Fault, Match};
+use authentik_double::{Double, Fault, Flow, HostDevice, Match, Stage};
 use pam_harness::Outcome;
 
 use crate::bench::{Bench, PASSWORD};
@@ -13,6 +13,7 @@ use crate::bench::{Bench, PASSWORD};
 /// The one-time code of an account, long enough that nobody finds it by chance.
 const CODE: &str = "carol0000000";
 const TOKEN: &str = "outpost-token";
+const HOST_TOKEN: &str = "token-of-a-host-0001";
 
 /// A text in the process's memory that is not secret. It proves that the search works.
 const CONTROL: &str = "198.51.100.77";
@@ -42,6 +43,59 @@ fn cookies(double: &Double) -> Vec<(String, Vec<u8>)> {
     found.dedup();
     assert!(!found.is_empty(), "there was no session");
     found
+}
+
+/// The flow `of-hosts`, which asks which host it is first.
+fn know_the_host(double: &Double) {
+    double.world(|world| {
+        let flow = Flow::new("of-hosts").bind(Stage::endpoint(true));
+        world.add_flow(flow.identification().password().user_login());
+        world.add_host(HostDevice::new("a-host", HOST_TOKEN));
+    });
+}
+
+/// What the module has signed with the host's token: the signature is as good as the whole.
+fn signatures(double: &Double) -> Vec<(String, Vec<u8>)> {
+    let requests = double.requests();
+    let answers = requests.iter().map(|request| request.json());
+    answers
+        .filter_map(|body| Some(body["response"].as_str()?.rsplit_once('.')?.1.to_owned()))
+        .map(|signature| named("signature", &signature))
+        .collect()
+}
+
+/// A host that proves which one it is, whether authentik takes its token or not.
+#[test]
+fn neither_the_hosts_token_nor_its_answer_stays_in_memory() {
+    pam_harness::require_isolation!();
+    for (token, code) in [
+        (HOST_TOKEN, "PAM_SUCCESS"),
+        ("wrong-token-of-a-host", "PAM_PERM_DENIED"),
+    ] {
+        let section = "[host]\ntoken_file = \"{dir}/token\"\nidentifier = \"a-host\"\n";
+        let bench = Bench::new().section(section);
+        know_the_host(&bench.double);
+        let double = Arc::clone(&bench.double);
+        let known = [named("token", token), named("control", CONTROL)];
+        let pam = bench
+            .pam("of-hosts", "alice")
+            .rhost(CONTROL)
+            .file("token", token)
+            .scan_memory(move || [signatures(&double), known.to_vec()].concat());
+        let pam = match code {
+            "PAM_SUCCESS" => pam.answer_masked(PASSWORD),
+            _ => pam,
+        };
+        let outcome = pam.authenticate().run();
+        assert_eq!(outcome.code(), code, "{outcome}");
+        assert_eq!(signatures(&bench.double).len(), 1);
+        let (before, after) = outcome.found_in_memory();
+        let control = |found: &String| found.starts_with("control");
+        assert!(before.iter().any(control), "the search finds nothing");
+        for found in before.iter().chain(after) {
+            assert!(control(found), "{found}");
+        }
+    }
 }
 
 /// A user who types these, and gives up at further prompts.
@@ -244,7 +298,13 @@ fn lay(path: &Path, text: &str, wrong: Wrong) {
 fn secrets_are_taken_from_files_of_roots_alone() {
     pam_harness::require_isolation!();
     let root = nix::unistd::Uid::effective().is_root();
-    for (key, call_account) in [("outpost", false), ("client", false), ("account", true)] {
+    let keys = [
+        ("outpost", false),
+        ("client", false),
+        ("account", true),
+        ("host", false),
+    ];
+    for (key, call_account) in keys {
         for (wrong, line) in [
             (Wrong::Nothing, ""),
             (Wrong::Mode(0o640), "can be read by others"),
@@ -268,6 +328,9 @@ fn secrets_are_taken_from_files_of_roots_alone() {
                 "outpost" => {
                     Bench::with(double).section(&format!("[outpost]\ntoken_file = \"{at}\"\n"))
                 }
+                "host" => Bench::with(double).section(&format!(
+                    "[host]\ntoken_file = \"{at}\"\nidentifier = \"a-host\"\n"
+                )),
                 _ => Bench::with(double)
                     .access("groups = [\"linux-admins\"]")
                     .section(&format!("[account]\ntoken_file = \"{at}\"\n")),
@@ -275,11 +338,20 @@ fn secrets_are_taken_from_files_of_roots_alone() {
             let text = match key {
                 "client" => bench.double.client_identity().1,
                 "outpost" => TOKEN,
+                "host" => HOST_TOKEN,
                 _ => "view-user-token",
             };
             lay(&path, text, wrong);
+            know_the_host(&bench.double);
             let pam = bench
-                .pam("linux-login", "alice")
+                .pam(
+                    if key == "host" {
+                        "of-hosts"
+                    } else {
+                        "linux-login"
+                    },
+                    "alice",
+                )
                 .file("client.pem", bench.double.client_identity().0);
             let outcome = match (call_account, wrong) {
                 (true, _) => pam.acct_mgmt().run(),
@@ -293,8 +365,13 @@ fn secrets_are_taken_from_files_of_roots_alone() {
             assert_eq!(outcome.code(), code, "{key} {wrong:?}: {outcome}");
             let log: String = outcome.log().iter().map(|l| l.text.clone()).collect();
             assert!(log.contains(line), "{key} {wrong:?}: {log}");
-            if wrong != Wrong::Nothing {
+            // The host's token is read when the flow asks for it.
+            if wrong != Wrong::Nothing && key != "host" {
                 assert_eq!(bench.double.connections(), 0, "{key} {wrong:?}");
+            }
+            if wrong != Wrong::Nothing && key == "host" {
+                let requests = bench.double.requests();
+                assert!(requests.iter().all(|request| request.method == "GET"));
             }
         }
     }

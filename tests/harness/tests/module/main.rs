@@ -13,6 +13,7 @@ mod endings;
 mod enrolment;
 mod forms;
 mod guessing;
+mod host_proof;
 mod key_enrolment;
 mod languages;
 mod late;
