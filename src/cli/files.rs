@@ -52,6 +52,33 @@ pub(crate) fn write(
     Ok(())
 }
 
+/// Tries to make a file in the folder of `path`, and removes it again.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn try_in_folder_of(path: &Path) -> Result<(), CommandError> {
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    tempfile::Builder::new()
+        .prefix(".authentik-flow-")
+        .tempfile_in(dir)
+        .map(drop)
+        .map_err(failed(path))
+}
+
+/// Makes the folder of `path`, which others may read, if it is missing.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn make_folder_of(path: &Path) -> Result<(), CommandError> {
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    if dir.is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir(dir)
+        .and_then(|()| std::fs::set_permissions(dir, Permissions::from_mode(0o755)))
+        .map_err(failed(dir))
+}
+
 /// Makes renames and removals in a folder survive a power cut.
 pub(crate) fn sync(dir: &Path) {
     if let Ok(dir) = std::fs::File::open(dir) {

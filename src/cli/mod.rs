@@ -4,6 +4,7 @@ mod arguments;
 mod bind;
 mod check;
 mod codes;
+mod enrol_host;
 mod explain;
 mod fallback;
 mod files;
@@ -78,6 +79,7 @@ pub(crate) fn main() -> ExitCode {
         Command::TakeBack(options) => switch::trial::take_back(&options),
         Command::Disable(options) => switch::disable(&options),
         Command::Bind(options) => bind::run(&options),
+        Command::EnrolHost(options) => enrol_host::run(&options),
         Command::Init(options) => init::run(&options),
         Command::Completions { shell } => {
             clap_complete::generate(

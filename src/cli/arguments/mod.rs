@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use pam_authentik_flow::config::Slug;
+use pam_authentik_flow::config::{HostIdentifier, Slug};
 
 pub(crate) use shared::{Folders, Service, SshdConfig, State};
 pub(crate) use values::{Address, address};
-use values::{account_name, bound_name, patience, service_name};
+use values::{account_name, bound_name, device_name, patience, service_name};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -110,6 +110,14 @@ pub(crate) enum Command {
     /// add --replace. Run it as root.
     #[command(after_help = EXIT_CODES)]
     Bind(Bind),
+
+    /// Register this host in authentik, so that it can prove which one it is
+    ///
+    /// Takes an enrolment token of an agent connector: from --token-file, typed, or on
+    /// standard input, never on the command line. Writes the host's own token and [host],
+    /// and says how to revoke it. authentik has this since 2025.12. Run it as root.
+    #[command(after_help = EXIT_CODES)]
+    EnrolHost(EnrolHost),
 
     /// Write a first configuration; asks nothing over the network
     ///
@@ -310,6 +318,34 @@ pub(crate) struct Bind {
 
     #[command(flatten)]
     pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnrolHost {
+    /// What authentik knows the host by, in the place of a serial number
+    /// [default: that of the configuration, or one derived from /etc/machine-id]
+    #[arg(long, value_name = "ID", value_parser = HostIdentifier::parse)]
+    pub(crate) identifier: Option<HostIdentifier>,
+
+    /// What administrators see in authentik [default: the host's name]
+    #[arg(long, value_name = "NAME", value_parser = device_name)]
+    pub(crate) name: Option<String>,
+
+    /// The file with the enrolment token: root's, mode 600 [default: it is asked, or read
+    /// from standard input]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// Replace the token that the host has: authentik ends the old one at once
+    #[arg(long)]
+    pub(crate) replace: bool,
+
+    /// Show what would be registered, and ask authentik nothing
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) service: Service,
 }
 
 #[derive(Debug, Args)]

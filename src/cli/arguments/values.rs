@@ -45,6 +45,15 @@ pub(super) fn bound_name(text: &str) -> Result<String, String> {
     }
 }
 
+/// A name that people see in authentik.
+pub(super) fn device_name(text: &str) -> Result<String, String> {
+    let is_shown = text.chars().all(|c| !c.is_control());
+    match (1..=128).contains(&text.len()) && text.trim() == text && is_shown {
+        true => Ok(text.into()),
+        false => Err("a name has 1 to 128 bytes, without a blank at either end".into()),
+    }
+}
+
 /// A time such as `90s`, `10m` or `1h`.
 pub(super) fn patience(text: &str) -> Result<Duration, String> {
     let (number, seconds) = match text.strip_suffix(['s', 'm', 'h']) {

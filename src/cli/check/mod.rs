@@ -3,6 +3,7 @@
 mod bindings;
 mod certificate;
 mod flows;
+mod host_proof;
 mod keys;
 mod leftovers;
 mod network;
@@ -270,6 +271,9 @@ fn named_files(report: &mut Report, way: &Way<'_>) -> Option<HttpsTransport> {
         let (found, remedy) = of_config(&error);
         report.wrong("files.wrong", found, remedy);
     }
+    if let Some(rules) = &way.config.host {
+        host_proof::file(report, rules);
+    }
     Some(transport)
 }
 
@@ -300,6 +304,11 @@ fn questions(
     if let Some(slug) = config.access.application() {
         if asked.is_new(config, "application", slug.as_str()) {
             server::application(report, slug, transport);
+        }
+    }
+    if let Some(rules) = &config.host {
+        if asked.is_new(config, "host", &format!("{rules:?}")) {
+            host_proof::ask(report, way, rules);
         }
     }
     report.waits_for("looking up groups and people");

@@ -9,7 +9,7 @@ use pam_authentik_flow::deadline::Deadline;
 use pam_authentik_flow::error::{LoginError, Obstacle};
 use pam_authentik_flow::fault::ServerFault;
 use pam_authentik_flow::first_answer::FirstAnswer;
-use pam_authentik_flow::flow::{self, Answerer, Challenge, Response};
+use pam_authentik_flow::flow::{self, Answerer, Challenge, HostAnswer, Response};
 use pam_authentik_flow::http::{HttpsTransport, Transport};
 use pam_authentik_flow::login_context::LoginContext;
 use pam_authentik_flow::secret::Secret;
@@ -163,6 +163,7 @@ pub(super) fn flow(
     let mut first = First {
         stages: Stages::new(&mut nobody, config, "", &mut first_answer),
         seen: None,
+        host: None,
         fits: false,
     };
     let end = flow::run(
@@ -175,7 +176,14 @@ pub(super) fn flow(
     let seen = first.seen.clone().unwrap_or_default();
     let error = match end {
         Err(LoginError::Conversation) if first.fits => {
-            let found = format!("{slug} begins with {seen}, which a terminal can do");
+            let begins = match first.host {
+                None => "begins",
+                Some(HostAnswer::Signed) => "goes on after this host's answer, and begins",
+                Some(HostAnswer::NotConfigured | HostAnswer::Unreadable) => {
+                    "asks which host this is, goes on without an answer, and begins"
+                }
+            };
+            let found = format!("{slug} {begins} with {seen}, which a terminal can do");
             if seen.starts_with("ak-stage-identification") {
                 report.ok("flow.good", found);
             } else {
@@ -234,6 +242,9 @@ fn remedy_of_flow(error: &LoginError, config: &Config) -> &'static str {
         LoginError::Unsupported { .. } => {
             "name a flow without that stage in `flow`: one of its own for terminals, which requires an outpost"
         }
+        LoginError::HostNotProved { .. } => {
+            "register this host: authentik-flow enrol-host, with --replace if it has a token"
+        }
         LoginError::DeniedWithContinue => {
             "look at the flow's policies: they refuse everybody who is not logged in yet; set its denied action to Message"
         }
@@ -250,10 +261,12 @@ fn remedy_of_flow(error: &LoginError, config: &Config) -> &'static str {
 }
 
 /// Lets the module's stage try to answer the first challenge, without a person and
-/// without sending anything.
+/// without sending anything, except the proof of which host this is.
 struct First<'a> {
     stages: Stages<'a>,
     seen: Option<String>,
+    /// The answer to a stage in front of it that asks which host this is.
+    host: Option<HostAnswer>,
     fits: bool,
 }
 
@@ -264,6 +277,11 @@ impl Answerer for First<'_> {
             None => challenge.component().to_owned(),
         });
         match self.stages.answer(challenge, rejected) {
+            // The person comes behind this stage.
+            Ok(response) if response.host().is_some() => {
+                self.host = response.host();
+                Ok(response)
+            }
             // The stage has an answer, or would ask for one.
             Ok(_) | Err(LoginError::Conversation) => {
                 self.fits = true;

@@ -1,7 +1,7 @@
 //! The ids of findings: a section, a dot, and what was found there.
 
 /// The sections, with their names for people.
-const SECTIONS: [(&str, &str); 30] = [
+const SECTIONS: [(&str, &str); 31] = [
     ("account", "account"),
     ("application", "application"),
     ("authentik", "authentik"),
@@ -15,6 +15,7 @@ const SECTIONS: [(&str, &str); 30] = [
     ("files", "files"),
     ("flow", "flow"),
     ("groups", "groups"),
+    ("host", "host"),
     ("local-users", "local users"),
     ("log", "log"),
     ("logout-flow", "logout flow"),

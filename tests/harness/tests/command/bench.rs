@@ -179,7 +179,14 @@ impl Bench {
             command.arg("--pam-dir").arg(self.path("pam.d"));
         }
         if [
-            "check", "enable", "config", "login", "bind", "status", "explain",
+            "check",
+            "enable",
+            "config",
+            "login",
+            "bind",
+            "status",
+            "explain",
+            "enrol-host",
         ]
         .contains(&subcommand)
         {

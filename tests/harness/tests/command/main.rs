@@ -5,6 +5,7 @@ mod bench;
 mod bind;
 mod check;
 mod config;
+mod enrol_host;
 mod explain;
 mod extent;
 mod local_login;

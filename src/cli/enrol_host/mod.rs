@@ -1,0 +1,251 @@
+//! `enrol-host`: registers this host in authentik, so that it can prove which one it is.
+
+mod authentik;
+mod identity;
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use pam_authentik_flow::config::{AbsolutePath, Config, HostRules, drop_in_directory};
+use pam_authentik_flow::conversation::Conversation;
+use pam_authentik_flow::host;
+use pam_authentik_flow::secret::Secret;
+use pam_authentik_flow::token_file::read_token;
+
+use super::arguments::EnrolHost;
+use super::files::{self, Existing};
+use super::remedy::of_config;
+use super::setup::Setup;
+use super::terminal::Terminal;
+use super::{CommandError, Exit, printed};
+pub(super) use authentik::{Client, Verdict};
+
+/// The file of the token, beside the configuration.
+const TOKEN_FILE: &str = "authentik-host.token";
+/// Only root may read it.
+const TOKEN_MODE: u32 = 0o600;
+/// The drop-in of the configuration with `[host]`.
+const DROP_IN: &str = "50-host.toml";
+/// It holds no secret, and screen lockers must read it.
+const DROP_IN_MODE: u32 = 0o644;
+
+/// Registers the host, and writes its token and `[host]`.
+pub(crate) fn run(options: &EnrolHost) -> Result<Exit, CommandError> {
+    let setup = Setup::of(&options.service)?;
+    let config = setup.config().map_err(|error| {
+        let (found, remedy) = of_config(&error);
+        format!("{found}; {remedy}")
+    })?;
+    let plan = Plan::of(options, &setup, &config)?;
+    say(&format!(
+        "This host: {}, with the identifier {}, in {}.",
+        plan.name,
+        plan.rules.identifier.as_str(),
+        config.url
+    ))?;
+    if options.dry_run {
+        say("This was a dry run: authentik was asked nothing, and nothing is written.")?;
+        return Ok(Exit::Success);
+    }
+    let Some(enrolment) = enrolment_token(options)? else {
+        return Ok(Exit::Interrupted);
+    };
+    let client = Client::new(&config, &setup.service);
+    let identifier = plan.rules.identifier.as_str();
+    let token = client.enrol(enrolment.expose().as_bytes(), identifier, &plan.name)?;
+    plan.write(&token, &setup)?;
+    tell(&client, &token, &plan)
+}
+
+/// What is to be done on this host.
+struct Plan {
+    name: String,
+    rules: HostRules,
+    /// The drop-in that is to be written; none if the configuration says the same already.
+    drop_in: Option<PathBuf>,
+}
+
+impl Plan {
+    /// Looks at what is there, before authentik is asked: a token that cannot be written
+    /// would have replaced the host's old one for nothing.
+    fn of(options: &EnrolHost, setup: &Setup, config: &Config) -> Result<Self, CommandError> {
+        let path = setup.path();
+        let beside = path.parent().unwrap_or(Path::new("/"));
+        let token_file = match &config.host {
+            Some(rules) => rules.token_file.as_path().to_owned(),
+            None => beside.join(TOKEN_FILE),
+        };
+        let shown = token_file.display();
+        if (config.host.is_some() || token_file.symlink_metadata().is_ok()) && !options.replace {
+            return Err(format!(
+                "this host has a token already ({shown}), and authentik would replace it; if that is what you want, add --replace"
+            ));
+        }
+        let identifier = match (&options.identifier, &config.host) {
+            (Some(identifier), _) => identifier.clone(),
+            (None, Some(rules)) => rules.identifier.clone(),
+            (None, None) => identity::derived()?,
+        };
+        let rules = HostRules {
+            token_file: absolute(&token_file)?,
+            identifier,
+        };
+        let drop_in = drop_in_directory(&path).join(DROP_IN);
+        let is_said = config.host.as_ref() == Some(&rules);
+        if !is_said && config.host.is_some() && !drop_in.exists() {
+            return Err(format!(
+                "the configuration has another [host] identifier; change it there, or leave out --identifier ({})",
+                path.display()
+            ));
+        }
+        let plan = Self {
+            name: options.name.clone().unwrap_or_else(host::host_name),
+            rules,
+            drop_in: (!is_said).then_some(drop_in),
+        };
+        if !options.dry_run {
+            plan.try_to_write()?;
+        }
+        Ok(plan)
+    }
+
+    /// Whether the files can be written.
+    fn try_to_write(&self) -> Result<(), CommandError> {
+        files::try_in_folder_of(self.rules.token_file.as_path())?;
+        let Some(drop_in) = &self.drop_in else {
+            return Ok(());
+        };
+        files::make_folder_of(drop_in)?;
+        files::try_in_folder_of(drop_in)
+    }
+
+    /// Writes the token, and then the drop-in that names it.
+    fn write(&self, token: &Secret, setup: &Setup) -> Result<(), CommandError> {
+        const AGAIN: &str = "authentik has registered the host, and its token is lost; when this is repaired, run the command again with --replace";
+        let token_file = self.rules.token_file.as_path();
+        files::write(
+            token_file,
+            token.expose(),
+            TOKEN_MODE,
+            None,
+            Existing::Replace,
+        )
+        .map_err(|error| format!("{error}; {AGAIN}"))?;
+        say(&format!(
+            "{} is written: the token, for root alone.",
+            token_file.display()
+        ))?;
+        let Some(drop_in) = &self.drop_in else {
+            return Ok(());
+        };
+        let text = self.drop_in_text();
+        files::write(drop_in, &text, DROP_IN_MODE, None, Existing::Replace)?;
+        say(&format!("{} is written:", drop_in.display()))?;
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            say(&format!("  {line}"))?;
+        }
+        self.read_back(setup)
+    }
+
+    fn drop_in_text(&self) -> String {
+        // A JSON string is also a TOML string, except for characters that these values
+        // cannot hold.
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let token_file = self.rules.token_file.as_path().display().to_string();
+        format!(
+            "# Written by authentik-flow enrol-host.\n[host]\ntoken_file = {}\nidentifier = {}\n",
+            quoted(&token_file),
+            quoted(self.rules.identifier.as_str())
+        )
+    }
+
+    /// Whether the module reads what was written.
+    fn read_back(&self, setup: &Setup) -> Result<(), CommandError> {
+        let found = setup.config().map_err(|error| {
+            let (found, remedy) = of_config(&error);
+            format!("the module cannot use the configuration now: {found}; {remedy}")
+        })?;
+        match found.host.as_ref() == Some(&self.rules) {
+            true => Ok(()),
+            false => Err(format!(
+                "a later file sets [host] otherwise for {}; authentik-flow config says which",
+                setup.service
+            )),
+        }
+    }
+}
+
+/// Says whether authentik accepts the token, how to use it, and how to revoke it.
+fn tell(client: &Client<'_>, token: &Secret, plan: &Plan) -> Result<Exit, CommandError> {
+    let shown = plan.rules.token_file.as_path().display();
+    let device = match client.ask(token.expose().as_bytes())? {
+        Verdict::Accepted { device } => {
+            say("authentik accepts the token.")?;
+            device
+        }
+        Verdict::Refused => {
+            return Err(format!(
+                "authentik does not accept the token that it has just given; is the connector disabled? {shown} has it"
+            ));
+        }
+        Verdict::Unknown(why) => {
+            say(&format!(
+                "Whether authentik accepts the token cannot be told: {why}."
+            ))?;
+            None
+        }
+    };
+    let url = client.url();
+    let id = device.as_deref().unwrap_or("DEVICE");
+    say(&format!(
+        "\nNext: in authentik, bind an endpoint stage of the same connector to the flow; then authentik-flow check\n\
+         To revoke it: delete the device {} (Endpoint Devices, Devices), or\n  \
+         curl --request DELETE --header \"Authorization: Bearer $TOKEN\" {url}/api/v3/endpoints/devices/{id}/",
+        plan.name
+    ))?;
+    Ok(Exit::Success)
+}
+
+/// The enrolment token: from its file, typed without echo, or from a pipe. Never from the
+/// command line, which every user of the host can read. `None` after Ctrl-C.
+fn enrolment_token(options: &EnrolHost) -> Result<Option<Secret>, CommandError> {
+    if let Some(path) = &options.token_file {
+        let token = read_token(path).map_err(|fault| {
+            let (found, remedy) = of_config(&fault.at(path, ""));
+            format!("{found}; {remedy}")
+        })?;
+        let token = std::str::from_utf8(&token).map_err(|error| error.to_string())?;
+        return Ok(Some(Secret::new(token.to_owned())));
+    }
+    let mut terminal = Terminal::new();
+    let question = match std::io::stdin().is_terminal() {
+        true => "The enrolment token, from the connector's page in authentik:",
+        false => "The enrolment token, from standard input:",
+    };
+    let typed = match terminal.ask_secret(question, "token") {
+        Ok(typed) => typed,
+        Err(_) if terminal.was_interrupted() => return Ok(None),
+        Err(_) => {
+            return Err(
+                "there is no enrolment token on standard input; name its file with --token-file"
+                    .into(),
+            );
+        }
+    };
+    let token = Secret::new(typed.expose().trim().to_owned());
+    match !token.is_empty() && token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(Some(token)),
+        false => Err("this is no token: it is one word, as authentik shows it".into()),
+    }
+}
+
+fn absolute(path: &Path) -> Result<AbsolutePath, CommandError> {
+    let text = path
+        .to_str()
+        .ok_or_else(|| format!("{}: the path is not UTF-8", path.display()))?;
+    AbsolutePath::parse(text)
+}
+
+fn say(line: &str) -> Result<(), CommandError> {
+    printed(writeln!(anstream::stdout(), "{line}"))
+}
