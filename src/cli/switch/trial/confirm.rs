@@ -55,13 +55,8 @@ pub(crate) fn run(options: &Confirm) -> Result<Exit, CommandError> {
         }
     }
     let logins = accepted()?;
-    let missing: Vec<&str> = pending
-        .made
-        .stacks
-        .iter()
-        .map(|stack| stack.service.as_str())
-        .filter(|service| !logins.contains_key(*service))
-        .collect();
+    let mut missing = pending.changed();
+    missing.retain(|service| !logins.contains_key(*service));
     if !missing.is_empty() {
         return Err(format!(
             "authentik has accepted no login by {} since the change; log in once by each of them with an account of authentik, then confirm; {left}",
@@ -69,6 +64,9 @@ pub(crate) fn run(options: &Confirm) -> Result<Exit, CommandError> {
         ));
     }
     end(state, &pending)?;
+    if pending.made.sshd.is_some() {
+        say("sshd: its settings are confirmed, and stay as they are.")?;
+    }
     for stack in &pending.made.stacks {
         let ago = logins.get(&stack.service).copied().unwrap_or_default();
         say(&format!(

@@ -119,7 +119,8 @@ pub(super) fn forget(state: &Path, service: &str) -> Result<(), CommandError> {
     if service == "sshd" {
         *sshd = None;
     }
-    match stacks.is_empty() {
+    // The settings of sshd may be all that waits.
+    match stacks.is_empty() && sshd.is_none() {
         true => end(state, &pending),
         false => pending.save(state),
     }

@@ -98,16 +98,19 @@ impl Pending {
         is_noted() && boot_id().is_ok_and(|boot| boot == self.boot)
     }
 
+    /// Its services. The settings of sshd alone change sshd, too.
+    pub(super) fn changed(&self) -> Vec<&str> {
+        let stacks = &self.made.stacks;
+        let mut names: Vec<&str> = stacks.iter().map(|s| s.service.as_str()).collect();
+        if self.made.sshd.is_some() && !names.contains(&"sshd") {
+            names.push("sshd");
+        }
+        names
+    }
+
     /// Its services, for people.
     pub(super) fn services(&self) -> String {
-        let stacks = &self.made.stacks;
-        match stacks.is_empty() {
-            true => "sshd".into(),
-            false => {
-                let names: Vec<&str> = stacks.iter().map(|s| s.service.as_str()).collect();
-                names.join(", ")
-            }
-        }
+        self.changed().join(", ")
     }
 
     /// The change that is kept in this folder, if there is one.

@@ -240,3 +240,42 @@ fn people_whom_a_match_block_asks_for_the_password_method_are_not_kept_out() {
     site.host.write("/etc/ssh/sshd_config", &text);
     site.is_refused("Write keyboard-interactive in place of password");
 }
+
+/// The settings alone may be what waits. They are no part of another service's change.
+#[test]
+fn settings_alone_wait_for_a_login_whatever_else_is_disabled() {
+    pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
+    let site = site(DEBIAN).with_sshd();
+    // Each program from now on is of a login of its own.
+    site.host.session("USER=root\n");
+    for confirmed in [true, false] {
+        site.enable(&["sshd", "sudo", "--local", "localadmin"]);
+        let patience = match confirmed {
+            true => "60s",
+            false => "6s",
+        };
+        site.enable_settings(&["--try", patience]);
+        let (status, text) = site.run(&["disable", "sudo"]);
+        assert_eq!(status, 0, "{text}");
+        if confirmed {
+            let (status, text) = site.run(&["confirm"]);
+            let part = "authentik has accepted no login by sshd since the change";
+            assert!(status == 1 && text.contains(part), "{text}");
+            site.comes_to_ask(true);
+            let mut ssh = site.host.ssh("alice").run(&["true"]);
+            ssh.answer("assword:", PASSWORD);
+            assert_eq!(ssh.finish().status, 0);
+            let (status, text) = site.run(&["confirm"]);
+            let part = "sshd: its settings are confirmed";
+            assert!(status == 0 && text.contains(part), "{text}");
+            let (status, text) = site.run(&["disable", "sshd"]);
+            assert_eq!(status, 0, "{text}");
+        }
+        let begun = Instant::now();
+        while site.host.read(DROP_IN).is_some() {
+            assert!(begun.elapsed() < Duration::from_secs(30));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    assert_ne!(site.stack(), site.before, "the block was there before");
+}
