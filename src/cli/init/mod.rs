@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
-use pam_authentik_flow::config::{AbsolutePath, ServerUrl, Slug};
+use pam_authentik_flow::config::{AbsolutePath, Config, ConfigError, ServerUrl, Slug};
+use pam_authentik_flow::host::{FileKind, read_trusted_file};
 
 use ring::digest::{SHA256, digest};
 
@@ -61,11 +62,8 @@ pub(crate) fn run(options: &Init) -> Result<Exit, CommandError> {
                 None => Slug::parse(FLOW)?,
             },
             groups: groups_of(options),
-            ca_file: path_of(options.ca_file.as_ref(), "--ca-file")?,
-            outpost_token_file: path_of(
-                options.outpost_token_file.as_ref(),
-                "--outpost-token-file",
-            )?,
+            ca_file: ca_file_of(options)?,
+            outpost_token_file: token_file_of(options)?,
         },
         (None, true) => match questions::ask(options)? {
             Some(values) => values,
@@ -78,6 +76,10 @@ pub(crate) fn run(options: &Init) -> Result<Exit, CommandError> {
             )
             .exit(),
     };
+    let text = fill(&values);
+    // Services may use the file that is there.
+    let before = std::fs::read(&path).ok();
+    read_first(&path, &text)?;
     let existing = match is_new {
         true if path.exists() => Existing::Replace,
         true => Existing::Keep,
@@ -86,8 +88,8 @@ pub(crate) fn run(options: &Init) -> Result<Exit, CommandError> {
             Existing::Replace
         }
     };
-    files::write(&path, &fill(&values), MODE, None, existing)?;
-    read_back(&path)?;
+    files::write(&path, &text, MODE, None, existing)?;
+    read_back(&path, before.as_deref())?;
     printed(said(options, &path, &values))?;
     Ok(Exit::Success)
 }
@@ -99,8 +101,22 @@ fn groups_of(options: &Init) -> Vec<String> {
     }
 }
 
-/// A path that the configuration may name. The file must exist.
-fn path_of(path: Option<&PathBuf>, option: &str) -> Result<Option<String>, CommandError> {
+fn ca_file_of(options: &Init) -> Result<Option<String>, CommandError> {
+    let path = options.ca_file.as_ref();
+    path_of(path, "--ca-file", FileKind::Certificates)
+}
+
+fn token_file_of(options: &Init) -> Result<Option<String>, CommandError> {
+    let path = options.outpost_token_file.as_ref();
+    path_of(path, "--outpost-token-file", FileKind::Secret)
+}
+
+/// A path that the configuration may name. The file must be one that the module uses.
+fn path_of(
+    path: Option<&PathBuf>,
+    option: &str,
+    kind: FileKind,
+) -> Result<Option<String>, CommandError> {
     let Some(path) = path else {
         return Ok(None);
     };
@@ -114,6 +130,10 @@ fn path_of(path: Option<&PathBuf>, option: &str) -> Result<Option<String>, Comma
             "{option}: there is no file {text}; put it there first"
         ));
     }
+    read_trusted_file(&path, kind).map_err(|fault| match fault.command() {
+        Some(command) => format!("{option}: {text} {fault}; run {command} {text}"),
+        None => format!("{option}: {text} {fault}"),
+    })?;
     Ok(Some(text.to_owned()))
 }
 
@@ -126,16 +146,42 @@ fn keep(path: &Path) -> Result<(), CommandError> {
         .map_err(failed(Path::new(&name)))
 }
 
-fn read_back(path: &Path) -> Result<(), CommandError> {
+fn setup_of(path: &Path) -> Result<Setup, CommandError> {
     let none = Stacks::at(Path::new("/nonexistent"));
-    let setup = Setup::for_service("sshd", Some(path), &none)?;
-    setup.config().map(drop).map_err(|problem| {
-        let (found, remedy) = of_config(&problem);
-        format!(
-            "{} is written, but the module will not use it: {found}; {remedy}",
-            path.display()
-        )
-    })
+    Setup::for_service("sshd", Some(path), &none)
+}
+
+fn unusable(path: &Path, problem: &ConfigError, end: &str) -> CommandError {
+    let (found, remedy) = of_config(problem);
+    format!(
+        "the module would not use {}: {found}; {remedy}; {end}",
+        path.display()
+    )
+}
+
+/// Reads a text as the module would, before it is written.
+fn read_first(path: &Path, text: &str) -> Result<(), CommandError> {
+    let refused = |problem| unusable(path, &problem, "nothing is written");
+    let arguments = setup_of(path)?.arguments().map_err(refused)?;
+    Config::from_bytes(text.as_bytes(), "sshd", &arguments)
+        .map(drop)
+        .map_err(refused)
+}
+
+/// Reads the file as the module would, with its drop-ins. If they do not fit, the earlier
+/// file is there again.
+fn read_back(path: &Path, before: Option<&[u8]>) -> Result<(), CommandError> {
+    let Err(problem) = setup_of(path)?.config() else {
+        return Ok(());
+    };
+    let end = match before.map(std::str::from_utf8) {
+        Some(Ok(before)) => {
+            files::write(path, before, MODE, None, Existing::Replace)?;
+            "the earlier file is there again"
+        }
+        _ => "it is written nevertheless",
+    };
+    Err(unusable(path, &problem, end))
 }
 
 /// Says what is done, and what to do next.

@@ -6,7 +6,7 @@ use std::path::Path;
 use pam_authentik_flow::config::Slug;
 use pam_authentik_flow::conversation::Conversation;
 
-use super::{FLOW, Values, groups_of, path_of};
+use super::{FLOW, Values, ca_file_of, groups_of, token_file_of};
 use crate::cli::arguments::{Address, Init, address};
 use crate::cli::files::{self, Existing};
 use crate::cli::terminal::Terminal;
@@ -28,8 +28,8 @@ pub(super) fn ask(options: &Init) -> Result<Option<Values>, CommandError> {
 }
 
 fn questions(terminal: &mut Terminal, options: &Init) -> Result<Values, CommandError> {
-    let ca_file = path_of(options.ca_file.as_ref(), "--ca-file")?;
-    let given = path_of(options.outpost_token_file.as_ref(), "--outpost-token-file")?;
+    let ca_file = ca_file_of(options)?;
+    let given = token_file_of(options)?;
     let Address { url, flow } = until_right(
         terminal,
         "Where is authentik, such as https://authentik.example.com?",

@@ -233,3 +233,39 @@ fn usage_has_a_code_of_its_own_and_shells_complete() {
         );
     }
 }
+
+/// Services may use the configuration that is there.
+#[test]
+fn init_replaces_nothing_by_what_the_module_would_not_use() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let live = "url = \"https://live.example\"\nflow = \"x\"\n[access]\ngroups = [\"a\"]\n";
+    bench.write("live.toml", live, 0o644);
+    bench.write("loose.pem", &bench.read("ca.pem"), 0o666);
+    bench.write("loose.token", "secret", 0o644);
+    let init = |more: &[&str]| {
+        let arguments = ["init", "--force", "--url", "{url}", "--config"];
+        bench.run(&[&arguments[..], &["{dir}/live.toml"], more].concat())
+    };
+    for (option, value, part) in [
+        ("--group", "a\u{7f}b", "nothing is written"),
+        ("--ca-file", "{dir}/loose.pem", "chmod"),
+        ("--outpost-token-file", "{dir}/loose.token", "chmod"),
+    ] {
+        let run = init(&[option, value]);
+        assert_eq!(run.status, 1, "{option}: {}", run.text);
+        assert!(run.text.contains(part), "{option}: {}", run.text);
+        assert_eq!(bench.read("live.toml"), live, "{option}");
+    }
+    // A drop-in that does not fit is found only beside the file.
+    std::fs::create_dir(bench.path("live.d")).unwrap();
+    bench.write("live.d/10-own.toml", "nonsense = 1\n", 0o644);
+    let run = init(&[]);
+    assert_eq!(run.status, 1, "{}", run.text);
+    assert!(
+        run.text.contains("the earlier file is there again"),
+        "{}",
+        run.text
+    );
+    assert_eq!(bench.read("live.toml"), live);
+}
