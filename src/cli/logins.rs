@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use pam_authentik_flow::host;
+use pam_authentik_flow::{host, text};
 
 use super::programs;
 
@@ -12,6 +12,8 @@ use super::programs;
 const FILES: [&str; 2] = ["/var/log/auth.log", "/var/log/secure"];
 /// Where journald keeps its files.
 const JOURNALS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
+/// The limit of a field that is shown, in bytes.
+const MAX_FIELD: usize = 1024;
 /// How much of the end of a file is read, in bytes.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -23,7 +25,8 @@ pub(crate) struct Today {
     pub(crate) lines: Vec<LogLine>,
 }
 
-/// One log line of the module.
+/// One log line of the module. Any local user can write such a line to a log file, so its
+/// fields are clean of what a terminal obeys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogLine {
     /// `HH:MM`, in this host's time.
@@ -110,7 +113,7 @@ fn of_file(path: &Path) -> Result<Today, String> {
 /// A line of a file or of the journal: the time in one of two forms, the host, the tag,
 /// and the module's own text.
 fn parse(line: &str) -> Option<LogLine> {
-    let (head, text) = line.split_once("]: pam_authentik_flow(")?;
+    let (head, own) = line.split_once("]: pam_authentik_flow(")?;
     // A line of another program may quote the module's.
     let mut head = head.split_whitespace();
     let first = head.next()?;
@@ -121,20 +124,21 @@ fn parse(line: &str) -> Option<LogLine> {
             (head.next()?, head.nth(1)?)
         }
     };
-    let (place, text) = text.split_once("): ")?;
+    let (place, own) = own.split_once("): ")?;
     let (service, entry) = place.split_once(':')?;
     let is_alone = head.next().is_none() && tag.split('[').next() == Some(service);
-    let (code, rest) = text.split_once(": ")?;
+    let (code, rest) = own.split_once(": ")?;
     if !is_alone || !code.starts_with("PAM_") {
         return None;
     }
     let fields = fields(rest);
-    let field = |name: &str| fields.get(name).cloned();
+    let clean = |value: &str| text::one_line(value, MAX_FIELD);
+    let field = |name: &str| fields.get(name).map(|value| clean(value));
     Some(LogLine {
-        time: time.chars().take(5).collect(),
-        service: service.into(),
-        entry: entry.into(),
-        code: code.into(),
+        time: clean(&time.chars().take(5).collect::<String>()),
+        service: clean(service),
+        entry: clean(entry),
+        code: clean(code),
         user: field("user").unwrap_or_default(),
         cause: field("cause"),
         reason: field("reason"),
@@ -243,6 +247,28 @@ mod tests {
                 Some("authentik refused: \"no = never\" here")
             );
         }
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_comes_out_of_a_line() {
+        let bad = "\u{1b}]0;x\u{7}\u{9b}2J\u{202e}\u{2066}\u{200b}\r";
+        let service = format!("ss{bad}hd");
+        let line = parse(&format!(
+            "2026-11-27T2{bad}:09:13 host {service}[12]: pam_authentik_flow({service}:au{bad}th): \
+             PAM_{bad}ERR: user=al{bad}ice cause=wr{bad}ong reason=\"a {bad}b {bad}\""
+        ))
+        .unwrap();
+        let text = format!(
+            "{line} {} {}",
+            line.entry,
+            line.reason.as_deref().unwrap_or_default()
+        );
+        let obeyed = |c: char| c.is_control() || "\u{202e}\u{2066}\u{200b}".contains(c);
+        assert!(!text.contains(obeyed), "{text:?}");
+        assert!(
+            text.contains("ice PAM_") && text.ends_with("a ]0;x2Jb ]0;x2J"),
+            "{text:?}"
+        );
     }
 
     /// A made-up user name in another program's line must not look like a login.
