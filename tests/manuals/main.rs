@@ -360,3 +360,59 @@ fn every_cause_stands_in_the_page_of_the_log_with_its_code() {
         );
     }
 }
+
+/// Whether a path fits a rule of AppArmor with `*`, `@{PROC}` and one pair of braces.
+fn fits(rule: &str, path: &str) -> bool {
+    if let Some((head, rest)) = rule.split_once('{') {
+        let (words, tail) = rest.split_once('}').unwrap_or((rest, ""));
+        return words
+            .split(',')
+            .any(|word| fits(&format!("{head}{word}{tail}"), path));
+    }
+    match rule.split_once('*') {
+        None => rule == path,
+        Some((head, tail)) => path
+            .strip_prefix(head)
+            .and_then(|rest| rest.strip_suffix(tail))
+            .is_some_and(|middle| !middle.contains('/')),
+    }
+}
+
+/// A file that the pages name and a confined program cannot read ends its logins.
+#[test]
+fn the_apparmor_lines_allow_each_file_that_the_pages_name() {
+    let text = source("packaging/apparmor/pam_authentik_flow");
+    let rules: Vec<String> = text
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(" r,"))
+        .map(|rule| rule.replace("@{PROC}", "/proc").replace("@{pid}", "self"))
+        .collect();
+    let is_end = |c: char| !(c.is_ascii_alphanumeric() || "/._-*".contains(c));
+    let mut named = vec![
+        "/proc/self/cmdline".to_owned(),
+        "/proc/sys/net/ipv4/ip_unprivileged_port_start".to_owned(),
+        "/etc/security/pam_authentik_flow.d/".to_owned(),
+    ];
+    for page in [
+        "packaging/man/pam_authentik_flow.8",
+        "packaging/man/pam_authentik_flow.toml.5",
+        "packaging/ansible/roles/pam_authentik_flow/tasks/configure.yml",
+        "conf/pam_authentik_flow.toml",
+        "docs/configure.md",
+    ] {
+        let text = source(page);
+        let words = text.split(is_end);
+        named.extend(
+            words
+                .filter(|word| word.starts_with("/etc/security/"))
+                .map(|word| word.trim_end_matches('.').to_owned()),
+        );
+    }
+    for path in named {
+        let allowed = rules.iter().any(|rule| fits(rule, &path));
+        assert!(
+            allowed || path.contains(".trial") || path.ends_with(".d"),
+            "no line allows {path}"
+        );
+    }
+}
