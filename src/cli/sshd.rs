@@ -96,9 +96,54 @@ impl Settings {
                 self.get("permitrootlogin").unwrap_or("unknown")
             ));
         }
-        let by_password = self.is("passwordauthentication", "yes") || self.asks();
-        (!by_password)
-            .then(|| "PasswordAuthentication and KbdInteractiveAuthentication are both no".into())
+        let by_password = self.takes_passwords() || self.asks();
+        if !by_password {
+            return Some(
+                "PasswordAuthentication and KbdInteractiveAuthentication are both no".into(),
+            );
+        }
+        self.ways_in().is_empty().then(|| {
+            format!(
+                "AuthenticationMethods is {}, and none of these asks for a password",
+                self.list("authenticationmethods").join(" ")
+            )
+        })
+    }
+
+    /// The lists of methods of which each is enough and asks for a password.
+    fn ways_in(&self) -> Vec<Vec<&str>> {
+        let lists = self.list("authenticationmethods");
+        let lists = match lists.as_slice() {
+            // Any one method is enough.
+            [] | ["any"] => vec!["password", "keyboard-interactive"],
+            lists => lists.to_vec(),
+        };
+        let is_on = |method: &&str| match *method {
+            "password" => self.takes_passwords(),
+            "keyboard-interactive" => self.asks(),
+            _ => false,
+        };
+        lists
+            .into_iter()
+            // A method can name its submethod: keyboard-interactive:pam.
+            .map(|list| {
+                list.split(',')
+                    .map(|method| method.split(':').next().unwrap_or(method))
+            })
+            .map(Iterator::collect)
+            .filter(|list: &Vec<&str>| list.iter().any(is_on))
+            .collect()
+    }
+
+    /// What each way in by a password asks for beside it, if all of them do.
+    pub(crate) fn asks_for_more(&self) -> Option<&str> {
+        let mut first = None;
+        for list in self.ways_in() {
+            let is_more = |method: &&str| !["password", "keyboard-interactive"].contains(method);
+            let more = list.into_iter().find(is_more)?;
+            first = first.or(Some(more));
+        }
+        first
     }
 
     /// Whether keyboard-interactive is on.
@@ -281,9 +326,25 @@ mod tests {
                 "passwordauthentication no\nkbdinteractiveauthentication yes\n",
                 false,
             ),
+            ("authenticationmethods any\n", false),
+            ("authenticationmethods publickey\n", true),
+            ("authenticationmethods publickey hostbased\n", true),
+            ("authenticationmethods publickey,password\n", false),
+            ("authenticationmethods publickey password\n", false),
+            // Keyboard-interactive is off.
+            ("authenticationmethods keyboard-interactive:pam\n", true),
         ] {
             let found = of(line, "alice").keeps_out(&groups);
             assert_eq!(found.is_some(), kept_out, "{line}: {found:?}");
+        }
+        for (methods, more) in [
+            ("any", None),
+            ("publickey,password", Some("publickey")),
+            ("publickey,password password", None),
+            ("publickey", None),
+        ] {
+            let settings = of(&format!("authenticationmethods {methods}\n"), "alice");
+            assert_eq!(settings.asks_for_more(), more, "{methods}");
         }
         let lines = |more: &str, longest| -> Vec<String> {
             let missing = of(more, "alice").missing(longest);

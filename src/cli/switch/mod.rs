@@ -268,7 +268,10 @@ fn consider(
         return Ok(None);
     }
     let names = names_of(options, &already);
-    let proof = names::hold(&names, service, options.folders.sshd().as_ref())?;
+    let sudo = stacks.load("sudo");
+    let asks_sudo = sudo.is_there && !options.services.iter().any(|service| service == "sudo");
+    let sudo = asks_sudo.then(|| sudo.stack(Kind::Auth));
+    let proof = names::hold(&names, service, options.folders.sshd().as_ref(), sudo)?;
     let setup = Setup::for_service(service, options.config.as_deref(), stacks)?;
     let config = setup.config().map_err(|error| {
         format!("the module could not use its configuration: {error}; see authentik-flow check")

@@ -1,7 +1,10 @@
 //! The accounts of `--local`. Each must be a way in.
 
 use crate::cli::arguments::SshdConfig;
+use crate::cli::judge::{Answer, Stack};
 use crate::cli::sshd::Settings;
+use crate::cli::stack::results::Secret;
+use crate::cli::stack::{Code, CodeSet, Entry, Kind, Person};
 use crate::cli::{CommandError, local, programs};
 
 /// The findings about the accounts.
@@ -16,7 +19,8 @@ pub(super) struct Proof {
 /// Refuses names that cannot log in by `service`, and a list in which nobody can become
 /// root.
 ///
-/// Root's password may be locked if another account has one.
+/// Root's password may be locked if another account has one. `sudo` is sudo's stack,
+/// unless the same change also gives it these names.
 ///
 /// # Errors
 /// A name without an account or a password, or that something keeps out.
@@ -24,6 +28,7 @@ pub(super) fn hold(
     names: &[String],
     service: &str,
     sshd: Option<&SshdConfig>,
+    sudo: Option<&[Entry]>,
 ) -> Result<Proof, CommandError> {
     for name in names.iter().filter(|name| !is_root(name)) {
         if can_log_in(name) {
@@ -55,7 +60,7 @@ pub(super) fn hold(
     if service == "sshd" {
         by_sshd(names, sshd, &mut proof)?;
     }
-    becomes_root(names, &mut proof)?;
+    becomes_root(names, sudo, &mut proof)?;
     Ok(proof)
 }
 
@@ -84,7 +89,14 @@ fn by_sshd(
                     ));
                 }
                 Some(why) => kept_out.push(format!("{name}: {why}")),
-                None => gets_in = true,
+                None => {
+                    gets_in = true;
+                    if let Some(more) = settings.asks_for_more() {
+                        proof.doubts.push(format!(
+                            "sshd: AuthenticationMethods also asks {name} for {more}: whether {name} has it is not proved"
+                        ));
+                    }
+                }
             },
             Err(why) => {
                 proof.doubts.push(format!(
@@ -104,17 +116,46 @@ fn by_sshd(
 }
 
 /// At least one of them must be able to become root.
-fn becomes_root(names: &[String], proof: &mut Proof) -> Result<(), CommandError> {
+fn becomes_root(
+    names: &[String],
+    sudo: Option<&[Entry]>,
+    proof: &mut Proof,
+) -> Result<(), CommandError> {
     if names.iter().any(|name| is_root(name) && can_log_in(name)) {
         proof.root.push("root, with root's password".into());
     }
     let mut unknown = None;
+    let mut refused = Vec::new();
     for name in names.iter().filter(|name| !is_root(name)) {
         match may_sudo(name) {
-            Ok(true) => proof.root.push(format!("{name}, by sudo")),
-            Ok(false) => {}
+            Ok(Rule::Asks) => match sudo.map_or(Answer::Yes, |auth| by_sudo(name, auth)) {
+                Answer::Yes => proof.root.push(format!("{name}, by sudo")),
+                Answer::No => refused.push(name.as_str()),
+                Answer::Maybe(line) => {
+                    unknown = Some(format!("what sudo returns for {name} depends on {line}"));
+                }
+            },
+            Ok(Rule::AsksNothing) => proof.root.push(format!("{name}, by sudo")),
+            Ok(Rule::None) => {}
             Err(why) => unknown = Some(why),
         }
+    }
+    if !refused.is_empty() {
+        let why = format!(
+            "sudo asks authentik about {}, so sudo lets them in only while authentik is up; name them for sudo, too: authentik-flow enable sudo{}",
+            refused.join(", "),
+            refused
+                .iter()
+                .map(|name| format!(" --local {name}"))
+                .collect::<String>()
+        );
+        if proof.root.is_empty() && unknown.is_none() {
+            return Err(format!(
+                "nobody of {} can become root while authentik is down: {why}",
+                names.join(", ")
+            ));
+        }
+        proof.doubts.push(why);
     }
     if !proof.root.is_empty() {
         return Ok(());
@@ -134,13 +175,41 @@ fn becomes_root(names: &[String], proof: &mut Proof) -> Result<(), CommandError>
     }
 }
 
+/// Whether sudo's stack lets somebody in by the local password while authentik is down.
+fn by_sudo(name: &str, auth: &[Entry]) -> Answer {
+    let stack = Stack {
+        kind: Kind::Auth,
+        service: "sudo",
+        entries: auth,
+    };
+    let person = Person::named(name);
+    stack.gets_in(&person, CodeSet::one(Code::AUTHINFO_UNAVAIL), Secret::Local)
+}
+
+/// What sudo asks of somebody before a shell as root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// No rule gives it.
+    None,
+    /// A password, by its stack.
+    Asks,
+    AsksNothing,
+}
+
 /// Whether sudo lets somebody run anything as root.
-fn may_sudo(name: &str) -> Result<bool, String> {
+fn may_sudo(name: &str) -> Result<Rule, String> {
     let said = programs::ask("sudo", &["-n", "-l", "-U", name])?;
     if !said.succeeded {
         return Err(format!("sudo -l -U {name}: {}", said.complaint));
     }
-    Ok(said.text.lines().any(gives_root))
+    let rules: Vec<&str> = said.text.lines().filter(|line| gives_root(line)).collect();
+    // The last rule that matches counts, so each of them must ask nothing.
+    let asks_nothing = |line: &&str| line.contains("NOPASSWD:");
+    Ok(match rules.is_empty() {
+        true => Rule::None,
+        false if rules.iter().all(asks_nothing) => Rule::AsksNothing,
+        false => Rule::Asks,
+    })
 }
 
 /// A line such as `(ALL : ALL) ALL` or `(root) NOPASSWD: /bin/bash`.

@@ -13,6 +13,55 @@ fn host(sudoers: &str, change: impl Fn(&mut Vec<Account>)) -> Bench {
     Bench::on(Double::builder().without_pause(), false, sudoers, change)
 }
 
+/// sudo asks its own stack: somebody that its block does not name needs authentik there.
+#[test]
+fn sudo_counts_only_if_it_lets_the_account_in_while_authentik_is_down() {
+    require_host!();
+    let with_password = |accounts: &mut Vec<Account>| {
+        let local = accounts.iter().find(|account| account.name == "localadmin");
+        let password = local.unwrap().password.clone();
+        let bob = accounts.iter_mut().find(|account| account.name == "bob");
+        bob.unwrap().password = password;
+    };
+    let sudo = "@include common-auth\n@include common-account\n";
+    let bench = host(
+        "localadmin ALL=(ALL:ALL) ALL\nbob ALL=(ALL:ALL) ALL\n",
+        with_password,
+    );
+    bench.stack("sudo", sudo);
+    let run = bench.enable(&["sudo", "--local", "localadmin"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    let run = bench.enable(&["sshd", "--local", "bob"]);
+    assert_eq!(run.status, 1, "{}", run.text);
+    run.has(&[
+        "nobody of root, bob can become root while authentik is down",
+        "authentik-flow enable sudo --local bob",
+        "nothing is changed",
+    ]);
+    // Another account still can, and bob is told.
+    let both = ["sshd", "--local", "bob", "--local", "localadmin"];
+    let run = bench.enable(&[&both[..], &["--dry-run"]].concat());
+    assert_eq!(run.status, 0, "{}", run.text);
+    run.has(&[
+        "can become root then: localadmin, by sudo.",
+        "sudo asks authentik about bob",
+    ]);
+    // The same change can give sudo the name.
+    let run = bench.enable(&["sshd", "sudo", "--local", "bob"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    run.has(&["sshd: these can become root then: bob, by sudo"]);
+    // A rule that asks for no password asks no stack.
+    let bench = host(
+        "localadmin ALL=(ALL:ALL) ALL\nbob ALL=(ALL:ALL) NOPASSWD: ALL\n",
+        with_password,
+    );
+    bench.stack("sudo", sudo);
+    assert_eq!(bench.enable(&["sudo", "--local", "localadmin"]).status, 0);
+    let run = bench.enable(&["sshd", "--local", "bob"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    run.has(&["these can become root then: bob, by sudo"]);
+}
+
 /// A way in does not count if nobody who gets in can become root.
 #[test]
 fn refused_where_nobody_could_become_root() {
@@ -58,6 +107,12 @@ fn refused_where_a_local_account_is_kept_out() {
             Some("PasswordAuthentication"),
         ),
         ("KbdInteractiveAuthentication yes", None),
+        (
+            "AuthenticationMethods publickey",
+            Some("AuthenticationMethods"),
+        ),
+        ("AuthenticationMethods publickey,password", None),
+        ("AuthenticationMethods publickey password", None),
     ] {
         let text = format!("HostKey {{dir}}/hostkey\nUsePAM yes\n{setting}\n");
         bench.write("sshd_config", &text, 0o644);
