@@ -22,7 +22,7 @@ pub(crate) enum Existing {
 /// The folder cannot be written to, or the file exists and must stay.
 pub(crate) fn write(
     path: &Path,
-    text: &str,
+    text: &(impl AsRef<[u8]> + ?Sized),
     mode: u32,
     owner: Option<(u32, u32)>,
     existing: Existing,
@@ -34,7 +34,7 @@ pub(crate) fn write(
         .prefix(".authentik-flow-")
         .tempfile_in(dir)
         .map_err(&failed)?;
-    file.write_all(text.as_bytes()).map_err(&failed)?;
+    file.write_all(text.as_ref()).map_err(&failed)?;
     if let Some((uid, gid)) = owner {
         fchown(file.as_file(), Some(uid), Some(gid)).map_err(&failed)?;
     }

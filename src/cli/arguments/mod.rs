@@ -274,6 +274,10 @@ pub(crate) struct Disable {
     #[arg(long, conflicts_with = "services")]
     pub(crate) all: bool,
 
+    /// Take the lines out although the others let everybody in, or keep a local account out
+    #[arg(long)]
+    pub(crate) force: bool,
+
     /// Show the change and write nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,

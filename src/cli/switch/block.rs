@@ -60,7 +60,7 @@ impl Block<'_> {
         let behind = self.entries().saturating_sub(1);
         let names = self.names.join(":");
         let config = match &self.config {
-            Some(path) => format!(" config={}", path.display()),
+            Some(path) => format!(" {}", word(&format!("config={}", path.display()))),
             None => String::new(),
         };
         let line = |control: &str, module: &str| format!("auth  {control:<43} {module}");
@@ -103,14 +103,35 @@ impl Block<'_> {
 pub(super) fn repeat(entry: &Entry) -> String {
     let mut line = format!("auth  {:<43} {}", "required", entry.module);
     for argument in &entry.arguments {
-        let plain = !argument.is_empty() && !argument.contains([' ', '\t', '[', ']', '\\']);
         line.push(' ');
-        match plain {
-            true => line.push_str(argument),
-            false => line.push_str(&format!("[{}]", argument.replace(']', "\\]"))),
-        }
+        line.push_str(&word(argument));
     }
     line
+}
+
+/// An argument as libpam reads it: in brackets if it would not be one word.
+fn word(argument: &str) -> String {
+    let plain = !argument.is_empty() && !argument.contains([' ', '\t', '[', ']', '\\']);
+    match plain {
+        true => argument.to_owned(),
+        false => format!("[{}]", argument.replace(']', "\\]")),
+    }
+}
+
+/// Checks that a line of a stack can name a path.
+///
+/// # Errors
+/// It has a character that libpam reads in another way.
+pub(super) fn can_name(path: &Path) -> Result<(), String> {
+    let text = path.to_str();
+    let is_odd = |sign: char| sign.is_control() || "#[]\\".contains(sign);
+    match text.filter(|text| !text.contains(is_odd)) {
+        Some(_) => Ok(()),
+        None => Err(format!(
+            "--config {}: a line of a stack cannot name this path: it has a control character or one of # [ ] \\, or it is not UTF-8; give the file another name",
+            path.display()
+        )),
+    }
 }
 
 /// A block in a file.
@@ -147,12 +168,12 @@ pub(super) fn find(text: &str) -> Result<Option<Found>, usize> {
 }
 
 impl Found {
-    /// Whether it is still as `enable` writes it: only `enable`'s own lines, with jumps
-    /// that fit together.
-    pub(super) fn is_whole(&self, written: Option<&str>) -> bool {
-        match written {
-            Some(written) => self.text == written,
-            None => {
+    /// Whether it is still as `enable` writes it: one of the copies, or only `enable`'s
+    /// own lines if there is no copy.
+    pub(super) fn is_whole(&self, written: &[String]) -> bool {
+        match written.is_empty() {
+            false => written.contains(&self.text),
+            true => {
                 self.text.contains(MODULE) && self.text.contains("pam_succeed_if.so quiet user in ")
             }
         }
@@ -183,6 +204,50 @@ impl Found {
             .map(|(line, number)| format!("  {}:{number}: {line}\n", path.display()))
             .collect()
     }
+}
+
+/// A file without its blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bare {
+    pub(super) text: String,
+    /// The block that libpam reaches first.
+    pub(super) first: Found,
+}
+
+/// Takes all blocks out: somebody may have copied one. `None` if there is none.
+///
+/// # Errors
+/// See [`find`]; or a block that is not as `enable` writes it, to be shown.
+pub(super) fn take_out(text: &str, written: &[String]) -> Result<Option<Bare>, Stays> {
+    let mut bare: Option<Bare> = None;
+    // The number of lines above which are gone already.
+    let mut gone = 0;
+    loop {
+        let rest = bare.as_ref().map_or(text, |bare| &bare.text);
+        let Some(mut found) = find(rest).map_err(|line| Stays::Half(line.saturating_add(gone)))?
+        else {
+            return Ok(bare);
+        };
+        if !found.is_whole(written) {
+            found.lines =
+                found.lines.start.saturating_add(gone)..found.lines.end.saturating_add(gone);
+            return Err(Stays::Changed(found));
+        }
+        gone = gone.saturating_add(found.lines.len());
+        bare = Some(Bare {
+            text: found.without(rest),
+            first: bare.map_or(found, |bare| bare.first),
+        });
+    }
+}
+
+/// Why a block stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stays {
+    /// One of its two marks is gone: the line of the other.
+    Half(usize),
+    /// Somebody has changed it.
+    Changed(Found),
 }
 
 /// `text` with `block` in front of the line `own_line`, from one.
@@ -222,11 +287,20 @@ mod tests {
             assert_eq!(found.text, block);
             assert_eq!(found.without(&after), before);
             assert_eq!(found.names(), ["root", "localadmin"]);
-            assert!(found.is_whole(Some(&block)) && found.is_whole(None));
+            assert!(found.is_whole(std::slice::from_ref(&block)) && found.is_whole(&[]));
             // With more lines around it.
             let more = format!("new\n{after}new\n");
             let found = find(&more).unwrap().unwrap();
             assert_eq!(found.without(&more), "new\na\nb\nnew\n");
+        }
+        let block = block(Way::Jump(2));
+        let twice = format!("{block}a\n{block}b\n");
+        let written = [block.clone()];
+        assert_eq!(take_out(&twice, &written).unwrap().unwrap().text, before);
+        let changed = format!("{block}a\n{}b\n", block.replace("root", "bob"));
+        match take_out(&changed, &written) {
+            Err(Stays::Changed(found)) => assert_eq!(found.lines, 7..12),
+            other => panic!("{other:?}"),
         }
         assert_eq!(find(before), Ok(None));
         assert_eq!(find(&format!("a\n{END}\n")), Err(2));

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use super::block::{self, Found};
+use super::block::{self, Bare, Stays};
 use super::store::{Copies, PamFile};
-use super::{say, show, trial};
+use super::{rest, say, show, trial};
 use crate::cli::arguments::Disable;
 use crate::cli::stack::{Entry, Kind, Stacks};
 use crate::cli::{CommandError, Exit};
@@ -13,7 +13,7 @@ use crate::cli::{CommandError, Exit};
 /// What happens to one service.
 enum Verdict {
     /// The block is taken out.
-    Out { file: PamFile, found: Found },
+    Out { file: PamFile, bare: Bare },
     /// Nothing of `enable` is in the file.
     Nothing { says: String, forget: bool },
     /// The block stays, for this reason.
@@ -32,30 +32,19 @@ pub(crate) fn disable(options: &Disable) -> Result<Exit, CommandError> {
     if services.is_empty() {
         say("No stack has lines of enable; nothing to do.")?;
     }
-    let state = &options.state.state_dir;
-    let _lock = match state.is_dir() && !options.dry_run {
-        true => Some(trial::pending::lock(state)?),
-        false => None,
-    };
+    let _lock = lock(options)?;
     // Services whose lines stay.
     let mut left: Vec<&str> = Vec::new();
     for service in &services {
         let path = stacks.path(service);
-        match consider(&stacks, &copies, service, &path) {
-            Ok(Verdict::Out { file, found }) => {
-                let after = found.without(&file.text);
-                show(&path, &file.text, &after)?;
+        match consider(&stacks, &copies, service, options.force) {
+            Ok(Verdict::Out { file, bare }) => {
+                show(&path, &file.text, &bare.text)?;
                 if options.dry_run {
                     continue;
                 }
-                let done = file
-                    .replace(&after)
-                    .and_then(|()| trial::forget(state, service))
-                    .and_then(|()| copies.forget(service));
-                match done {
-                    Ok(()) => say(&format!(
-                        "{service}: the lines of enable are out; nothing else is changed."
-                    ))?,
+                match file.replace(&bare.text) {
+                    Ok(()) => say_done(&copies, service, &options.state.state_dir)?,
                     Err(why) => {
                         left.push(service);
                         say(&format!("{service}: {why}; nothing is changed"))?;
@@ -91,12 +80,45 @@ pub(crate) fn disable(options: &Disable) -> Result<Exit, CommandError> {
     })
 }
 
-/// The services with a block of `enable` in their file.
+/// Waits for other commands. If the lock cannot be made, as in a `/var` that is mounted
+/// read-only, no other command gets it either, and the way back stays open.
+fn lock(options: &Disable) -> Result<Option<trial::pending::Lock>, CommandError> {
+    let state = &options.state.state_dir;
+    if options.dry_run || !state.is_dir() {
+        return Ok(None);
+    }
+    match trial::pending::lock(state) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(why) => {
+            say(&format!(
+                "Without a lock: {why}. The lines are taken out all the same."
+            ))?;
+            Ok(None)
+        }
+    }
+}
+
+/// Says that the lines are out, and forgets what was kept about them.
+fn say_done(copies: &Copies, service: &str, state: &Path) -> Result<(), CommandError> {
+    say(&format!(
+        "{service}: the lines of enable are out; nothing else is changed."
+    ))?;
+    let forgotten = trial::forget(state, service).and(copies.forget(service));
+    match forgotten {
+        Ok(()) => Ok(()),
+        Err(why) => say(&format!(
+            "{service}: what enable had kept about it stays: {why}"
+        )),
+    }
+}
+
+/// The services with a block of `enable` in their file. One that cannot be read counts
+/// if its bytes name a mark.
 fn enabled(stacks: &Stacks) -> Vec<String> {
     let mut services = stacks.services();
     services.retain(|service| {
-        let text = std::fs::read_to_string(stacks.path(service)).unwrap_or_default();
-        !matches!(block::find(&text), Ok(None))
+        let bytes = std::fs::read(stacks.path(service)).unwrap_or_default();
+        !matches!(block::find(&String::from_utf8_lossy(&bytes)), Ok(None))
     });
     services
 }
@@ -105,44 +127,61 @@ fn consider(
     stacks: &Stacks,
     copies: &Copies,
     service: &str,
-    path: &Path,
+    force: bool,
 ) -> Result<Verdict, CommandError> {
-    let file = PamFile::read(path)?;
-    let found = match block::find(&file.text) {
-        Ok(found) => found,
-        Err(line) => return Ok(Verdict::Refused(half_a_block(path, line))),
-    };
+    let path = &stacks.path(service);
+    let file = PamFile::read_bytes(path)?;
     let written = copies.find(service)?;
-    let Some(found) = found else {
-        if let Some(refusal) = by_hand(stacks, service) {
-            return Ok(Verdict::Refused(refusal));
+    let bare = match block::take_out(&file.text, &written) {
+        Ok(Some(bare)) => bare,
+        Ok(None) => return Ok(without_block(stacks, copies, service)),
+        Err(Stays::Half(line)) => return Ok(Verdict::Refused(half_a_block(path, line))),
+        Err(Stays::Changed(found)) => {
+            let wrote = match written.last() {
+                Some(written) => {
+                    let lines: String = written.lines().map(|line| format!("  {line}\n")).collect();
+                    format!("enable had written:\n{lines}")
+                }
+                None => String::new(),
+            };
+            return Ok(Verdict::Refused(format!(
+                "somebody has changed the lines of enable in {}:\n{}{wrote}take out what belongs to the module there, down to the line with END, and run this again",
+                path.display(),
+                found.shown(path)
+            )));
         }
-        return Ok(match copies.has(service) {
-            true => Verdict::Nothing {
-                says: "the lines of enable are not in it any more: somebody has taken them out, or another program has written the file again; nothing to do".into(),
-                forget: true,
-            },
-            false => Verdict::Nothing {
-                says: "enable has not changed it; nothing to do".into(),
-                forget: false,
-            },
-        });
     };
-    if found.is_whole(written.as_deref()) {
-        return Ok(Verdict::Out { file, found });
+    let change = rest::Change {
+        stacks,
+        service,
+        before: &file.text,
+        after: &bare.text,
+        names: &bare.first.names(),
+    };
+    Ok(match change.harm().filter(|_| !force) {
+        Some(harm) => Verdict::Refused(format!(
+            "{harm}; correct the other lines of {}, or say that it is meant: --force",
+            path.display()
+        )),
+        None => Verdict::Out { file, bare },
+    })
+}
+
+/// A file without a block.
+fn without_block(stacks: &Stacks, copies: &Copies, service: &str) -> Verdict {
+    if let Some(refusal) = by_hand(stacks, service) {
+        return Verdict::Refused(refusal);
     }
-    let wrote = match written {
-        Some(written) => {
-            let lines: String = written.lines().map(|line| format!("  {line}\n")).collect();
-            format!("enable had written:\n{lines}")
-        }
-        None => String::new(),
-    };
-    Ok(Verdict::Refused(format!(
-        "somebody has changed the lines of enable in {}:\n{}{wrote}take out what belongs to the module there, down to the line with END, and run this again",
-        path.display(),
-        found.shown(path)
-    )))
+    match copies.has(service) {
+        true => Verdict::Nothing {
+            says: "the lines of enable are not in it any more: somebody has taken them out, or another program has written the file again; nothing to do".into(),
+            forget: true,
+        },
+        false => Verdict::Nothing {
+            says: "enable has not changed it; nothing to do".into(),
+            forget: false,
+        },
+    }
 }
 
 /// One of the two marks is gone.

@@ -2,6 +2,7 @@
 
 mod blocks;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -150,7 +151,12 @@ impl DropIn {
                 None => remove(&self.path)?,
             },
             Ok(there) if Some(&there) != self.before.as_ref() => return Ok(false),
-            _ => {}
+            Ok(_) => {}
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(failed(&self.path)(error));
+            }
+            Err(_) if self.before.is_some() => return Ok(false),
+            Err(_) => {}
         }
         let before = self.before.as_ref().map(|before| Self {
             text: before.clone(),
@@ -174,6 +180,9 @@ impl DropIn {
                 return Ok(format!(
                     "sshd: somebody has changed {path}, which enable --sshd had written; it stays as it is"
                 ));
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(failed(&self.path)(error));
             }
             Err(_) => {
                 copies.keep_drop_in(None)?;
@@ -323,5 +332,45 @@ fn test(config: &SshdConfig) -> Result<(), CommandError> {
     match said.succeeded {
         true => Ok(()),
         false => Err(format!("sshd -t: {}", said.complaint)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_restored_only_if_that_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let copies = Copies::at(&dir.path().join("state"));
+        std::fs::create_dir(dir.path().join("state")).unwrap();
+        let path = dir.path().join(NAME);
+        let drop_in = |before: Option<&str>| DropIn {
+            path: path.clone(),
+            text: "new\n".into(),
+            before: before.map(Into::into),
+            config: None,
+        };
+        // There was none, and there is none.
+        assert_eq!(drop_in(None).restore(&copies), Ok(true));
+        // There was one, and somebody has removed it.
+        assert_eq!(drop_in(Some("old\n")).restore(&copies), Ok(false));
+        for (there, before, is_restored) in [
+            ("new\n", Some("old\n"), true),
+            ("old\n", Some("old\n"), true),
+            ("other\n", Some("old\n"), false),
+            ("new\n", None, true),
+        ] {
+            std::fs::write(&path, there).unwrap();
+            assert_eq!(drop_in(before).restore(&copies), Ok(is_restored), "{there}");
+        }
+        assert!(!path.exists());
+        // What cannot be read may be anything.
+        std::fs::write(&path, b"\xff\n").unwrap();
+        assert!(drop_in(None).restore(&copies).is_err());
+        assert!(drop_in(None).take_away(&copies).is_err());
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(drop_in(Some("old\n")).restore(&copies).is_err());
     }
 }

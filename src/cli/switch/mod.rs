@@ -6,6 +6,7 @@ mod drop_in;
 mod names;
 mod plan;
 pub(crate) mod proofs;
+mod rest;
 pub(crate) mod services;
 mod store;
 pub(crate) mod trial;
@@ -23,6 +24,7 @@ use super::setup::{Setup, find_ours};
 use super::sshd::{Missing, Settings};
 use super::stack::{Entry, Kind, Stacks};
 use super::{CommandError, Exit, printed};
+use block::{Found, Stays};
 pub(crate) use disable::disable;
 use drop_in::DropIn;
 use names::Proof;
@@ -56,6 +58,8 @@ struct Change {
     file: PamFile,
     /// The file without a block of `enable`.
     before: String,
+    /// The block that is in it now.
+    now: Option<String>,
     plan: Plan,
     proof: Proof,
     /// The accounts that skip the module.
@@ -178,8 +182,17 @@ fn make(
         }
         for change in changes {
             let Change { service, file, .. } = change;
-            copies.keep(service, &change.before, &change.plan.block)?;
-            file.replace(&change.plan.after)?;
+            // Another enable may have been faster.
+            file.is_unchanged()?;
+            let block = &change.plan.block;
+            if let Err(why) = copies
+                .announce(service, &change.before, change.now.as_deref(), block)
+                .and_then(|()| file.replace(&change.plan.after))
+            {
+                copies.withdraw(service);
+                return Err(why);
+            }
+            copies.written(service);
             say(&format!(
                 "{service}: done. The file as it was is kept in {}.",
                 copies.before(service).display()
@@ -245,27 +258,28 @@ fn consider(
     services::hold(service, path.exists())?;
     services::exists(service, stacks)?;
     let file = PamFile::read(&path)?;
-    let mut already = Vec::new();
-    let before = match block::find(&file.text) {
-        Ok(None) => file.text.clone(),
-        Ok(Some(found)) => {
-            let copies = Copies::at(&options.state.state_dir);
-            if !found.is_whole(copies.find(service)?.as_deref()) {
-                return Err(format!(
-                    "somebody has changed the lines of enable in {}:\n{}take them out by hand first",
-                    path.display(),
-                    found.shown(&path)
-                ));
-            }
-            already = found.names();
-            found.without(&file.text)
-        }
-        Err(line) => return Err(disable::half_a_block(&path, line)),
+    let copies = Copies::at(&options.state.state_dir);
+    let found =
+        block::take_out(&file.text, &copies.find(service)?).map_err(|stays| match stays {
+            Stays::Half(line) => disable::half_a_block(&path, line),
+            Stays::Changed(found) => format!(
+                "somebody has changed the lines of enable in {}:\n{}take them out by hand first",
+                path.display(),
+                found.shown(&path)
+            ),
+        })?;
+    let (before, first) = match found {
+        Some(bare) => (bare.text, Some(bare.first)),
+        None => (file.text.clone(), None),
     };
+    let already = first.as_ref().map(Found::names).unwrap_or_default();
     let read = stacks.with(service, &before).load(service);
     let named = |kind: &Kind| read.own(*kind).iter().any(Entry::is_ours);
     if Kind::ALL.iter().any(named) {
         return Ok(None);
+    }
+    if let Some(path) = &options.config {
+        block::can_name(path)?;
     }
     let names = names_of(options, &already);
     let sudo = stacks.load("sudo");
@@ -285,6 +299,7 @@ fn consider(
         min_uid: config.user.min_uid,
     };
     let plan = wish.plan()?;
+    plan.names_config(&wish)?;
     if plan.after == file.text {
         return Ok(None);
     }
@@ -309,6 +324,7 @@ fn consider(
         left_alone: format!("accounts below uid {}", rules.min_uid),
         file,
         before,
+        now: first.map(|found| found.text),
         plan,
         proof,
         names,

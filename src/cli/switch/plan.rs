@@ -18,6 +18,27 @@ pub(super) struct Plan {
     pub(super) repeated: Vec<String>,
 }
 
+impl Plan {
+    /// Checks that libpam gives the module the configuration that is meant.
+    ///
+    /// # Errors
+    /// It reads the module's line in another way.
+    pub(super) fn names_config(&self, wish: &Wish<'_>) -> Result<(), CommandError> {
+        let planned = wish.stacks.with(wish.service, &self.after);
+        let planned = planned.load(wish.service);
+        let argument = |path: &std::path::PathBuf| format!("config={}", path.display());
+        let wanted: Vec<String> = wish.config.iter().map(argument).collect();
+        let ours = planned.own(Kind::Auth).iter().find(|entry| entry.is_ours());
+        match ours.is_some_and(|entry| entry.arguments == wanted) {
+            true => Ok(()),
+            false => Err(format!(
+                "libpam would not read the module's line as it is meant ({})",
+                wanted.join(" ")
+            )),
+        }
+    }
+}
+
 /// The input of a plan.
 pub(super) struct Wish<'a> {
     pub(super) stacks: &'a Stacks,

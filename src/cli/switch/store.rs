@@ -28,6 +28,22 @@ impl PamFile {
     /// # Errors
     /// The file is missing, a link, not UTF-8, or others can write it.
     pub(super) fn read(path: &Path) -> Result<Self, CommandError> {
+        let file = Self::read_bytes(path)?;
+        match file.text.contains(is_odd) {
+            true => Err(format!(
+                "{} is not UTF-8; change it by hand",
+                path.display()
+            )),
+            false => Ok(file),
+        }
+    }
+
+    /// The same, also if some bytes are not UTF-8: each of them becomes one sign, and
+    /// `replace` writes it as it was.
+    ///
+    /// # Errors
+    /// The file is missing, a link, others can write it, or it has such a sign already.
+    pub(super) fn read_bytes(path: &Path) -> Result<Self, CommandError> {
         let shown = path.display();
         let metadata = path.symlink_metadata().map_err(|error| {
             let why = failed(path)(error);
@@ -50,11 +66,11 @@ impl PamFile {
                     None => format!("{shown} {fault}"),
                 }
             })?;
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|_| format!("{shown} is not UTF-8; change it by hand"))?;
+        let text = decoded(&bytes)
+            .ok_or_else(|| format!("{shown} has unusual characters; change it by hand"))?;
         Ok(Self {
             path: path.into(),
-            text: text.to_owned(),
+            text,
             mode: metadata.mode() & 0o7777,
             owner: metadata.uid(),
             group: metadata.gid(),
@@ -67,15 +83,69 @@ impl PamFile {
     /// # Errors
     /// The folder cannot be written to, or the file has changed meanwhile.
     pub(super) fn replace(&self, text: &str) -> Result<(), CommandError> {
-        if Self::read(&self.path)?.text != self.text {
-            return Err(format!(
+        self.is_unchanged()?;
+        let owner = Some((self.owner, self.group));
+        files::write(
+            &self.path,
+            &encoded(text),
+            self.mode,
+            owner,
+            Existing::Replace,
+        )
+    }
+
+    /// Checks that the file is still as it was read.
+    ///
+    /// # Errors
+    /// It has changed meanwhile.
+    pub(super) fn is_unchanged(&self) -> Result<(), CommandError> {
+        match Self::read_bytes(&self.path)?.text == self.text {
+            true => Ok(()),
+            false => Err(format!(
                 "{} was changed in this very moment, and stays as it is",
                 self.path.display()
-            ));
+            )),
         }
-        let owner = Some((self.owner, self.group));
-        files::write(&self.path, text, self.mode, owner, Existing::Replace)
     }
+}
+
+/// The private characters that stand for the bytes from 0x80 on that are not UTF-8.
+const ODD: std::ops::RangeInclusive<char> = '\u{F780}'..='\u{F7FF}';
+/// What is added to such a byte.
+const ODD_BASE: u32 = 0xF700;
+
+/// `None` if the file itself has one of these characters.
+fn decoded(bytes: &[u8]) -> Option<String> {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        if chunk.valid().contains(is_odd) {
+            return None;
+        }
+        text.push_str(chunk.valid());
+        let odd = chunk.invalid().iter();
+        text.extend(odd.filter_map(|byte| char::from_u32(ODD_BASE.saturating_add((*byte).into()))));
+    }
+    Some(text)
+}
+
+fn encoded(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    for sign in text.chars() {
+        let odd = u32::from(sign).checked_sub(ODD_BASE);
+        match odd.and_then(|byte| u8::try_from(byte).ok()) {
+            Some(byte) if is_odd(sign) => bytes.push(byte),
+            _ => bytes.extend_from_slice(sign.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    bytes
+}
+
+fn is_odd(sign: char) -> bool {
+    ODD.contains(&sign)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), CommandError> {
+    files::write(path, text, 0o600, None, Existing::Replace)
 }
 
 /// The copies of `enable`: the file before the change, for people, and the block.
@@ -97,8 +167,49 @@ impl Copies {
         self.dir.join(format!("{service}.block"))
     }
 
-    /// Keeps both before the change. `before` is `None` if an earlier copy is still
-    /// right.
+    /// The block that is about to be written. Until it is in the file, the other copy
+    /// is the one that counts.
+    fn next_block(&self, service: &str) -> PathBuf {
+        self.dir.join(format!("{service}.block.next"))
+    }
+
+    /// Keeps the file without a block, and the block that is about to be written.
+    /// `now` is the block that is in the file, if there is one.
+    ///
+    /// # Errors
+    /// Where the folder cannot be written to.
+    pub(super) fn announce(
+        &self,
+        service: &str,
+        before: &str,
+        now: Option<&str>,
+        next: &str,
+    ) -> Result<(), CommandError> {
+        self.make()?;
+        if let Some(now) = now {
+            // An earlier change may have ended between the file and this copy.
+            write(&self.block(service), now)?;
+        }
+        write(&self.next_block(service), next)?;
+        write(&self.before(service), before)
+    }
+
+    /// The announced block is in the file now. If this fails, both copies stay, and
+    /// either counts.
+    pub(super) fn written(&self, service: &str) {
+        let _ = std::fs::rename(self.next_block(service), self.block(service));
+        files::sync(&self.dir);
+    }
+
+    /// The announced block is not written: what was kept before holds again.
+    pub(super) fn withdraw(&self, service: &str) {
+        let _ = std::fs::remove_file(self.next_block(service));
+        if !self.block(service).exists() {
+            let _ = self.forget(service);
+        }
+    }
+
+    /// Keeps the file without a block, and the block that is in it.
     ///
     /// # Errors
     /// Where the folder cannot be written to.
@@ -108,34 +219,47 @@ impl Copies {
         before: &str,
         block: &str,
     ) -> Result<(), CommandError> {
+        self.announce(service, before, None, block)?;
+        self.written(service);
+        Ok(())
+    }
+
+    fn make(&self) -> Result<(), CommandError> {
         DirBuilder::new()
             .recursive(true)
             // Programs without root's rights read the bindings in it. The files of this
             // module are for root only.
             .mode(0o755)
             .create(&self.dir)
-            .map_err(failed(&self.dir))?;
-        let write = |path: &Path, text| files::write(path, text, 0o600, None, Existing::Replace);
-        write(&self.before(service), before)?;
-        write(&self.block(service), block)
+            .map_err(failed(&self.dir))
     }
 
-    /// The block that `enable` wrote, if it kept a copy.
+    /// The block that `enable` wrote, if it kept a copy. There are two after a change
+    /// that ended half way: the block of the file is one of them.
     ///
     /// # Errors
     /// Others can write the copy, or the folder cannot be read.
-    pub(super) fn find(&self, service: &str) -> Result<Option<String>, CommandError> {
-        let path = self.block(service);
-        match path.symlink_metadata() {
-            Ok(_) => Ok(Some(PamFile::read(&path)?.text)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed(&path)(error)),
+    pub(super) fn find(&self, service: &str) -> Result<Vec<String>, CommandError> {
+        let mut found = Vec::new();
+        for path in [self.block(service), self.next_block(service)] {
+            match path.symlink_metadata() {
+                Ok(_) => found.push(PamFile::read(&path)?.text),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(failed(&path)(error)),
+            }
         }
+        Ok(found)
     }
 
     /// Whether anything is kept about a service.
     pub(super) fn has(&self, service: &str) -> bool {
-        self.before(service).exists() || self.block(service).exists()
+        [
+            self.before(service),
+            self.block(service),
+            self.next_block(service),
+        ]
+        .iter()
+        .any(|path| path.exists())
     }
 
     fn drop_in_path(&self) -> PathBuf {
@@ -188,7 +312,12 @@ impl Copies {
         proofs::forget(&self.dir, service)?;
         // The last one is version 0.1.0's.
         let after = self.dir.join(format!("{service}.after"));
-        for path in [self.before(service), self.block(service), after] {
+        for path in [
+            self.before(service),
+            self.block(service),
+            self.next_block(service),
+            after,
+        ] {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(failed(&path)(error));
@@ -199,5 +328,24 @@ impl Copies {
         // Copies of other services may be in it.
         let _ = std::fs::remove_dir(&self.dir);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_not_utf8_stay_as_they_are() {
+        for bytes in [
+            &b"# f\xfcr \xe4\xff\x80\n"[..],
+            b"\xc3\xbc \xe2\x82",
+            b"",
+            b"plain\n",
+        ] {
+            let text = decoded(bytes).unwrap();
+            assert_eq!(encoded(&text), bytes);
+        }
+        assert_eq!(decoded("\u{F7FC}".as_bytes()), None);
     }
 }

@@ -278,7 +278,7 @@ impl Bench {
     }
 
     /// `script` gets this host's folder and the command. Its mounts are removed.
-    fn run_in_mounts_of_its_own(&self, script: &str, arguments: &[&str]) -> Run {
+    pub(crate) fn run_in_mounts_of_its_own(&self, script: &str, arguments: &[&str]) -> Run {
         let command = self.command(arguments);
         let mut whole = std::process::Command::new("unshare");
         whole

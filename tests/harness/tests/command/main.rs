@@ -21,4 +21,5 @@ mod stacks;
 mod status;
 mod switch;
 mod trial;
+mod way_back;
 mod words;
