@@ -30,10 +30,50 @@ const ELSEWHERE: &str = "https://authentik.example.com";
 /// An additional name of the host.
 const HOSTS: &str = "127.0.0.1 localhost host\n::1 localhost\n192.0.2.1 far.example\n";
 
-/// Here nobody listens, and there nobody answers.
-const NAME_SERVERS: [(&str, &str); 2] = [
-    ("no name server", "127.0.53.78"),
-    ("a silent name server", "127.0.53.79"),
+/// The user of a resolver such as systemd-resolved, which writes the file itself.
+const RESOLVER: u32 = 991;
+
+/// A host's `/etc/resolv.conf`, with the name server's address or without, and its owner.
+struct ResolvConf {
+    name: &'static str,
+    address: Option<&'static str>,
+    owner: u32,
+    network: Network,
+}
+
+/// Nobody listens at the first name server, and nobody answers at the others.
+const RESOLV_CONFS: [ResolvConf; 5] = [
+    ResolvConf {
+        name: "no name server",
+        address: Some("127.0.53.78"),
+        owner: 0,
+        network: Network::Machine,
+    },
+    ResolvConf {
+        name: "a silent name server",
+        address: Some("127.0.53.79"),
+        owner: 0,
+        network: Network::Machine,
+    },
+    ResolvConf {
+        name: "a silent resolver with its own user",
+        address: Some("127.0.53.79"),
+        owner: RESOLVER,
+        network: Network::Machine,
+    },
+    ResolvConf {
+        name: "IPv6 name server, no IPv6",
+        address: Some("2001:db8::53"),
+        owner: 0,
+        network: Network::None,
+    },
+    // Last: the file does not come back.
+    ResolvConf {
+        name: "no resolv.conf",
+        address: None,
+        owner: 0,
+        network: Network::Machine,
+    },
 ];
 
 #[test]
@@ -49,17 +89,21 @@ fn the_local_password_is_enough_where_authentik_is_proved_to_be_unavailable() {
     for cause in servers.causes() {
         check(&host, &servers.good, &cause, &mut table);
     }
-    let silent =
-        UdpSocket::bind((NAME_SERVERS[1].1, 53)).expect("port 53 of an address of loopback");
-    for (name, address) in NAME_SERVERS {
-        let resolv_conf = format!("nameserver {address}\noptions timeout:1 attempts:1\n");
-        host.write("/etc/resolv.conf", &resolv_conf);
+    let silent = UdpSocket::bind(("127.0.53.79", 53)).expect("port 53 of an address of loopback");
+    for conf in RESOLV_CONFS {
+        match conf.address {
+            Some(address) => {
+                let text = format!("nameserver {address}\noptions timeout:1 attempts:1\n");
+                host.put("/etc/resolv.conf", text.as_bytes(), 0o644, conf.owner);
+            }
+            None => host.remove("/etc/resolv.conf"),
+        }
         let cause = Cause {
-            name,
+            name: conf.name,
             keys: SHORT.to_owned(),
             url: ELSEWHERE.to_owned(),
             ca: servers.good.ca_pem().to_owned(),
-            network: Network::Machine,
+            network: conf.network,
             refused: Some(NOT_IN_SETUID),
         };
         check(&host, &servers.good, &cause, &mut table);
