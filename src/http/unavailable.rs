@@ -115,9 +115,9 @@ impl Evidence {
 
     /// Whether it counts in a set-uid program. The caller of sudo or su can make time
     /// pass, can provoke a status (by flooding a proxy until its rate limiter answers
-    /// 503), and can provoke messages of firewalls and routers. They cannot show
-    /// another certificate for the server, make the server's host answer with a reset,
-    /// or remove a route.
+    /// 503), and can provoke messages of firewalls and routers. A set-uid sandbox, such as
+    /// firejail, gives them a network without routes. Without one they cannot show another
+    /// certificate for the server, or make the server's host answer with a reset.
     fn counts_in_setuid_program(self) -> bool {
         matches!(self, Self::NoConnection | Self::Certificate)
     }
@@ -159,7 +159,7 @@ pub(super) fn prove(
         }
         if evidence == Evidence::NoConnection && !is_refused_by_all(addresses, connection.limit) {
             return Err(
-                "in a set-uid program the server itself must refuse, or there must be no route: a firewall or a router is not enough",
+                "in a set-uid program the server itself must refuse: a firewall, a router or a missing network is not enough",
             );
         }
     }
@@ -203,8 +203,8 @@ fn may_be_taken_by_a_local_user(address: &SocketAddr) -> bool {
     }
 }
 
-/// Whether every address itself refuses the connection, or there is no route to it. A
-/// missing IPv6 network alone does not count.
+/// Whether every address itself refuses the connection. An IPv6 address may lack a route
+/// if another address refuses: most hosts have no IPv6.
 fn is_refused_by_all(addresses: &[SocketAddr], limit: Duration) -> bool {
     let share = limit
         .checked_div(u32::try_from(addresses.len()).unwrap_or(1))
@@ -213,15 +213,14 @@ fn is_refused_by_all(addresses: &[SocketAddr], limit: Duration) -> bool {
         .iter()
         .map(|address| (address.is_ipv6(), refusal_of(address, share)))
         .collect();
-    let says_something = |(is_ipv6, refusal): &(bool, Refusal)| match refusal {
-        Refusal::Reset => true,
-        Refusal::NoRoute => !is_ipv6,
-        Refusal::Nothing => false,
-    };
-    refusals.iter().any(says_something)
-        && refusals
-            .iter()
-            .all(|(_, refusal)| *refusal != Refusal::Nothing)
+    refusals
+        .iter()
+        .any(|(_, refusal)| *refusal == Refusal::Reset)
+        && refusals.iter().all(|(is_ipv6, refusal)| match refusal {
+            Refusal::Reset => true,
+            Refusal::NoRoute => *is_ipv6,
+            Refusal::Nothing => false,
+        })
 }
 
 #[cfg(test)]

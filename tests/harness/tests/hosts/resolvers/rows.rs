@@ -357,7 +357,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         config: "addresses = [\"127.255.255.255\"]\n",
         server: Server::Stopped,
-        setuid: Unavailable,
+        // A set-uid sandbox gives its user a network without routes.
         ..row("addresses that are unreachable", nothing, Unavailable)
     },
     Row {

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The log's text if the resolver chose the addresses.
 const NOT_PINNED: &str = "not counted as unavailable: in a set-uid program it counts only where `addresses` is set, or the host in `url` is an IP address";
+/// The log's text if the server itself has not refused.
+const NOT_BY_SERVER: &str = "not counted as unavailable: in a set-uid program the server itself must refuse: a firewall, a router or a missing network is not enough";
 /// The log's text if there is a proxy in between.
 const BEHIND_PROXY: &str =
     "not counted as unavailable: behind a proxy it does not count in a set-uid program";
@@ -99,13 +101,13 @@ impl Servers {
                 "out of reach, `addresses`",
                 unroutable,
                 by_name,
-                None,
+                Some(NOT_BY_SERVER),
             )),
             cut_off(plain(
                 "out of reach, an IP address",
                 "",
                 "https://192.0.2.1",
-                None,
+                Some(NOT_BY_SERVER),
             )),
             at(
                 "an expired certificate, `addresses`",
