@@ -3,8 +3,11 @@
 
 use pam_authentik_flow::config::Config;
 
+use std::path::Path;
+
 use super::judge::Finding;
 use super::report::Status;
+use super::sandbox;
 use super::stack::{Action, Code, Entry};
 
 /// Services of set-uid programs. In these the module treats a server as unavailable
@@ -25,11 +28,26 @@ pub(crate) fn findings(
     account: &[Entry],
     config: &Config,
 ) -> Vec<Finding> {
-    const REMEDY: &str =
-        "write addresses = [\"192.0.2.10\"], with the server's own, into the configuration";
-    if !is_without_effect(service, config) {
+    if !SETUID.contains(&service) {
         return Vec::new();
     }
+    let places = exceptions(auth, account, config);
+    if is_without_effect(service, config) {
+        return places
+            .into_iter()
+            .map(|place| without_addresses(service, &place))
+            .collect();
+    }
+    let sandbox = (!places.is_empty()).then(|| sandbox::find(Path::new("/")));
+    sandbox
+        .flatten()
+        .map(|program| beside_sandbox(&places.join(", "), &program))
+        .into_iter()
+        .collect()
+}
+
+/// The places that make an exception for an unavailable authentik.
+fn exceptions(auth: &[Entry], account: &[Entry], config: &Config) -> Vec<String> {
     let mut places: Vec<String> = auth
         .iter()
         .filter(|entry| entry.is_ours() && goes_on(entry))
@@ -43,16 +61,33 @@ pub(crate) fn findings(
         places.push("[account] on_unavailable = \"ignore\"".into());
     }
     places
-        .into_iter()
-        .map(|place| Finding {
-            id: "stack.fallback-without-addresses",
-            status: Status::Warning,
-            what: format!(
-                "{place}: this exception for an authentik that is down is never made in {service}: its caller can disturb the resolver, so it needs `addresses`, or an IP address in `url`, and no `proxy`"
-            ),
-            remedy: REMEDY.into(),
-        })
-        .collect()
+}
+
+fn without_addresses(service: &str, place: &str) -> Finding {
+    Finding {
+        id: "stack.fallback-without-addresses",
+        status: Status::Warning,
+        what: format!(
+            "{place}: this exception for an authentik that is down is never made in {service}: its caller can disturb the resolver, so it needs `addresses`, or an IP address in `url`, and no `proxy`"
+        ),
+        remedy: "write addresses = [\"192.0.2.10\"], with the server's own, into the configuration"
+            .into(),
+    }
+}
+
+/// The finding about a set-uid program whose caller can forge that authentik is down.
+fn beside_sandbox(place: &str, program: &Path) -> Finding {
+    let program = program.display();
+    Finding {
+        id: "stack.fallback-with-sandbox",
+        status: Status::Warning,
+        what: format!(
+            "{place}: {program} is set-uid, and any user can use it to make a network in which authentik seems to be down: then the local password is enough here"
+        ),
+        remedy: format!(
+            "chmod u-s {program}; or write restricted-network yes into firejail.config; or make no exception in this stack"
+        ),
+    }
 }
 
 /// Whether the stack continues after the module has returned `PAM_AUTHINFO_UNAVAIL`.

@@ -20,6 +20,7 @@ mod programs;
 mod provenance;
 mod remedy;
 mod report;
+mod sandbox;
 mod setup;
 mod sshd;
 mod stack;

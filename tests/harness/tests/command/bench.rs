@@ -277,6 +277,22 @@ impl Bench {
         self.run_in_mounts_of_its_own(script, arguments)
     }
 
+    /// Runs it after `script`, for which `$1` is this host's folder.
+    pub(crate) fn run_after(&self, script: &str, arguments: &[&str]) -> Run {
+        let script = format!("{script} && shift && exec \"$@\"");
+        let command = self.command(arguments);
+        // What the harness mounts comes before the script.
+        let mut inside = self.host.run(Path::new("/bin/sh"));
+        inside
+            .args(["-c", &script, "sh"])
+            .arg(self.host.path())
+            .args(command.get_args().skip(2))
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("TERM", "xterm");
+        Run::of(self, &inside.output().unwrap())
+    }
+
     /// `script` gets this host's folder and the command. Its mounts are removed.
     pub(crate) fn run_in_mounts_of_its_own(&self, script: &str, arguments: &[&str]) -> Run {
         let command = self.command(arguments);

@@ -153,6 +153,42 @@ fn a_fallback_in_sudo_needs_addresses() {
     assert!(!run.text.contains("never made"), "{}", run.text);
 }
 
+/// Its caller can write the firewall of a network of their own.
+#[test]
+fn a_fallback_in_sudo_does_not_go_with_a_set_uid_sandbox() {
+    require_host!();
+    let lines = [
+        GUARD,
+        "auth [success=2 ignore=ignore authinfo_unavail=ignore default=die] OURS",
+        "auth [success=1 default=ignore] pam_unix.so",
+        "auth requisite pam_deny.so",
+        "auth required pam_permit.so",
+        "@include common-account",
+    ];
+    let stack = lines.join("\n").replace("OURS", OURS);
+    let firejail = |mode: u32| {
+        format!(
+            "mount -t tmpfs none /usr/local/bin && touch /usr/local/bin/firejail && chmod {mode:o} /usr/local/bin/firejail"
+        )
+    };
+    for (service, mode, warns) in [
+        ("sudo", 0o4755, true),
+        ("sudo", 0o755, false),
+        ("sshd", 0o4755, false),
+    ] {
+        let bench = Bench::new();
+        bench.config(
+            "flow = \"linux-login\"\naddresses = [\"127.0.0.1\"]",
+            "groups = [\"linux-admins\"]",
+            "",
+        );
+        bench.stack(service, &stack);
+        let run = bench.run_after(&firejail(mode), &["check", "--config", "{config}"]);
+        let said = run.text.contains("/usr/local/bin/firejail is set-uid");
+        assert_eq!(said, warns, "{service} {mode:o}\n{}", run.text);
+    }
+}
+
 #[test]
 fn shared_files() {
     require_host!();
