@@ -6,6 +6,7 @@ mod flows;
 mod host_proof;
 mod keys;
 mod leftovers;
+mod name_services;
 mod network;
 mod others;
 mod people;
@@ -231,6 +232,7 @@ fn reach(report: &mut Report, options: &Check, setup: &Setup, config: &Config, a
     let Some(mut transport) = named_files(report, &way) else {
         return;
     };
+    name_services::look(report, config);
     if options.offline {
         report.unknown("authentik.not-asked", "not asked, with --offline", None);
         return;

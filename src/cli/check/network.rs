@@ -42,7 +42,7 @@ pub(super) fn reach(report: &mut Report, config: &Config) -> Option<TcpStream> {
 
 /// The peer of the connection: the proxy, or authentik itself. Its host, its port, and
 /// the key that names it.
-fn peer(config: &Config) -> (&str, u16, &'static str) {
+pub(super) fn peer(config: &Config) -> (&str, u16, &'static str) {
     match &config.proxy {
         Some(proxy) => (proxy.host(), proxy.port(), "proxy"),
         None => (config.url.host(), config.url.port(), "url"),

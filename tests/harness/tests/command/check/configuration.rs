@@ -3,6 +3,29 @@
 use super::{FLOW, GROUPS, TOKEN, check, require_host};
 use crate::bench::Bench;
 
+/// nss-resolve waits two minutes by itself while no name server answers.
+#[test]
+fn a_look_up_by_nss_resolve_is_a_warning() {
+    require_host!();
+    for (hosts, warns) in [
+        ("resolve [!UNAVAIL=return] files dns", true),
+        // Its hosts file has localhost.
+        ("files resolve [!UNAVAIL=return] dns", false),
+        ("files dns", false),
+    ] {
+        let bench = Bench::new();
+        let text = format!("passwd: files\ngroup: files\nshadow: files\nhosts: {hosts}\n");
+        bench.write("nsswitch.conf", &text, 0o644);
+        let script = "mount --bind \"$1/nsswitch.conf\" /etc/nsswitch.conf";
+        for more in [&[][..], &["--offline"]] {
+            let arguments = [&["check", "--config", "{config}"], more].concat();
+            let run = bench.run_after(script, &arguments);
+            let said = run.text.contains("it waits two minutes for localhost");
+            assert_eq!(said, warns, "{hosts}\n{}", run.text);
+        }
+    }
+}
+
 /// sshpass and similar programs wait for an English word in the prompt.
 #[test]
 fn a_prompt_without_its_word_is_warned_of() {
