@@ -11,6 +11,7 @@ mod network;
 mod others;
 mod people;
 mod remembered;
+mod running;
 mod server;
 mod stacks;
 

@@ -1,9 +1,9 @@
 //! The PAM stacks that name the module.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::leftovers;
+use super::{leftovers, running};
 use crate::cli::CommandError;
 use crate::cli::arguments::Check;
 use crate::cli::fallback;
@@ -43,6 +43,8 @@ struct Look<'a> {
     findings: BTreeMap<String, (Finding, Vec<String>)>,
     /// The files that name the module, each with the services that use them.
     files: BTreeMap<PathBuf, Vec<String>>,
+    /// The modules that libpam loads for these lines.
+    modules: BTreeSet<PathBuf>,
     /// The services that name the module, each with the accounts that log in there
     /// without authentik.
     services: Vec<(String, Vec<String>)>,
@@ -63,6 +65,7 @@ pub(super) fn look(
         setup,
         findings: BTreeMap::new(),
         files: BTreeMap::new(),
+        modules: BTreeSet::new(),
         services: Vec::new(),
         unreadable: false,
     };
@@ -87,6 +90,7 @@ pub(super) fn look(
     if !(look.services.is_empty() && look.unreadable) {
         show(report, &look.services, look.findings, setup);
     }
+    running::look(report, &look.modules);
     Ok(())
 }
 
@@ -180,8 +184,9 @@ impl Look<'_> {
             if counts && !by.iter().any(|known| known == service) {
                 by.push(service.to_owned());
             }
-            if let Err(places) = find_module(&entry.module, &self.options.service.folders) {
-                note(&mut self.findings, service, missing(entry, &places));
+            match find_module(&entry.module, &self.options.service.folders) {
+                Ok(module) => _ = self.modules.insert(module),
+                Err(places) => note(&mut self.findings, service, missing(entry, &places)),
             }
         }
     }

@@ -1,7 +1,9 @@
 //! Configurations that are wrong, or in which a part is missing.
 
+use std::process::Command;
+
 use super::{FLOW, GROUPS, TOKEN, check, require_host};
-use crate::bench::Bench;
+use crate::bench::{Bench, README_STACK};
 
 /// nss-resolve waits two minutes by itself while no name server answers.
 #[test]
@@ -24,6 +26,32 @@ fn a_look_up_by_nss_resolve_is_a_warning() {
             assert_eq!(said, warns, "{hosts}\n{}", run.text);
         }
     }
+}
+
+/// A program that has loaded the module keeps the old one when a package replaces it.
+#[test]
+fn a_process_with_the_replaced_module_is_named() {
+    require_host!();
+    let bench = Bench::new();
+    bench.stack("sshd", README_STACK);
+    let module = bench.path("pam_authentik_flow.so");
+    let mut install = Command::new("install");
+    install.args(["-m", "755", "/bin/sleep"]).arg(&module);
+    assert!(install.status().unwrap().success());
+    let mut old = Command::new(&module).arg("60").spawn().unwrap();
+    let named = format!("(process {}", old.id());
+    let run = bench.check(&[]);
+    assert!(!run.text.contains(&named), "{}", run.text);
+    std::fs::remove_file(&module).unwrap();
+    bench.write("pam_authentik_flow.so", "not a module", 0o644);
+    let run = bench.check(&["--offline"]);
+    let json = bench.run(&["check", "--json", "--config", "{config}"]);
+    old.kill().unwrap();
+    old.wait().unwrap();
+    run.has(&["still run the version that was replaced", &named, "restart"]);
+    json.has(&["module.replaced"]);
+    let run = bench.check(&[]);
+    assert!(!run.text.contains("was replaced"), "{}", run.text);
 }
 
 /// sshpass and similar programs wait for an English word in the prompt.
