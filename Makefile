@@ -17,6 +17,7 @@
 #              (root, debootstrap, network). It keeps what it has built in target.
 # make old-glibc: deb and tarball for glibc 2.28 and newer (RHEL 8, Debian 10), in
 #              target/old-glibc; ARCH=amd64, arm64 or armhf (the same, and zig from PyPI).
+# make musl:   a tarball for Alpine on amd64, in target/musl (the same).
 # make rpm:    the package for Fedora and its relatives.
 # make tarball: what is built with its pages, SHA256SUMS and an SBOM.
 # make reproducible: builds all of that again from another folder, and compares byte for
@@ -30,6 +31,8 @@
 #              Debian systems (root, debootstrap, network); ARCH=arm64 or armhf: the deb
 #              of `make cross`, in a system of that architecture under qemu.
 # make test-old-glibc: the deb of `make old-glibc` in a Debian 11 (glibc 2.31).
+# make test-musl: what `make musl` has built, with musl's dynamic linker and a libpam that
+#              is built for it, in a Debian 12. It is not Alpine.
 # make test-rpm: the rpm in a Debian 13 with rpm and authselect: update, profiles, removal.
 # make test-pacman: the package of Arch in a Debian 13 with pacman: update, hook, removal.
 # make test-distros-build: the deb built in Debian 13 by its own rustc, and tried.
@@ -49,8 +52,8 @@ CARGO ?= cargo
 
 SECONDS ?= 600
 
-.PHONY: all help module command demo quick test soak break-rules mutants fuzz deny bench fleet deb cross old-glibc rpm tarball reproducible \
-	repository test-repository test-ansible test-distros test-old-glibc test-rpm test-pacman test-distros-build check-packages clean
+.PHONY: all help module command demo quick test soak break-rules mutants fuzz deny bench fleet deb cross old-glibc musl rpm tarball reproducible \
+	repository test-repository test-ansible test-distros test-old-glibc test-musl test-rpm test-pacman test-distros-build check-packages clean
 
 all: module
 
@@ -138,6 +141,13 @@ cross:
 old-glibc:
 	@scripts/require toolchain distros </dev/null
 	@GLIBC=2.28 scripts/cross "$(or $(ARCH),amd64)" </dev/null
+
+musl:
+	@scripts/require toolchain distros </dev/null
+	@LIBC=musl scripts/cross amd64 </dev/null
+
+test-musl: musl
+	@scripts/test-musl </dev/null
 
 # In the oldest Debian that its mirrors still have (glibc 2.31).
 test-old-glibc: old-glibc
