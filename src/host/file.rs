@@ -195,7 +195,7 @@ fn read_open(file: File, kind: FileKind, bytes: &mut Vec<u8>) -> Result<(), File
 /// Whether only root, or the effective user, can have written a file with this owner
 /// and mode.
 pub(super) fn judge_owner_and_mode(owner: u32, mode: u32) -> Result<(), FileFault> {
-    if owner != 0 && owner != nix::unistd::geteuid().as_raw() {
+    if !is_trusted(owner, nix::unistd::geteuid().as_raw()) {
         return Err(FileFault::ForeignOwner { owner });
     }
     let mode = mode & 0o7777;
@@ -203,6 +203,11 @@ pub(super) fn judge_owner_and_mode(owner: u32, mode: u32) -> Result<(), FileFaul
         return Err(FileFault::WritableByOthers { mode });
     }
     Ok(())
+}
+
+/// Whether a process of the user `me` trusts the owner of a file.
+fn is_trusted(owner: u32, me: u32) -> bool {
+    owner == 0 || owner == me
 }
 
 /// The fault of a file that cannot be opened or read.
@@ -220,6 +225,7 @@ pub(super) fn unreadable(error: std::io::Error) -> FileFault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn file(dir: &tempfile::TempDir, mode: u32) -> std::path::PathBuf {
@@ -242,6 +248,29 @@ mod tests {
             let read = read_trusted_file(&file(&dir, mode), FileKind::Configuration);
             assert_eq!(read, Err(FileFault::WritableByOthers { mode }), "{mode:o}");
         }
+    }
+
+    #[test]
+    fn certificates_are_read_as_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(read_public_file(&file(&dir, 0o644)).unwrap(), b"text");
+    }
+
+    #[test]
+    fn a_program_that_is_started_meanwhile_gets_no_open_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = open(AT_FDCWD, &file(&dir, 0o600), FileKind::Secret).unwrap();
+        let flags = fcntl(&file, FcntlArg::F_GETFD).unwrap();
+        assert_eq!(flags, FdFlag::FD_CLOEXEC.bits());
+        let flags = OFlag::from_bits_retain(fcntl(&file, FcntlArg::F_GETFL).unwrap());
+        assert!(flags.contains(OFlag::O_NONBLOCK), "{flags:?}");
+    }
+
+    #[test]
+    fn root_trusts_root_and_others_trust_root_and_themselves() {
+        let trusted = |me| [0, 7, 1000].map(|owner| is_trusted(owner, me));
+        assert_eq!(trusted(0), [true, false, false]);
+        assert_eq!(trusted(1000), [true, false, true]);
     }
 
     #[test]
@@ -290,6 +319,19 @@ mod tests {
             (FileFault::TooLarge, None),
         ] {
             assert_eq!(fault.command(), command, "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_host_without_descriptors_or_memory_is_no_fault_of_the_file() {
+        for (errno, fails) in [
+            (Errno::EMFILE, true),
+            (Errno::ENOMEM, true),
+            (Errno::EACCES, false),
+            (Errno::ENOENT, false),
+        ] {
+            let fault = unreadable(errno.into());
+            assert_eq!(matches!(fault, FileFault::HostFailed(_)), fails, "{errno}");
         }
     }
 
