@@ -1,8 +1,8 @@
 //! Files that the command writes, whole or not at all.
 
-use std::fs::Permissions;
-use std::io::Write;
-use std::os::unix::fs::{PermissionsExt, fchown};
+use std::fs::{DirBuilder, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::CommandError;
@@ -71,12 +71,28 @@ pub(crate) fn try_in_folder_of(path: &Path) -> Result<(), CommandError> {
 /// As [`write`].
 pub(crate) fn make_folder_of(path: &Path) -> Result<(), CommandError> {
     let dir = path.parent().unwrap_or(Path::new("/"));
-    if dir.is_dir() {
-        return Ok(());
+    make_folder(dir).map_err(failed(dir))
+}
+
+/// Makes a folder that everybody can read, whatever the umask is. An existing one keeps its
+/// mode.
+///
+/// # Errors
+/// The error of the kernel.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    let make = || DirBuilder::new().mode(0o755).create(path);
+    let made = make().or_else(|error| match (error.kind(), path.parent()) {
+        (io::ErrorKind::NotFound, Some(parent)) => {
+            make_folder(parent)?;
+            make()
+        }
+        _ => Err(error),
+    });
+    match made {
+        Ok(()) => std::fs::set_permissions(path, Permissions::from_mode(0o755)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(error),
     }
-    std::fs::create_dir(dir)
-        .and_then(|()| std::fs::set_permissions(dir, Permissions::from_mode(0o755)))
-        .map_err(failed(dir))
 }
 
 /// Makes renames and removals in a folder survive a power cut.

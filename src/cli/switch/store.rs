@@ -2,8 +2,7 @@
 //!
 //! The copies are elsewhere, because libpam treats every file there as a service.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use pam_authentik_flow::host::{FileKind, read_trusted_file};
@@ -225,13 +224,9 @@ impl Copies {
     }
 
     fn make(&self) -> Result<(), CommandError> {
-        DirBuilder::new()
-            .recursive(true)
-            // Programs without root's rights read the bindings in it. The files of this
-            // module are for root only.
-            .mode(0o755)
-            .create(&self.dir)
-            .map_err(failed(&self.dir))
+        // Programs without root's rights read the bindings in it. The files of this module
+        // are for root only.
+        files::make_folder(&self.dir).map_err(failed(&self.dir))
     }
 
     /// The block that `enable` wrote, if it kept a copy. There are two after a change

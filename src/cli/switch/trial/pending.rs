@@ -1,8 +1,8 @@
 //! The record of a change that waits to be confirmed.
 
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -194,11 +194,7 @@ impl Drop for Lock {
 pub(in crate::cli::switch) fn lock(state: &Path) -> Result<Lock, CommandError> {
     let path = state.join(LOCK);
     loop {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(state)
-            .map_err(|error| unchanged(state, error))?;
+        files::make_folder(state).map_err(|error| unchanged(state, error))?;
         let file = File::options()
             .write(true)
             .create(true)

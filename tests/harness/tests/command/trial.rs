@@ -321,3 +321,28 @@ fn a_change_that_is_taken_out_is_not_taken_back_again() {
     assert_eq!(site.stack(), after);
     assert!(!site.is_waited_for());
 }
+
+/// Lockers, which do not run as root, read the bindings in this folder.
+#[test]
+fn everybody_can_read_the_folder_that_enable_makes_and_an_existing_one_keeps_its_mode() {
+    pam_harness::require_real_host!("sshd", "sudo");
+    let site = Site::new();
+    let mode = || {
+        let output = site.host.output("root", &["stat", "-c", "%a", STATE]);
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    for (folder, wanted) in [("", "755"), ("mkdir -m 711 $2; ", "711")] {
+        for trial in ["", "--try 1h "] {
+            let line = format!(
+                "rm -rf $2; {folder}umask 077; $1 enable sshd --local localadmin {trial}--state-dir $2"
+            );
+            let output = site
+                .host
+                .output("root", &["sh", "-c", &line, "sh", site.command, STATE]);
+            assert!(output.status.success(), "{output:?}");
+            assert_eq!(mode(), wanted, "{trial}");
+            let (status, text) = site.run(&["disable", "sshd"]);
+            assert_eq!(status, 0, "{text}");
+        }
+    }
+}
