@@ -7,6 +7,7 @@ use pam_authentik_flow::conversation::Conversation;
 use pam_authentik_flow::pam::{Attempt, Codes, Question};
 
 use super::arguments::Login;
+use super::stack::{Entry, Kind, Stacks};
 use super::switch::proofs;
 use super::terminal::Terminal;
 use super::{CommandError, Exit, local, printed};
@@ -44,6 +45,8 @@ pub(crate) fn run(options: &Login, name: &str) -> Result<Exit, CommandError> {
                 .collect::<String>()
         ));
     }
+    // The lines of enable let this name pass the module by.
+    let is_local_alone = stack.names().is_some() || !may_ask_authentik(options);
     let mut terminal = Terminal::new();
     let own_tty = nix::unistd::ttyname(std::io::stdin())
         .ok()
@@ -76,16 +79,28 @@ pub(crate) fn run(options: &Login, name: &str) -> Result<Exit, CommandError> {
             auth: "PAM_SUCCESS",
             account: Some("PAM_SUCCESS"),
         };
-    let said = words(name, service, codes);
+    let said = match proved && !is_local_alone {
+        true => format!(
+            "Not proved: {name} gets in by {service} (auth and account: PAM_SUCCESS), but its stack names the module outside the lines of enable, so authentik may have accepted the password.\n  → authentik-flow enable {service} --local {name}, in place of those lines\n"
+        ),
+        false => words(name, service, codes),
+    };
     printed(std::io::Write::write_all(
         &mut anstream::stdout(),
         said.as_bytes(),
     ))?;
-    if !proved {
+    if !(proved && is_local_alone) {
         return Ok(Exit::Failure);
     }
     stack.keep_proof(&options.state.state_dir, name)?;
     Ok(Exit::Success)
+}
+
+/// Whether the stack names the module, or cannot be read.
+fn may_ask_authentik(options: &Login) -> bool {
+    let stacks = Stacks::at(&options.service.folders.pam_dir);
+    let entries = stacks.entries(&options.service.service, Kind::Auth);
+    entries.map_or(true, |entries| entries.iter().any(Entry::is_ours))
 }
 
 fn words(name: &str, service: &str, codes: Codes) -> String {

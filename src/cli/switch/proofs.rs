@@ -16,12 +16,13 @@ use crate::cli::files::{self, Existing, failed};
 pub(crate) struct Stack {
     service: String,
     text: String,
+    pam_dir: PathBuf,
 }
 
 /// The record: the accounts that logged in through each stack.
 #[derive(Serialize, Deserialize)]
 struct Proofs {
-    /// The whole file. For another text nothing is proved.
+    /// The whole file and those that it includes. For another text nothing is proved.
     stack: String,
     /// Each account, with the time in seconds since 1970.
     names: BTreeMap<String, u64>,
@@ -34,14 +35,16 @@ impl Stack {
         Ok(Self {
             service: service.into(),
             text: PamFile::read(&pam_dir.join(service))?.text,
+            pam_dir: pam_dir.into(),
         })
     }
 
-    /// A file as it will be.
+    /// A file of this host as it will be.
     pub(super) fn with(service: &str, text: &str) -> Self {
         Self {
             service: service.into(),
             text: text.into(),
+            pam_dir: "/etc/pam.d".into(),
         }
     }
 
@@ -56,6 +59,25 @@ impl Stack {
         Some(found.names())
     }
 
+    /// The file and all that it includes.
+    fn whole(&self) -> String {
+        let mut whole = String::new();
+        let mut known: Vec<String> = Vec::new();
+        let mut waiting = vec![self.text.clone()];
+        while let Some(text) = waiting.pop() {
+            for name in text.replace("\\\n", " ").lines().filter_map(included) {
+                if !known.contains(&name) {
+                    waiting.push(
+                        std::fs::read_to_string(self.pam_dir.join(&name)).unwrap_or_default(),
+                    );
+                    known.push(name);
+                }
+            }
+            whole.push_str(&text);
+        }
+        whole
+    }
+
     fn path(&self, state: &Path) -> PathBuf {
         state.join(format!("{}.proved", self.service))
     }
@@ -67,7 +89,7 @@ impl Stack {
             .ok()
             .and_then(|file| serde_json::from_str::<Proofs>(&file.text).ok());
         match proofs {
-            Some(proofs) if proofs.stack == self.text => proofs.names.into_keys().collect(),
+            Some(proofs) if proofs.stack == self.whole() => proofs.names.into_keys().collect(),
             _ => Vec::new(),
         }
     }
@@ -82,7 +104,7 @@ impl Stack {
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |time| time.as_secs());
         let mut proofs = Proofs {
-            stack: self.text.clone(),
+            stack: self.whole(),
             names: BTreeMap::new(),
         };
         for known in self.proved(state) {
@@ -92,6 +114,17 @@ impl Stack {
         let text = serde_json::to_string_pretty(&proofs).map_err(|error| error.to_string())?;
         files::write(&self.path(state), &text, 0o600, None, Existing::Replace)
     }
+}
+
+/// The file that a line of a stack includes.
+fn included(line: &str) -> Option<String> {
+    let mut words = line.split_whitespace();
+    let first = words.next()?.to_ascii_lowercase();
+    let includes = first == "@include"
+        || words.next().is_some_and(|control| {
+            ["include", "substack"].contains(&&*control.to_ascii_lowercase())
+        });
+    includes.then(|| words.next().map(str::to_owned)).flatten()
 }
 
 /// Deletes the record of a service.

@@ -180,6 +180,13 @@ fn a_local_password_is_tried_through_the_stack() {
     );
     let proved = "sshd: proved by login --local: localadmin gets in.";
     assert!(enable(&[]).contains(proved));
+    // What it includes is a part of the stack.
+    let included = site.host.read("/etc/pam.d/common-account").unwrap();
+    let changed = format!("account required pam_deny.so\n{included}");
+    site.host.stack("common-account", &changed);
+    assert!(enable(&[]).contains(not_yet));
+    site.host.stack("common-account", &included);
+    assert!(enable(&[]).contains(proved));
     // authentik would be asked about them.
     for name in ["alice", "operator"] {
         let (status, text) = site.login(name, "sshd", LOCAL_ADMIN_PASSWORD);
@@ -206,4 +213,21 @@ fn a_local_password_is_tried_through_the_stack() {
         .output("alice", &[site.command, "login", "--local", "localadmin"]);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("run this as root"), "{text}");
+}
+
+/// authentik's answer proves nothing about the local password.
+#[test]
+fn a_login_that_authentik_may_have_accepted_proves_no_local_password() {
+    pam_harness::require_real_host!("sshd", "sudo", "ssh-keygen");
+    let site = site();
+    let before = site.host.read("/etc/pam.d/sudo").unwrap();
+    let module = "auth sufficient pam_authentik_flow.so\n";
+    site.host.stack("sudo", &format!("{module}{before}"));
+    let (status, text) = site.login("alice", "sudo", crate::bench::PASSWORD);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("Not proved: alice gets in by sudo"), "{text}");
+    // Without the module, it is the local password.
+    site.host.stack("sudo", &before);
+    let (status, text) = site.login("localadmin", "sudo", LOCAL_ADMIN_PASSWORD);
+    assert_eq!(status, 0, "{text}");
 }
