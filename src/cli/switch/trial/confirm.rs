@@ -11,6 +11,7 @@ use pam_authentik_flow::sys::since_boot;
 use super::end;
 use super::pending::{self, Pending};
 use super::session::Session;
+use super::take_back;
 use crate::cli::arguments::Confirm;
 use crate::cli::switch::{proofs, say, say_what_is_proved};
 use crate::cli::{CommandError, Exit};
@@ -35,7 +36,9 @@ pub(crate) fn run(options: &Confirm) -> Result<Exit, CommandError> {
     };
     let left = pending.left()?;
     if left.is_zero() {
-        return Err("the time is over, and the change is being taken back".into());
+        // A timer does not count the time in which the machine is suspended.
+        take_back::take_back(state, &pending, "nobody has confirmed it in time")?;
+        return Err("the time is over, and the change is taken back now".into());
     }
     let left = format!(
         "the change takes itself back in {} s unless it is confirmed",

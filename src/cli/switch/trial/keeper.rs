@@ -55,12 +55,22 @@ impl Keeper {
 /// The path of this command, for a unit that root's systemd starts later.
 fn own_path() -> Result<PathBuf, CommandError> {
     let path = std::env::current_exe().map_err(|error| format!("this program's path: {error}"))?;
-    let metadata = path.metadata().map_err(failed(&path))?;
-    if metadata.uid() != 0 || metadata.mode() & 0o022 != 0 {
-        return Err(format!(
-            "{} must belong to root and be writable by root alone, because it runs again later; install the package's command",
-            path.display()
-        ));
+    for part in path.ancestors() {
+        let metadata = part.metadata().map_err(failed(part))?;
+        let mode = metadata.mode();
+        // In a folder with the sticky bit, others cannot replace what root owns.
+        let is_sticky = metadata.is_dir() && mode & 0o1000 != 0;
+        let by_others = match metadata.gid() {
+            0 => 0o002,
+            _ => 0o022,
+        };
+        if metadata.uid() != 0 || (mode & by_others != 0 && !is_sticky) {
+            return Err(format!(
+                "{} must belong to root and be writable by root alone, because {} runs again later; install the package's command",
+                part.display(),
+                path.display()
+            ));
+        }
     }
     Ok(path)
 }
@@ -73,6 +83,8 @@ fn start_units(state: &Path, patience: Duration) -> Result<(), CommandError> {
          [Unit]\n\
          Description=Take back the change of authentik-flow enable --try\n\
          Documentation=man:authentik-flow(1)\n\
+         # After a failed start of the machine, too: the timer tries again.\n\
+         OnFailure={TIMER}\n\
          DefaultDependencies=no\n\
          After=local-fs.target\n\
          Before=sysinit.target systemd-user-sessions.service getty.target ssh.service sshd.service display-manager.service\n\
@@ -88,6 +100,8 @@ fn start_units(state: &Path, patience: Duration) -> Result<(), CommandError> {
          Documentation=man:authentik-flow(1)\n\n\
          [Timer]\n\
          OnActiveSec={}ms\n\
+         # Again and again, if it fails: a disk that is full may have room again.\n\
+         OnUnitInactiveSec=30s\n\
          AccuracySec=100ms\n\
          RemainAfterElapse=no\n",
         // Not before the time is over: the service would then do nothing.
@@ -193,6 +207,8 @@ pub(super) fn stop(is_running: bool) -> Result<(), CommandError> {
     if !paths.iter().any(|path| path.symlink_metadata().is_ok()) {
         return Ok(());
     }
+    // After a start of the machine it runs only if the first try has failed.
+    let is_running = is_running || systemctl(&["is-active", TIMER]).is_ok();
     if is_running {
         // It may have elapsed.
         let _ = systemctl(&["stop", TIMER]);

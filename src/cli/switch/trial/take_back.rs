@@ -37,7 +37,8 @@ pub(crate) fn run(options: &TakeBack) -> Result<Exit, CommandError> {
     }
     let mut tries: usize = match options.wait {
         true => 12,
-        false => 1,
+        // The timer starts it again.
+        false => 3,
     };
     loop {
         tries = tries.saturating_sub(1);

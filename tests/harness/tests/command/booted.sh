@@ -168,6 +168,25 @@ inside cmp -s /run/seen /etc/pam.d/trial || fail "a login service has seen the c
 inside journalctl -b --no-pager -o cat -t authentik-flow | grep -q 'is taken back' || fail "the log does not say it"
 echo "taken back at the next start, before a login service: ok"
 
+# The start of the machine finds a folder that cannot be written to: it is tried again.
+enable_for 1h
+power_cut
+mkdir -p "$units/authentik-flow-try.service.d"
+printf '[Service]\nReadOnlyPaths=/etc/pam.d\n' >"$units/authentik-flow-try.service.d/read-only.conf"
+boot
+! before || fail "it was taken back from a folder that cannot be written to"
+inside rm -r /etc/systemd/system/authentik-flow-try.service.d
+inside systemctl daemon-reload
+for _ in {1..600}; do
+    if before && [[ $(there) == 0 ]]; then break; fi
+    sleep 0.1
+done
+before || fail "it was not tried again"
+[[ $(there) == 0 ]] || fail "units are left after the second try"
+sleep 1
+if inside systemctl is-active --quiet authentik-flow-try.timer; then fail "the timer still runs"; fi
+echo "taken back at a later try: ok"
+
 # Confirmed: it survives a restart.
 enable_for 1h
 # shellcheck disable=SC2016 # the inner shell's

@@ -104,6 +104,7 @@ fn with_systemd_a_change_does_not_outlive_a_start_unless_it_is_confirmed() {
     for part in [
         "taken back in time: ok",
         "taken back at the next start, before a login service: ok",
+        "taken back at a later try: ok",
         "confirmed, and outlives a start: ok",
     ] {
         assert!(said.contains(part), "no {part:?} in {said}");
@@ -345,4 +346,24 @@ fn everybody_can_read_the_folder_that_enable_makes_and_an_existing_one_keeps_its
             assert_eq!(status, 0, "{text}");
         }
     }
+}
+
+/// What should have taken it back was killed, or the machine was suspended.
+#[test]
+fn confirm_takes_back_what_nobody_confirmed_in_time() {
+    pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
+    let site = Site::new();
+    site.host.session("USER=root\n");
+    site.enable(&["sshd", "--local", "localadmin", "--try", "5s"]);
+    let line = "for p in /proc/[0-9]*; do \
+        grep -qs [t]ake-back $p/cmdline && kill -9 ${p#/proc/}; done; true";
+    site.host.output("root", &["bash", "-c", line]);
+    std::thread::sleep(Duration::from_secs(6));
+    assert_ne!(site.stack(), site.before);
+    let (status, text) = site.run(&["confirm"]);
+    assert!(
+        status == 1 && text.contains("the time is over, and the change is taken back now"),
+        "{text}"
+    );
+    assert_eq!(site.stack(), site.before);
 }
