@@ -28,6 +28,8 @@ pub struct Double {
     client_identity: (String, String),
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    /// The test that has started it.
+    test: String,
 }
 
 /// How a [`Double`] is to be started.
@@ -184,6 +186,7 @@ impl DoubleBuilder {
             client_identity,
             stop: Some(stop),
             thread: Some(thread),
+            test: std::thread::current().name().unwrap_or_default().to_owned(),
         }
     }
 }
@@ -197,6 +200,8 @@ impl Drop for Double {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        let version = self.shared.state().version;
+        self.shared.served.write_down(&self.test, version);
     }
 }
 

@@ -24,6 +24,7 @@ mod executor;
 mod fault;
 mod flow;
 mod random;
+mod served;
 mod server;
 mod session;
 mod state;

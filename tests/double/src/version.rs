@@ -200,17 +200,26 @@ impl Version {
     /// oldest.
     ///
     /// # Panics
+    /// As [`Version::asked_for_or`].
+    #[must_use]
+    pub fn asked_for() -> Version {
+        Version::asked_for_or(Version::default())
+    }
+
+    /// The version that tests choose with `AUTHENTIK_DOUBLE_VERSION`. The default is this one.
+    ///
+    /// # Panics
     /// If there is no such version. A test run with the wrong version would prove nothing.
     #[must_use]
     #[allow(
         clippy::disallowed_methods,
         reason = "the environment of a test is its caller's"
     )]
-    pub fn asked_for() -> Version {
+    pub fn asked_for_or(default: Version) -> Version {
         match std::env::var("AUTHENTIK_DOUBLE_VERSION") {
             Ok(name) => Version::named(&name)
                 .unwrap_or_else(|| panic!("AUTHENTIK_DOUBLE_VERSION: no version {name:?}")),
-            Err(_) => Version::default(),
+            Err(_) => default,
         }
     }
 
@@ -230,6 +239,12 @@ impl Version {
     #[must_use]
     pub fn confirms_links(self) -> bool {
         self.does(ConfirmsLinks)
+    }
+
+    /// Whether users/me shows the user a second time, among those that the session can switch to.
+    #[must_use]
+    pub fn shows_the_user_twice(self) -> bool {
+        self.has("session", "users")
     }
 
     /// Whether lists of groups name their parents. Then a nested group needs no further

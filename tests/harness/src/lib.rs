@@ -45,6 +45,7 @@ mod stage;
 mod strain;
 pub mod syslog;
 pub mod terminal;
+pub mod threads;
 pub mod transaction;
 pub mod virtual_key;
 

@@ -164,6 +164,7 @@ async fn exchange(
         attempt: 0,
         request_id: request_id(),
     };
+    shared.served.count(&call.path);
     let (delay, action) = fault::strike(&mut shared.faults(), &call);
     let unread = matches!(action, Some(Action::CloseUnread));
     if !unread {

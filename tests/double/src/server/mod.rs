@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::exchange::find_header;
 use crate::fault::Fault;
+use crate::served::Served;
 use crate::state::State;
 
 /// A request that the server has seen.
@@ -72,6 +73,7 @@ pub(crate) struct Shared {
     connections: AtomicUsize,
     open: AtomicUsize,
     pub(crate) options: Options,
+    pub(crate) served: Served,
     /// Each change closes all connections.
     pub(crate) hang_ups: watch::Sender<u64>,
 }

@@ -4,6 +4,7 @@
 use crate::case::{LOCAL, PASSWORD};
 use authentik_double::{Double, Flow};
 use pam_harness::host::{RealHost, configuration, stacks};
+use pam_harness::threads::spawn;
 
 /// One of the ways asks for a local password first.
 const SERVICES: [&str; 5] = ["sshd", "sudo", "su", "login", "locker"];
@@ -249,7 +250,7 @@ static FAILLOCK: Way = Way {
 fn every_service(way: &'static Way) {
     std::thread::scope(|scope| {
         for service in SERVICES {
-            scope.spawn(move || Bench::new(service, way).goes_through_all());
+            spawn(scope, move || Bench::new(service, way).goes_through_all());
         }
     });
 }

@@ -1,7 +1,7 @@
 //! One scenario for each kind of stage.
 
 use authentik_double::{
-    Device, Enrolment, Field, Flow, Phone, Prompt, Stage, User, Validate, World,
+    Device, Enrolment, Field, Flow, Phone, Prompt, Stage, User, Validate, Version, World,
 };
 use std::time::Duration;
 
@@ -260,7 +260,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
     with_world(
         scenario("link_by_mail", "scenario", "alice", || {
-            vec![
+            let mut steps = vec![
                 PASSWORD,
                 Step::secret("Link:", Typed::Text("what link?")),
                 Step::secret(
@@ -271,7 +271,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
                         Some(format!("{url}/if/flow/scenario/?flow_token={token}"))
                     }),
                 ),
-            ]
+            ];
+            if Version::asked_for().confirms_links() {
+                steps.push(Step::line("Allow this?", "y"));
+            }
+            steps
         }),
         |world| {
             world.providers.email = true;

@@ -70,11 +70,9 @@ fn a_host_that_is_well() {
         &crate::bench::README_STACK.replace("@include common-account", account),
     );
     let run = check(&bench, "good", 0, &["Nothing is wrong", "29 days left"]);
-    assert!(
-        !run.text.contains('✗') && !run.text.contains('!'),
-        "{}",
-        run.text
-    );
+    // The holes of the oldest version are the only thing to look at.
+    let text = run.text.replace(crate::bench::OLDEST, "");
+    assert!(!text.contains('✗') && !text.contains('!'), "{}", run.text);
     // It only reads: it sends no password and opens no session.
     assert!(
         bench

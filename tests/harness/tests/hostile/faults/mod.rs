@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use authentik_double::{Double, Fault, Match};
 use pam_harness::Outcome;
+use pam_harness::threads::spawn;
 
 use crate::bench::{Bench, PASSWORD};
 use table::{Cell, Table};
@@ -151,7 +152,7 @@ fn in_parallel<T: Send + Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sy
     let done = std::sync::Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| {
+            spawn(scope, || {
                 loop {
                     let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                     let Some(item) = items.get(index) else { return };

@@ -8,6 +8,7 @@ use authentik_double::{Certificate, Double};
 use pam_harness::LogLine;
 use pam_harness::host::{RealHost, configuration, stacks};
 use pam_harness::name_server::NameServer;
+use pam_harness::threads::spawn;
 use rows::{Code, ROWS, Row, Server};
 use std::fmt::Write;
 
@@ -178,7 +179,7 @@ fn each_variant_of_a_resolver_has_its_code_in_each_program() {
     let results: Vec<(String, Vec<String>)> = std::thread::scope(|scope| {
         let threads: Vec<_> = parts
             .into_iter()
-            .map(|rows| scope.spawn(move || play_all(rows)))
+            .map(|rows| spawn(scope, move || play_all(rows)))
             .collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
             thread.join().expect("the rows are played")

@@ -7,6 +7,7 @@ use super::ends::{self, Ends, Padding};
 use super::table::{Row, Table};
 use super::values::{self, Extent};
 use pam_harness::host::{Limit, Run};
+use pam_harness::threads::spawn;
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
@@ -186,7 +187,7 @@ fn no_limit_is_a_way_in() {
             (Stack::Profile, Addresses::Resolved),
             (Stack::Account, Addresses::Resolved),
         ]
-        .map(|(stack, addresses)| scope.spawn(move || sweep(stack, addresses)));
+        .map(|(stack, addresses)| spawn(scope, move || sweep(stack, addresses)));
         for thread in threads {
             for row in thread.join().expect("the sweep of a stack") {
                 table.add(&row);
