@@ -65,6 +65,8 @@ pub struct HttpsTransport {
     pub(super) attempts: AttemptLog,
     pub(super) connect_timeout: Duration,
     pub(super) request_timeout: Duration,
+    /// The longest that the first request may take.
+    pub(super) first_request: Duration,
     pub(super) deadline: Deadline,
     pub(super) request_deadline: RequestDeadline,
     pub(super) trace: Trace,
@@ -154,6 +156,8 @@ impl HttpsTransport {
             let reason = text::one_line(&error.to_string(), 120);
             ConfigError::new(Place::Key("client_cert"), reason)
         })?;
+        let most = longest_first_request(config.login_timeout);
+        let connect_timeout = config.connect_timeout.min(most);
         let agent_config = AgentConfig::builder()
             .https_only(true)
             // Without this, ureq takes a proxy from the caller's environment.
@@ -161,7 +165,7 @@ impl HttpsTransport {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            .timeout_connect(Some(config.connect_timeout))
+            .timeout_connect(Some(connect_timeout))
             .max_idle_age(MAX_IDLE)
             .max_idle_connections(1)
             .max_response_header_size(MAX_HEAD_BYTES)
@@ -181,7 +185,7 @@ impl HttpsTransport {
             None => (config.url.host(), config.url.port()),
         };
         let peer = Arc::new(Peer::new(peer, port, &config.addresses));
-        let resolver = OnceResolver::new(Arc::clone(&peer), config.connect_timeout);
+        let resolver = OnceResolver::new(Arc::clone(&peer), connect_timeout);
         let url = config.url.clone();
         let agent = format!(
             "pam-authentik-flow/{} ({}; {})",
@@ -209,8 +213,9 @@ impl HttpsTransport {
             peer,
             has_proxy: config.proxy.is_some(),
             attempts,
-            connect_timeout: config.connect_timeout,
+            connect_timeout,
             request_timeout: config.request_timeout,
+            first_request: most,
             deadline,
             request_deadline,
             trace,
@@ -276,6 +281,12 @@ impl HttpsTransport {
         self.deadline = self.deadline.nested(limit);
         self.request(path, None, limit.min(self.request_timeout))
     }
+}
+
+/// The longest that the first request of a login may take. If the time of the login passed
+/// before, the silence of the server would prove nothing.
+fn longest_first_request(login_timeout: Duration) -> Duration {
+    login_timeout.saturating_sub(login_timeout.checked_div(4).unwrap_or_default())
 }
 
 /// The proxy from the configuration, the only source of one.

@@ -30,6 +30,10 @@ impl HttpsTransport {
         if left.is_zero() {
             return Err(ServerFault::LoginTimeout.into());
         }
+        let limit = match is_first {
+            true => limit.min(self.first_request),
+            false => limit,
+        };
         let timeout = left.min(limit);
         let target = format!("{}{path}", self.url);
         let watch = StopWatch::begin();

@@ -260,6 +260,24 @@ fn a_session_ends_even_where_the_time_of_the_login_is_up() {
     );
 }
 
+/// It takes the connection and the request, and says nothing.
+#[test]
+fn a_silent_server_is_unavailable_however_short_a_login_is() {
+    pam_harness::require_isolation!();
+    for request_timeout in ["3s", "4s", "30s"] {
+        let bench = Bench::new()
+            .top("login_timeout = \"4s\"")
+            .top(&format!("request_timeout = \"{request_timeout}\""));
+        bench.double.inject(Fault::on(Match::any()).never_answer());
+        let outcome = bench.log_in("linux-login", "alice", &[]);
+        expect(
+            &outcome,
+            "PAM_AUTHINFO_UNAVAIL",
+            &["longer than request_timeout"],
+        );
+    }
+}
+
 #[test]
 fn two_lines_of_one_stack_keep_their_own_marks() {
     pam_harness::require_isolation!();
