@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn nothing_that_a_terminal_obeys_comes_out_of_a_line() {
-        let bad = "\u{1b}]0;x\u{7}\u{9b}2J\u{202e}\u{2066}\u{200b}\r";
+        let bad = "\u{1b}]0;x\u{7}\u{9b}2J\u{202e}\u{2066}\u{200b}";
         let service = format!("ss{bad}hd");
         let line = parse(&format!(
             "2026-11-27T2{bad}:09:13 host {service}[12]: pam_authentik_flow({service}:au{bad}th): \
