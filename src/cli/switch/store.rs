@@ -296,6 +296,7 @@ impl Copies {
             };
         };
         let text = serde_json::to_string_pretty(drop_in).map_err(|error| error.to_string())?;
+        self.make()?;
         files::write(&path, &text, 0o600, None, Existing::Replace)
     }
 
