@@ -127,9 +127,11 @@ fn judge(
                 rule: config.user.bind,
             };
             match look_up(&mut transport, &name, config, &account) {
-                Err(LoginError::NotInAuthentik) if rules.unknown == Fallback::Ignore => Err(
-                    LoginError::Skipped("authentik knows nobody of this name ([account] unknown)"),
-                ),
+                Err(LoginError::NotInAuthentik) if rules.unknown == Fallback::Ignore => {
+                    Err(LoginError::Skipped(
+                        "authentik knows nobody with this name ([account] unknown)",
+                    ))
+                }
                 Err(LoginError::Unavailable(proof)) => Err(match rules.on_unavailable {
                     Fallback::Ignore => LoginError::LookupSkipped(proof),
                     Fallback::Deny => LoginError::LookupFailed(proof.fault().clone()),
@@ -245,7 +247,7 @@ fn find(transport: &mut dyn Transport, name: &str) -> Result<Person, LoginError>
     match (found.next(), found.next()) {
         (Some(person), None) => Ok(person),
         _ => Err(unexpected_answer(
-            "it names another user than was asked for, or several",
+            "it names another user than the requested one, or several",
         )),
     }
 }
@@ -303,7 +305,7 @@ fn membership(
         let entry: GroupEntry = ask(transport, &path, VIEW_GROUP)?;
         if !entry.pk.eq_ignore_ascii_case(&uuid) {
             return Err(unexpected_answer(
-                "it shows another group than was asked for",
+                "it shows another group than the requested one",
             ));
         }
         search.visited.insert(uuid);
@@ -363,7 +365,7 @@ fn read<T: for<'a> Deserialize<'a>>(
         _ if answer.is_starting => Err(ServerFault::NotReady.into()),
         200 if answer.is_json => serde_json::from_slice(&answer.body)
             .map(|Object(read)| read)
-            .map_err(|_| unexpected_answer("a field is missing, twice there, or of a wrong type")),
+            .map_err(|_| unexpected_answer("a field is missing, repeated, or of a wrong type")),
         200 => Err(unexpected_answer(
             "its Content-Type is not application/json",
         )),

@@ -24,7 +24,7 @@ pub enum AccountStatus {
 }
 
 /// The refusal of [`AccountStatus::OtherSpelling`], for the log.
-pub const OTHER_SPELLING: &str = "the account database knows it by another spelling";
+pub const OTHER_SPELLING: &str = "the account database spells it differently";
 
 impl AccountStatus {
     /// Whether an account has the name, so that it may be logged. People type passwords

@@ -110,7 +110,7 @@ pub enum LoginError {
     /// who tries this name, so that it can be the first one of this login; and it may
     /// be a denial of another kind, which looks the same.
     #[error(
-        "authentik ended the flow over the {what}: too many wrong tries at this name, from anywhere, or another denial{}",
+        "authentik ended the flow at the {what}: too many wrong tries for this name, from anywhere, or another denial{}",
         quoted(words.as_ref())
     )]
     TooManyAttempts {
@@ -147,9 +147,7 @@ pub enum LoginError {
     NobodyLoggedIn,
     /// authentik refuses to say whose session it is, as it does for an
     /// account which was deactivated during the login.
-    #[error(
-        "HTTP 400 in answer to whose session it is: was the account deactivated during the login?"
-    )]
+    #[error("HTTP 400 for the user of the session: was the account deactivated during the login?")]
     SessionRefused,
     /// The session belongs to somebody else than the person who logs in.
     #[error("the flow logged in another user: {actual}")]
@@ -229,7 +227,7 @@ pub enum LoginError {
 
     // What authentik says of somebody who came by another way.
     /// Nobody of that name, of those who came by another way.
-    #[error("authentik knows nobody of this name, and [account] unknown = \"ignore\" is not set")]
+    #[error("authentik knows nobody with this name, and [account] unknown = \"ignore\" is not set")]
     NotInAuthentik,
     /// The account of somebody who came by another way is disabled.
     #[error(
@@ -238,7 +236,7 @@ pub enum LoginError {
     Deactivated,
     /// Only `[access] application` is set, which somebody without a session cannot be asked for.
     #[error(
-        "[access] application can only be asked for in the session of a login: also name groups, or nobody gets in with an SSH key"
+        "[access] application can only be checked in the session of a login: also name groups, or nobody gets in with an SSH key"
     )]
     ApplicationNeedsPerson,
     /// The token of `[account] token_file` may not look up what is needed.
@@ -314,7 +312,7 @@ pub enum LoginError {
     },
     /// The server has no flow with that slug.
     #[error(
-        "HTTP 404: authentik has no flow with the slug {slug:?}, or what answers at `url` is not authentik"
+        "HTTP 404: authentik has no flow with the slug {slug:?}, or the server at `url` is not authentik"
     )]
     UnknownFlow {
         /// The slug that was asked for.

@@ -55,7 +55,7 @@ pub enum ServerFault {
     #[error("authentik reported a flow error; its log has the request id")]
     FlowError,
     /// Status 429, or an answer that asks to come back later.
-    #[error("authentik, or what is in front of it, throttles this host's requests")]
+    #[error("authentik, or a proxy in front of it, throttles this host's requests")]
     Throttled,
     /// The proxy refused to connect.
     #[error("the proxy refused to connect to authentik: {0}")]

@@ -152,7 +152,8 @@ fn read(answer: &Answer) -> Result<Me, LoginError> {
         200 => serde_json::from_slice(&answer.body)
             .map(|Object(me)| me)
             .map_err(|_| {
-                ServerFault::UnexpectedAnswer("it does not say whose session it is".into()).into()
+                ServerFault::UnexpectedAnswer("it does not name the user of the session".into())
+                    .into()
             }),
         401 | 403 => Err(LoginError::NobodyLoggedIn),
         // Measured: what it says of the session of an account that was deactivated.

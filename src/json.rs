@@ -92,7 +92,7 @@ impl<'a> Fields<'a> {
     fn find(&self, name: &str) -> Result<Option<&'a RawValue>, Error> {
         let mut found = self.0.iter().filter(|(key, _)| key == name);
         match (found.next(), found.next()) {
-            (_, Some(_)) => Err(Error::custom("a field is there twice")),
+            (_, Some(_)) => Err(Error::custom("a field appears twice")),
             (found, None) => Ok(found.map(|(_, value)| *value)),
         }
     }

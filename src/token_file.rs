@@ -35,7 +35,7 @@ impl TokenFault {
         match self {
             Self::NoToken => ConfigError::new(
                 Place::File(path.to_owned()),
-                "does not hold a token and nothing else; write the token that authentik's admin interface shows, in one line",
+                "must contain a token and nothing else; write the token that authentik's admin interface shows, in one line",
             ),
             Self::File(fault) => {
                 let mut error = ConfigError::file(path, fault);

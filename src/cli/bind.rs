@@ -56,7 +56,7 @@ fn config(options: &Bind) -> Result<(Setup, Config), CommandError> {
     let config = setup.config().map_err(|error| error.to_string())?;
     if config.user.bind == Binding::Never {
         say(&format!(
-            "[user] bind = \"uid\" is not set for {}: its logins do not look at what is bound.",
+            "[user] bind = \"uid\" is not set for {}: its logins ignore the bindings.",
             setup.service
         ))?;
     }
@@ -84,13 +84,15 @@ impl Work<'_> {
             bound => bound?,
         };
         let uid = match &self.options.uid {
-            Some(uid) => Uid::parse(uid).ok_or("--uid holds more than letters, digits and -")?,
+            Some(uid) => {
+                Uid::parse(uid).ok_or("--uid has characters other than letters, digits and -")?
+            }
             None => look_up(account, setup, config)?,
         };
         match bound {
             Some(bound) if bound == uid => Ok(format!("already bound to uid {uid}")),
             Some(bound) if !self.options.replace && !self.options.all => Err(format!(
-                "bound to uid {bound}, and in authentik the name belongs to uid {uid}: is that the person you mean? Then add --replace"
+                "bound to uid {bound}, but in authentik the name belongs to uid {uid}; if that is the person you mean, add --replace"
             )),
             Some(bound) => {
                 self.write(account, &uid)?;
@@ -139,7 +141,7 @@ fn look_up(account: &str, setup: &Setup, config: &Config) -> Result<Uid, Command
     }
     let rules = config.account.as_ref().ok_or_else(|| {
         format!(
-            "there is no [account] token_file for {} to look it up: name the person with --uid",
+            "{} has no [account] token_file for the look-up; name the person with --uid",
             setup.service
         )
     })?;

@@ -12,7 +12,7 @@ pub(crate) fn meaning(code: &str) -> &'static str {
         "PAM_IGNORE" => {
             "the configuration leaves this user alone: the other modules of the stack decide"
         }
-        "PAM_USER_UNKNOWN" => "this host has no such account, or nobody can have that name",
+        "PAM_USER_UNKNOWN" => "this host has no such account, or no account can have that name",
         "PAM_AUTHINFO_UNAVAIL" => {
             "authentik cannot be reached or is broken, before anything was typed"
         }
@@ -20,7 +20,7 @@ pub(crate) fn meaning(code: &str) -> &'static str {
             "the configuration is missing or wrong, there is no such flow, or a stage cannot be done in a terminal"
         }
         "PAM_SYSTEM_ERR" => "this host failed: memory, descriptors, the account database",
-        "PAM_CONV_ERR" => "nobody answered, or the login was broken off",
+        "PAM_CONV_ERR" => "nobody answered, or the login was interrupted",
         "PAM_ABORT" => "a defect in the module",
         _ => "see pam(3)",
     }

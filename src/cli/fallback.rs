@@ -68,10 +68,11 @@ fn without_addresses(service: &str, place: &str) -> Finding {
         id: "stack.fallback-without-addresses",
         status: Status::Warning,
         what: format!(
-            "{place}: this exception for an authentik that is down is never made in {service}: its caller can disturb the resolver, so it needs `addresses`, or an IP address in `url`, and no `proxy`"
+            "{place}: in {service} this exception for an authentik that is down never applies: the caller can disturb the resolver, so it needs `addresses`, or an IP address in `url`, and no `proxy`"
         ),
-        remedy: "write addresses = [\"192.0.2.10\"], with the server's own, into the configuration"
-            .into(),
+        remedy:
+            "write the server's own addresses into the configuration: addresses = [\"192.0.2.10\"]"
+                .into(),
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn run(options: &Login, name: &str) -> Result<Exit, CommandError> {
         );
     }
     if options.service.folders.pam_dir != Path::new("/etc/pam.d") {
-        return Err("--local: libpam reads /etc/pam.d alone; leave --pam-dir out".into());
+        return Err("--local: libpam reads only /etc/pam.d; leave out --pam-dir".into());
     }
     if local::uid(name).is_none() {
         return Err(format!(
@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Login, name: &str) -> Result<Exit, CommandError> {
                 None
             }
         })
-        .map_err(|code| format!("libpam does not begin: {code}"))?;
+        .map_err(|code| format!("libpam does not start: {code}"))?;
     if terminal.was_interrupted() {
         return Ok(Exit::Interrupted);
     }

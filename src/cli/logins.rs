@@ -47,7 +47,7 @@ pub(crate) struct LogLine {
 /// Why nothing can be read.
 pub(crate) fn today() -> Result<Today, String> {
     if !host::runs_as_root() {
-        return Err("the log is root's: run this as root".into());
+        return Err("only root can read the log: run this as root".into());
     }
     let has_journal = JOURNALS.iter().any(|dir| has_entries(Path::new(dir)));
     if has_journal {

@@ -31,7 +31,7 @@ pub(crate) fn of_config(error: &ConfigError) -> (String, String) {
     }
     (
         shown,
-        "correct it there; authentik-flow config shows what holds, once it can be read".into(),
+        "correct it there; then authentik-flow config shows the values in use".into(),
     )
 }
 
@@ -49,14 +49,14 @@ fn of_unreadable(path: &Path) -> String {
         Ok(metadata) if metadata.is_symlink() => {
             "a link is not followed here: name the file itself".into()
         }
-        _ => "run this as root, or let the one read it who runs it".into(),
+        _ => "run this as root, or allow the user who runs it to read the file".into(),
     }
 }
 
 /// A key that does not belong to its table: misspelt, or of another table.
 fn of_unknown_key(error: &ConfigError) -> Option<(String, String)> {
     let rest = error.problem.strip_prefix("unknown key ")?;
-    let (key, allowed) = rest.split_once("; here are allowed: ")?;
+    let (key, allowed) = rest.split_once("; allowed here: ")?;
     let key = key.trim_matches('"');
     let allowed: Vec<&str> = allowed.split(", ").collect();
     let Place::Line(path, line) = &error.place else {
@@ -118,7 +118,7 @@ pub(crate) fn of_login(error: &LoginError, user: &str) -> String {
             "try again; if it is right, set a new one in authentik".into()
         }
         LoginError::Restarted { .. } => {
-            "try again; if it is right, look whether the flow has that stage once more behind the password, and remove it there".into()
+            "try again; if it is right, check whether the flow has that stage a second time after the password, and remove it there".into()
         }
         LoginError::Unsendable { .. } => "try again with what authentik knows".into(),
         LoginError::CodesUsedUp { .. }
@@ -126,7 +126,7 @@ pub(crate) fn of_login(error: &LoginError, user: &str) -> String {
         | LoginError::TooManyAttempts { .. } => format!(
             "wait a few minutes and try again; for codes compare the clocks (authentik-flow check); else {LOG}"
         ),
-        LoginError::RestartedTooOften(_) => format!("{LOG}: the flow goes round in a circle"),
+        LoginError::RestartedTooOften(_) => format!("{LOG}: the flow repeats itself"),
         LoginError::LateAnswer => "try again, and answer sooner; or raise login_timeout".into(),
         LoginError::MessageNotSent { .. } => {
             "look at the SMS or e-mail stage in authentik, and at its gateway".into()
@@ -139,13 +139,13 @@ pub(crate) fn of_login(error: &LoginError, user: &str) -> String {
         LoginError::Denied { .. }
         | LoginError::DeniedWithContinue
         | LoginError::ApplicationDenied { .. } => format!(
-            "look at the policies and bindings that deny {user}; where the flow requires an outpost, at [outpost] token_file"
+            "look at the policies and bindings that deny {user}; if the flow requires an outpost, also look at [outpost] token_file"
         ),
         LoginError::HostNotProved { .. } => {
             "authentik-flow enrol-host registers this host; authentik-flow check says whether its token is accepted".into()
         }
         LoginError::NobodyLoggedIn => {
-            "add a user login stage to the end of the flow, and see that no policy skips it".into()
+            "add a user login stage to the end of the flow, and make sure that no policy skips it".into()
         }
         LoginError::NoSecretAccepted => "add a password stage to the flow".into(),
         LoginError::SessionRefused | LoginError::Inactive | LoginError::Deactivated => {
@@ -170,7 +170,7 @@ pub(crate) fn of_login(error: &LoginError, user: &str) -> String {
             "write the UUID of the group you mean, from the address of its page".into()
         }
         LoginError::AnotherPerson { .. } => format!(
-            "if the person of that name owns the account now: authentik-flow bind --replace {user}"
+            "if the account now belongs to the person with that name: authentik-flow bind --replace {user}"
         ),
         LoginError::NotBound => format!("authentik-flow bind {user}"),
         LoginError::NotInAuthentik => format!("create {user} in authentik"),
@@ -180,11 +180,11 @@ pub(crate) fn of_login(error: &LoginError, user: &str) -> String {
         | LoginError::UnknownFlow { .. }
         | LoginError::UnknownApplication { .. } => "authentik-flow check says what to write".into(),
         LoginError::Skipped(_) => {
-            format!("nothing, if {user} is to have a local password; else change [user]")
+            format!("nothing, if {user} logs in with a local password; otherwise change [user]")
         }
         LoginError::UnknownAccount => {
             format!(
-                "make the account first (useradd {user}); authentik-flow explain {user} says more"
+                "create the account first (useradd {user}); authentik-flow explain {user} says more"
             )
         }
         LoginError::ImpossibleName(_) => "write the name as getent passwd shows it".into(),
@@ -217,7 +217,7 @@ fn of_fault(fault: &ServerFault) -> String {
         }
         ServerFault::Throttled => "wait, or exempt this host from the rate limit".into(),
         ServerFault::NotReady => "wait a minute, and try again".into(),
-        _ => "authentik-flow check finds where the way to authentik ends".into(),
+        _ => "authentik-flow check shows where the connection to authentik fails".into(),
     }
 }
 
@@ -229,7 +229,7 @@ fn of_obstacle(obstacle: &Obstacle) -> String {
         Obstacle::FactorNotAllowed => {
             "enrol one that is allowed; or change second_factor below [prompt]".into()
         }
-        Obstacle::Passkey => "write passkey = true below [security_key], if it may".into(),
+        Obstacle::Passkey => "to allow it, write passkey = true below [security_key]".into(),
         Obstacle::ForeignRelyingParty(_) => "correct rp_id below [security_key]".into(),
         Obstacle::SecondPrompt => {
             "set code_separator below [prompt], or name a flow that asks once".into()
@@ -238,7 +238,7 @@ fn of_obstacle(obstacle: &Obstacle) -> String {
             "enrol a second factor that works at a prompt, such as an authenticator app, in authentik".into()
         }
         Obstacle::EndsSession => "name a login flow in `flow`".into(),
-        _ => "name a flow without that stage in `flow`: one of its own for terminals".into(),
+        _ => "name a flow without that stage in `flow`: a separate one for terminals".into(),
     }
 }
 
@@ -254,7 +254,7 @@ mod tests {
         file.write_all(text.as_bytes()).unwrap();
         let line = text.lines().count();
         let key = text.lines().last().unwrap().split(' ').next().unwrap();
-        let problem = format!("unknown key {key:?}; here are allowed: {allowed}");
+        let problem = format!("unknown key {key:?}; allowed here: {allowed}");
         let (found, remedy) = of_config(&ConfigError::at_line(file.path(), line, problem));
         let path = file.path().display().to_string();
         (found.replace(&path, "FILE"), remedy)

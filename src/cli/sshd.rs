@@ -261,7 +261,7 @@ pub(crate) fn reload(config: &SshdConfig) -> Result<String, String> {
     let process: i32 = text
         .trim()
         .parse()
-        .map_err(|_| format!("{} holds no process", path.display()))?;
+        .map_err(|_| format!("{} names no process", path.display()))?;
     // The pid file may be stale, and the pid may belong to another process by now.
     let program = std::fs::read_link(format!("/proc/{process}/exe"))
         .map_err(|_| format!("the sshd of {} does not run", path.display()))?;

@@ -167,10 +167,7 @@ fn while_authentik_is_down(
             Status::Warning,
             "everybody with a local password gets in with it".into(),
         ),
-        WayIn::HangsOn(line) => (
-            Status::Unknown,
-            format!("cannot be told from here, it depends on {line}"),
-        ),
+        WayIn::HangsOn(line) => (Status::Unknown, format!("unknown: it depends on {line}")),
         WayIn::Names(names) if names.is_empty() => (Status::Wrong, "nobody gets in".into()),
         WayIn::Names(names) => {
             let mut open = false;

@@ -21,7 +21,7 @@ pub(crate) fn to_authentik(stacks: &Stacks, service: &str) -> Option<String> {
     let path = stacks.path(service);
     if entry.file != path {
         let by = match is_of_profile(entry) {
-            true => ", where pam-auth-update's profile has put it",
+            true => ", from pam-auth-update's profile",
             false => "",
         };
         return Some(format!("by an include: {}{by}", entry.place()));

@@ -146,7 +146,7 @@ impl Layer {
                 let lower = name.to_lowercase();
                 return Err(Mistake {
                     message: format!(
-                        "services.{name}: libpam knows services in lower case alone; write [services.{lower}]"
+                        "services.{name}: libpam knows only services in lower case; write [services.{lower}]"
                     ),
                     at: Some(name_span.start),
                 });

@@ -125,7 +125,7 @@ pub struct UserRules {
     pub lowercase: bool,
     /// The types of account that may log in; never empty.
     pub types: Vec<AccountKind>,
-    /// Whether accounts of this host are bound to persons.
+    /// Whether accounts of this host are bound to people.
     pub bind: Binding,
 }
 

@@ -92,7 +92,7 @@ pub(super) fn refuse_unknown(table: &DeTable<'_>, known: &[&str]) -> Result<(), 
         Some(key) => Err(Mistake::at(
             key,
             format!(
-                "unknown key {:?}; here are allowed: {}",
+                "unknown key {:?}; allowed here: {}",
                 key.get_ref(),
                 known.join(", ")
             ),
@@ -304,7 +304,7 @@ mod tests {
         [second_factor]|remember = true 2 expected a string in quotes, found the boolean true
         [second_factor]|remember = "x"  2 "x" is unknown; write one of "never", "session"
         [security_key]|where = true     2 expected a string in quotes, found the boolean true
-        [security_key]|place = "any"    2 unknown key "place"; here are allowed: enabled, where, timeout, pin_reserve, passkey, origin, rp_id
+        [security_key]|place = "any"    2 unknown key "place"; allowed here: enabled, where, timeout, pin_reserve, passkey, origin, rp_id
     "#;
 
     #[test]

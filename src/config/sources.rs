@@ -82,7 +82,7 @@ pub(super) fn keys_of(sources: &[(&Path, &[u8])], service: &str) -> Result<Keys,
         if number == 0 && layer.is_override {
             return Err(ConfigError::in_file(
                 path,
-                "override = true has a meaning in drop-ins alone; remove it",
+                "override = true works only in drop-ins; remove it",
             ));
         }
         let conflict = layer.conflict_with(&all).filter(|_| !layer.is_override);

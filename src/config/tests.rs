@@ -88,7 +88,7 @@ fn login_shells_follow_their_service() {
     let shown = error(&format!("{LEAST}[services.Sudo]\nflow = \"strict\"\n"));
     assert_eq!(
         shown,
-        "/f.toml:5: services.Sudo: libpam knows services in lower case alone; write [services.sudo]"
+        "/f.toml:5: services.Sudo: libpam knows only services in lower case; write [services.sudo]"
     );
 }
 
@@ -97,7 +97,7 @@ fn a_mistake_in_any_service_shows_in_every_service() {
     let text = format!("{LEAST}[services.sudo]\nflwo = \"x\"\n");
     assert_eq!(
         error(&text),
-        "/f.toml:6: unknown key \"flwo\"; here are allowed: url, flow, ca_file, client_cert, client_key, proxy, addresses, connect_timeout, request_timeout, login_timeout, push_timeout, fail_delay, end_session, invalidation_flow, user, access, account, outpost, host, password, prompt, second_factor, security_key"
+        "/f.toml:6: unknown key \"flwo\"; allowed here: url, flow, ca_file, client_cert, client_key, proxy, addresses, connect_timeout, request_timeout, login_timeout, push_timeout, fail_delay, end_session, invalidation_flow, user, access, account, outpost, host, password, prompt, second_factor, security_key"
     );
 }
 
@@ -107,7 +107,7 @@ fn errors_name_the_line_and_what_to_write() {
         (
             "url = \"https://a.example\"\nflwo = \"x\"\n",
             2,
-            "unknown key \"flwo\"; here are allowed: url, flow",
+            "unknown key \"flwo\"; allowed here: url, flow",
         ),
         (
             "url = \"http://a.example\"",
@@ -415,7 +415,7 @@ fn a_wrong_drop_in_is_named_with_its_line() {
         assert!(problem.starts_with(wanted), "{problem}");
     }
     let main = load_files(&[("/f.toml", &format!("override = true\n{LEAST}"))], "sshd");
-    assert!(main.unwrap_err().contains("drop-ins alone"));
+    assert!(main.unwrap_err().contains("only in drop-ins"));
 }
 
 #[test]

@@ -33,7 +33,7 @@ impl NameTemplate {
             .any(|part| !part.chars().all(|c| c.is_ascii_graphic()))
         {
             return Err(format!(
-                "{text:?} holds more than ASCII without blanks; {EXAMPLE}"
+                "{text:?} has blanks or characters that are not ASCII; {EXAMPLE}"
             ));
         }
         Ok(Self {
@@ -124,7 +124,7 @@ impl AccountDomain {
         match short {
             None if !user.contains(SEPARATORS) => Ok(user),
             None => Err("it has another domain than [user] domain"),
-            Some("") => Err("it is [user] domain and no name"),
+            Some("") => Err("it has [user] domain, but no name"),
             Some(short) if short.contains(SEPARATORS) => Err("it has more than one domain"),
             Some(short) => Ok(short),
         }

@@ -130,7 +130,7 @@ impl FromToml for Limit {
         if duration.is_zero() {
             return Err(Mistake::at(
                 value,
-                "a limit of nothing would refuse every login; write a duration above zero, such as \"5s\"".into(),
+                "a limit of zero would refuse every login; write a duration above zero, such as \"5s\"".into(),
             ));
         }
         Ok(Self(duration))

@@ -14,7 +14,7 @@ pub enum Obstacle {
     SecurityKey,
     /// A security key is the only second factor, and it is not proved that the person
     /// sits at this host.
-    #[error("a security key of this host is for whoever sits at it, and {0}")]
+    #[error("a security key of this host works only for a user who sits at it, and {0}")]
     KeyNotHere(NotHere),
     /// The credentials are for another relying party than the configuration says.
     #[error(
@@ -31,13 +31,13 @@ pub enum Obstacle {
     #[error("a redirect stage sends people to a web page; [prompt] skip_redirects = true skips it")]
     RedirectStage,
     /// A source stage, which has people log in elsewhere.
-    #[error("it has people log in at a source, in a web browser")]
+    #[error("it sends people to a source, in a web browser")]
     Source,
     /// A redirect stage that leads into another flow.
     #[error("it leads into another flow, in a web browser: name that flow instead")]
     OtherFlow,
     /// The same challenge again, when it was answered.
-    #[error("it stays where it is when it is answered")]
+    #[error("it does not move on when it is answered")]
     Stuck,
     /// No device of a class that can be used here, and nothing to set up.
     #[error("it offers no second factor that works at a terminal")]

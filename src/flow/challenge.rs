@@ -69,15 +69,15 @@ impl Challenge {
         let Some(component) = envelope.component.take() else {
             return Err(match envelope.error {
                 Some(error) => ServerFault::UnexpectedAnswer(format!(
-                    "an error and no component in it: {:?}",
+                    "it has an error and no component: {:?}",
                     text::one_line(&error, MAX_WORDS)
                 )),
-                None => ServerFault::UnexpectedAnswer("no component in it".into()),
+                None => ServerFault::UnexpectedAnswer("it has no component".into()),
             });
         };
         if text::one_line(&component, MAX_NAME) != component {
             // After cleaning, it could be the name of another component.
-            let problem = "its component has no name that could be one";
+            let problem = "the name of its component is not valid";
             return Err(ServerFault::UnexpectedAnswer(problem.into()));
         }
         let ending = envelope.ending(&component);
@@ -164,7 +164,7 @@ impl Challenge {
 /// serde's message quotes the input. Only the kind and the place of the error are passed on.
 fn no_challenge(error: &serde_json::Error) -> ServerFault {
     let kind = match error.classify() {
-        serde_json::error::Category::Data => "a field is missing, twice there, or of a wrong type",
+        serde_json::error::Category::Data => "a field is missing, repeated, or of a wrong type",
         serde_json::error::Category::Eof => "it ends too early",
         _ => "it is not JSON",
     };

@@ -214,7 +214,7 @@ impl Run<'_> {
                 }
             }
         }
-        Err(ServerFault::UnexpectedAnswer("it redirects without end".into()).into())
+        Err(ServerFault::UnexpectedAnswer("it redirects too often".into()).into())
     }
 
     fn failed(&mut self, error: RequestError) -> LoginError {

@@ -66,7 +66,7 @@ pub enum FileFault {
     #[error("holds too many files")]
     TooManyFiles,
     /// It holds something else than expected.
-    #[error("does not hold what it should")]
+    #[error("has unexpected content")]
     NotUnderstood,
     /// It cannot be written.
     #[error("cannot be written: {0}")]

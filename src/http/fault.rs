@@ -45,7 +45,7 @@ pub(super) fn server_fault(error: &Error, login_is_over: bool) -> ServerFault {
         }
         Error::Protocol(_) | Error::Http(_) | Error::LargeResponseHeader(..) => {
             ServerFault::UnexpectedAnswer(text::one_line(
-                &format!("not HTTP as it should be: {error}"),
+                &format!("not valid HTTP: {error}"),
                 MAX_TEXT,
             ))
         }
@@ -101,7 +101,7 @@ fn tls_inside(error: &std::io::Error) -> Option<&rustls::Error> {
 }
 
 /// What is said where something answers that is not TLS.
-const NOT_TLS: &str = "what answers does not speak TLS, so this may be a port of plain HTTP; write the port of HTTPS into `url`";
+const NOT_TLS: &str = "the server does not speak TLS, so this may be a port of plain HTTP; write the port of HTTPS into `url`";
 
 fn tls(error: &rustls::Error) -> ServerFault {
     // The verifier says this if it cannot read the bundle. It is no verdict on the server.
@@ -176,7 +176,7 @@ fn why_not_acceptable(reason: &rustls::CertificateError) -> Option<&'static str>
         }
         C::Revoked => "it is revoked",
         C::BadSignature => {
-            "its signature is not that of the CA which is trusted here; was the CA made again? name the new one's certificate with `ca_file`"
+            "its signature does not match the CA that is trusted here; was the CA created again? name the new CA's certificate with `ca_file`"
         }
         C::InvalidPurpose | C::InvalidPurposeContext { .. } => "it is not for servers",
         // webpki says this if a server shows a CA certificate as its own.

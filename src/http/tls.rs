@@ -94,7 +94,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
             return Ok(Some(Either::A(inner)));
         }
         let server = self.server.clone().ok_or(Error::Tls(
-            "the host in `url` is no name that a certificate can have",
+            "no certificate can have the host in `url` as its name",
         ))?;
         let mut tls = ClientConnection::new(Arc::clone(&self.config), server)?;
         let mut socket = TransportAdapter::new(inner.boxed(), details.current_time.clone());

@@ -72,7 +72,7 @@ fn attempt(
     if transaction.wants_expired_changed_only() {
         // The expired password belongs to another module, and only that one knows it.
         return Err(LoginError::Skipped(
-            "only what has expired is to be changed, and authentik's password has not",
+            "only expired passwords are to be changed, and authentik's has not expired",
         ));
     }
     let (user, status) = call.user(transaction.user_item(), &config.user)?;

@@ -9,7 +9,7 @@ pub enum KeyFault {
     #[error("no security key is plugged in")]
     NoKey,
     /// There are keys, and this process may open none of them.
-    #[error("there is a security key, and this program may not use it: hidraw{0}: {1}")]
+    #[error("there is a security key, but this program may not use it: hidraw{0}: {1}")]
     NotOpened(u32, NotOpened),
     /// None of the keys has a credential that may be used.
     #[error("the security key has none of the credentials that authentik allows")]

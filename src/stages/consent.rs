@@ -46,7 +46,7 @@ pub(super) fn answer(
     let details: Details = challenge.details().map_err(unexpected_answer)?;
     if rejected > MAX_TOKENS {
         return Err(unexpected_answer(ServerFault::UnexpectedAnswer(
-            "it refuses the very token of its own consent".into(),
+            "it refuses the token that it sent for the consent".into(),
         )));
     }
     // The person has agreed to this, and only the token is new. A consent to anything

@@ -96,7 +96,7 @@ fn signed(
         aud: AUDIENCE,
         atc: challenge,
     })
-    .map_err(|error| LoginError::Bug(format!("claims are no JSON: {error}")))?;
+    .map_err(|error| LoginError::Bug(format!("claims are not JSON: {error}")))?;
     // It has its full capacity from the start, so that it never moves.
     let capacity = claims.len().saturating_mul(2).saturating_add(256);
     let mut text = Zeroizing::new(String::with_capacity(capacity));

@@ -318,6 +318,6 @@ fn refused_without_cause(rejected: usize) -> Result<(), LoginError> {
         return Ok(());
     }
     Err(unexpected_answer(ServerFault::UnexpectedAnswer(
-        "it refuses the one answer that this stage has".into(),
+        "it refuses the only answer to this stage".into(),
     )))
 }

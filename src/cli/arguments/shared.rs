@@ -12,8 +12,8 @@ pub(crate) struct Service {
     #[arg(long, short, value_name = "NAME", default_value = "sshd", value_parser = service_name)]
     pub(crate) service: String,
 
-    /// Read this configuration, whatever the service's stack says
-    /// [default: config= in the stack, or /etc/security/pam_authentik_flow.toml]
+    /// The configuration file to read [default: config= in the service's stack, or
+    /// /etc/security/pam_authentik_flow.toml]
     #[arg(long, short, value_name = "PATH")]
     pub(crate) config: Option<PathBuf>,
 
@@ -23,7 +23,7 @@ pub(crate) struct Service {
 
 #[derive(Debug, Args)]
 pub(crate) struct Folders {
-    /// Where the PAM stacks are
+    /// The folder of the PAM stacks
     #[arg(
         long,
         value_name = "DIR",
@@ -32,11 +32,11 @@ pub(crate) struct Folders {
     )]
     pub(crate) pam_dir: PathBuf,
 
-    /// Where the PAM modules are [default: where this system has them]
+    /// The folder of the PAM modules [default: this system's]
     #[arg(long, value_name = "DIR", hide_short_help = true)]
     pub(crate) module_dir: Option<PathBuf>,
 
-    /// sshd's configuration [default: where sshd looks, unless --pam-dir is another folder]
+    /// sshd's configuration file [default: sshd's own, unless --pam-dir is another folder]
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) sshd_config: Option<PathBuf>,
 }
@@ -60,7 +60,7 @@ impl Folders {
 
 #[derive(Debug, Args)]
 pub(crate) struct State {
-    /// Where the copies are kept. Never in /etc/pam.d: every file there is a service
+    /// The folder for copies and bindings. Never use /etc/pam.d: every file there is a service
     #[arg(
         long,
         value_name = "DIR",

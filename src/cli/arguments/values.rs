@@ -32,7 +32,7 @@ pub(crate) fn address(text: &str) -> Result<Address, String> {
 pub(super) fn service_name(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.@+".contains(c);
     if text.is_empty() || text.starts_with('.') || !text.chars().all(plain) {
-        return Err("a service is the name of a file in /etc/pam.d, in lower case".into());
+        return Err("write the name of a file in /etc/pam.d, in lower case".into());
     }
     Ok(text.into())
 }
@@ -40,7 +40,7 @@ pub(super) fn service_name(text: &str) -> Result<String, String> {
 /// A name that an account can have, and so the name of its file.
 pub(super) fn bound_name(text: &str) -> Result<String, String> {
     match pam_authentik_flow::host::impossible_name(text.as_bytes()) {
-        Some(reason) => Err(format!("no account has this name: {reason}")),
+        Some(reason) => Err(format!("no account can have this name: {reason}")),
         None => Ok(text.into()),
     }
 }
@@ -50,7 +50,7 @@ pub(super) fn device_name(text: &str) -> Result<String, String> {
     let is_shown = text.chars().all(|c| !c.is_control());
     match (1..=128).contains(&text.len()) && text.trim() == text && is_shown {
         true => Ok(text.into()),
-        false => Err("a name has 1 to 128 bytes, without a blank at either end".into()),
+        false => Err("a name has 1 to 128 bytes, without a space at either end".into()),
     }
 }
 
@@ -60,11 +60,11 @@ pub(super) fn patience(text: &str) -> Result<Duration, String> {
         Some(number) if text.ends_with('m') => (number, 60),
         Some(number) if text.ends_with('h') => (number, 3600),
         Some(number) => (number, 1),
-        None => return Err("a time is a number with s, m or h, such as 10m".into()),
+        None => return Err("write a number with s, m or h, such as 10m".into()),
     };
     let number: u64 = number
         .parse()
-        .map_err(|_| "a time is a number with s, m or h, such as 10m")?;
+        .map_err(|_| "write a number with s, m or h, such as 10m")?;
     let time = number.saturating_mul(seconds);
     match (5..=86_400).contains(&time) {
         true => Ok(Duration::from_secs(time)),
@@ -76,7 +76,7 @@ pub(super) fn patience(text: &str) -> Result<Duration, String> {
 pub(super) fn account_name(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
     if text.is_empty() || text.starts_with('-') || !text.chars().all(plain) {
-        return Err("an account's name holds letters, digits and -_.@".into());
+        return Err("an account name has only letters, digits and -_.@".into());
     }
     Ok(text.into())
 }

@@ -64,7 +64,7 @@ pub(super) fn stored(report: &mut Report, config: &Config, state: &Path) {
             );
         }
         1 => "1 account is bound to a person".to_owned(),
-        count => format!("{count} accounts are bound to persons"),
+        count => format!("{count} accounts are bound to people"),
     };
     report.ok("bindings.stored", text);
     report.value("bound_accounts", bound);
@@ -80,7 +80,7 @@ fn unusable(report: &mut Report, state: &Path, place: &Path, fault: &FileFault) 
     report.wrong(
         "bindings.wrong",
         format!(
-            "{} {fault}: whose account is whose cannot be told, and every login is refused",
+            "{} {fault}: the module cannot read the bindings, and refuses every login",
             place.display()
         ),
         remedy,
@@ -149,20 +149,20 @@ fn tell(report: &mut Report, asked: usize, more: usize, gone: &[&str], others: &
         report.warn(
             "bindings.another-person",
             format!(
-                "in authentik, another person has the name now, and is refused: {}",
+                "in authentik, another person has the name now, and the module refuses them: {}",
                 others.join(", ")
             ),
-            "if the account is to be that person's, run as root: authentik-flow bind --replace NAME",
+            "to give the account to that person, run as root: authentik-flow bind --replace NAME",
         );
     }
     if !gone.is_empty() {
         report.warn(
             "bindings.nobody",
             format!(
-                "authentik has nobody of this name any more: {}. They were removed or renamed, and whoever gets the name is refused",
+                "authentik no longer has anybody with this name: {}. They were removed or renamed, and the module refuses the next person with the name",
                 gone.join(", ")
             ),
-            "rename the account here, too; or, once it is deleted, run as root: authentik-flow bind --remove NAME",
+            "rename the account here, too; or delete it, then run as root: authentik-flow bind --remove NAME",
         );
     }
     if others.is_empty() && gone.is_empty() {

@@ -34,7 +34,7 @@ pub(super) fn look(
         .and_then(|certificate| Seen::read(certificate));
     let described = match &seen {
         Some(seen) => seen.describe(chain.len()),
-        None => "none was shown".into(),
+        None => "the server showed none".into(),
     };
     let refused = match transport.get(ANONYMOUS) {
         Err(error) => match error.fault() {

@@ -71,7 +71,7 @@ fn exists(
             missing,
             format!("authentik has no flow with the slug {slug_text:?}: {without}"),
             format!(
-                "correct {key}: the slug stands in authentik's admin interface, Flows and Stages, Flows"
+                "correct {key}: authentik's admin interface shows the slug under Flows and Stages, Flows"
             ),
         ),
         Ok(answer) if matches!(answer.status, 200..=399) => {
@@ -115,14 +115,16 @@ pub(super) fn version(
     if challenge.component != "ak-stage-identification" {
         return;
     }
-    let advice = format!("run at least {LEAST}: older ones have holes that concern hosts");
+    let advice = format!(
+        "update to at least {LEAST}: older versions have vulnerabilities that affect hosts"
+    );
     match (
         challenge.passkey_challenge,
         challenge.pending_user_identifier,
     ) {
         (true, true) => report.unknown(
             "version.current",
-            "authentik is 2026.2 or newer; it tells its number to administrators alone",
+            "authentik is 2026.2 or newer; it shows its exact version only to administrators",
             Some(advice),
         ),
         (true, false) => report.warn("version.old", "authentik is 2025.12", advice),
@@ -142,19 +144,19 @@ pub(super) fn outpost(
     let slug = config.flow.as_str();
     match first_challenge(config, context, forged) {
         Some(challenge) if challenge.component == "ak-stage-access-denied" => {
-            report.ok("outpost.required", format!("{slug} refuses a token that is no outpost's"));
+            report.ok("outpost.required", format!("{slug} refuses a token that belongs to no outpost"));
             report.measure_of_server(Measure::OutpostTokenAccepted, &config.url.to_string(), true);
         }
         Some(_) => report.wrong(
             "outpost.not-required",
             format!(
-                "{slug} takes a token that is no outpost's: with one that was revoked or has expired, authentik judges the host's address and not the person's"
+                "{slug} accepts a token that belongs to no outpost: once your token is revoked or expires, authentik sees the host's address and not the person's"
             ),
             "set the flow's Authentication to Require outpost",
         ),
         None => report.unknown(
             "outpost.unknown",
-            "authentik gave no answer to a token that is wrong on purpose",
+            "authentik did not answer a request with a deliberately wrong token",
             None,
         ),
     }

@@ -17,7 +17,7 @@ pub(super) fn file(report: &mut Report, rules: &HostRules) {
             report.unknown(
                 "host.unreadable",
                 format!(
-                    "this is not root, so {} cannot be read: a service that runs as this user proves nothing",
+                    "this is not root, so {} cannot be read: a service that runs as this user cannot prove which host it is on",
                     path.display()
                 ),
                 Some("run it again as root".into()),
@@ -41,7 +41,7 @@ pub(super) fn ask(report: &mut Report, way: &Way<'_>, rules: &HostRules) {
         Ok(Verdict::Accepted { .. }) => report.ok(
             "host.accepted",
             format!(
-                "authentik accepts the token of this host ({path}); only a login shows whether it is that of the identifier {}",
+                "authentik accepts the token of this host ({path}); only a login shows whether it belongs to the identifier {}",
                 rules.identifier.as_str()
             ),
         ),
@@ -54,7 +54,7 @@ pub(super) fn ask(report: &mut Report, way: &Way<'_>, rules: &HostRules) {
         ),
         Ok(Verdict::Unknown(why)) => report.unknown(
             "host.unknown",
-            format!("whether authentik accepts the token of this host cannot be told: {why}"),
+            format!("unknown whether authentik accepts the token of this host: {why}"),
             None,
         ),
         Err(problem) => report.unknown("host.unknown", problem, None),

@@ -33,7 +33,7 @@ pub(super) fn look(report: &mut Report, config: &Config, context: &LoginContext)
     for (number, why) in &found.refused {
         report.warn(
             "security-keys.not-allowed",
-            format!("hidraw{number} is one, and this user may not use it: {why}"),
+            format!("hidraw{number} is one, but this user may not use it: {why}"),
             "programs without root, such as screen lockers, need udev's rule uaccess for it",
         );
     }

@@ -62,9 +62,9 @@ pub(super) fn of_service(
         };
         let codes = play(auth, Detail::Verdict, |_, entry| situation.results(entry)).codes();
         let harm = match codes.may_succeed() {
-            true => "their jumps lead elsewhere than before",
+            true => "their jumps now lead to other lines",
             false => {
-                "their jumps now skip the line that asks for the local password, and nobody local gets in"
+                "their jumps now skip the line that asks for the local password, so no local account gets in"
             }
         };
         findings.push(finding(
@@ -74,17 +74,17 @@ pub(super) fn of_service(
                 "{}: these lines belong to the module, which is gone: {harm}",
                 places.join(", ")
             ),
-            "take these lines out, too".into(),
+            "remove these lines, too".into(),
         ));
     } else if kept(state, service) {
         findings.push(finding(
             "stack.block-gone",
             Status::Warning,
             format!(
-                "enable has put the module into {}, and its lines are not there any more: another program has written the file again, or somebody has taken them out",
+                "enable put the module into {}, but its lines are gone: another program rewrote the file, or somebody removed them",
                 stacks.path(service).display()
             ),
-            format!("authentik-flow enable {service} puts them in again; authentik-flow disable {service} forgets it"),
+            format!("to put them back: authentik-flow enable {service}; to leave them out: authentik-flow disable {service}"),
         ));
     }
     findings
@@ -128,7 +128,7 @@ pub(super) fn of_names(setup: &Setup, services: &[String]) -> Vec<(String, Findi
                     "stack.section-without-service",
                     Status::Warning,
                     format!(
-                        "[services.{name}] of {} is for no service of this host",
+                        "[services.{name}] in {} names no service of this host",
                         path.display()
                     ),
                     hint("correct it to", &name, services),
@@ -159,6 +159,6 @@ pub(super) fn sections(setup: &Setup) -> Vec<(String, PathBuf)> {
 fn hint(what: &str, name: &str, services: &[String]) -> String {
     match nearest(name, services.iter().map(String::as_str)) {
         Some(near) => format!("{what} {near}"),
-        None => "the names of services are those of the files in /etc/pam.d".into(),
+        None => "a service has the name of its file in /etc/pam.d".into(),
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn run(options: &Check) -> Result<Exit, CommandError> {
             report.wrong("configuration.wrong", found, remedy);
             report.unknown(
                 "authentik.not-asked",
-                "nothing is asked of it as long as the configuration is wrong",
+                "not asked, because the configuration is wrong",
                 None,
             );
         }
@@ -118,7 +118,7 @@ fn configuration(report: &mut Report, setup: &Setup, config: &Config) {
     if !host::runs_as_root() {
         report.unknown(
             "files.not-root",
-            "this is not root: what root alone can read looks wrong here, or is not seen",
+            "this is not root: files that only root can read look wrong or missing here",
             Some("run it again as root".into()),
         );
     }
@@ -126,7 +126,7 @@ fn configuration(report: &mut Report, setup: &Setup, config: &Config) {
         report.warn(
             "configuration.debug",
             "the argument debug is set: every request is logged",
-            "take it out of the stack when you have seen enough",
+            "remove it from the stack when you no longer need the log",
         );
     }
     password_prompt(report, config);

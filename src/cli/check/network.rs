@@ -130,7 +130,7 @@ fn connect(report: &mut Report, config: &Config, addresses: &[SocketAddr]) -> Op
                 report.warn(
                     "connection.partly",
                     format!("{found}; but not {}", words.join("; not ")),
-                    "logins try one address after the other, and wait connect_timeout for each: take the dead ones out of DNS, or write `addresses`",
+                    "logins try one address after the other, and wait connect_timeout for each: remove the dead ones from DNS, or write `addresses`",
                 );
             }
             report.value("took_milliseconds", milliseconds);
@@ -140,7 +140,7 @@ fn connect(report: &mut Report, config: &Config, addresses: &[SocketAddr]) -> Op
             report.wrong(
                 "connection.fails",
                 words.join("; "),
-                "start authentik; correct host and port in `url`; look for a firewall, and for SELinux where only logins fail",
+                "start authentik; correct host and port in `url`; check the firewall, and SELinux if only logins fail",
             );
             None
         }
@@ -164,7 +164,7 @@ fn ask_proxy(stream: &TcpStream, config: &Config) -> Result<(), String> {
     // Byte by byte: what follows the answer's head is TLS.
     while !answer.ends_with(b"\r\n\r\n") {
         if answer.len() > MAX_PROXY_ANSWER || stream.read(&mut byte).map_err(failed)? == 0 {
-            return Err("it closed the connection, or said too much".into());
+            return Err("it closed the connection, or sent too much".into());
         }
         answer.extend_from_slice(&byte);
     }

@@ -42,7 +42,7 @@ pub(super) fn look(report: &mut Report, way: &Way<'_>, mut is_new: impl FnMut(&s
                     "no token for {}: groups and local users are not looked up",
                     way.setup.service
                 ),
-                Some("with [account] token_file and services they are; see pam_authentik_flow.toml(5)".into()),
+                Some("to look them up, set [account] token_file and services; see pam_authentik_flow.toml(5)".into()),
             );
             return;
         }
@@ -111,7 +111,7 @@ fn sees_nobody(report: &mut Report, config: &Config, transport: &mut HttpsTransp
         report.wrong(
             "token.sees-nobody",
             LoginError::LookupSeesNobody.to_string(),
-            "put that account's token into the file: everybody who comes with an SSH key is refused with this one",
+            "put that account's token into the file; with this one, the module refuses everybody who comes with an SSH key",
         );
     }
     blind
@@ -131,23 +131,23 @@ fn groups(report: &mut Report, wanted: &[String], transport: &mut HttpsTransport
         match count(transport, &path) {
             Found::Count(0) => report.wrong(
                 "groups.missing",
-                format!("authentik has no group {shown:?}: nobody gets in by it"),
+                format!("authentik has no group {shown:?}: it lets nobody in"),
                 "create it, or correct [access] groups: names are compared letter by letter",
             ),
             Found::Count(1) => known.push(shown),
             Found::Count(several) => report.wrong(
                 "groups.ambiguous",
                 format!(
-                    "authentik has {several} groups {shown:?}: who is in two of them is refused"
+                    "authentik has {several} groups {shown:?}: the module refuses a member of two of them"
                 ),
                 "write the UUID of the one you mean, from the address of its page",
             ),
             Found::Forbidden(status) => {
                 report.unknown(
                     "groups.forbidden",
-                    format!("HTTP {status}: the token may not look groups up"),
+                    format!("HTTP {status}: the token may not look up groups"),
                     Some(
-                        "give its account's role the permission authentik_core.view_group, if this is to be checked"
+                        "to check this, give its account's role the permission authentik_core.view_group"
                             .into(),
                     ),
                 );
@@ -200,7 +200,7 @@ fn people(report: &mut Report, config: &Config, transport: &mut HttpsTransport) 
                 report.wrong(
                     "local-users.forbidden",
                     error.to_string(),
-                    "put a token of a service account into the file whose role has that permission: without it everybody who comes with an SSH key is refused",
+                    "use the token of a service account whose role has that permission; without it, the module refuses everybody who comes with an SSH key",
                 );
                 return;
             }
@@ -227,7 +227,7 @@ fn people(report: &mut Report, config: &Config, transport: &mut HttpsTransport) 
         report.warn(
             "local-users.unknown",
             format!("authentik does not know {}{more}", unknown.join(", ")),
-            "create them there before anybody else takes the name; or name them in [user] ignore, if they are to log in locally",
+            "create them there before anybody else takes the name; or, if they log in locally, name them in [user] ignore",
         );
     }
 }

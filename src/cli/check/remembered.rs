@@ -39,7 +39,7 @@ pub(super) fn look(
         report.warn(
             "second-factor.no-session-line",
             format!("no session line of {path} names the module, so no second factor is remembered there"),
-            format!("add this line behind the one of pam_loginuid.so: {LINE}"),
+            format!("add this line after the one of pam_loginuid.so: {LINE}"),
         );
         return Ok(());
     };
@@ -47,8 +47,8 @@ pub(super) fn look(
     if !before.any(|entry| entry.name() == "pam_loginuid.so") {
         report.warn(
             "second-factor.no-audit-session",
-            format!("in {path} the module stands before pam_loginuid.so, or that is missing, so no second factor is remembered there"),
-            format!("move this line behind it: {LINE}"),
+            format!("in {path} the module comes before pam_loginuid.so, or pam_loginuid.so is missing, so no second factor is remembered there"),
+            format!("move this line after pam_loginuid.so: {LINE}"),
         );
         return Ok(());
     }
@@ -59,18 +59,18 @@ pub(super) fn look(
     match sudo.config() {
         Ok(sudo) if sudo.second_factor.remember == Remember::Never => report.warn(
             "second-factor.sudo-asks",
-            format!("{service} remembers a second factor, and sudo asks for it each time"),
-            "take remember = \"never\" out of [services.sudo.second_factor], or write it below [second_factor]",
+            format!("{service} remembers a second factor, but sudo asks for it each time"),
+            "remove remember = \"never\" from [services.sudo.second_factor], or write it below [second_factor]",
         ),
         Ok(sudo) if sudo.prompt.second_factor != config.prompt.second_factor => report.warn(
             "second-factor.other-factors",
-            format!("sudo may use other second factors than {service}: what one has accepted does not count for the other"),
+            format!("sudo may use other second factors than {service}: a factor that one has accepted does not count for the other"),
             "set the same [prompt] second_factor for both, or write remember = \"never\" below [second_factor]",
         ),
         Ok(sudo) if sudo.flow != config.flow || sudo.url.to_string() != config.url.to_string() => report.warn(
             "second-factor.other-flow",
             format!(
-                "sudo uses the flow {}, and {service} uses {}: what one has accepted does not count for the other",
+                "sudo uses the flow {}, and {service} uses {}: a factor that one has accepted does not count for the other",
                 sudo.flow.as_str(),
                 config.flow.as_str()
             ),

@@ -63,7 +63,7 @@ pub(super) fn look(report: &mut Report, modules: &BTreeSet<PathBuf>) {
     if unread > 0 {
         report.unknown(
             "module.processes-unread",
-            format!("{unread} processes cannot be read: whether they run a module that was replaced is not known"),
+            format!("{unread} processes cannot be read: unknown whether they run a module that was replaced"),
             None,
         );
     }

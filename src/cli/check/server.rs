@@ -66,10 +66,10 @@ pub(super) fn answers(
             report.wrong(
                 "authentik.other-server",
                 format!(
-                    "what answers at {url} is not authentik: HTTP {}",
+                    "the server at {url} is not authentik: HTTP {}",
                     answer.status
                 ),
-                "correct `url`; where authentik lives below a path, write the path, too",
+                "correct `url`; if authentik is below a path, write the path, too",
             );
             false
         }
@@ -114,11 +114,7 @@ fn what_to_do(fault: &ServerFault) -> &'static str {
 fn clock(report: &mut Report, (config, transport): (&Config, &HttpsTransport), here: SystemTime) {
     let date = transport.server_date();
     let Some(there) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
-        report.unknown(
-            "clock.unknown",
-            "the answer does not say what time it is there",
-            None,
-        );
+        report.unknown("clock.unknown", "the answer has no time", None);
         return;
     };
     let (seconds, direction) = match there.duration_since(here) {
@@ -136,12 +132,12 @@ fn clock(report: &mut Report, (config, transport): (&Config, &HttpsTransport), h
         SLIGHT..CODE => report.warn(
             "clock.off",
             found,
-            "set both by NTP: codes of authenticator apps hold for 30 s",
+            "set both by NTP: a code of an authenticator app is valid for 30 s",
         ),
         _ => report.wrong(
             "clock.wrong",
             found,
-            "set both by NTP (timedatectl): if it is authentik's that is wrong, codes of authenticator apps are refused; if it is this host's, certificates look expired",
+            "set both by NTP (timedatectl): if authentik's clock is wrong, it refuses codes of authenticator apps; if this host's clock is wrong, certificates look expired",
         ),
     }
     report.value("ahead_seconds", off);
@@ -198,7 +194,7 @@ pub(super) fn flow(
         Ok(_) => {
             report.wrong(
                 "flow.empty",
-                format!("{slug} ends at once and asks for nothing, so nobody is logged in"),
+                format!("{slug} ends at once and asks for nothing, so it logs nobody in"),
                 "bind stages to it: identification, password, user login",
             );
             return false;
@@ -231,7 +227,7 @@ pub(super) fn flow(
 fn remedy_of_flow(error: &LoginError, config: &Config) -> &'static str {
     match error {
         LoginError::UnknownFlow { .. } => {
-            "correct `flow`: the slug stands in authentik's admin interface, Flows and Stages, Flows"
+            "correct `flow`: authentik's admin interface shows the slug under Flows and Stages, Flows"
         }
         LoginError::Unsupported {
             reason: Obstacle::RedirectStage,
@@ -240,7 +236,7 @@ fn remedy_of_flow(error: &LoginError, config: &Config) -> &'static str {
             "unbind the redirect stage, or name another flow in `flow`; [prompt] skip_redirects = true skips it"
         }
         LoginError::Unsupported { .. } => {
-            "name a flow without that stage in `flow`: one of its own for terminals, which requires an outpost"
+            "name a flow without that stage in `flow`: a separate one for terminals, which requires an outpost"
         }
         LoginError::HostNotProved { .. } => {
             "register this host: authentik-flow enrol-host, with --replace if it has a token"
@@ -249,10 +245,10 @@ fn remedy_of_flow(error: &LoginError, config: &Config) -> &'static str {
             "look at the flow's policies: they refuse everybody who is not logged in yet; set its denied action to Message"
         }
         LoginError::Denied { .. } if config.outpost_token.is_some() => {
-            "look at the flow's Authentication and policies; where it requires an outpost, the token of [outpost] is not one's"
+            "look at the flow's Authentication and policies; if it requires an outpost, the token of [outpost] is not an outpost's"
         }
         LoginError::Denied { .. } => {
-            "look at the flow's Authentication and policies: where it requires an outpost, [outpost] token_file must name its token"
+            "look at the flow's Authentication and policies; if it requires an outpost, [outpost] token_file must name its token"
         }
         LoginError::Server { fault, .. } => what_to_do(fault),
         LoginError::Unavailable(proof) => what_to_do(proof.fault()),
@@ -327,15 +323,15 @@ impl Conversation for Nobody {
 
 /// Whether authentik says who owns a session. This one has no owner yet.
 pub(super) fn users_me(report: &mut Report, transport: &mut HttpsTransport) {
-    const BLOCKED: &str = "the module asks it after every login: let /api/v3/core/users/me/ through, in the proxy in front of authentik, too";
+    const BLOCKED: &str = "the module asks for it after every login: let /api/v3/core/users/me/ through in the proxy in front of authentik";
     match transport.get("/api/v3/core/users/me/") {
         Ok(answer) if matches!(answer.status, 401 | 403) && answer.is_json => {
-            report.ok("users-me.good", "says rightly that nobody is logged in");
+            report.ok("users-me.good", "says correctly that nobody is logged in");
         }
         Ok(answer) => report.wrong(
             "users-me.blocked",
             format!(
-                "HTTP {}, where 403 is due: nobody is logged in",
+                "HTTP {} in place of 403, although nobody is logged in",
                 answer.status
             ),
             BLOCKED,
@@ -370,16 +366,16 @@ pub(super) fn application(report: &mut Report, slug: &Slug, transport: &mut Http
         (200, Ok(Verdict { passing: true })) => report.warn(
             "application.open",
             format!("{slug} is open to anybody, logged in or not: does it have no bindings?"),
-            "bind the groups or users to it that may log in here",
+            "bind to it the groups or users that may log in here",
         ),
         (200, Ok(_)) => report.ok(
             "application.good",
-            format!("{slug} exists, and is closed to who is not logged in"),
+            format!("{slug} exists, and is closed to users who are not logged in"),
         ),
         (status, _) => report.unknown(
             "application.unknown",
             format!("{slug}: HTTP {status}"),
-            Some("authentik-flow login tells".into()),
+            Some("to find out: authentik-flow login".into()),
         ),
     }
 }
@@ -388,7 +384,7 @@ pub(super) fn application(report: &mut Report, slug: &Slug, transport: &mut Http
 pub(super) fn what_cannot_be_told(report: &mut Report) {
     report.unknown(
         "stages.unknown",
-        "those behind the first show only in a login",
+        "only a login shows the stages after the first",
         Some("authentik-flow login --user SOMEBODY".into()),
     );
 }

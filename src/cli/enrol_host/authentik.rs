@@ -87,12 +87,12 @@ impl<'a> Client<'a> {
             .map_err(|error| format!("{}; nothing is written", error.fault()))?;
         if answer.status == 200 {
             let Enrolled { token } = serde_json::from_slice(&answer.body)
-                .map_err(|_| "authentik's answer holds no token".to_owned())?;
+                .map_err(|_| "authentik's answer has no token".to_owned())?;
             let is_token = (1..=4096).contains(&token.len())
                 && token.bytes().all(|byte| byte.is_ascii_graphic());
             return match is_token {
                 true => Ok(Secret::new(token)),
-                false => Err("authentik's answer holds no token".into()),
+                false => Err("authentik's answer has no token".into()),
             };
         }
         Err(self.refusal(&answer))
@@ -103,7 +103,7 @@ impl<'a> Client<'a> {
         match answer.status {
             401 | 403 => "authentik does not accept the enrolment token: it is wrong or has expired, or its connector is disabled; nothing is written".into(),
             404 | 405 => format!(
-                "{url} has no API to register hosts: authentik has one since 2025.12; nothing is written"
+                "{url} has no API to register hosts; authentik 2025.12 or newer has one; nothing is written"
             ),
             400 => format!(
                 "authentik refused to register the host: {}; nothing is written",

@@ -24,7 +24,7 @@ pub(super) fn derived() -> Result<HostIdentifier, CommandError> {
     let text = std::fs::read_to_string(Path::new(MACHINE_ID)).unwrap_or_default();
     let id = machine_id(&text).ok_or_else(|| {
         format!(
-            "{MACHINE_ID} holds no machine id; run systemd-machine-id-setup, or name the host with --identifier"
+            "{MACHINE_ID} has no machine id; run systemd-machine-id-setup, or name the host with --identifier"
         )
     })?;
     HostIdentifier::parse(&of_machine(&id))

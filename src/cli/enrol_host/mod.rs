@@ -121,7 +121,7 @@ impl Plan {
 
     /// Writes the token, and then the drop-in that names it.
     fn write(&self, token: &Secret, setup: &Setup) -> Result<(), CommandError> {
-        const AGAIN: &str = "authentik has registered the host, and its token is lost; when this is repaired, run the command again with --replace";
+        const AGAIN: &str = "authentik has registered the host, but its token is lost; fix this, then run the command again with --replace";
         let token_file = self.rules.token_file.as_path();
         files::write(
             token_file,
@@ -168,7 +168,7 @@ impl Plan {
         match found.host.as_ref() == Some(&self.rules) {
             true => Ok(()),
             false => Err(format!(
-                "a later file sets [host] otherwise for {}; authentik-flow config says which",
+                "a later file overrides [host] for {}; authentik-flow config shows which",
                 setup.service
             )),
         }
@@ -185,12 +185,12 @@ fn tell(client: &Client<'_>, token: &Secret, plan: &Plan) -> Result<Exit, Comman
         }
         Verdict::Refused => {
             return Err(format!(
-                "authentik does not accept the token that it has just given; is the connector disabled? {shown} has it"
+                "authentik does not accept the token that it has just issued; is the connector disabled? The token is in {shown}"
             ));
         }
         Verdict::Unknown(why) => {
             say(&format!(
-                "Whether authentik accepts the token cannot be told: {why}."
+                "Unknown whether authentik accepts the token: {why}."
             ))?;
             None
         }
@@ -235,7 +235,7 @@ fn enrolment_token(options: &EnrolHost) -> Result<Option<Secret>, CommandError> 
     let token = Secret::new(typed.expose().trim().to_owned());
     match !token.is_empty() && token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
         true => Ok(Some(token)),
-        false => Err("this is no token: it is one word, as authentik shows it".into()),
+        false => Err("this is no token: a token is one word, as authentik shows it".into()),
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) fn look(report: &mut Report, question: &Question<'_>, config: &Config
                 question.service
             ),
             Some(format!(
-                "authentik-flow login --user {} tells",
+                "to find out: authentik-flow login --user {}",
                 question.name
             )),
         );
@@ -126,7 +126,7 @@ fn application(report: &mut Report, question: &Question<'_>, config: &Config) {
         report.unknown(
             "application.unknown",
             format!(
-                "whether {} is open to them shows only in a login",
+                "only a login shows whether {} is open to them",
                 slug.as_str()
             ),
             Some(format!("authentik-flow login --user {}", question.name)),

@@ -29,7 +29,7 @@ pub(super) fn look(report: &mut Report, question: &Question<'_>, treatment: &Tre
             format!("there is no service {service}"),
             match near {
                 Some(near) => format!("authentik-flow explain {name} --service {near}"),
-                None => "the names of services are those of the files in /etc/pam.d".into(),
+                None => "a service has the name of its file in /etc/pam.d".into(),
             },
         );
         return false;
@@ -139,14 +139,14 @@ impl Play<'_> {
                 let line = self.decides(CodeSet::NONE, Secret::Local, |entry| !entry.is_ours());
                 report.ok(
                     "stack.passes-module",
-                    format!("{line} lets them pass the module: the local password decides, whatever state authentik is in"),
+                    format!("{line} makes them skip the module: the local password decides, whatever state authentik is in"),
                 );
                 return;
             }
             Answer::Maybe(line) => {
                 report.unknown(
                     "stack.cannot-be-told",
-                    format!("whether they come to the module is not known: it depends on {line}"),
+                    format!("unknown whether they reach the module: it depends on {line}"),
                     None,
                 );
             }
@@ -162,7 +162,7 @@ impl Play<'_> {
     fn meets(&self) -> String {
         let ours = self.auth.iter().find(|entry| entry.is_ours());
         let place = ours.map(Entry::place).unwrap_or_default();
-        format!("they meet the module in {place}")
+        format!("they reach the module in {place}")
     }
 
     fn ignored(&self, report: &mut Report) {
@@ -188,22 +188,24 @@ impl Play<'_> {
         match self.answer(CodeSet::one(Code::SUCCESS), Secret::Wrong) {
             Answer::Yes => report.ok(
                 "stack.authentik",
-                format!("{meets}: authentik's yes lets them in"),
+                format!("{meets}: if authentik accepts them, they get in"),
             ),
             Answer::Maybe(line) => report.unknown(
                 "stack.cannot-be-told",
-                format!("{meets}; whether authentik's yes lets them in depends on {line}"),
+                format!(
+                    "{meets}; whether they get in after authentik accepts them depends on {line}"
+                ),
                 None,
             ),
             Answer::No => match self.answer(CodeSet::one(Code::SUCCESS), Secret::Local) {
                 Answer::No => report.wrong(
                     "stack.refuses",
-                    format!("{meets}: a person who is accepted by authentik does not get in by this stack"),
+                    format!("{meets}: this stack keeps out people who are accepted by authentik"),
                     format!("authentik-flow check --service {}", self.service),
                 ),
                 _ => report.ok(
                     "stack.both",
-                    format!("{meets}: they need authentik's yes and the local password"),
+                    format!("{meets}: they need a login by authentik and the local password"),
                 ),
             },
         }
@@ -213,11 +215,11 @@ impl Play<'_> {
             .any(|answer| answer == Answer::Yes);
         let down = self.answer(CodeSet::one(Code::AUTHINFO_UNAVAIL), Secret::Local);
         let found = match (refused, down) {
-            (true, _) => "where authentik refuses, the local password lets them in all the same",
+            (true, _) => "if authentik refuses them, the local password still lets them in",
             (false, Answer::Yes) => {
-                "while authentik is down, the local password lets them in; where it refuses, nothing does"
+                "while authentik is down, the local password lets them in; if authentik refuses them, they do not get in"
             }
-            _ => "where authentik refuses or is down, the local password does not help",
+            _ => "if authentik refuses them or is down, the local password does not let them in",
         };
         report.ok("stack.without", found);
     }
@@ -235,10 +237,7 @@ fn nologin<'e>(report: &mut Report, person: &Person, lines: impl Iterator<Item =
     if let (Some(file), false) = (file, person.shown() == "root") {
         report.wrong(
             "stack.nologin",
-            format!(
-                "{file} is there, and {} lets only root in then",
-                entry.place()
-            ),
+            format!("{file} exists, so {} lets only root in", entry.place()),
             format!("wait until the host is up, or: rm {file}"),
         );
     }
@@ -254,7 +253,7 @@ fn accounts(report: &mut Report, question: &Question<'_>, person: &Person, accou
     if stack.gets_in(person, CodeSet::one(Code::SUCCESS), Secret::Local) == Answer::No {
         report.wrong(
             "stack.account-refuses",
-            "the account lines let nobody by, also after a login that is proved",
+            "the account lines refuse everybody, even after a proved login",
             format!("authentik-flow check --service {}", question.service),
         );
     }
@@ -274,7 +273,7 @@ fn open<'e>(report: &mut Report, lines: impl Iterator<Item = &'e Entry>) {
         report.unknown(
             "stack.gates",
             format!(
-                "what these lines say shows only in a login: {}",
+                "only a login shows the result of these lines: {}",
                 names.join(", ")
             ),
             None,

@@ -93,9 +93,11 @@ fn account(report: &mut Report, name: &str) {
         let accounts = local::accounts();
         let near = nearest(name, accounts.iter().map(|(name, _)| name.as_str()));
         let remedy = match near {
-            Some(near) => format!("authentik-flow explain {near}, if that is the one you mean"),
+            Some(near) => format!("if you mean {near}: authentik-flow explain {near}"),
             None => {
-                format!("make one (useradd {name}), or look why getent passwd {name} finds none")
+                format!(
+                    "create it (useradd {name}), or find out why getent passwd {name} does not find it"
+                )
             }
         };
         report.wrong(
@@ -123,7 +125,7 @@ fn account(report: &mut Report, name: &str) {
         ),
         None if !host::runs_as_root() => report.unknown(
             "account.expiry",
-            "whether it has expired and has a local password is not known: /etc/shadow is root's",
+            "unknown whether it has expired or has a local password: only root can read /etc/shadow",
             Some("run this as root".into()),
         ),
         None => {}
@@ -136,7 +138,7 @@ fn account(report: &mut Report, name: &str) {
         ),
         None if host::runs_as_root() => report.unknown(
             "account.password",
-            "whether it has a local password is not known: it is not in /etc/shadow",
+            "unknown whether it has a local password: it is not in /etc/shadow",
             None,
         ),
         None => {}
@@ -177,7 +179,7 @@ fn module(report: &mut Report, name: &str, config: &Config) -> Treatment {
         AccountStatus::OtherSpelling => {
             report.wrong(
                 "module.other-spelling",
-                format!("it refuses {name}: the account database knows it by another spelling"),
+                format!("it refuses {name}: the account database spells the name differently"),
                 format!("write the name as getent passwd {name} shows it"),
             );
             return Treatment::Refuses;
@@ -186,7 +188,7 @@ fn module(report: &mut Report, name: &str, config: &Config) -> Treatment {
             report.wrong(
                 "module.no-account",
                 "it refuses names without an account ([user] require_account)",
-                "make the account first",
+                "create the account first",
             );
             return Treatment::Refuses;
         }
@@ -238,7 +240,7 @@ fn sshd(report: &mut Report, question: &Question<'_>) {
     match settings.keeps_out(&local::groups(name)) {
         Some(why) => report.wrong(
             "sshd.keeps-out",
-            format!("it lets {name} in by no password: {why} (sshd -T -C user={name})"),
+            format!("it lets {name} in with no password: {why} (sshd -T -C user={name})"),
             "change that in sshd_config, then sshd -t, and systemctl reload ssh",
         ),
         None => report.ok(
@@ -261,7 +263,7 @@ fn sshd(report: &mut Report, question: &Question<'_>) {
     report.ok(
         "sshd.methods",
         format!(
-            "it takes {}; AuthenticationMethods {wanted}",
+            "it accepts {}; AuthenticationMethods {wanted}",
             methods.join(", or ")
         ),
     );
@@ -275,7 +277,7 @@ fn with_a_key(report: &mut Report, question: &Question<'_>, config: Option<&Conf
     let looks_up = config.is_some_and(|config| config.account.is_some());
     let found = match ours.filter(|_| looks_up) {
         Some(entry) => format!(
-            "with a key, {} has authentik look them up ([account])",
+            "with a key, {} looks them up in authentik ([account])",
             entry.place()
         ),
         None => "with a key, they get in without authentik".into(),

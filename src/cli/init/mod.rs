@@ -194,8 +194,7 @@ fn said(options: &Init, path: &Path, values: &Values) -> std::io::Result<()> {
     let groups = values.groups.join(", ");
     writeln!(
         anstream::stdout(),
-        "{shown} is written. In authentik, the people who may log in belong to the group {groups}.\n\n\
-         Next:\n  1. authentik-flow check{config}\n  2. authentik-flow login{config} --user SOMEBODY",
+        "{shown} is written. In authentik, add the people who may log in to the group {groups}.\n\nNext:\n  1. authentik-flow check{config}\n  2. authentik-flow login{config} --user SOMEBODY",
     )
 }
 

@@ -56,10 +56,8 @@ fn cannot_be_told(line: &str, what: &str) -> Finding {
         status: Status::Unknown,
         ..wrong(
             "stack.cannot-be-told",
-            format!(
-                "{line}: what this line returns cannot be told from here, and {what} depends on it"
-            ),
-            "log in that way by hand, with a root shell left open; or move the line in front of the lines of pam_authentik_flow.so and their guards, where nothing jumps over it",
+            format!("{line}: the result of this line is unknown here, and {what} depends on it"),
+            "try such a login by hand, and keep a root shell open; or move the line in front of the lines of pam_authentik_flow.so and their guards, where nothing jumps over it",
         )
     }
 }
@@ -151,12 +149,12 @@ fn open_to_all(stack: &Stack<'_>) -> Option<Finding> {
     match worst(stack, &REFUSED, Secret::Wrong) {
         Answer::Yes => Some(wrong(
             "stack.open-to-all",
-            format!("{place}: everybody is let in, also with a wrong password"),
+            format!("{place}: everybody gets in, even with a wrong password"),
             "write [success=done default=die ignore=ignore] in front of pam_authentik_flow.so, and pam_deny.so at the end of the stack",
         )),
         Answer::Maybe(line) => Some(cannot_be_told(
             &line,
-            "whether a person gets in who is refused by authentik and knows no password",
+            "whether a person gets in without a password after authentik refuses them",
         )),
         Answer::No => None,
     }
@@ -219,12 +217,10 @@ fn locked(stack: &Stack<'_>, left_alone: &LeftAlone) -> Option<Finding> {
             return Some(wrong(
                 "stack.no-way-in",
                 format!(
-                    "{}: no local way in is left: it locks out everybody who is not in authentik, root too",
+                    "{}: no local way in is left: it locks out everybody who is not in authentik, even root",
                     stack.place()
                 ),
-                format!(
-                    "keep the lines of the local password (pam_unix.so) behind it; and {guard}"
-                ),
+                format!("keep the lines of the local password (pam_unix.so) after it; and {guard}"),
             ));
         }
         Answer::Maybe(line) => {
@@ -240,7 +236,7 @@ fn locked(stack: &Stack<'_>, left_alone: &LeftAlone) -> Option<Finding> {
         Answer::No => Some(wrong(
             "stack.no-way-in-when-broken",
             format!(
-                "{}: it locks out everybody, root too, once the module's file or configuration is broken",
+                "{}: it locks out everybody, even root, once the module's file or configuration is broken",
                 stack.place()
             ),
             guard,
@@ -282,16 +278,16 @@ fn fails_open(stack: &Stack<'_>) -> Option<Finding> {
         (true, false, true, _) | (true, false, _, true) => Some(wrong(
             "stack.second-factor-falls-away",
             format!(
-                "{place}: the second factor falls away when authentik cannot be reached: anyone who can cut this host off needs only the local password"
+                "{place}: the second factor is skipped when authentik cannot be reached: anyone who can cut this host off needs only the local password"
             ),
-            format!("{STRICT}; or live with it, knowing this"),
+            format!("{STRICT}; or accept this risk"),
         )),
         (false, true, ..) => Some(warning(
             "stack.refused-enter-locally",
             format!(
                 "{place}: a person who is refused by authentik may still get in with a local password"
             ),
-            "if that is not meant, write [success=done default=die ignore=ignore] in place of the control",
+            "to change that, replace the control with [success=done default=die ignore=ignore]",
         )),
         (false, false, true, _) => Some(warning(
             "stack.fallback-while-down",
@@ -310,7 +306,7 @@ fn nobody(stack: &Stack<'_>) -> Option<Finding> {
         wrong(
             "stack.accepted-are-refused",
             format!(
-                "{}: a person who is accepted by authentik does not get in by this stack",
+                "{}: this stack keeps out people who are accepted by authentik",
                 stack.place()
             ),
             "write [success=done default=die ignore=ignore] in front of pam_authentik_flow.so, and look at the lines in front of it",
@@ -330,14 +326,14 @@ fn denial_counts_for_nothing(stack: &Stack<'_>) -> Option<Finding> {
         Answer::Yes => Some(wrong(
             "stack.denial-ignored",
             format!(
-                "{}: authentik's denial counts for nothing here: an account that it denies is let by",
+                "{}: this stack ignores authentik's denial: an account that authentik denies gets in",
                 stack.place()
             ),
             "write account required pam_authentik_flow.so, and in front of it no line that ends the stack or jumps over it for those who are in authentik",
         )),
         Answer::Maybe(line) => Some(cannot_be_told(
             &line,
-            "whether an account that authentik denies is let by",
+            "whether an account that authentik denies gets in",
         )),
         Answer::No => None,
     }

@@ -43,7 +43,7 @@ pub(super) fn by_success(stack: &Stack<'_>, account: &[Entry]) -> Vec<Finding> {
         let purpose = PURPOSES.iter().find(|(name, _)| *name == entry.name());
         let purpose = purpose.map_or("accounts that it refuses", |(_, purpose)| *purpose);
         let what = format!(
-            "{}: {} stands behind the module, which ends the stack before it: {purpose} are not kept out",
+            "{}: {} comes after the module, which ends the stack before it: {purpose} are not kept out",
             entry.place(),
             entry.name()
         );
@@ -56,10 +56,10 @@ pub(super) fn by_success(stack: &Stack<'_>, account: &[Entry]) -> Vec<Finding> {
             true => warning(
                 "stack.line-skipped",
                 format!(
-                    "{}: a login through authentik skips this line, which a local password does not",
+                    "{}: a login through authentik skips this line; a login with a local password does not",
                     shown(entry)
                 ),
-                format!("{remedy}, if it is to hold for everybody"),
+                format!("{remedy}, if it must apply to everybody"),
             ),
             false => wrong("stack.requirement-skipped", what, remedy),
         });

@@ -43,13 +43,13 @@ pub(crate) fn judge(service: &str, entries: &[Entry]) -> Vec<Finding> {
         Answer::Yes => findings.push(warning(
             "stack.password-refusal-ignored",
             format!(
-                "{place}: where authentik refuses the new password, the local one is changed all the same, and passwd reports success"
+                "{place}: if authentik refuses the new password, the local one is still changed, and passwd reports success"
             ),
             "write [success=done ignore=ignore default=die] in front of pam_authentik_flow.so",
         )),
         Answer::Maybe(line) => findings.push(cannot_be_told(
             &line,
-            "whether the local password is changed where authentik refuses",
+            "whether the local password is changed if authentik refuses",
         )),
     }
     let spared = [Person::named("root"), Person::somebody(true)];
@@ -60,7 +60,7 @@ pub(crate) fn judge(service: &str, entries: &[Entry]) -> Vec<Finding> {
         findings.push(wrong(
             "stack.password-locks-out",
             format!("{place}: root and local accounts can no longer change their passwords"),
-            "keep the line of pam_unix.so behind it, and write [success=done ignore=ignore default=die] in front of pam_authentik_flow.so",
+            "keep the line of pam_unix.so after it, and write [success=done ignore=ignore default=die] in front of pam_authentik_flow.so",
         ));
     }
     findings

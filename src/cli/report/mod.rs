@@ -24,7 +24,7 @@ pub(crate) enum Status {
     Warning,
     /// It does not work, or is dangerous.
     Wrong,
-    /// It cannot be told from here.
+    /// The command cannot find it out.
     Unknown,
 }
 
@@ -330,11 +330,7 @@ impl Report {
         for (status, one, many) in [
             (Status::Wrong, "thing is wrong", "things are wrong"),
             (Status::Warning, "thing to look at", "things to look at"),
-            (
-                Status::Unknown,
-                "cannot be told from here",
-                "cannot be told from here",
-            ),
+            (Status::Unknown, "thing is unknown", "things are unknown"),
         ] {
             match count(status) {
                 0 => {}

@@ -91,7 +91,7 @@ fn lock(options: &Disable) -> Result<Option<trial::pending::Lock>, CommandError>
         Ok(lock) => Ok(Some(lock)),
         Err(why) => {
             say(&format!(
-                "Without a lock: {why}. The lines are taken out all the same."
+                "Without a lock: {why}. The lines are still removed."
             ))?;
             Ok(None)
         }
@@ -107,7 +107,7 @@ fn say_done(copies: &Copies, service: &str, state: &Path) -> Result<(), CommandE
     match forgotten {
         Ok(()) => Ok(()),
         Err(why) => say(&format!(
-            "{service}: what enable had kept about it stays: {why}"
+            "{service}: the data that enable kept about it stays: {why}"
         )),
     }
 }
@@ -145,7 +145,7 @@ fn consider(
                 None => String::new(),
             };
             return Ok(Verdict::Refused(format!(
-                "somebody has changed the lines of enable in {}:\n{}{wrote}take out what belongs to the module there, down to the line with END, and run this again",
+                "somebody has changed the lines of enable in {}:\n{}{wrote}remove the module's lines there, down to the line with END, and run this again",
                 path.display(),
                 found.shown(path)
             )));
@@ -160,7 +160,7 @@ fn consider(
     };
     Ok(match change.harm().filter(|_| !force) {
         Some(harm) => Verdict::Refused(format!(
-            "{harm}; correct the other lines of {}, or say that it is meant: --force",
+            "{harm}; correct the other lines of {}, or add --force if you want this",
             path.display()
         )),
         None => Verdict::Out { file, bare },
@@ -174,7 +174,7 @@ fn without_block(stacks: &Stacks, copies: &Copies, service: &str) -> Verdict {
     }
     match copies.has(service) {
         true => Verdict::Nothing {
-            says: "the lines of enable are not in it any more: somebody has taken them out, or another program has written the file again; nothing to do".into(),
+            says: "the lines of enable are gone: somebody removed them, or another program rewrote the file; nothing to do".into(),
             forget: true,
         },
         false => Verdict::Nothing {
@@ -187,7 +187,7 @@ fn without_block(stacks: &Stacks, copies: &Copies, service: &str) -> Verdict {
 /// One of the two marks is gone.
 pub(super) fn half_a_block(path: &Path, line: usize) -> String {
     format!(
-        "{}:{line}: this mark of enable stands alone, and the other one is gone: take out the lines of the module there (pam_succeed_if.so, pam_localuser.so file=/dev/null, pam_authentik_flow.so) together with the mark",
+        "{}:{line}: this mark of enable is there, but the other one is gone: remove the lines of the module there (pam_succeed_if.so, pam_localuser.so file=/dev/null, pam_authentik_flow.so) together with the mark",
         path.display()
     )
 }
@@ -203,7 +203,7 @@ fn by_hand(stacks: &Stacks, service: &str) -> Option<CommandError> {
         .collect();
     (!places.is_empty()).then(|| {
         format!(
-            "somebody else than enable has put the module in ({}); take it out there, together with the lines that jump over it",
+            "enable did not put the module in ({}); remove it there, together with the lines that jump over it",
             places.join(", ")
         )
     })

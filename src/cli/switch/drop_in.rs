@@ -61,7 +61,7 @@ impl DropIn {
                 let there = PamFile::read(&path)?.text;
                 if copies.drop_in()?.is_none_or(|kept| kept.text != there) {
                     return Err(format!(
-                        "--sshd: {} is there already, and enable has not written it so; it stays as it is. Write there: {}",
+                        "--sshd: {} is there already, and enable did not write its content; it stays as it is. Write there: {}",
                         path.display(),
                         needed.join(", ")
                     ));
@@ -191,9 +191,9 @@ impl DropIn {
         }
         copies.keep_drop_in(None)?;
         Ok(match self.read_again() {
-            Ok(how) => format!("sshd: {path} is taken away ({how})."),
+            Ok(how) => format!("sshd: {path} is removed ({how})."),
             Err(why) => format!(
-                "sshd: {path} is taken away, but sshd has not read that ({why}): run sshd -t, then systemctl reload ssh (sshd on other systems than Debian)"
+                "sshd: {path} is removed, but sshd has not read that ({why}): run sshd -t, then systemctl reload ssh (sshd on other systems than Debian)"
             ),
         })
     }

@@ -32,7 +32,7 @@ impl Plan {
         match ours.is_some_and(|entry| entry.arguments == wanted) {
             true => Ok(()),
             false => Err(format!(
-                "libpam would not read the module's line as it is meant ({})",
+                "libpam would not read the module's line as intended ({})",
                 wanted.join(" ")
             )),
         }

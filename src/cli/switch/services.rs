@@ -59,12 +59,12 @@ pub(crate) fn is_shared(name: &str) -> bool {
 pub(super) fn hold(service: &str, has_file: bool) -> Result<(), CommandError> {
     if is_shared(service) {
         return Err(format!(
-            "{service} is included by other services, cron and polkit among them; name those that are meant, such as: authentik-flow enable sshd sudo"
+            "other services include {service}, cron and polkit among them; name the services that you mean, such as: authentik-flow enable sshd sudo"
         ));
     }
     if let Some((_, why)) = REFUSED.iter().find(|(name, _)| *name == service) {
         return Err(format!(
-            "the module does not belong into {service}: {why}; name those that people log in by, such as: authentik-flow enable sshd sudo"
+            "the module does not belong in {service}: {why}; name the services that people log in by, such as: authentik-flow enable sshd sudo"
         ));
     }
     if service == "ssh" && !has_file {

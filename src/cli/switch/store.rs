@@ -55,7 +55,7 @@ impl PamFile {
         })?;
         if metadata.is_symlink() {
             return Err(format!(
-                "{shown} is a link, so another tool takes care of it (authselect?); use that one"
+                "{shown} is a link, so another tool manages it (authselect?); use that tool"
             ));
         }
         let bytes =
@@ -101,7 +101,7 @@ impl PamFile {
         match Self::read_bytes(&self.path)?.text == self.text {
             true => Ok(()),
             false => Err(format!(
-                "{} was changed in this very moment, and stays as it is",
+                "another program is changing {}; it stays as it is",
                 self.path.display()
             )),
         }

@@ -48,12 +48,12 @@ pub(crate) fn run(options: &Confirm) -> Result<Exit, CommandError> {
         Some(true) => {}
         Some(false) => {
             return Err(format!(
-                "this is the login from which the change was made: log in a second time, and run authentik-flow confirm there as root; {left}"
+                "this is the login that made the change: log in a second time, and run authentik-flow confirm there as root; {left}"
             ));
         }
         None => {
             return Err(format!(
-                "whether this is another login than the one from which the change was made cannot be told: neither pam_loginuid nor logind knows this session; {left}. To keep it without that, wait for it, then run enable without --try"
+                "unknown whether this is another login than the one that made the change: neither pam_loginuid nor logind knows this session; {left}. To keep the change anyway, wait until it is taken back, then run enable without --try"
             ));
         }
     }

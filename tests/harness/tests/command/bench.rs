@@ -358,12 +358,12 @@ pub(crate) const OLDEST: &str = "! version         authentik is 2025.10 or older
 /// newest. `check` knows that the oldest has holes: one more thing to look at, and one less
 /// that it cannot tell.
 fn of_the_oldest(kept: &str) -> String {
-    let newest = "? version         authentik is 2026.2 or newer; it tells its number to administrators alone\n";
+    let newest = "? version         authentik is 2026.2 or newer; it shows its exact version only to administrators\n";
     if !kept.contains(newest) {
         return kept.to_owned();
     }
     let kept = kept.replace(newest, OLDEST);
-    let summary = r"wrong(?:; (\d+) things? to look at)?; (\d+) cannot be told";
+    let summary = r"wrong(?:; (\d+) things? to look at)?; (\d+) things? (?:is|are) unknown";
     let summary = regex::Regex::new(summary).unwrap();
     let count = |found: &regex::Captures<'_>| {
         let number = |nth| {
@@ -372,8 +372,13 @@ fn of_the_oldest(kept: &str) -> String {
                 .map_or(0, |n| n.as_str().parse::<u32>().unwrap())
         };
         let (look, unknown) = (number(1) + 1, number(2) - 1);
-        let things = if look == 1 { "thing" } else { "things" };
-        format!("wrong; {look} {things} to look at; {unknown} cannot be told")
+        let things = |count| if count == 1 { "thing" } else { "things" };
+        let are = if unknown == 1 { "is" } else { "are" };
+        format!(
+            "wrong; {look} {} to look at; {unknown} {} {are} unknown",
+            things(look),
+            things(unknown)
+        )
     };
     summary.replace(&kept, count).into_owned()
 }

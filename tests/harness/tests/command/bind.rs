@@ -101,18 +101,14 @@ fn bind_says_why_it_fails() {
     for (account, part) in [
         ("root", "root is left alone"),
         ("no-such", "no such account"),
-        ("a b", "no account has this name"),
-        ("../alice", "no account has this name"),
+        ("a b", "no account can have this name"),
+        ("../alice", "no account can have this name"),
     ] {
         let run = bind(&bench, &[account]);
         assert_ne!(run.status, 0, "{}", run.text);
         assert!(run.text.contains(part), "{}", run.text);
     }
-    expect(
-        &bind(&bench, &["alice", "--uid", "a b"]),
-        1,
-        &["--uid holds"],
-    );
+    expect(&bind(&bench, &["alice", "--uid", "a b"]), 1, &["--uid has"]);
     expect(
         &bind(&bench, &["alice", "--uid", "abc"]),
         0,
@@ -121,7 +117,7 @@ fn bind_says_why_it_fails() {
     // A damaged file binds to nobody, and is not treated like a missing one.
     fs::write(bench.path("state/bindings/alice"), "").unwrap();
     let run = bind(&bench, &["alice", "--uid", "abc"]);
-    expect(&run, 1, &["does not hold what it should"]);
+    expect(&run, 1, &["has unexpected content"]);
     let run = bind(&bench, &["alice", "--uid", "abc", "--replace"]);
     expect(&run, 0, &["bound to uid abc"]);
     // Without a token, and without the key.
@@ -164,8 +160,8 @@ fn check_tells_who_is_bound_and_whether_the_name_is_still_theirs() {
         "bindings-of-others",
         0,
         &[
-            "another person has the name now, and is refused: alice",
-            "nobody of this name any more: bob.",
+            "another person has the name now, and the module refuses them: alice",
+            "no longer has anybody with this name: bob.",
             "bind --replace NAME",
             "bind --remove NAME",
         ],
@@ -197,7 +193,7 @@ fn check_tells_bindings_that_cannot_be_used() {
     fs::write(bench.path("state/bindings/bob"), "").unwrap();
     check_finds(&bench, 1, &["bob (can be written by others"]);
     mode(&bench, "state/bindings/bob", 0o644);
-    check_finds(&bench, 1, &["bob (does not hold what it should)"]);
+    check_finds(&bench, 1, &["bob (has unexpected content)"]);
     assert_eq!(bind(&bench, &["bob", "--replace"]).status, 0);
     mode(&bench, "state/bindings", 0o700);
     check_finds(&bench, 0, &["! bindings", "a screen locker", "chmod 755"]);
@@ -205,7 +201,7 @@ fn check_tells_bindings_that_cannot_be_used() {
     check_finds(
         &bench,
         1,
-        &["✗ bindings", "every login is refused", "chmod go-w"],
+        &["✗ bindings", "refuses every login", "chmod go-w"],
     );
     // Without the rule, nothing is looked at.
     bench.config(FLOW, GROUPS, TOKEN);

@@ -175,7 +175,13 @@ fn a_server_without_an_answer_changes_nothing() {
         Double::builder().version(Version::V2025_10).without_pause(),
     ));
     let run = enrol(&old, &NAMED);
-    hold(&old, &run, "no-such-api", 1, &["since 2025.12"]);
+    hold(
+        &old,
+        &run,
+        "no-such-api",
+        1,
+        &["authentik 2025.12 or newer has one"],
+    );
     let taken = of(Bench::new());
     let words = json!({"device_name": ["Device with this name already exists.\u{1b}[31m"]});
     let post = Match::post("connectors/enroll");
@@ -196,7 +202,7 @@ fn a_server_without_an_answer_changes_nothing() {
         .inject(Fault::on(post).json(200, &json!({"token": "two words"})));
     let run = enrol(&broken, &NAMED);
     assert_eq!(run.status, 1, "{}", run.text);
-    run.has(&["holds no token"]);
+    run.has(&["has no token"]);
     for bench in [&none, &old, &taken, &broken] {
         assert_eq!((token(bench), drop_in(bench)), (None, None));
     }
@@ -339,5 +345,5 @@ fn check_says_whether_authentik_accepts_the_hosts_token() {
     let old = Bench::with(Double::builder().version(Version::V2025_10).without_pause());
     with_host(&old, FLOW);
     let run = old.check(&[]);
-    run.has(&["cannot be told: this authentik has no API for hosts"]);
+    run.has(&["unknown whether authentik accepts the token of this host: this authentik has no API for hosts"]);
 }

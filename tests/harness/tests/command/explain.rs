@@ -23,9 +23,9 @@ fn groups_and_who_may_log_in_are_named() {
         "✓ account         uid 2001, shell /bin/sh (from /etc/passwd)",
         "it has no local password that can be used",
         "✓ module          it asks authentik under the same name, with the flow linux-login",
-        "with a key, /DIR/pam.d/sshd:6 has authentik look them up ([account])",
-        "they meet the module in /DIR/pam.d/sshd:2: authentik's yes lets them in",
-        "where authentik refuses or is down, the local password does not help",
+        "with a key, /DIR/pam.d/sshd:6 looks them up in authentik ([account])",
+        "they reach the module in /DIR/pam.d/sshd:2: if authentik accepts them, they get in",
+        "if authentik refuses them or is down, the local password does not let them in",
         "alice is active, of the type internal, in the groups linux-admins",
         "[access] lets them in",
         "Nothing here keeps alice out of sshd.",
@@ -74,7 +74,7 @@ fn the_account_and_the_lines_are_looked_at() {
             "uid 900",
             "it has a local password",
             "it ignores localadmin: the uid is below [user] min_uid",
-            "/DIR/pam.d/sshd:1 pam_succeed_if.so lets them pass the module: the local password decides, whatever state authentik is in",
+            "/DIR/pam.d/sshd:1 pam_succeed_if.so makes them skip the module: the local password decides, whatever state authentik is in",
         ],
     );
     assert_eq!(run.status, 0, "{}", run.text);
@@ -144,7 +144,7 @@ fn rules_of_sshd_are_asked() {
     let run = with("");
     run.has(&[
         "✓ sshd            its own rules let alice in (sshd -T -C user=alice, from this host)",
-        "it takes a key, or questions, a code among them; AuthenticationMethods any",
+        "it accepts a key, or questions, a code among them; AuthenticationMethods any",
     ]);
     for (settings, part) in [
         ("DenyUsers alice", "DenyUsers names them"),

@@ -199,7 +199,7 @@ fn lines_that_change_passwords_are_judged() {
     ));
     run.has(&[
         "! PAM stacks",
-        "where authentik refuses the new password, the local one is changed all the same",
+        "if authentik refuses the new password, the local one is still changed",
         "[success=done ignore=ignore default=die]",
     ]);
     let run = with("password required {module} config={config}");

@@ -25,7 +25,7 @@ fn applications_and_groups() {
         &bench,
         "application-open",
         0,
-        &["open to anybody", "bind the groups"],
+        &["open to anybody", "bind to it the groups"],
     );
 
     let bench = with_token(FLOW, "groups = [\"linux-amdins\"]");

@@ -86,7 +86,7 @@ fn the_running_sshd_reads_what_is_missing_and_forgets_it_again() {
     assert!(text.contains("its settings are right"), "{text}");
     let (status, text) = site.run(&["disable", "sshd"]);
     assert_eq!(status, 0, "{text}");
-    assert!(text.contains("is taken away (SIGHUP"), "{text}");
+    assert!(text.contains("is removed (SIGHUP"), "{text}");
     assert_eq!(site.host.read(DROP_IN), None);
     assert_eq!(site.stack(), site.before);
     site.comes_to_ask(false);
@@ -135,7 +135,7 @@ fn settings_that_would_not_hold_are_refused() {
     // A file that somebody else wrote.
     config(DEBIAN);
     site.host.write(DROP_IN, "Banner none\n");
-    site.is_refused("enable has not written it so");
+    site.is_refused("enable did not write its content");
     site.host.remove(DROP_IN);
     // sshd does not run: the settings are written, and the output says that sshd has not read
     // them.

@@ -80,7 +80,10 @@ fn second_factors_that_fall_away() {
         &bench,
         "mfa-fail-open",
         1,
-        &["falls away", "auth required pam_authentik_flow.so"],
+        &[
+            "is skipped when authentik",
+            "auth required pam_authentik_flow.so",
+        ],
     );
     let bench = with_auth(&[
         "auth required pam_unix.so",
@@ -101,7 +104,7 @@ fn stacks_that_let_too_many_in() {
         &bench,
         "stack-open-to-all",
         1,
-        &["everybody is let in", "pam_deny.so"],
+        &["everybody gets in", "pam_deny.so"],
     );
     let bench = with_auth(&["auth sufficient OURS", "@include common-auth"]);
     check(
@@ -122,7 +125,7 @@ fn stacks_that_let_too_many_in() {
         &bench,
         "before-nologin",
         1,
-        &["pam_nologin.so stands behind", "in front of"],
+        &["pam_nologin.so comes after", "in front of"],
     );
 }
 
@@ -145,12 +148,12 @@ fn a_fallback_in_sudo_needs_addresses() {
         &bench,
         "fallback-without-addresses",
         0,
-        &["is never made in sudo", "addresses = "],
+        &["in sudo this exception", "addresses = "],
     );
     let bench = Bench::new();
     bench.stack("sshd", &stack);
     let run = bench.run(&["check", "--config", "{config}"]);
-    assert!(!run.text.contains("never made"), "{}", run.text);
+    assert!(!run.text.contains("never applies"), "{}", run.text);
 }
 
 /// Its caller can write the firewall of a network of their own.

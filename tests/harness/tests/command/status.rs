@@ -66,7 +66,7 @@ fn the_way_in_is_played_through() {
     let run = status(&format!(
         "auth [success=1 default=ignore] pam_exec.so /bin/true\nauth [success=done default=die] {OURS}\n@include common-auth"
     ));
-    run.has(&["? sshd", "cannot be told from here", "pam_exec.so"]);
+    run.has(&["? sshd", "unknown: it depends on", "pam_exec.so"]);
     let run = status("auth required {dir}/gone/pam_authentik_flow.so\n@include common-auth");
     assert_eq!(run.status, 1, "{}", run.text);
     run.has(&["the module is not there", "authentik-flow disable --all"]);

@@ -133,7 +133,7 @@ fn a_state_that_cannot_be_written_does_not_shut_the_way_back() {
     run.has(&[
         "Without a lock",
         "sshd: the lines of enable are out",
-        "what enable had kept about it stays",
+        "the data that enable kept about it stays",
     ]);
     assert!(
         !run.text.contains("nothing is changed in it"),

@@ -31,7 +31,7 @@ fn a_port_of_plain_http_is_called_one() {
     let run = bench.check(&[]);
     assert_eq!(run.status, 1, "{}", run.text);
     run.has(&[
-        "what answers does not speak TLS, so this may be a port of plain HTTP",
+        "the server does not speak TLS, so this may be a port of plain HTTP",
         "→ write the port of HTTPS into `url`",
     ]);
     assert!(!run.text.contains("InvalidContentType"), "{}", run.text);
@@ -151,13 +151,17 @@ fn an_ordinary_user_is_told_to_be_root() {
     );
     run.has(&[
         "✓ sshd",
-        "not readable: the log is root's: run this as root",
+        "not readable: only root can read the log: run this as root",
     ]);
     let run = bench.run_as(
         2001,
         &["explain", "alice", "--config", "{config}", "--offline"],
     );
-    run.has(&["? account", "/etc/shadow is root's", "→ run this as root"]);
+    run.has(&[
+        "? account",
+        "only root can read /etc/shadow",
+        "→ run this as root",
+    ]);
 }
 
 /// Each failure of a trial names a remedy.
@@ -187,12 +191,12 @@ fn a_failed_login_says_what_to_do() {
         (
             "root",
             String::new(),
-            "→ nothing, if root is to have a local password",
+            "→ nothing, if root logs in with a local password",
         ),
         (
             "nobody-here",
             String::new(),
-            "→ make the account first (useradd nobody-here)",
+            "→ create the account first (useradd nobody-here)",
         ),
         (
             "a b",

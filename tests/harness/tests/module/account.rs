@@ -70,9 +70,13 @@ fn a_key_is_judged_by_the_account_behind_it() {
         ("eve", "PAM_PERM_DENIED", "in none of the groups"),
         ("mallory", "PAM_PERM_DENIED", "external"),
         ("robot", "PAM_PERM_DENIED", "service_account"),
-        ("localadmin", "PAM_PERM_DENIED", "knows nobody of this name"),
+        (
+            "localadmin",
+            "PAM_PERM_DENIED",
+            "knows nobody with this name",
+        ),
         // authentik has alice and bob, and this host also has Bob.
-        ("Bob", "PAM_PERM_DENIED", "knows nobody of this name"),
+        ("Bob", "PAM_PERM_DENIED", "knows nobody with this name"),
         ("nobody-here", "PAM_USER_UNKNOWN", "user=(unknown)"),
         ("al ice", "PAM_USER_UNKNOWN", "blanks"),
     ] {

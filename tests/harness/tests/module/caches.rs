@@ -169,7 +169,7 @@ fn users_me_is_never_asked_with_the_same_url_twice() {
 fn a_user_who_is_not_the_current_one_of_the_session_is_refused() {
     pam_harness::require_isolation!();
     const NOT_CURRENT: &str = "the current one of the session";
-    const NONSENSE: &str = "does not say whose session it is";
+    const NONSENSE: &str = "does not name the user of the session";
     for (more, code, reason) in [
         (json!({}), "PAM_SUCCESS", ""),
         (json!({"is_current": true}), "PAM_SUCCESS", ""),

@@ -282,7 +282,7 @@ fn an_array_in_the_place_of_an_object_is_a_refusal() {
         expect(
             &outcome,
             "PAM_AUTH_ERR",
-            &["does not say whose session it is"],
+            &["does not name the user of the session"],
         );
     }
     let bench = Bench::new();
@@ -311,14 +311,14 @@ fn an_endless_flow_ends_at_a_count() {
         (
             always().json(200, &dummy),
             "PAM_SERVICE_ERR",
-            "ak-stage-dummy: it stays where it is when it is answered",
+            "ak-stage-dummy: it does not move on when it is answered",
         ),
         (
             get()
                 .answer(302, "text/html", "")
                 .header("Location", executor),
             "PAM_AUTH_ERR",
-            "redirects without end",
+            "redirects too often",
         ),
         (get().endless_body(), "PAM_AUTH_ERR", "too large"),
     ] {

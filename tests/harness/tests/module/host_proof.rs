@@ -306,7 +306,7 @@ fn a_host_token_file_is_judged_like_the_other_tokens() {
     for text in ["", "\n", "two\nlines", "a token", &"x".repeat(5000)] {
         let bench = bench().section(HOST);
         let outcome = refused(&bench, "optional", text);
-        expect(&outcome, "PAM_SERVICE_ERR", &["does not hold a token"]);
+        expect(&outcome, "PAM_SERVICE_ERR", &["must contain a token"]);
         assert_eq!(answers(&bench), [] as [Value; 0]);
     }
     let bench = bench().section(HOST);

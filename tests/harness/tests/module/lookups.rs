@@ -12,7 +12,7 @@ const ADMINS: &str = "7cb3ed34-07b9-4aa3-afb1-d1ec626fa8e4";
 fn a_user_unknown_to_authentik_may_be_a_local_account() {
     pam_harness::require_isolation!();
     for (more, code, part) in [
-        ("", "PAM_PERM_DENIED", "knows nobody of this name"),
+        ("", "PAM_PERM_DENIED", "knows nobody with this name"),
         ("unknown = \"deny\"\n", "PAM_PERM_DENIED", "knows nobody"),
         // The login's line is silent, because other modules decide.
         ("unknown = \"ignore\"\n", "", ""),

@@ -300,7 +300,7 @@ fn a_token_file_is_judged_like_a_key() {
         let bench = Bench::new().section(OUTPOST);
         let pam = bench.pam("linux-login", "alice");
         let outcome = pam.file("outpost.token", text).authenticate().run();
-        expect(&outcome, "PAM_SERVICE_ERR", &["does not hold a token"]);
+        expect(&outcome, "PAM_SERVICE_ERR", &["must contain a token"]);
         assert!(!outcome.log()[0].text.contains("x".repeat(50).as_str()));
     }
     let bench = Bench::new().section(OUTPOST);

@@ -58,7 +58,7 @@ fn a_stage_that_stays_after_an_answer_ends_at_once() {
             expect(
                 &outcome,
                 "PAM_SERVICE_ERR",
-                &["stays where it is when it is answered"],
+                &["does not move on when it is answered"],
             );
             assert_eq!(requests_of_flows(&bench), 2, "{stage}");
         }
@@ -113,7 +113,7 @@ fn no_login_at_a_source_is_passed_by() {
             expect(
                 &bench.log_in("sourced", "alice", &[PASSWORD]),
                 "PAM_SERVICE_ERR",
-                &["it has people log in at a source"],
+                &["it sends people to a source"],
             );
             assert!(!bench.was_sent("xak-flow-redirect"), "{to}");
             assert_eq!(bench.double.active_sessions("alice"), 0);
@@ -292,7 +292,7 @@ fn tries_that_others_have_used_up_are_named_in_the_log() {
     expect(
         &outcome,
         "PAM_MAXTRIES",
-        &["too many wrong tries at this name, from anywhere"],
+        &["too many wrong tries for this name, from anywhere"],
     );
 }
 

@@ -30,10 +30,10 @@ fn lookups() -> Vec<Row> {
         found("a service account", "robot").gives("PAM_PERM_DENIED", "service_account"),
         found("a person that authentik does not know", "ann")
             .named(Name::OfTheHostAlone)
-            .gives("PAM_PERM_DENIED", "knows nobody of this name"),
+            .gives("PAM_PERM_DENIED", "knows nobody with this name"),
         found("a name with a capital letter", "ann")
             .named(Name::Capital)
-            .gives("PAM_PERM_DENIED", "knows nobody of this name"),
+            .gives("PAM_PERM_DENIED", "knows nobody with this name"),
         key("a token without permissions", "ann")
             .lookup("api:nothing")
             .gives("PAM_SERVICE_ERR", forbidden),

@@ -75,7 +75,7 @@ pub(super) fn rows() -> Vec<Row> {
         .gives("PAM_AUTH_ERR", "refused the user name"),
         row("password", "one try, which is wrong", "once", "wrong1")
             .secret("nope")
-            .gives("PAM_MAXTRIES", "authentik ended the flow over the password"),
+            .gives("PAM_MAXTRIES", "authentik ended the flow at the password"),
         row(
             "password",
             "wrong, and the flow starts again",

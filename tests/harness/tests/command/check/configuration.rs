@@ -97,11 +97,11 @@ fn check_says_what_a_remembered_second_factor_needs() {
     for (session, more, part) in [
         ("", String::new(), "no session line of"),
         (LOGINUID, String::new(), "no session line of"),
-        (OURS, String::new(), "stands before pam_loginuid.so"),
+        (OURS, String::new(), "comes before pam_loginuid.so"),
         (
             &format!("{OURS}{LOGINUID}"),
             String::new(),
-            "stands before pam_loginuid.so",
+            "comes before pam_loginuid.so",
         ),
         (
             &right,

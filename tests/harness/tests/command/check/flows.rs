@@ -57,14 +57,14 @@ fn flows() {
         &bench,
         "outpost-token-wrong",
         1,
-        &["authentik denied access", "is not one's"],
+        &["authentik denied access", "is not an outpost's"],
     );
     bench.write("outpost.token", "outpost-token", 0o600);
     check(
         &bench,
         "outpost-token-good",
         0,
-        &["outposts-only refuses a token that is no outpost's"],
+        &["outposts-only refuses a token that belongs to no outpost"],
     );
 }
 
@@ -81,7 +81,10 @@ fn a_flow_that_takes_any_token_is_wrong() {
             &bench,
             "outpost-not-required",
             1,
-            &["takes a token that is no outpost's", "Require outpost"],
+            &[
+                "accepts a token that belongs to no outpost",
+                "Require outpost",
+            ],
         );
     }
 }

@@ -94,7 +94,7 @@ fn enable_skips_no_requirement() {
         run.has(&["[success=2 default=die ignore=ignore]"]);
         let run = bench.check(&[]);
         assert!(
-            !run.text.contains("stands behind") && !run.text.contains("skips this line"),
+            !run.text.contains("comes after") && !run.text.contains("skips this line"),
             "{line}: {}",
             run.text
         );
@@ -284,10 +284,10 @@ fn a_condition_that_a_jump_skips_is_reported() {
         };
         let run = with_auth(&jumps(4)).check(&[]);
         assert_eq!(run.status, 1, "{condition}: {}", run.text);
-        run.has(&["stands behind the module", "/DIR/pam.d/sshd:6"]);
+        run.has(&["comes after the module", "/DIR/pam.d/sshd:6"]);
         let run = with_auth(&jumps(3)).check(&[]);
         assert!(
-            !run.text.contains("stands behind"),
+            !run.text.contains("comes after"),
             "{condition}: {}",
             run.text
         );
@@ -310,7 +310,7 @@ fn a_denial_that_counts_for_nothing_is_said() {
         ));
         let run = bench.check(&[]);
         assert_eq!(run.status, 1, "{lines}: {}", run.text);
-        run.has(&["authentik's denial counts for nothing"]);
+        run.has(&["this stack ignores authentik's denial"]);
     }
     let bench = with_auth(&format!(
         "{GUARD}auth [success=done default=die ignore=ignore] OURS\n@include common-auth\n{}account required OURS\n",
@@ -343,7 +343,11 @@ fn an_unknown_result_is_reported_as_unknown() {
             "auth [success=1 default=ignore] {line}\nauth [success=done default=die ignore=ignore] OURS\n@include common-auth\n"
         ));
         let run = bench.check(&[]);
-        run.has(&["cannot be told from here", "/DIR/pam.d/sshd:1", line]);
+        run.has(&[
+            "the result of this line is unknown here",
+            "/DIR/pam.d/sshd:1",
+            line,
+        ]);
         assert!(!run.text.contains("✓ PAM stacks"), "{line}: {}", run.text);
     }
     // A list that allows lets in the users that it names.

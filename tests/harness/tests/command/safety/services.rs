@@ -40,10 +40,10 @@ fn some_services_are_refused() {
         bench.stack(service, "@include common-auth\n@include common-account\n");
     }
     for (service, part) in [
-        ("common-auth", "is included by other services"),
-        ("common-account", "is included by other services"),
-        ("other", "does not belong into other"),
-        ("chsh", "does not belong into chsh"),
+        ("common-auth", "other services include common-auth"),
+        ("common-account", "other services include common-account"),
+        ("other", "does not belong in other"),
+        ("chsh", "does not belong in chsh"),
         ("cron", "every job"),
         ("polkit-1", "no network"),
         ("ssh", "authentik-flow enable sshd"),
@@ -69,7 +69,7 @@ fn misspelt_services_are_noticed() {
     let run = bench.check(&[]);
     run.has(&[
         "[services.sduo]",
-        "is for no service of this host",
+        "names no service of this host",
         "correct it to sudo",
     ]);
     let run = bench.run(&["check", "--config", "{config}", "--service", "sshdd"]);
@@ -87,13 +87,13 @@ fn a_block_that_is_gone_is_missed() {
     bench.stack("sshd", &before);
     let run = bench.check(&[]);
     run.has(&[
-        "its lines are not there any more",
-        "authentik-flow enable sshd puts them in again",
+        "its lines are gone",
+        "to put them back: authentik-flow enable sshd",
     ]);
     let run = bench.run(&["disable", "sshd"]);
     assert_eq!(run.status, 0, "{}", run.text);
-    run.has(&["are not in it any more"]);
-    assert!(!bench.check(&[]).text.contains("not there any more"));
+    run.has(&["the lines of enable are gone"]);
+    assert!(!bench.check(&[]).text.contains("its lines are gone"));
 }
 
 /// With other accounts the block changes, and nothing else does.
@@ -135,7 +135,7 @@ fn guards_without_the_module_are_found() {
     assert_eq!(run.status, 1, "{}", run.text);
     run.has(&[
         "/DIR/pam.d/sshd:1, /DIR/pam.d/sshd:2: these lines belong to the module, which is gone",
-        "take these lines out",
+        "remove these lines, too",
     ]);
     assert!(!run.text.contains("none names the module"), "{}", run.text);
 }

@@ -74,7 +74,7 @@ fn right_with_head(head: &str) -> Vec<u8> {
 
 const GONE: &str = "no connection to the authentik server";
 const LATE: &str = "took longer than request_timeout";
-const NO_HTTP: &str = "not HTTP as it should be";
+const NO_HTTP: &str = "not valid HTTP";
 
 pub(super) fn rows() -> Vec<Trouble> {
     let length = RIGHT.len();
@@ -259,18 +259,12 @@ fn redirects_without_end(moment: Moment) -> Cell {
     }
     let line = match moment {
         Moment::UsersMe | Moment::CheckAccess => "HTTP status 302",
-        _ => "redirects without end",
+        _ => "redirects too often",
     };
-    cell(
-        "redirects without end",
-        moment.name(),
-        REFUSED,
-        line,
-        || {
-            let pam = bench.pam("linux-login", "alice");
-            pam.answer_every_secret(PASSWORD).authenticate().try_run()
-        },
-    )
+    cell("redirects too often", moment.name(), REFUSED, line, || {
+        let pam = bench.pam("linux-login", "alice");
+        pam.answer_every_secret(PASSWORD).authenticate().try_run()
+    })
 }
 
 /// Each stage differs from the last one.
@@ -293,7 +287,7 @@ fn stages_without_end(moment: Moment) -> Cell {
 
 /// A stage that returns whenever it is answered.
 fn a_stage_that_stays(moment: Moment) -> Cell {
-    let line = "it stays where it is when it is answered";
+    let line = "it does not move on when it is answered";
     stages(
         "a stage that stays",
         moment,

@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         cause: "a second factor that needs a browser",
         code: "PAM_SERVICE_ERR",
-        line: "a security key of this host is for whoever sits at it, and this service is for logins over a network",
+        line: "a security key of this host works only for a user who sits at it, and this service is for logins over a network",
         words: "a security key",
         run: || Bench::new().log_in("linux-mfa", "hank", &[PASSWORD]),
     },

@@ -319,7 +319,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         cause: "endless redirects",
         code: "PAM_AUTH_ERR",
-        line: "redirects without end",
+        line: "redirects too often",
         words: UNREACHABLE,
         run: || flow("linux-loop", &[]),
     },

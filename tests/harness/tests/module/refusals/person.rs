@@ -61,7 +61,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         cause: "the last wrong password that the flow allows",
         code: "PAM_MAXTRIES",
-        line: "ended the flow over the password: too many wrong tries at this name",
+        line: "ended the flow at the password: too many wrong tries for this name",
         words: "Invalid password",
         run: || {
             let bench = Bench::new();

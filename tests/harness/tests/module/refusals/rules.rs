@@ -146,7 +146,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         cause: "a key of a user that authentik does not know",
         code: "PAM_PERM_DENIED",
-        line: "authentik knows nobody of this name",
+        line: "authentik knows nobody with this name",
         words: MAY_NOT,
         run: || key("localadmin", GROUP, "", TOKEN),
     },
@@ -160,7 +160,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         cause: "a key, where only an application is asked for",
         code: "PAM_PERM_DENIED",
-        line: "[access] application can only be asked for in the session of a login",
+        line: "[access] application can only be checked in the session of a login",
         words: MAY_NOT,
         run: || key("alice", "application = \"linux-open\"", "", TOKEN),
     },
