@@ -102,8 +102,14 @@ mod tests {
 
         let deadline = Deadline::after(Duration::ZERO);
         let shared = deadline.clone();
-        assert!(deadline.note_answer(), "it is late");
-        assert!(!deadline.note_answer(), "only the first one is");
+        assert!(
+            deadline.note_answer(),
+            "the first answer after the limit is not reported as late"
+        );
+        assert!(
+            !deadline.note_answer(),
+            "the second answer is reported as late, too"
+        );
         shared.set_limit(hour);
         assert!(!deadline.remaining().is_zero());
         assert!(deadline.nested(hour).is_answered());

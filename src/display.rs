@@ -383,6 +383,9 @@ mod tests {
         ] {
             assert!(!replaces(line), "{line}");
         }
-        assert!(sudo_replaces_prompts(None), "nobody knows");
+        assert!(
+            sudo_replaces_prompts(None),
+            "an unknown command line counts as one that keeps prompts"
+        );
     }
 }

@@ -179,7 +179,10 @@ mod tests {
         let noted = first.note(asked, Secret::new("correct-horse".into()));
         assert_eq!(noted, Err(LoginError::LateAnswer));
         let deadline = first.start_clock(Duration::from_secs(60));
-        assert!(!deadline.remaining().is_zero(), "the new limit holds");
+        assert!(
+            !deadline.remaining().is_zero(),
+            "the new limit is over at once"
+        );
         first
     }
 

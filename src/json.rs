@@ -142,8 +142,11 @@ mod tests {
         );
         assert!(of.required::<String>("n").is_err());
         assert!(of.required::<String>("none").is_err());
-        assert!(of.optional::<String>("z").is_err(), "null is no text");
-        assert!(of.optional::<i64>("t").is_err(), "there twice");
+        assert!(of.optional::<String>("z").is_err(), "null is taken as text");
+        assert!(
+            of.optional::<i64>("t").is_err(),
+            "a repeated field is taken"
+        );
         assert!(of.object("a").is_err() && of.object("z").is_err());
         for text in ["[]", "1", "null", "\"a\""] {
             assert!(fields(text).is_err(), "{text}");

@@ -55,7 +55,7 @@ fn references(value: &YamlOwned, into: &mut Vec<String>) {
             if tag.suffix == "KeyOf" {
                 into.push(inner.as_str().unwrap_or_default().to_owned());
             } else {
-                assert_eq!(tag.suffix, "Find", "a tag that no blueprint here needs");
+                assert_eq!(tag.suffix, "Find", "the blueprint has an unknown tag");
             }
         }
         YamlOwned::Mapping(map) => map.values().for_each(|part| references(part, into)),
@@ -77,7 +77,7 @@ fn blueprints() -> BTreeMap<String, Vec<Entry>> {
         let text = std::fs::read_to_string(&path).expect("a blueprint can be read");
         let mut documents =
             YamlOwned::load_from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(documents.len(), 1, "{name} is one document");
+        assert_eq!(documents.len(), 1, "{name} is not exactly one document");
         let document = documents.pop().expect("there is one");
         let version = document
             .as_mapping_get("version")
@@ -153,12 +153,12 @@ fn references_name_entries_further_up() {
             for name in named {
                 assert!(
                     seen.contains(&name.as_str()),
-                    "{file}: {} refers to {name}, which does not stand further up",
+                    "{file}: {} refers to {name}, which is not further up",
                     entry.model
                 );
             }
             if let Some(id) = &entry.id {
-                assert!(!seen.contains(&id.as_str()), "{file}: {id} stands twice");
+                assert!(!seen.contains(&id.as_str()), "{file}: {id} appears twice");
                 seen.push(id);
             }
         }
@@ -190,12 +190,12 @@ fn a_flow_logs_in_last_and_behind_every_question() {
                 .collect();
             assert!(
                 orders.is_sorted_by(|a, b| a.is_some() && a < b),
-                "{file}: two stages of one order: {orders:?}"
+                "{file}: two stages have the same order: {orders:?}"
             );
             count = count.saturating_add(1);
         }
     }
-    assert_eq!(count, 2, "both flows were looked at");
+    assert_eq!(count, 2, "the test did not look at both flows");
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn stages_are_safe_for_hosts() {
                         entry.text("not_configured_action") == "deny"
                             || (entry.text("not_configured_action") == "skip"
                                 && classes.contains("webauthn")),
-                        "{file}: a security key alone would be no second factor"
+                        "{file}: a person who has only a security key needs no second factor"
                     );
                 }
                 _ => {}
@@ -268,7 +268,7 @@ fn policies_are_asked_at_run_time_and_refuse_when_they_fail() {
                     && bound.refers("stage") == "deny";
                 assert!(
                     entry.is("failure_result", denies),
-                    "{file}: a policy that fails lets somebody by"
+                    "{file}: a policy that fails lets people in"
                 );
                 assert!(
                     denies || bound.model == "authentik_core.application",
@@ -303,10 +303,13 @@ fn an_application_has_bindings_and_no_secret_is_written_down() {
                 assert!(bound.count() > 0, "{file}: {id} would be open to everybody");
             }
             if entry.model == "authentik_core.token" {
-                assert!(entry.get("key").is_none(), "{file}: a token in the file");
+                assert!(entry.get("key").is_none(), "{file}: the file has a token");
                 assert_eq!(entry.state.as_deref(), Some("created"), "{file}");
             }
-            assert!(entry.get("password").is_none(), "{file}: a password");
+            assert!(
+                entry.get("password").is_none(),
+                "{file}: the file has a password"
+            );
             if entry.model == "authentik_core.group" {
                 assert!(entry.is("is_superuser", false), "{file}");
             }

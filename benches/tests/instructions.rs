@@ -40,7 +40,10 @@ fn a_login_takes_no_more_instructions_than_it_did() {
     println!("rustc {compiler}: {counted:?}");
     for (name, before) in kept {
         let Some(now) = counted.get(name).copied() else {
-            assert_eq!(name, BY_THE_BUNDLE, "was not counted: {text}");
+            assert_eq!(
+                name, BY_THE_BUNDLE,
+                "valgrind did not count the instructions: {text}"
+            );
             println!("{name}: not counted, this host has no bundle");
             continue;
         };

@@ -156,7 +156,7 @@ mod tests {
             &[c"ca_file=ca.pem"],
             &[c"debug", c"debug"],
         ] {
-            assert!(Arguments::parse(wrong).is_err(), "{wrong:?} was taken");
+            assert!(Arguments::parse(wrong).is_err(), "{wrong:?} was accepted");
         }
     }
 }

@@ -246,7 +246,7 @@ fn access_is_one_decision() {
         "application = \"a/../b\"",
         "application = \"app\"\nallow_any_user = true",
     ] {
-        assert!(rules(wrong).is_err(), "{wrong:?} was taken");
+        assert!(rules(wrong).is_err(), "{wrong:?} was accepted");
     }
     // A service with its own access rules replaces all of them.
     let both = format!("{LEAST}[services.sudo.access]\napplication = \"app\"\n");
@@ -308,7 +308,11 @@ fn a_later_drop_in_outranks_an_earlier_one_key_by_key() {
     .unwrap();
     assert_eq!(config.flow.as_str(), "twenty");
     assert!(config.proxy.is_some());
-    assert_eq!(config.user.ignore, ["c"], "a list is replaced, not joined");
+    assert_eq!(
+        config.user.ignore,
+        ["c"],
+        "a list of a later file is not the only one"
+    );
     assert_eq!(config.user.min_uid, 5);
     assert_eq!(config.access, AccessRules::Groups(vec!["linux".into()]));
 }

@@ -240,7 +240,7 @@ mod tests {
             "http://u:p@p:1",
             "http://p:1/x",
         ] {
-            assert!(ProxyUrl::parse(text).is_err(), "{text:?} was taken");
+            assert!(ProxyUrl::parse(text).is_err(), "{text:?} was accepted");
         }
     }
 
@@ -280,7 +280,7 @@ mod tests {
             "https://a.example\n",
             "https://a.example\\@b.example",
         ] {
-            assert!(ServerUrl::parse(text).is_err(), "{text:?} was taken");
+            assert!(ServerUrl::parse(text).is_err(), "{text:?} was accepted");
         }
     }
 

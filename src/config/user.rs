@@ -237,7 +237,10 @@ mod tests {
             "{user} x",
             "{user}@ex\u{e4}mple",
         ] {
-            assert!(NameTemplate::parse(wrong).is_err(), "{wrong:?} was taken");
+            assert!(
+                NameTemplate::parse(wrong).is_err(),
+                "{wrong:?} was accepted"
+            );
         }
     }
 
@@ -276,7 +279,7 @@ mod tests {
             (&behind, "@example.com"),
             (&behind, "alice@"),
         ] {
-            assert!(domain.strip(user).is_err(), "{user} was taken");
+            assert!(domain.strip(user).is_err(), "{user} was accepted");
         }
         for wrong in [
             "",
@@ -293,7 +296,10 @@ mod tests {
             "{user}@a",
             "@\u{e4}",
         ] {
-            assert!(AccountDomain::parse(wrong).is_err(), "{wrong:?} was taken");
+            assert!(
+                AccountDomain::parse(wrong).is_err(),
+                "{wrong:?} was accepted"
+            );
         }
     }
 }

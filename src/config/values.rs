@@ -175,7 +175,7 @@ mod tests {
             "5sm",
             "s5",
         ] {
-            assert!(Span::parse(text).is_err(), "{text:?} was taken");
+            assert!(Span::parse(text).is_err(), "{text:?} was accepted");
         }
     }
 
@@ -192,7 +192,7 @@ mod tests {
             "%2e",
             &"a".repeat(MAX_SLUG + 1),
         ] {
-            assert!(Slug::parse(text).is_err(), "{text:?} was taken");
+            assert!(Slug::parse(text).is_err(), "{text:?} was accepted");
         }
     }
 }

@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(bindings.remove("alice"), Ok(false));
         assert_eq!(bindings.find("alice"), Ok(None));
         let left = std::fs::read_dir(state.join(BINDINGS)).unwrap().count();
-        assert_eq!(left, 0, "no file is left over");
+        assert_eq!(left, 0, "a temporary file is left over");
     }
 
     #[test]

@@ -386,7 +386,7 @@ mod tests {
                     Ok(text) if text.as_slice() == b"good" => taken += 1,
                     Ok(_) => {
                         done.store(true, over);
-                        panic!("a file was read that another was judged for");
+                        panic!("the file that was read is not the one that was checked");
                     }
                     Err(FileFault::WritableByOthers { .. }) => refused += 1,
                     Err(other) => {

@@ -165,7 +165,7 @@ mod tests {
         if is_root {
             file.set_permissions(Permissions::from_mode(0o600)).unwrap();
             std::os::unix::fs::chown(path.path(), Some(65_534), None).unwrap();
-            assert!(!is_roots_alone(file), "another owner");
+            assert!(!is_roots_alone(file), "a file of another owner is taken");
         }
     }
 }

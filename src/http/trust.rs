@@ -183,14 +183,15 @@ hgYGog==\n\
     fn a_file_without_a_usable_certificate_is_refused() {
         let path = Path::new("/ca.pem");
         let parse = |pem: &str| parse_roots(path, pem.as_bytes());
-        let roots = parse(&format!("# a comment\n{CERTIFICATE}")).expect("one certificate");
+        let roots = parse(&format!("# a comment\n{CERTIFICATE}"))
+            .expect("a file with one certificate is refused");
         assert_eq!(roots.len(), 1);
 
         // Valid PEM that contains no certificate.
         let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert_eq!(
             parse(&format!("{damaged}{CERTIFICATE}"))
-                .expect("one of two")
+                .expect("a file with one good certificate of two is refused")
                 .len(),
             1
         );
@@ -199,7 +200,9 @@ hgYGog==\n\
             assert!(error.contains("no certificate that can be used"), "{error}");
         }
         let cut = CERTIFICATE.replace("-----END CERTIFICATE-----", "");
-        let error = parse(&cut).expect_err("no end").to_string();
+        let error = parse(&cut)
+            .expect_err("a certificate without its END line is accepted")
+            .to_string();
         assert!(error.contains("is not PEM"), "{error}");
     }
 }

@@ -198,7 +198,11 @@ mod tests {
         );
         assert_eq!(cookie.value.as_str(), "value");
         assert_eq!(cookie.since, Duration::from_secs(100));
-        assert_eq!(cookie.lifetime, Duration::from_secs(60), "the lesser one");
+        assert_eq!(
+            cookie.lifetime,
+            Duration::from_secs(60),
+            "the longer of two lifetimes is used"
+        );
         for end in 0..text.len() {
             assert!(text.get(..end).and_then(&read).is_none(), "{end}");
         }

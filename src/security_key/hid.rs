@@ -164,7 +164,7 @@ mod tests {
             let reports = reports(7, command::CBOR, &message).unwrap();
             let mut events = assembled(&reports).unwrap();
             let Some(Event::Message(command, bytes)) = events.pop() else {
-                panic!("no message of {length} bytes");
+                panic!("a message of {length} bytes is not put together");
             };
             assert_eq!((command, bytes.as_slice()), (command::CBOR, &*message));
             assert!(events.iter().all(|event| *event == Event::Nothing));
@@ -177,7 +177,7 @@ mod tests {
         let message = reports(7, command::CBOR, &[1; 200]).unwrap();
         let other = reports(8, command::CBOR, &[2; 200]).unwrap();
         let [first, second, third, ..] = message.as_slice() else {
-            panic!("too few reports");
+            panic!("a message of 200 bytes has too few reports");
         };
         let mixed = [*first, *other.first().unwrap(), *second];
         assert!(assembled(&mixed).is_ok());

@@ -292,7 +292,14 @@ mod tests {
             (found, glibc::settings())
         });
         assert!(found > 0);
-        assert_ne!(during, before, "the wait was set for the call");
-        assert_eq!(glibc::settings(), before, "and set back after it");
+        assert_ne!(
+            during, before,
+            "the call runs with the process's own waiting time"
+        );
+        assert_eq!(
+            glibc::settings(),
+            before,
+            "the waiting time is not set back after the call"
+        );
     }
 }

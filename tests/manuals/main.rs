@@ -122,7 +122,7 @@ fn every_key_has_its_place_and_its_default() {
         for name in items.iter().flat_map(|(names, _)| names) {
             assert!(
                 fields.iter().any(|field| field == name),
-                "{heading} of the page has {name}, which is no key"
+                "{heading} of the page has {name}, which is not a key"
             );
         }
     }
@@ -165,7 +165,7 @@ fn every_key_is_in_the_table_of_the_docs_with_its_default() {
     }
     for (name, _) in rows {
         let is_known = keys.iter().any(|key| key == name) || name == "override";
-        assert!(is_known, "docs/configure.md has {name}, which is no key");
+        assert!(is_known, "docs/configure.md has {name}, which is not a key");
     }
 }
 
@@ -191,7 +191,7 @@ fn every_key_is_in_the_example() {
     }
     for key in &shown {
         let is_known = keys.contains(key) || key.starts_with("[services.");
-        assert!(is_known, "the example has {key}, which is no key");
+        assert!(is_known, "the example has {key}, which is not a key");
     }
 }
 
@@ -218,7 +218,11 @@ fn every_argument_is_explained() {
         assert!(synopsis.contains(name), "the synopsis lacks {name}");
         count = count.saturating_add(1);
     }
-    assert_eq!(count, items.len(), "the page has arguments that are none");
+    assert_eq!(
+        count,
+        items.len(),
+        "the page explains arguments that do not exist"
+    );
 }
 
 #[test]
@@ -260,7 +264,7 @@ fn the_packages_ship_every_page() {
         let (page, section) = name.rsplit_once('.').expect("a page has a section");
         assert!(
             install.contains(&format!("page {page} {section}\n")),
-            "packaging/install leaves {name} out"
+            "packaging/install does not install {name}"
         );
         count = count.saturating_add(1);
     }
@@ -356,7 +360,7 @@ fn every_cause_stands_in_the_page_of_the_log_with_its_code() {
     for name in rows.iter().flat_map(|(names, _)| names) {
         assert!(
             known.iter().any(|cause| cause == name),
-            "the page has the cause {name}, which is none"
+            "the page has the cause {name}, which does not exist"
         );
     }
 }

@@ -117,7 +117,7 @@ pub(crate) fn read_all(folder: &Path) -> BTreeMap<String, Recording> {
         let name = path.file_stem().expect("a name").to_string_lossy();
         let text = std::fs::read_to_string(&path).expect("a readable recording");
         let steps = serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{name} is no recording: {error}"));
+            .unwrap_or_else(|error| panic!("{name} is not a recording: {error}"));
         recordings.insert(name.into_owned(), steps);
     }
     recordings

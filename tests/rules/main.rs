@@ -155,7 +155,11 @@ fn exists(kind: &str, name: &str) -> bool {
 fn every_rule_is_broken_by_a_patch_that_applies() {
     let breaks = breaks();
     let rules: BTreeSet<u32> = breaks.iter().map(|one| one.rule).collect();
-    assert_eq!(rules, (1..=RULES).collect(), "a rule without a break");
+    assert_eq!(
+        rules,
+        (1..=RULES).collect(),
+        "a rule has no patch that breaks it"
+    );
     let Ok(version) = Command::new("git").arg("--version").output() else {
         skip(
             "rules::every_rule_is_broken_by_a_patch_that_applies",
@@ -201,7 +205,7 @@ fn every_test_that_a_break_names_is_there() {
         for (kind, name) in &one.tests {
             assert!(
                 exists(kind, name),
-                "{}: {kind} {name} is no test",
+                "{}: there is no test {kind} {name}",
                 one.path.display()
             );
         }
@@ -246,13 +250,19 @@ fn every_advisory_names_tests_that_are_there() {
     for row in rows.skip(2) {
         let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
         let [advisory, _, _, tests] = cells.as_slice() else {
-            panic!("not four cells: {row}");
+            panic!("the row does not have four cells: {row}");
         };
         let tests = named(tests);
         let is_verified = !advisory.contains("not verified");
-        assert!(!is_verified || !tests.is_empty(), "{advisory}: no test");
+        assert!(
+            !is_verified || !tests.is_empty(),
+            "{advisory} names no test"
+        );
         for (kind, name) in tests {
-            assert!(exists(&kind, &name), "{advisory}: {kind} {name} is no test");
+            assert!(
+                exists(&kind, &name),
+                "{advisory}: there is no test {kind} {name}"
+            );
             count += 1;
         }
     }

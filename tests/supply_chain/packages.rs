@@ -74,7 +74,10 @@ fn no_package_goes_while_a_stack_names_the_module() {
     ] {
         for line in [line, guard] {
             let (goes, said) = Host::new(line).lets_go(&script, argument);
-            assert!(!goes, "it goes: {said}\n{script}");
+            assert!(
+                !goes,
+                "the package is removed, although a stack names the module: {said}\n{script}"
+            );
             assert!(said.contains("pam.d/sshd"), "{said}\n{script}");
         }
         for other in ["auth required pam_unix.so", &format!("# {line}")] {
@@ -176,7 +179,7 @@ fn a_denial_is_final_in_every_stack_that_is_shipped() {
                     "ignore" | "authinfo_unavail" => assert_eq!(action, "ignore", "{place}"),
                     // A lock after the module counts these two, and ends in a denial.
                     "success" | "auth_err" | "maxtries" => {}
-                    other => panic!("{place}: {other} is judged apart"),
+                    other => panic!("{place}: this test does not know the result {other}"),
                 }
             }
             assert!(dies, "{place}: {line}");

@@ -124,7 +124,7 @@ fn unsafe_code_stays_at_the_border() {
     println!("unsafe: {inside} times in src/pam and src/sys, nowhere else");
     assert_eq!(
         inside, UNSAFE,
-        "if that is meant, write the new number here"
+        "the number of unsafe blocks changed; if you want that, write the new number here"
     );
 }
 
@@ -159,7 +159,7 @@ fn every_file_belongs_to_a_module() {
         .filter(|name| !["lib.rs", "main.rs"].contains(name) && !name.starts_with("bin/"))
         .filter(|name| !is_declared(name))
         .collect();
-    assert!(lost.is_empty(), "nothing builds {lost:?}");
+    assert!(lost.is_empty(), "no module declares these files: {lost:?}");
 }
 
 /// How many times the keyword occurs: `unsafe_code` is the name of a lint.

@@ -75,7 +75,7 @@ fn failure(
         &mut Nodding { push_timeout },
         &mut audit,
     );
-    (end.expect_err("the flow ended well"), server.0)
+    (end.expect_err("the flow ends without an error"), server.0)
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn redirects_to_the_same_place_are_followed_32_times() {
         let same_place = |_, _: Option<&[u8]>| Ok(redirect(status, Redirect::SamePlace));
         let (error, requests) = failure(same_place, None);
         assert!(error.to_string().contains("too often"), "{error}");
-        assert_eq!(requests, 34, "one request, and 33 redirects");
+        assert_eq!(requests, 34, "not one request and 33 redirects");
     }
 }
 

@@ -43,15 +43,16 @@ fn with_error(component: &str) -> Challenge {
 }
 
 fn read(body: &serde_json::Value) -> Challenge {
-    Challenge::read(Zeroizing::new(body.to_string().into_bytes())).expect("a challenge")
+    Challenge::read(Zeroizing::new(body.to_string().into_bytes()))
+        .expect("the challenge is not JSON")
 }
 
 fn plain() -> Response {
-    Response::new(&json!({})).expect("an answer")
+    Response::new(&json!({})).expect("the response cannot be made")
 }
 
 fn proving(proof: Proof) -> Response {
-    Response::proving(&json!({}), proof).expect("an answer")
+    Response::proving(&json!({}), proof).expect("the response cannot be made")
 }
 
 /// A flow that has already left some stages, and the calls that the stages got.
@@ -69,7 +70,7 @@ impl Flow {
                 challenge("ak-stage-deny", 0),
                 1,
             )
-            .expect("the flow moves on");
+            .expect("the flow is taken as ended or repeated");
         }
         flow
     }
@@ -111,7 +112,7 @@ fn errors_at_the_same_stage_count_refusals() {
     for response in [plain(), proving(Proof::Password)] {
         let mut flow = Flow::default();
         let refused = flow.answer(&challenge(PASSWORD, 0), &response, with_error(PASSWORD), 0);
-        assert_eq!(refused.expect("it may be tried again"), 3);
+        assert_eq!(refused.expect("the answer may not be tried again"), 3);
         assert!(flow.0.into_proofs().is_empty());
     }
 }
@@ -149,17 +150,17 @@ fn only_a_link_waits_for_its_link() {
     let email = challenge("ak-stage-email", 0);
     let mut flow = Flow::default();
     let again = flow.answer(&email, &link, challenge("ak-stage-email", 0), 0);
-    assert_eq!(again.expect("the link may be pasted again"), 0);
+    assert_eq!(again.expect("the link may not be pasted again"), 0);
     assert_eq!(flow.told(), ["Link"]);
 
     let mut flow = Flow::default();
     flow.answer(&email, &link, challenge(PASSWORD, 0), 0)
-        .expect("the flow moves on");
+        .expect("the flow is taken as ended or repeated");
     assert!(flow.told().is_empty());
 
     let mut flow = Flow::default();
     flow.answer(&email, &plain(), challenge("ak-stage-email", 1), 0)
-        .expect("the flow moves on");
+        .expect("the flow is taken as ended or repeated");
     assert!(flow.told().is_empty());
 }
 
@@ -169,21 +170,21 @@ fn a_flow_starts_again_at_most_three_times() {
     let start = || challenge(IDENTIFICATION, 0);
     for number in 1..=4_u32 {
         flow.answer(&start(), &plain(), challenge(CODE, 0), 1)
-            .expect("the flow moves on");
+            .expect("the flow is taken as ended or repeated");
         flow.answer(
             &challenge(CODE, 0),
             &proving(Proof::SecondFactor),
             challenge(DUMMY, 0),
             1,
         )
-        .expect("the code is accepted");
+        .expect("the code is taken as wrong");
         let again = flow.answer(&challenge(DUMMY, 0), &plain(), start(), 1);
         match number {
             4 => assert!(
                 matches!(again, Err(LoginError::RestartedTooOften(4))),
                 "{again:?}"
             ),
-            _ => assert_eq!(again.expect("the flow starts again"), 0),
+            _ => assert_eq!(again.expect("the start of the flow is not recognised"), 0),
         }
     }
     let Flow(progress, Told(told)) = flow;
@@ -197,7 +198,7 @@ fn only_an_identification_that_was_left_starts_the_flow_again() {
     // Another stage of a name that was seen before.
     let mut flow = Flow::past(&[DUMMY, CODE]);
     flow.answer(&challenge(PASSWORD, 0), &plain(), challenge(DUMMY, 0), 1)
-        .expect("the flow moves on");
+        .expect("the flow is taken as ended or repeated");
     assert!(flow.told().is_empty());
     // The first identification.
     let mut flow = Flow::past(&[DUMMY]);
@@ -207,7 +208,7 @@ fn only_an_identification_that_was_left_starts_the_flow_again() {
         challenge(IDENTIFICATION, 0),
         1,
     )
-    .expect("the flow moves on");
+    .expect("the flow is taken as ended or repeated");
     assert!(flow.told().is_empty());
 }
 
@@ -219,18 +220,18 @@ fn a_password_that_is_asked_for_again_proves_nothing_yet() {
     };
     let mut flow = Flow::past(&[IDENTIFICATION]);
     assert_eq!(flow.0.unsettled(), None);
-    answer(&mut flow, 1).expect("a second password stage");
+    answer(&mut flow, 1).expect("the second password stage is taken as a refusal");
     assert_eq!(flow.0.unsettled(), Some("password"));
     assert_eq!(flow.1.0, ["Password"]);
     // The second one accepts it, and the flow moves on.
     flow.answer(&asked(), &proving(Proof::Password), challenge(DUMMY, 0), 1)
-        .expect("the flow moves on");
+        .expect("the flow is taken as ended or repeated");
     assert_eq!(flow.0.unsettled(), None);
     assert_eq!(flow.0.into_proofs(), [Proof::Password]);
 
     // The second one asks once more: that is a refusal.
     let mut flow = Flow::past(&[IDENTIFICATION]);
-    answer(&mut flow, 1).expect("a second password stage");
+    answer(&mut flow, 1).expect("the second password stage is taken as a refusal");
     let refused = answer(&mut flow, 1);
     assert!(matches!(refused, Err(LoginError::Rejected { .. })));
     // So is a stage that asks again without a redirect, or as the first one.
@@ -248,7 +249,7 @@ fn a_secret_counts_when_the_flow_moves_on() {
     for proof in [Proof::Password, Proof::SecondFactor, Proof::SecurityKey] {
         let mut flow = Flow::past(&[IDENTIFICATION]);
         flow.answer(&challenge(CODE, 0), &proving(proof), challenge(DUMMY, 0), 1)
-            .expect("the flow moves on");
+            .expect("the flow is taken as ended or repeated");
         assert_eq!(flow.0.into_proofs(), [proof]);
 
         // Errors at a stage that the flow has not left are a doubt.
@@ -270,7 +271,7 @@ fn a_secret_counts_when_the_flow_moves_on() {
         match proof {
             Proof::Password => assert!(matches!(back, Err(LoginError::Restarted { .. }))),
             _ => {
-                back.expect("the code may be tried again");
+                back.expect("the code may not be tried again");
                 assert_eq!(flow.1.0, ["CodeSentBack"]);
                 assert!(flow.0.into_proofs().is_empty());
             }
@@ -296,9 +297,10 @@ fn a_denial_without_a_redirect_is_the_last_attempt_of_the_stage() {
 
 #[test]
 fn a_push_that_is_approved_is_a_second_factor() {
-    let push = Response::push(&json!({}), Duration::from_secs(60)).expect("an answer");
+    let push =
+        Response::push(&json!({}), Duration::from_secs(60)).expect("the response cannot be made");
     let mut flow = Flow::past(&[IDENTIFICATION]);
     flow.answer(&challenge(CODE, 0), &push, challenge(DUMMY, 0), 1)
-        .expect("the flow moves on");
+        .expect("the flow is taken as ended or repeated");
     assert_eq!(flow.0.into_proofs(), [Proof::SecondFactor]);
 }

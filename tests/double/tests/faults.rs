@@ -135,7 +135,10 @@ fn a_mute_server_accepts_and_says_nothing() {
     let patience = Duration::from_millis(100);
     stream.set_read_timeout(Some(patience)).expect("a timeout");
     stream.write_all(b"hello?").expect("a listener");
-    assert!(stream.read(&mut [0; 16]).is_err(), "it says something");
+    assert!(
+        stream.read(&mut [0; 16]).is_err(),
+        "the double sent an answer"
+    );
     assert_eq!(double.connections(), 1);
     double.close_connections();
     // closed with our bytes unread: an end or a reset, without a wait

@@ -36,7 +36,7 @@ fn codes_are_sent_when_selected_and_taken_once() {
             answer["response_errors"]["non_field_errors"][0]["string"],
             "Empty response"
         );
-        let code = double.last_code(user).expect("a code was sent");
+        let code = double.last_code(user).expect("no code was sent");
         let end = client.answer("linux-mfa", &json!({"code": format!(" {code} ")}));
         assert_eq!(end.component(), "xak-flow-redirect");
         assert_eq!(client.who().as_deref(), Some(user));
@@ -174,13 +174,17 @@ fn a_recently_checked_user_is_not_asked_again() {
         .cookies
         .insert("authentik_mfa".to_owned(), mfa.clone());
     begin(&mut other, "lately", "bob");
-    assert_eq!(other.who(), None, "the cookie is carol's");
+    assert_eq!(
+        other.who(),
+        None,
+        "the cookie of carol counts for another user"
+    );
 
     double.advance(hour);
     let mut late = Client::new(&double);
     late.cookies.insert("authentik_mfa".to_owned(), mfa);
     begin(&mut late, "lately", "carol");
-    assert_eq!(late.who(), None, "an hour is over");
+    assert_eq!(late.who(), None, "the cookie counts after an hour");
 }
 
 #[test]

@@ -118,7 +118,10 @@ impl<'a> World<'a> {
     pub fn note(&self, event: Event) {
         let mut log = self.log.borrow_mut();
         // A hundred challenges, with thirty-two redirects each.
-        assert!(log.len() < 5_000, "this login does not end");
+        assert!(
+            log.len() < 5_000,
+            "the login did not end after 5,000 events"
+        );
         log.push(event);
     }
 }

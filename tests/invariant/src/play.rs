@@ -44,7 +44,7 @@ pub fn play(bytes: &[u8]) -> Played {
     let must_not = model::may_succeed(&rules, &log).err();
     let refused = result.err().map(|error| error.to_string());
     if let (None, Some(reason)) = (&refused, must_not) {
-        panic!("let in, and must not be: {reason}\n{rules:#?}\n{log:#?}");
+        panic!("the module let in a person without a proof: {reason}\n{rules:#?}\n{log:#?}");
     }
     secrets_stay(refused.as_deref(), &log);
     Played {

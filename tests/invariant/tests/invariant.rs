@@ -45,7 +45,11 @@ fn nobody_gets_in_without_a_proof_in_the_exchange() {
         let_in.get(),
         near.get()
     );
-    assert!(let_in.get() > LOGINS / 50, "{} let in", let_in.get());
+    assert!(
+        let_in.get() > LOGINS / 50,
+        "too few logins succeed, so the test shows little: {}",
+        let_in.get()
+    );
     for reason in [
         "no secret was accepted",
         "the redirect is not final",

@@ -91,7 +91,11 @@ impl Bench {
     }
 
     fn run(&self, more: &[&str]) -> Run {
-        Run::of(self.start(more).wait_with_output().expect("it ends"))
+        Run::of(
+            self.start(more)
+                .wait_with_output()
+                .expect("the suite did not end"),
+        )
     }
 
     /// Starts it, and sends a signal after this many requests.
@@ -102,13 +106,13 @@ impl Bench {
         while self.double.requests().len() < requests {
             assert!(
                 begun.elapsed() < Duration::from_secs(60),
-                "it has not begun"
+                "the suite sent too few requests in a minute"
             );
             std::thread::sleep(Duration::from_millis(1));
         }
         let pid = Pid::from_raw(child.id().try_into().expect("a pid"));
-        kill(pid, signal).expect("it runs");
-        Run::of(child.wait_with_output().expect("it ends"))
+        kill(pid, signal).expect("the suite is not running");
+        Run::of(child.wait_with_output().expect("the suite did not end"))
     }
 }
 
@@ -270,7 +274,7 @@ fn objects_of_others_with_the_same_names_survive() {
     let killed = bench.interrupted_after(60, Signal::SIGKILL, &["--only", "password"]);
     assert_eq!(killed.code, None, "{}", killed.all());
     let [ledger] = &bench.left()[..] else {
-        panic!("not one ledger: {:?}", bench.left());
+        panic!("there is not exactly one ledger: {:?}", bench.left());
     };
     let run = ledger
         .file_stem()
@@ -337,7 +341,7 @@ fn a_terminal_that_is_closed_leaves_nothing() {
     let before = bench.census();
     let mut child = bench.start(&["--only", "designation"]);
     drop((child.stdout.take(), child.stderr.take()));
-    let ended = child.wait().expect("it ends");
+    let ended = child.wait().expect("the suite did not end");
     assert_eq!(ended.code(), Some(0));
     assert_eq!(bench.census(), before);
     assert_eq!(bench.left(), [""; 0].map(PathBuf::from));

@@ -49,8 +49,12 @@ mod tests {
         let world = World::recorded();
         assert_eq!(flows().len(), world.flows.len(), "a slug is used twice");
         for flow in list_flows(&world) {
-            assert!(!flow.description.is_empty(), "{} says nothing", flow.slug);
-            assert!(!flow.users.is_empty(), "{} names nobody", flow.slug);
+            assert!(
+                !flow.description.is_empty(),
+                "{} has no description",
+                flow.slug
+            );
+            assert!(!flow.users.is_empty(), "{} names no user", flow.slug);
             for user in flow.users {
                 assert!(
                     world.users.iter().any(|u| u.username == user),

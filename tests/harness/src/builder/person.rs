@@ -106,7 +106,7 @@ impl Pam {
     fn last_answer(&mut self) -> &mut ScriptedAnswer {
         match self.answers.last_mut() {
             Some(answer) => answer,
-            None => panic!("this belongs to an answer, and there is none yet"),
+            None => panic!("call this after an answer"),
         }
     }
 

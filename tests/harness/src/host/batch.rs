@@ -179,7 +179,7 @@ impl RealHost {
     pub fn run_all(&self, runs: &[Run], at_a_time: usize) -> Vec<Finished> {
         match self.try_run_all(runs, at_a_time) {
             Ok(finished) => finished,
-            Err(why) => panic!("the runs cannot be done: {why}"),
+            Err(why) => panic!("cannot start the runs: {why}"),
         }
     }
 

@@ -280,7 +280,7 @@ impl RealHost {
     #[track_caller]
     pub fn pause_log(&self, room: usize) {
         if let Err(e) = self.log.pause(&self.directory.path().join("log"), room) {
-            panic!("the log cannot be filled: {e}");
+            panic!("cannot write the test's lines into the log: {e}");
         }
     }
 

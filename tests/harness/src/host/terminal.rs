@@ -89,7 +89,10 @@ impl Terminal {
         });
         match found {
             Some(end) => self.seen = end,
-            None => panic!("{words:?} did not come:\n{}", self.transcript()),
+            None => panic!(
+                "the terminal did not show {words:?}:\n{}",
+                self.transcript()
+            ),
         }
         self
     }
@@ -116,7 +119,7 @@ impl Terminal {
         while self.shows_what_is_typed() {
             assert!(
                 Instant::now() < deadline,
-                "what is typed would be shown:\n{}",
+                "the terminal shows what is typed:\n{}",
                 self.transcript()
             );
             std::thread::sleep(Duration::from_millis(5));
@@ -145,7 +148,10 @@ impl Terminal {
     #[track_caller]
     pub fn send(&mut self, bytes: &[u8]) -> &mut Terminal {
         if let Err(e) = self.keyboard.write_all(bytes) {
-            panic!("nobody reads what is typed: {e}\n{}", self.transcript());
+            panic!(
+                "the program does not read its input: {e}\n{}",
+                self.transcript()
+            );
         }
         self
     }
@@ -188,7 +194,10 @@ impl Terminal {
                 Some(index)
             }
             None if self.screen.lock().ended => None,
-            None => panic!("none of {words:?} came:\n{}", self.transcript()),
+            None => panic!(
+                "the terminal showed none of {words:?}:\n{}",
+                self.transcript()
+            ),
         }
     }
 
@@ -213,7 +222,7 @@ impl Terminal {
         let ended = self.wait_for_end();
         assert!(
             ended,
-            "somebody keeps the terminal open:\n{}",
+            "another process keeps the terminal open:\n{}",
             self.transcript()
         );
         Ended {

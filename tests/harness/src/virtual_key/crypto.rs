@@ -44,7 +44,7 @@ impl SigningKey {
         let algorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
         match EcdsaKeyPair::from_pkcs8(algorithm, &self.0, &SystemRandom::new()) {
             Ok(pair) => pair,
-            Err(e) => panic!("its own key pair: {e}"),
+            Err(e) => panic!("the virtual key cannot read its key pair: {e}"),
         }
     }
 
@@ -96,7 +96,7 @@ impl Agreement {
                 let filled = pseudorandom
                     .expand(&[b"CTAP2 AES key"], hkdf::HKDF_SHA256)
                     .and_then(|material| material.fill(&mut key));
-                assert!(filled.is_ok(), "a key of 32 bytes");
+                assert!(filled.is_ok(), "the agreed key does not have 32 bytes");
                 key
             }
         })

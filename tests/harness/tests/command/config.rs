@@ -144,7 +144,10 @@ fn init_writes_what_the_module_takes_and_overwrites_nothing() {
         shown.text
     );
     assert!(row(&shown.text, "access.groups").starts_with("access.groups ops line"));
-    assert!(bench.double.requests().is_empty(), "nothing is fetched");
+    assert!(
+        bench.double.requests().is_empty(),
+        "the command asked the server"
+    );
 
     let before = bench.read("new.toml");
     let again = bench.run(&[

@@ -112,7 +112,7 @@ fn an_account_that_cannot_log_in_is_not_a_local_way_in() {
         site.account(shell, shadow);
         let (status, text) = site.run(&enable);
         assert_eq!(status, i32::from(!part.is_empty()), "{shadow}: {text}");
-        assert!(text.contains(part), "no {part:?} in {text}");
+        assert!(text.contains(part), "no {part:?} in the output: {text}");
     }
     site.account("/bin/bash", WELL);
     for (settings, more, part) in [
@@ -144,7 +144,7 @@ fn an_account_that_cannot_log_in_is_not_a_local_way_in() {
             .write("/etc/ssh/sshd_config", &format!("{settings}\n{SETTINGS}"));
         let (status, text) = site.run(&[&["enable", "sshd", "--dry-run"], more].concat());
         assert_eq!(status, i32::from(!part.is_empty()), "{settings}: {text}");
-        assert!(text.contains(part), "no {part:?} in {text}");
+        assert!(text.contains(part), "no {part:?} in the output: {text}");
     }
     assert_eq!(site.host.read("/etc/pam.d/sshd"), before);
 }

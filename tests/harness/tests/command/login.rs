@@ -69,11 +69,14 @@ fn the_right_password() {
             "\necho",
         ],
     );
-    assert!(!rest.contains(PASSWORD), "it was echoed: {rest}");
+    assert!(
+        !rest.contains(PASSWORD),
+        "the terminal shows the password: {rest}"
+    );
     assert_eq!(
         bench.double.active_sessions("alice"),
         0,
-        "the session is ended"
+        "the session in authentik is still there"
     );
 }
 
@@ -93,7 +96,10 @@ fn a_wrong_password() {
             "\necho",
         ],
     );
-    assert!(!rest.contains("horse"), "it was echoed: {rest}");
+    assert!(
+        !rest.contains("horse"),
+        "the terminal shows the password: {rest}"
+    );
 }
 
 #[test]

@@ -33,12 +33,18 @@ fn enable_says_which_one_is_left_out() {
     for services in [&["sudo", "su", "--dry-run"][..], &["sudo", "su"], &["sudo"]] {
         let text = enable(&bench, services);
         assert!(text.contains(SUDO_I), "{services:?}: {text}");
-        assert!(!text.contains("su-l"), "su-l includes su: {text}");
+        assert!(
+            !text.contains("su-l"),
+            "su-l is reported, although it includes su: {text}"
+        );
     }
     let text = enable(&bench, &["sudo-i"]);
     assert!(!text.contains("stack of its own"), "{text}");
     let text = enable(&bench, &["sudo"]);
-    assert!(!text.contains("sudo-i"), "it is taken along: {text}");
+    assert!(
+        !text.contains("sudo-i"),
+        "sudo-i is reported, although it has the module: {text}"
+    );
 }
 
 #[test]
@@ -46,13 +52,22 @@ fn nothing_is_said_where_none_is_left_out() {
     pam_harness::require_isolation!();
     let bench = bench();
     let text = enable(&bench, &["sudo", "sudo-i", "--dry-run"]);
-    assert!(!text.contains("stack of its own"), "both at once: {text}");
+    assert!(
+        !text.contains("stack of its own"),
+        "sudo-i is reported, although it is enabled at the same time: {text}"
+    );
     bench.stack("sudo-i", "@include sudo\n");
     let text = enable(&bench, &["sudo", "--dry-run"]);
-    assert!(!text.contains("sudo-i"), "it includes sudo: {text}");
+    assert!(
+        !text.contains("sudo-i"),
+        "sudo-i is reported, although it includes sudo: {text}"
+    );
     std::fs::remove_file(bench.path("pam.d/sudo-i")).unwrap();
     let text = enable(&bench, &["sudo", "--dry-run"]);
-    assert!(!text.contains("sudo-i"), "there is none: {text}");
+    assert!(
+        !text.contains("sudo-i"),
+        "sudo-i is reported, although it does not exist: {text}"
+    );
     bench.stack("su-l", WHOLE);
     let text = enable(&bench, &["su", "--dry-run"]);
     assert!(text.contains(SU_L), "{text}");

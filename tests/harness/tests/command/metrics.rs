@@ -29,7 +29,10 @@ impl Metrics {
     /// line.
     #[track_caller]
     fn read(text: &str) -> Self {
-        assert!(text.ends_with('\n'), "the last line has an end: {text:?}");
+        assert!(
+            text.ends_with('\n'),
+            "the last line has no newline: {text:?}"
+        );
         let mut metrics = Self::default();
         let mut family = String::new();
         let mut helped = None;
@@ -41,12 +44,16 @@ impl Metrics {
             } else if let Some(kind) = line.strip_prefix("# TYPE ") {
                 let (name, kind) = kind.split_once(' ').expect(line);
                 assert_eq!(kind, "gauge", "{line}");
-                assert_eq!(helped.take().as_deref(), Some(name), "HELP is before TYPE");
+                assert_eq!(
+                    helped.take().as_deref(),
+                    Some(name),
+                    "no HELP line before this TYPE line"
+                );
                 assert!(metrics.families.insert(name.to_owned()), "twice: {line}");
                 family = name.to_owned();
             } else {
                 let (name, labels, value) = sample(line);
-                assert_eq!(name, family, "{line} is not below its TYPE");
+                assert_eq!(name, family, "{line} does not follow its TYPE line");
                 let key = (name, labels);
                 assert!(
                     metrics.samples.insert(key, value).is_none(),
@@ -132,12 +139,12 @@ fn label_value(text: &str) -> (String, &str) {
             '\\' => value.push(match chars.next().map(|(_, c)| c) {
                 Some('n') => '\n',
                 Some(c @ ('\\' | '"')) => c,
-                other => panic!("no escape: {other:?} in {text}"),
+                other => panic!("{other:?} is not a valid escape in {text}"),
             }),
             c => value.push(c),
         }
     }
-    panic!("a value without its end: {text}");
+    panic!("the value has no closing quote: {text}");
 }
 
 #[track_caller]
@@ -357,7 +364,7 @@ fn a_file_is_replaced_as_a_whole() {
     assert_ne!(file.ino(), reader.metadata().unwrap().ino());
     assert_eq!(std::io::read_to_string(reader).unwrap(), "old\n");
     let left = fs::read_dir(bench.path("textfile")).unwrap().count();
-    assert_eq!(left, 1, "nothing is left beside it");
+    assert_eq!(left, 1, "a temporary file is left over");
 
     let mut elsewhere = arguments;
     elsewhere[5] = "{dir}/nowhere/host.prom";

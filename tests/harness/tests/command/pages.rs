@@ -82,7 +82,11 @@ fn every_stack_that_a_page_prints_keeps_a_way_in() {
     ] {
         let page = page(name);
         let stacks = printed(&page);
-        assert_eq!(stacks.len(), expected, "{name} prints so many stacks");
+        assert_eq!(
+            stacks.len(),
+            expected,
+            "{name} prints another number of stacks"
+        );
         let in_stacks: usize = stacks
             .iter()
             .map(|stack| stack.text.matches("pam_authentik_flow.so").count())
@@ -96,7 +100,7 @@ fn every_stack_that_a_page_prints_keeps_a_way_in() {
         assert_eq!(
             page.lines().filter(is_of_the_module).count(),
             in_stacks,
-            "{name} has the module's line outside of a stack, without its guard"
+            "{name} has a line of the module outside a stack, without its guard"
         );
         for stack in &stacks {
             let bench = Bench::new();
@@ -158,6 +162,6 @@ fn the_way_in_works() {
     }
     assert_eq!(
         count, 6,
-        "sshd, sudo, login, a display manager, two that are more"
+        "not these six: sshd, sudo, login, a display manager, and two others"
     );
 }

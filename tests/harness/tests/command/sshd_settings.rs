@@ -277,5 +277,9 @@ fn settings_alone_wait_for_a_login_whatever_else_is_disabled() {
             std::thread::sleep(Duration::from_millis(100));
         }
     }
-    assert_ne!(site.stack(), site.before, "the block was there before");
+    assert_ne!(
+        site.stack(),
+        site.before,
+        "the block that was there before is gone"
+    );
 }

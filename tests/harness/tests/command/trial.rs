@@ -17,7 +17,7 @@ impl Site {
         while self.stack() != wanted {
             assert!(
                 begun.elapsed() < Duration::from_secs(30),
-                "it stays:\n{}",
+                "the stack does not change back:\n{}",
                 self.stack()
             );
             std::thread::sleep(Duration::from_millis(100));
@@ -61,7 +61,11 @@ fn a_change_that_nobody_confirms_takes_itself_back() {
         }
         // The terminal closes: SIGHUP to its processes.
         drop(shell);
-        assert_ne!(site.stack(), site.before, "it waits");
+        assert_ne!(
+            site.stack(),
+            site.before,
+            "the change is taken back before its time"
+        );
         let took = site.becomes(&site.before);
         assert!(took > Duration::from_secs(2), "{took:?}");
         let (status, text) = site.run(&["confirm"]);
@@ -76,7 +80,7 @@ fn a_change_that_nobody_confirms_takes_itself_back() {
     }
     assert!(!site.is_waited_for(), "{:?}", site.host.processes());
     let lines = site.host.read(&format!("{STATE}/sshd.before"));
-    assert_eq!(lines, None, "nothing is kept of the change");
+    assert_eq!(lines, None, "the copy of the stack is left over");
 }
 
 /// With systemd as the first process: after the time, after a power cut, and confirmed.
@@ -200,10 +204,17 @@ fn a_change_stays_that_is_confirmed_from_a_second_login() {
         "{}",
         confirmed.transcript
     );
-    assert_eq!(site.host.read(path), None, "no login is noted any more");
+    assert_eq!(
+        site.host.read(path),
+        None,
+        "the note of the login is left over"
+    );
     let begun = Instant::now();
     while site.is_waited_for() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "it still waits");
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "the process that takes the change back still runs"
+        );
         std::thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(site.stack(), after);
@@ -236,7 +247,11 @@ fn the_block_that_was_there_before_comes_back() {
     // Waits until everything is restored.
     let _ = site.run(&["confirm"]);
     let kept = site.host.read(&format!("{STATE}/sshd.before"));
-    assert_eq!(kept.as_ref(), Some(&site.before), "the copy of the file");
+    assert_eq!(
+        kept.as_ref(),
+        Some(&site.before),
+        "the copy is not the stack as it was"
+    );
     // disable accepts it as its own block.
     let (status, text) = site.run(&["disable", "sshd"]);
     assert_eq!(status, 0, "{text}");

@@ -77,7 +77,7 @@ fn a_password_is_asked_for_and_answered() {
     assert!(run.fail_delays()[0] > 500_000, "{:?}", run.fail_delays());
     assert!(
         run.durations()[0] < Duration::from_millis(900),
-        "nobody sleeps"
+        "the run waited for the delay"
     );
 }
 

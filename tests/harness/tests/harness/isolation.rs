@@ -70,7 +70,7 @@ fn the_log_is_the_tests_own() {
     };
     let run = warns().run();
     let [line] = run.log() else {
-        panic!("not one line: {run}");
+        panic!("the log does not have exactly one line: {run}");
     };
     assert_eq!((line.facility, line.priority), ("authpriv", "notice"));
     assert_eq!(line.tag, "pam-run");

@@ -25,7 +25,7 @@ pub(crate) fn local() -> Pam {
 #[track_caller]
 pub(crate) fn failure(pam: Pam) -> String {
     let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pam.run()))
-        .expect_err("this must not pass");
+        .expect_err("the run did not fail");
     match panic.downcast::<String>() {
         Ok(words) => *words,
         Err(_) => String::from("a panic without words"),

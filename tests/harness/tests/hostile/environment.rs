@@ -233,7 +233,7 @@ fn nothing_that_a_caller_sets_changes_which_server_is_trusted() {
                 let first = first.get_or_insert_with(|| (line.clone(), seen.clone()));
                 assert_eq!(first.0, line, "{what} changes the log");
                 if what == "nonsense" {
-                    assert_eq!(first.1, seen, "{what} changes what is seen");
+                    assert_eq!(first.1, seen, "{what} changes what the person sees");
                 }
             }
         }
@@ -241,13 +241,17 @@ fn nothing_that_a_caller_sets_changes_which_server_is_trusted() {
     assert_eq!(
         trap.connections.load(Ordering::SeqCst),
         0,
-        "the trap was asked"
+        "something connected to the trap"
     );
-    assert_eq!(rogue.connections(), 0, "the attacker's server was asked");
+    assert_eq!(
+        rogue.connections(),
+        0,
+        "the module connected to the attacker's server"
+    );
     assert_eq!(
         files(),
         before,
-        "something was written where the caller says"
+        "a file was written to a folder of the caller's choice"
     );
 }
 

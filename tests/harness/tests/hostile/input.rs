@@ -50,7 +50,7 @@ fn no_answer_breaks_anything() {
         let pam = bench.pam("linux-mfa", "carol").answer_secret(PASSWORD);
         let pam = (0..3).fold(pam, |pam, _| pam.answer_bytes(answer));
         // It may end before all are used.
-        let outcome = pam.authenticate().try_run().expect("it ends");
+        let outcome = pam.authenticate().try_run().expect("the login did not end");
         assert_ne!(outcome.code(), "PAM_SUCCESS", "{what}: {outcome}");
     }
 }
@@ -95,7 +95,11 @@ fn no_name_is_more_than_a_name() {
         let pam = bench.pam("linux-login", name).answer_every_secret(PASSWORD);
         let outcome = pam.authenticate().run();
         assert_eq!(outcome.code(), "PAM_USER_UNKNOWN", "{name:?}: {outcome}");
-        assert_eq!(bench.double.connections(), 0, "{name:?} was sent");
+        assert_eq!(
+            bench.double.connections(),
+            0,
+            "{name:?} was sent to authentik"
+        );
         let line = line(&outcome);
         assert!(line.contains("user=(unknown)"), "{line}");
         assert!(line.chars().all(|c| !c.is_control()), "{line:?}");
@@ -111,7 +115,11 @@ fn no_name_is_more_than_a_name() {
         let pam = bench.pam("linux-login", name).answer_every_secret(PASSWORD);
         let outcome = pam.authenticate().run();
         assert_eq!(outcome.code(), "PAM_USER_UNKNOWN", "{name:?}: {outcome}");
-        assert_eq!(bench.double.connections(), 0, "{name:?} was sent");
+        assert_eq!(
+            bench.double.connections(),
+            0,
+            "{name:?} was sent to authentik"
+        );
     }
     // An empty password for an unknown user waits and ends like a wrong one, and so does one
     // that is too long.
@@ -153,7 +161,7 @@ fn a_user_who_stops_at_a_prompt_is_not_logged_in() {
             };
             let pam = begin(bench.pam("linux-everything", "bob"));
             let pam = if null { pam.answer_null() } else { pam.abort() };
-            let outcome: Outcome = pam.authenticate().try_run().expect("it ends");
+            let outcome: Outcome = pam.authenticate().try_run().expect("the login did not end");
             if outcome.code() == "PAM_SUCCESS" {
                 // The flow had ended before this prompt.
                 succeeded = true;
@@ -332,7 +340,7 @@ fn one_login_sends_one_push() {
         let pam = bench.pam("linux-mfa", "duke");
         let pam = (0..3).fold(pam, |pam, _| pam.answer_secret(PASSWORD).answer_secret(""));
         let pam = pam.authenticate().authenticate().authenticate();
-        let outcome = pam.try_run().expect("it ends");
+        let outcome = pam.try_run().expect("the login did not end");
         assert!(
             outcome.codes().iter().all(|code| *code != "PAM_SUCCESS"),
             "{outcome}"
@@ -400,6 +408,6 @@ fn authentiks_password_opens_no_local_account() {
     assert_eq!(
         double.connections(),
         0,
-        "they are none of authentik's business"
+        "the module asked authentik about an account that it leaves alone"
     );
 }

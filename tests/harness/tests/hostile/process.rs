@@ -247,7 +247,7 @@ fn without_nodelete(mut elf: Vec<u8>) -> Vec<u8> {
     assert_eq!(
         &elf[..6],
         b"\x7fELF\x02\x01",
-        "64 bits, the small end first"
+        "the module is not a 64-bit little-endian ELF file"
     );
     let table = number(word(&elf, 32));
     let mut cleared = false;
@@ -260,13 +260,13 @@ fn without_nodelete(mut elf: Vec<u8>) -> Vec<u8> {
         while word(&elf, at) != 0 {
             if word(&elf, at) == FLAGS_1 {
                 let flags = word(&elf, at + 8);
-                assert!(flags & NODELETE != 0, "it is built without nodelete");
+                assert!(flags & NODELETE != 0, "the module is not marked NODELETE");
                 elf[at + 8..at + 16].copy_from_slice(&(flags & !NODELETE).to_le_bytes());
                 cleared = true;
             }
             at += 16;
         }
     }
-    assert!(cleared, "the module has no flags");
+    assert!(cleared, "the module has no entry FLAGS_1");
     elf
 }

@@ -41,7 +41,7 @@ fn cookies(double: &Double) -> Vec<(String, Vec<u8>)> {
     }
     found.sort();
     found.dedup();
-    assert!(!found.is_empty(), "there was no session");
+    assert!(!found.is_empty(), "the server gave no session");
     found
 }
 
@@ -91,7 +91,10 @@ fn neither_the_hosts_token_nor_its_answer_stays_in_memory() {
         assert_eq!(signatures(&bench.double).len(), 1);
         let (before, after) = outcome.found_in_memory();
         let control = |found: &String| found.starts_with("control");
-        assert!(before.iter().any(control), "the search finds nothing");
+        assert!(
+            before.iter().any(control),
+            "the search does not find its control text"
+        );
         for found in before.iter().chain(after) {
             assert!(control(found), "{found}");
         }
@@ -133,7 +136,10 @@ fn no_secret_stays_in_the_memory_of_the_process() {
         assert_eq!(outcome.code(), code, "{outcome}");
         let (before, after) = outcome.found_in_memory();
         let control = |found: &String| found.starts_with("control");
-        assert!(before.iter().any(control), "the search finds nothing");
+        assert!(
+            before.iter().any(control),
+            "the search does not find its control text"
+        );
         // libpam itself wipes the password that it keeps for later modules.
         let left = before.iter().filter(|found| !control(found));
         assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
@@ -173,7 +179,10 @@ fn no_secret_of_the_other_entries_stays_in_memory() {
     assert_eq!(outcome.codes(), ["PAM_SUCCESS"; 2], "{outcome}");
     let (before, after) = outcome.found_in_memory();
     let control = |found: &String| found.starts_with("control");
-    assert!(before.iter().any(control), "the search finds nothing");
+    assert!(
+        before.iter().any(control),
+        "the search does not find its control text"
+    );
     for found in before.iter().chain(after) {
         assert!(control(found), "{found}");
     }

@@ -48,14 +48,20 @@ fn every_program_looks_at_what_sshd_has_bound() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");
     let double = Double::start();
     let host = host(&double);
-    assert!(!succeeds(host.locker("alice")), "nobody is bound yet");
+    assert!(
+        !succeeds(host.locker("alice")),
+        "the locker let somebody in whose account is not bound"
+    );
     log_has(&host, "cause=not-bound");
     assert!(ssh(&host));
     log_has(&host, "bound=");
     let bound = format!("{}\n", uid_of(&double));
     assert_eq!(host.read(FILE).as_deref(), Some(bound.as_str()));
     assert!(succeeds(host.sudo("alice", &["-k", "true"])));
-    assert!(succeeds(host.locker("alice")), "a locker reads root's file");
+    assert!(
+        succeeds(host.locker("alice")),
+        "the locker cannot read the binding"
+    );
 
     change_hands(&double);
     assert!(!ssh(&host));

@@ -205,7 +205,7 @@ fn a_control_group_with_little_memory() {
             }
         }
     }
-    assert!(killed > 0, "no limit was low enough to be one");
+    assert!(killed > 0, "no limit was low enough to end a program");
 }
 
 #[test]

@@ -97,7 +97,11 @@ fn a_flood_of_the_log_hides_no_login() {
     assert!(logins.len() >= 195, "{} of {LOGINS}", logins.len());
     let missing = LOGINS - logins.len();
     // A line that reports lost ones may itself be lost, and is not counted.
-    assert_eq!(reported + left, missing, "the rest is in the count");
+    assert_eq!(
+        reported + left,
+        missing,
+        "lines are lost, and not counted as lost"
+    );
 }
 
 /// The directory and the file, which belong to root and only root can write.
@@ -116,7 +120,11 @@ fn a_log_that_hangs_costs_two_seconds_and_is_counted() {
     let double = Double::start();
     let host = host(&double);
     succeeds(alone(&host, ""));
-    assert_eq!(host.read(LOST), None, "nothing is made before it is needed");
+    assert_eq!(
+        host.read(LOST),
+        None,
+        "the file of lost lines exists although no line is lost"
+    );
     let (logins, _) = logins_and_lost(&host);
     assert_eq!(logins.len(), 1);
 
@@ -171,7 +179,11 @@ fn a_callers_settings_do_not_affect_the_count() {
 
     // SIGXFSZ would end the application during a login.
     succeeds(alone(&host, "ulimit -f 0"));
-    assert_eq!(host.read(LOST), None, "not counted, and no empty file");
+    assert_eq!(
+        host.read(LOST),
+        None,
+        "the file of lost lines exists although it cannot be written"
+    );
 
     succeeds(alone(&host, "umask 0777; cd /tmp"));
     assert_eq!(counted(&host), 1);
@@ -207,7 +219,11 @@ fn a_report_that_was_stopped_is_made_by_another_login() {
     succeeds(alone(&host, ""));
     let (logins, reported) = logins_and_lost(&host);
     assert_eq!((logins.len(), reported), (1, 5));
-    assert_eq!(counted(&host), 3, "somebody is reporting these");
+    assert_eq!(
+        counted(&host),
+        3,
+        "the count changed, although another process reports these lines"
+    );
 
     std::thread::sleep(Duration::from_secs(11));
     succeeds(alone(&host, ""));
@@ -238,7 +254,7 @@ fn the_calls_of_a_login_share_the_wait_for_the_log() {
     println!("two lines of a stack with a log that hangs: {took:.2?}");
     assert!(took > BUDGET / 2, "{took:?}");
     assert!(took < BUDGET * 2, "{took:?}");
-    assert_eq!(counted(&host), 2, "a line of each call");
+    assert_eq!(counted(&host), 2, "not one lost line for each call");
 }
 
 /// A directory that others can write to, a link, and everything that is not a file are not

@@ -94,7 +94,10 @@ fn nothing_of_a_host_is_left() {
         .map(|(path, _)| path)
         .chain(after.keys().filter(|path| !before.contains_key(*path)))
         .collect();
-    assert!(changed.is_empty(), "changed on the machine: {changed:?}");
+    assert!(
+        changed.is_empty(),
+        "these files of the machine changed: {changed:?}"
+    );
     assert_eq!(
         fs::read("/proc/sys/kernel/hostname").unwrap_or_default(),
         host_name

@@ -144,7 +144,11 @@ fn a_user_who_logged_in_here_is_not_looked_up() {
         let codes: Vec<String> = outcome.codes().iter().map(ToString::to_string).collect();
         assert_eq!(codes, ["PAM_SUCCESS", "PAM_SUCCESS"], "{outcome}");
         assert!(!bench.requests().iter().any(|r| r == USERS));
-        assert_eq!(outcome.log().len(), 1, "one line for a login: {outcome}");
+        assert_eq!(
+            outcome.log().len(),
+            1,
+            "the login does not have exactly one line in the log: {outcome}"
+        );
     }
 }
 
@@ -257,7 +261,7 @@ fn users_that_are_not_looked_up_are_left_to_other_modules() {
         assert_eq!(outcome.code(), "PAM_SUCCESS", "{service} {user} {outcome}");
         assert!(
             outcome.log().is_empty(),
-            "cron would log one a minute: {outcome}"
+            "the module logged a line for a user that it leaves alone: {outcome}"
         );
         // It was no success of ours.
         let outcome = pam.stack(only_us).acct_mgmt().run();
@@ -281,7 +285,7 @@ fn users_that_are_not_looked_up_are_left_to_other_modules() {
         assert_eq!(
             key(&bench, "dave").run().code(),
             "PAM_PERM_DENIED",
-            "sshd is not listed"
+            "the module looked up a user of a service that is not listed"
         );
     }
 }

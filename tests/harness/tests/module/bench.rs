@@ -174,7 +174,7 @@ pub(crate) fn line(outcome: &Outcome) -> String {
     assert_eq!(
         lines.len(),
         1,
-        "not one line: {lines:#?}\n{}",
+        "the log does not have exactly one line: {lines:#?}\n{}",
         outcome.transcript()
     );
     lines.into_iter().next().unwrap_or_default()

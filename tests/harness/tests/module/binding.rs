@@ -256,7 +256,7 @@ fn of_two_first_logins_at_once_exactly_one_wins() {
         let codes = outcomes.each_ref().map(|o| o.code().to_string());
         let won = codes.iter().position(|code| code == "PAM_SUCCESS");
         assert!(codes.contains(&"PAM_PERM_DENIED".into()), "{codes:?}");
-        let won = won.expect("one wins");
+        let won = won.expect("none of the logins at once got in");
         let uid = uid_of([&host.bench, &other.bench][won], "alice");
         assert_eq!(host.bound("alice"), Some(format!("{uid}\n")));
         let files = fs::read_dir(state.join("bindings")).unwrap().count();

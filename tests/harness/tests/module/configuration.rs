@@ -88,7 +88,7 @@ fn a_proxy_is_asked_to_connect_and_sees_no_more() {
     assert_eq!(
         gone.double.connections(),
         0,
-        "there is no way around a proxy"
+        "the module connected to the server without the proxy"
     );
 }
 

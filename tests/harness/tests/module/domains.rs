@@ -96,7 +96,7 @@ fn a_domain_is_taken_off_where_the_short_name_is_nobody_elses() {
     ] {
         let outcome = log_in(&bench(section), user);
         expect(&outcome, "PAM_SUCCESS", &[&format!("user={user} ")]);
-        assert_eq!(outcome.user(), Some(user), "PAM_USER stays as it was");
+        assert_eq!(outcome.user(), Some(user), "the module changed PAM_USER");
     }
     // Names without a domain are unchanged: those of the host.
     let outcome = log_in(&bench(FRONT), "alice");

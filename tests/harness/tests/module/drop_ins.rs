@@ -98,5 +98,9 @@ fn a_drop_in_that_cannot_be_used_refuses_the_login() {
         let line = line(&outcome);
         assert!(line.contains(wanted), "{wanted:?} is not in {line}");
     }
-    assert_eq!(bench.double.connections(), 0, "nothing was sent");
+    assert_eq!(
+        bench.double.connections(),
+        0,
+        "the module asked authentik with a wrong configuration"
+    );
 }

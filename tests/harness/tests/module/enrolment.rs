@@ -70,8 +70,11 @@ fn an_app_is_set_up_with_a_qr_code_and_the_secret() {
     );
     assert_eq!(devices(&bench, "alice"), ["totp"]);
     let shown = outcome.shown().join("\n");
-    assert!(!shown.contains("otpauth://"), "it is in the code: {shown}");
-    assert!(shown.contains('\u{2588}'), "a QR code: {shown}");
+    assert!(
+        !shown.contains("otpauth://"),
+        "the address is shown as text beside the QR code: {shown}"
+    );
+    assert!(shown.contains('\u{2588}'), "no QR code is shown: {shown}");
     assert!(
         outcome
             .messages()
@@ -95,7 +98,7 @@ fn a_text_that_gets_no_array_of_responses_was_shown() {
     let pam = bench.pam("enrol", "alice").no_array_for_texts();
     let outcome = totp(&bench, pam.answer_secret(PASSWORD));
     expect(&outcome, "PAM_SUCCESS", &["authenticator-totp"]);
-    assert!(!outcome.shown().is_empty(), "there was a text: {outcome}");
+    assert!(!outcome.shown().is_empty(), "no text is shown: {outcome}");
     // A prompt without a response is no answer.
     let pam = bench.pam("linux-login", "alice").no_array_for_texts();
     let outcome = pam.answer_null().authenticate().run();

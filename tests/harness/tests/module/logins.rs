@@ -39,7 +39,7 @@ fn a_login_takes_the_requests_that_the_protocol_needs() {
     assert_eq!(
         bench.double.connections(),
         1,
-        "one connection for the whole login"
+        "the login took more than one connection"
     );
     assert_eq!(outcome.user(), Some("alice"));
 }
@@ -139,7 +139,7 @@ fn a_connection_that_closed_while_somebody_typed_fails_nobody() {
         .iter()
         .filter(|r| r.starts_with("POST"))
         .count();
-    assert_eq!(posts, 2, "no answer is sent twice");
+    assert_eq!(posts, 2, "an answer was sent twice");
     assert_eq!(bench.double.connections(), 2);
 }
 

@@ -197,13 +197,21 @@ fn a_second_password_stage_asks_for_its_password() {
             .authenticate()
             .run();
         expect(&outcome, "PAM_SUCCESS", &[]);
-        assert_eq!(refused(&outcome), [""; 0], "nothing was refused");
+        assert_eq!(
+            refused(&outcome),
+            [""; 0],
+            "a right password counts as a wrong one"
+        );
         let outcome = both()
             .answer_secret_to("asks for a password once more.", "nope")
             .authenticate()
             .run();
         expect(&outcome, "PAM_AUTH_ERR", &["refused the password"]);
-        assert_eq!(refused(&outcome).len(), 2, "either may have been a guess");
+        assert_eq!(
+            refused(&outcome).len(),
+            2,
+            "not both passwords count as wrong"
+        );
         // A client that hangs up at the second question may have guessed the first.
         let outcome = both().abort().authenticate().run();
         expect(&outcome, "PAM_CONV_ERR", &[]);
@@ -232,7 +240,11 @@ fn a_second_identification_behind_the_password_is_a_refusal() {
                     "or the flow has that stage twice",
                 ],
             );
-            assert_eq!(refused(&outcome).len(), 1, "it may have been a guess");
+            assert_eq!(
+                refused(&outcome).len(),
+                1,
+                "the password does not count as wrong"
+            );
         }
         assert_eq!(bench.double.active_sessions("alice"), 0);
     }

@@ -66,7 +66,7 @@ fn the_query_says_who_comes_from_where() {
     for request in requests {
         let mut told = told(&request);
         let host = told.remove("pam_host").unwrap_or_default();
-        assert!(!host.is_empty(), "the host has a name");
+        assert!(!host.is_empty(), "the module sent no host name");
         let told: Vec<(&str, &str)> = told.iter().map(|(k, v)| (&**k, &**v)).collect();
         assert_eq!(
             told,

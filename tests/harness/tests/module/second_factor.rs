@@ -52,7 +52,7 @@ fn somebody_who_mistypes_a_code_once_still_gets_in() {
             .durations()
             .iter()
             .all(|took| took.as_millis() >= 1000),
-        "the pause was kept"
+        "there was no pause between two tries"
     );
 }
 
@@ -148,17 +148,17 @@ fn a_code_by_mail_or_sms_is_asked_for_before_it_is_typed() {
                     .authenticate()
                     .run()
             });
-            run.join().expect("the login ran")
+            run.join().expect("the login panicked")
         });
         expect(&outcome, "PAM_MAXTRIES", &[]);
-        assert!(double.last_code(user).is_some(), "one was sent");
+        assert!(double.last_code(user).is_some(), "no code was sent");
         let selections = bench
             .double
             .requests()
             .iter()
             .filter(|r| String::from_utf8_lossy(&r.body).contains("selected_challenge"))
             .count();
-        assert_eq!(selections, 1, "and one alone");
+        assert_eq!(selections, 1, "the code was not sent exactly once");
     }
 }
 

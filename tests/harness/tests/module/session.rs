@@ -55,7 +55,10 @@ fn a_session_ends_on_every_path_after_a_login() {
         expect(&outcome, code, &[]);
         for user in ["alice", "bob"] {
             let alive = bench.double.active_sessions(user);
-            assert_eq!(alive, 0, "{access} {flow}: a session of {user} is alive");
+            assert_eq!(
+                alive, 0,
+                "{access} {flow}: a session of {user} is left in authentik"
+            );
         }
         assert_eq!(ends(&bench, END), 1, "{access} {flow}");
     }
@@ -218,7 +221,7 @@ fn a_session_that_cannot_be_ended_changes_no_verdict() {
             expect(&outcome, code, &[]);
             assert!(
                 begun.elapsed() < Duration::from_secs(8),
-                "it is not waited for long"
+                "the login waited too long for the end of the session"
             );
             let noted = outcome.log().iter().any(|line| {
                 line.text

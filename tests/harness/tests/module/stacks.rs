@@ -78,10 +78,7 @@ fn the_stacks_old_password_is_used_and_left() {
         .iter()
         .filter(|r| passwords(r))
         .count();
-    assert_eq!(
-        sent, 2,
-        "each line has logged in, and the person was asked once"
-    );
+    assert_eq!(sent, 2, "not each line of the stack sent the password");
 }
 
 /// The lines in docs/configure.md for accounts and for passwd.

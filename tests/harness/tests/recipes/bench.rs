@@ -192,7 +192,10 @@ impl Bench {
         let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
         let lines = lines.join("\n");
         assert_eq!(found, wanted, "{what}\n{transcript}\n{lines}");
-        assert!(lines.contains(why), "{what}: not {why}, but {lines}");
+        assert!(
+            lines.contains(why),
+            "{what}: {why} is not in the log:\n{lines}"
+        );
         let word = if found { "in" } else { "not in" };
         self.recipe.report(&format!("{what}: {word}"));
     }
@@ -230,7 +233,7 @@ pub(crate) fn come(mut terminal: Terminal, answers: &[&str]) -> (bool, String) {
         assert_eq!(
             is_code,
             index == CODE,
-            "{answer} is no answer to this:\n{}",
+            "{answer} does not answer this question:\n{}",
             terminal.transcript()
         );
         terminal.send_secret(answer);
@@ -238,7 +241,7 @@ pub(crate) fn come(mut terminal: Terminal, answers: &[&str]) -> (bool, String) {
     let transcript = terminal.finish().transcript;
     assert!(
         !is_in || answers.len() == 0,
-        "in, and not asked for {:?}:\n{transcript}",
+        "the person got in without a question for {:?}:\n{transcript}",
         answers.as_slice()
     );
     (is_in, transcript)

@@ -68,7 +68,7 @@ fn a_lock_after_wrong_answers() {
         login.expect("ode:");
         login.send_secret("000000");
         let again = login.expect_or_end(&["ode:"]);
-        assert!(again.is_none(), "asked for another code");
+        assert!(again.is_none(), "the login asked for another code");
         assert!(!login.finish().transcript.contains("let-in"));
     }
     let password = &[PASSWORD];
@@ -82,6 +82,10 @@ fn a_lock_after_wrong_answers() {
     bench.authentik_goes_down();
     together(&bench, "alice", PASSWORD, deny + 1);
     let counted = crate::directory::root(&bench.host, "faillock --user alice");
-    assert_eq!(counted.lines().count(), 2, "more than its head: {counted}");
+    assert_eq!(
+        counted.lines().count(),
+        2,
+        "pam_faillock counted a failure: {counted}"
+    );
     bench.lets_in("localadmin", bench.ssh("localadmin"), &[LOCAL]);
 }

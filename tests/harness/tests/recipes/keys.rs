@@ -22,7 +22,10 @@ fn a_key_and_then_a_code() {
     bench.keeps_out("bob, a key alone", bench.ssh_with_key("bob"), &[]);
     let (is_in, seen) = come(bench.ssh("bob"), &[&bench.code()]);
     assert!(!is_in, "{seen}");
-    assert!(!seen.contains("code:"), "it came to a question:\n{seen}");
+    assert!(
+        !seen.contains("code:"),
+        "the login asked a question:\n{seen}"
+    );
     let denied = "PAM_PERM_DENIED";
     bench.refuses("alice, no second factor", both("alice"), &[], denied);
     bench.lets_in("localadmin, a key", bench.ssh_with_key("localadmin"), &[]);

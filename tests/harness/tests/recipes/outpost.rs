@@ -66,9 +66,17 @@ fn accounts_from_the_outpost() {
     assert_eq!(known, "xenia:*:20107:20107:xenia:/home/xenia:/bin/bash");
     let groups = root(host, "id xenia");
     assert!(groups.contains("(linux-users)"), "{groups}");
-    assert_eq!(account(host, "xaver"), "", "the number of another");
+    assert_eq!(
+        account(host, "xaver"),
+        "",
+        "a user with the uid of another person has an account"
+    );
     assert_eq!(account(host, "linux-hosts-ldap"), "");
-    assert_eq!(host.read("/home/xenia/.profile"), None, "a home already");
+    assert_eq!(
+        host.read("/home/xenia/.profile"),
+        None,
+        "the home exists before the first login"
+    );
     bench.lets_in("xenia, her first login", bench.ssh("xenia"), &[PASSWORD]);
     let home = root(host, "stat -c '%U:%G %a' /home/xenia; ls -A /home/xenia");
     assert!(home.starts_with("xenia:xenia 700\n"), "{home}");
@@ -85,7 +93,11 @@ fn accounts_from_the_outpost() {
 
     bench.authentik_goes_down();
     outpost.stop();
-    assert_eq!(account(host, "xenia"), known, "SSSD remembers");
+    assert_eq!(
+        account(host, "xenia"),
+        known,
+        "SSSD does not know the account without the outpost"
+    );
     let down = "PAM_AUTHINFO_UNAVAIL";
     bench.refuses("xenia", bench.ssh("xenia"), &[PASSWORD], down);
     bench.lets_in("localadmin", bench.ssh("localadmin"), &[LOCAL]);

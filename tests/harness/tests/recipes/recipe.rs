@@ -115,7 +115,7 @@ impl Recipe {
         for path in &block.paths {
             let (text, mode) = match &block.what {
                 Use::File(mode) => (text.clone(), *mode),
-                Use::Commands => panic!("{}: commands go to no file", self.title),
+                Use::Commands => panic!("{}: a block of commands names a file", self.title),
                 what => {
                     let old = host.read(path);
                     let old = old.ok_or_else(|| String::from("is not there"));
@@ -179,7 +179,7 @@ impl Drop for Recipe {
         let forgotten: Vec<_> = blocks.iter().filter(|(_, used)| !used).collect();
         assert!(
             forgotten.is_empty(),
-            "{}: the test does not use {forgotten:#?}",
+            "{}: the test does not use these blocks: {forgotten:#?}",
             self.title
         );
         let report = self.report.borrow();

@@ -134,14 +134,18 @@ impl<'a> FuzzedKey<'a> {
     fn heard(&mut self, channel: u32, command: u8, message: &[u8]) {
         match command {
             wire::INIT => {
-                assert_eq!((channel, message.len()), (wire::BROADCAST, 8), "an INIT");
+                assert_eq!(
+                    (channel, message.len()),
+                    (wire::BROADCAST, 8),
+                    "the host sends an INIT of a wrong form"
+                );
                 let mut answer = message.to_vec();
                 answer.extend([0, 0, 1, 7, 2, 5, 1, 0, 0x0c]);
                 self.channel = 0x107;
                 self.reply_as(wire::BROADCAST, wire::INIT, &answer);
             }
             wire::CANCEL => {
-                assert!(message.is_empty(), "a CANCEL says nothing");
+                assert!(message.is_empty(), "the host sends a CANCEL with content");
                 self.endless = None;
                 if std::mem::take(&mut self.unanswered) {
                     self.queue
@@ -152,7 +156,7 @@ impl<'a> FuzzedKey<'a> {
                 assert_ne!(
                     channel,
                     wire::BROADCAST,
-                    "a command has a channel of its own"
+                    "the host sends a command on the broadcast channel"
                 );
                 self.told(message);
             }
@@ -175,17 +179,17 @@ impl<'a> FuzzedKey<'a> {
         let reply = match command {
             0x04 => self.info(),
             0x06 => {
-                assert!(asked, "a PIN before anybody was asked");
+                assert!(asked, "the host sends a PIN before the person was asked");
                 self.client_pin(&body)
             }
             0x02 => self.assertion(&body),
             0x08 => self.signed(&[], 1),
             0x0b => {
-                assert!(asked, "it blinks before anybody was asked");
+                assert!(asked, "the key blinks before the person was asked");
                 Value::Map(Vec::new())
             }
             0x01 => {
-                assert!(asked, "it blinks before anybody was asked");
+                assert!(asked, "the key blinks before the person was asked");
                 self.credential(&body)
             }
             other => panic!("the host sends the CTAP2 command {other:#x}"),
@@ -266,13 +270,26 @@ impl<'a> FuzzedKey<'a> {
         let mut world = self.world.borrow_mut();
         let is_again = self.had_pin && self.may_be_busy;
         world.pins_written += u32::from(!is_again);
-        assert_eq!(world.pins_written, 1, "one typed PIN costs one try");
+        assert_eq!(
+            world.pins_written, 1,
+            "one typed PIN cost more than one try"
+        );
         if let Some(left) = self.told_tries {
-            assert!(left > i128::from(world.reserve), "{left} tries are kept");
+            assert!(
+                left > i128::from(world.reserve),
+                "the host used a try that pin_reserve keeps: {left} are left"
+            );
         }
-        let agreed = self.agreement.as_ref().expect("a secret was agreed before");
+        let agreed = self
+            .agreement
+            .as_ref()
+            .expect("the host sends a PIN before the key agreement");
         let Some(theirs) = agreed else { return };
-        assert_eq!(theirs[..], pin::X, "agreed with no point of the curve");
+        assert_eq!(
+            theirs[..],
+            pin::X,
+            "the host agreed with a point outside the curve"
+        );
         let x = body.at(3).and_then(|key| key.at(-2)?.bytes());
         let encrypted = body.at(6).and_then(Value::bytes).expect("a PIN");
         let plain = pin::decrypted(protocol, x.expect("a public key"), encrypted);
@@ -302,15 +319,18 @@ impl<'a> FuzzedKey<'a> {
                 .new
                 .as_ref()
                 .map_or(&request.allow, |new| &new.exclude);
-            assert!(list.iter().all(|id| known.contains(id)), "nobody named it");
+            assert!(
+                list.iter().all(|id| known.contains(id)),
+                "the host sends a credential that the server did not name"
+            );
             assert_eq!(body.at(1), Some(&text(&request.rp_id)));
             assert!(
                 silent || world.person_was_asked,
-                "it blinks before anybody was asked"
+                "the key blinks before the person was asked"
             );
             assert!(
                 silent || request.new.is_none(),
-                "it signs where it is set up"
+                "the host asks for a signature while it sets up the key"
             );
         }
         self.signed(&list, u8::from(!silent))
@@ -355,7 +375,11 @@ impl<'a> FuzzedKey<'a> {
     fn credential(&mut self, body: &Value) -> Value {
         {
             let world = self.world.borrow();
-            let new = world.request.new.as_ref().expect("it is set up unasked");
+            let new = world
+                .request
+                .new
+                .as_ref()
+                .expect("the host sets up a key without a request");
             let handle = body.at(3).and_then(|user| user.named("id")?.bytes());
             assert_eq!(handle, Some(&new.user_handle[..]));
         }
@@ -526,7 +550,7 @@ impl Drop for FuzzedKey<'_> {
     /// Whatever ended the wait, the key stops blinking.
     fn drop(&mut self) {
         if self.unanswered && !self.gone && !std::thread::panicking() {
-            panic!("a command is left without an answer and without a CANCEL");
+            panic!("the host left a command without an answer and without a CANCEL");
         }
     }
 }

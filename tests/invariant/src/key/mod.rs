@@ -85,7 +85,10 @@ pub fn play(bytes: &[u8]) -> Ended {
         }
     }
     let took = now().unwrap_or_default().saturating_sub(begun);
-    assert!(took <= LIMIT + SLACK, "it took {took:?}");
+    assert!(
+        took <= LIMIT + SLACK,
+        "the key took longer than the limit: {took:?}"
+    );
     ended
 }
 

@@ -43,7 +43,10 @@ impl<'a> World<'a> {
     /// Counts a report.
     pub(super) fn count(&mut self) {
         self.reports += 1;
-        assert!(self.reports < MOST_REPORTS, "it goes on without an end");
+        assert!(
+            self.reports < MOST_REPORTS,
+            "the host sends reports without an end"
+        );
     }
 
     /// Records what the host has read.
@@ -60,8 +63,11 @@ impl<'a> World<'a> {
     pub(super) fn judge_written(&self, message: &[u8]) {
         let has = |part: &[u8]| message.windows(part.len()).any(|window| window == part);
         let pin = self.pin.expose().as_bytes();
-        assert!(!has(pin), "the PIN in clear");
-        assert!(!has(&pin::half_hash(pin)), "the PIN's hash in clear");
+        assert!(!has(pin), "the host sent the PIN in plain text");
+        assert!(
+            !has(&pin::half_hash(pin)),
+            "the host sent the PIN's hash in plain text"
+        );
     }
 
     /// An answer belongs to this request: from an allowed credential, for this relying party,
@@ -99,16 +105,19 @@ impl<'a> World<'a> {
                     .and_then(|object| Some(object.named("authData")?.bytes()?.to_vec()));
                 // The attestation may be of a kind that this reader does not know.
                 let Some(data) = data else { return };
-                assert!(data[32] & 0x40 != 0, "no credential");
+                assert!(data[32] & 0x40 != 0, "the answer has no credential");
                 assert!(new.without_attestation || came(&data));
                 assert_eq!(data[55..55 + answer.credential.len()], answer.credential);
                 data
             }
-            other => panic!("it answers something else: {other:?}"),
+            other => panic!("the host accepts another kind of answer: {other:?}"),
         };
         let rp = digest::digest(&digest::SHA256, request.rp_id.as_bytes());
         assert_eq!(data[..32], *rp.as_ref());
-        assert!(data[32] & 1 != 0, "without a touch");
+        assert!(
+            data[32] & 1 != 0,
+            "the host accepts an answer without a touch"
+        );
         assert_eq!(data[32] & 4 != 0, answer.user_verified);
         assert!(answer.user_verified || !request.must_verify);
     }

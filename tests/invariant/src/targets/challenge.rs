@@ -35,7 +35,10 @@ pub fn challenge(bytes: &[u8]) {
     };
     let result = prove(&mut server, &world, &rules.config());
     let reason = model::may_succeed(&rules, &world.log.borrow()).err();
-    assert!(result.is_err() || reason.is_none(), "let in: {reason:?}");
+    assert!(
+        result.is_err() || reason.is_none(),
+        "the module let in a person without a proof: {reason:?}"
+    );
 }
 
 /// A server that sends the given bodies.

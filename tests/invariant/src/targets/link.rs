@@ -117,7 +117,10 @@ fn play(challenges: &[&str], typed: &str, prompt: &str) -> (Vec<String>, Vec<Vec
         },
         &mut Audit::trial("fuzz", "auth"),
     );
-    assert!(result.is_err(), "nobody was logged in");
+    assert!(
+        result.is_err(),
+        "the module let in a person whom nobody logged in"
+    );
     (wire.gets, wire.posts)
 }
 

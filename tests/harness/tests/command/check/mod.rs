@@ -133,7 +133,7 @@ fn results_come_as_they_are_found() {
     assert!(found.is_some());
     assert!(
         child.try_wait().unwrap().is_none(),
-        "it waits for the server"
+        "the command ended before the server answered"
     );
     child.kill().unwrap();
     child.wait().unwrap();

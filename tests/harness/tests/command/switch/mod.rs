@@ -90,7 +90,10 @@ fn there_and_back_leaves_every_byte_as_it_was() {
         fs::metadata(bench.path("pam.d/sudo")).unwrap().mode() & 0o7777,
         0o640
     );
-    assert!(!bench.path("state").exists(), "no copy is left");
+    assert!(
+        !bench.path("state").exists(),
+        "a copy of the stack is left over"
+    );
     let again = bench.run(&["disable", "sshd"]);
     assert!(
         again.status == 0 && again.text.contains("nothing to do"),
@@ -146,7 +149,10 @@ fn disable_takes_out_its_own_lines_alone() {
     let run = bench.run(&["disable", "sshd"]);
     assert_eq!(run.status, 0, "{}", run.text);
     assert_eq!(bench.read("pam.d/sshd"), before + more);
-    assert!(!bench.path("state").exists(), "no copy is left");
+    assert!(
+        !bench.path("state").exists(),
+        "a copy of the stack is left over"
+    );
 }
 
 /// Lines of the block that somebody has changed are shown and stay. Other services are still
@@ -173,7 +179,10 @@ fn later_changes_are_not_overwritten() {
     }
     assert_eq!(bench.read("pam.d/sshd"), changed);
     assert_eq!(bench.read("pam.d/sudo"), SUDO);
-    assert!(bench.path("state/sshd.before").exists(), "the copy stays");
+    assert!(
+        bench.path("state/sshd.before").exists(),
+        "the copy of the stack is gone"
+    );
     // One of the marks is missing.
     let half = changed.replace("# END authentik-flow enable\n", "");
     bench.stack("sshd", &half);

@@ -18,13 +18,21 @@ fn another_session_of_the_same_user_gets_nothing() {
     // A session that started with a key has no second factor to remember.
     let mut second = Session::with_key(&host, "duke");
     assert_eq!(second.sudo(), Asked::Push);
-    assert_eq!(second.sudo(), Asked::Push, "what sudo asked is not kept");
+    assert_eq!(
+        second.sudo(),
+        Asked::Push,
+        "sudo remembers a second factor that it asked for itself"
+    );
     // A process without an audit session: in a container, or a service.
     let mut none = host.sudo("duke", &["-k", "id", "-u"]);
     none.answer("assword", PASSWORD);
     none.answer("Press Enter", "");
     assert_eq!(none.finish().status, 0);
-    assert_eq!(first.sudo(), Asked::Password, "the first one still does");
+    assert_eq!(
+        first.sudo(),
+        Asked::Password,
+        "the first session no longer remembers"
+    );
 }
 
 /// su and sudo give another user a process in the session. authentik's cookie does not name a
@@ -46,7 +54,7 @@ fn another_user_in_the_session_gets_nothing() {
     assert_eq!(
         session.try_answering(sudo, &both),
         Asked::Push,
-        "alice's own sudo"
+        "alice's own sudo is not asked for a push"
     );
     assert_eq!(sent(&double), 1);
     // The question is for duke, and alice has called: her process is in duke's session.
@@ -71,11 +79,17 @@ fn a_process_that_outlives_the_session_gets_nothing() {
     let host = host(&double);
     let mut session = Session::ssh(&host, "duke");
     session.leave_behind();
-    assert!(left_behind_is_root(&host), "the session lives");
+    assert!(
+        left_behind_is_root(&host),
+        "the program did not become root while its session is open"
+    );
     session.leave_behind();
     session.leave();
     nothing_is_remembered(&host);
-    assert!(!left_behind_is_root(&host), "after the logout");
+    assert!(
+        !left_behind_is_root(&host),
+        "the program became root after the logout"
+    );
 
     // sshd is killed, and does not close the session.
     let mut session = Session::ssh(&host, "duke");
@@ -89,9 +103,20 @@ fn a_process_that_outlives_the_session_gets_nothing() {
     root(&host, &format!("kill -9 {leader}"));
     drop(session.into_terminal());
     std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(files(&host, "session."), record, "nobody has removed it");
-    assert!(!left_behind_is_root(&host), "after a kill");
-    assert_eq!(files(&host, "session."), [""; 0], "sudo has removed it");
+    assert_eq!(
+        files(&host, "session."),
+        record,
+        "the record is gone before sudo ran"
+    );
+    assert!(
+        !left_behind_is_root(&host),
+        "the program became root after the session was killed"
+    );
+    assert_eq!(
+        files(&host, "session."),
+        [""; 0],
+        "sudo did not remove the record"
+    );
 }
 
 #[test]
@@ -140,7 +165,7 @@ fn a_name_that_a_user_puts_into_the_environment_is_good_for_nothing() {
             Session::of(terminal)
         };
         log_has(&host, "reason=\"another login has handed it over\"");
-        assert_eq!(files(&host, ""), [""; 0], "it is gone");
+        assert_eq!(files(&host, ""), [""; 0], "the record is still there");
         assert!(
             session.run("env | grep -c HANDED_OVER | grep -qx 0"),
             "unset"

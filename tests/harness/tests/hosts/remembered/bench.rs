@@ -168,7 +168,10 @@ impl Session {
                 Some(_) => {
                     self.terminal.send(b"\x03");
                 }
-                None => panic!("it has ended:\n{}", self.terminal.transcript()),
+                None => panic!(
+                    "the session ended too early:\n{}",
+                    self.terminal.transcript()
+                ),
             }
         }
     }
@@ -215,7 +218,7 @@ pub(super) fn left_behind_is_root(host: &RealHost) -> bool {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    panic!("what was left behind does not end");
+    panic!("the program in the background does not end");
 }
 
 /// Root runs a line of shell, which must succeed. Returns its output.

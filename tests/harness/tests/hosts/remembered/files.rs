@@ -49,7 +49,11 @@ fn a_record_that_is_copied_or_old_is_good_for_nothing() {
         );
     }
     root(&host, &format!("chmod 777 {DIRECTORY}"));
-    assert_eq!(session.sudo(), Asked::Push, "everybody's directory");
+    assert_eq!(
+        session.sudo(),
+        Asked::Push,
+        "a directory that everybody can write is trusted"
+    );
     root(&host, &format!("chmod 700 {DIRECTORY}"));
     assert_eq!(session.sudo(), Asked::Password);
 
@@ -58,7 +62,7 @@ fn a_record_that_is_copied_or_old_is_good_for_nothing() {
     assert!(other.run("cat /proc/self/sessionid >/tmp/id"));
     let id = root(&host, "cat /tmp/id");
     root(&host, &format!("cp -p /root/copy {DIRECTORY}/session.{id}"));
-    assert_eq!(other.sudo(), Asked::Push, "a copy");
+    assert_eq!(other.sudo(), Asked::Push, "a copied record is trusted");
 }
 
 #[test]

@@ -26,7 +26,11 @@ fn a_push_counts_for_sudo_in_its_session_and_for_no_other_login() {
     // The second ssh requires a push: `ssh` waits for that question.
     let mut second = Session::ssh(&host, "duke");
     log_has_not(&host, NOTE);
-    assert_eq!(second.sudo(), Asked::Password, "it has its own");
+    assert_eq!(
+        second.sudo(),
+        Asked::Password,
+        "the second login does not remember its own factor"
+    );
     let both = files(&host, "session.");
     assert_eq!(both.len(), 2, "{both:?}");
     let modes = root(
@@ -102,12 +106,20 @@ fn it_is_for_one_flow_and_one_name() {
     host.config(&format!(
         "{config}{own}[services.sudo]\nflow = \"remembered-elsewhere\"\n"
     ));
-    assert_eq!(session.sudo(), Asked::Push, "another flow");
+    assert_eq!(
+        session.sudo(),
+        Asked::Push,
+        "a factor of another flow counts"
+    );
     host.config(&format!(
         "{config}{own}[services.sudo]\nurl = \"https://127.0.0.1:{}\"\n",
         double.port()
     ));
-    assert_eq!(session.sudo(), Asked::Push, "another server");
+    assert_eq!(
+        session.sudo(),
+        Asked::Push,
+        "a factor of another server counts"
+    );
     double.world(|world| {
         let mut other = world.user("duke").clone();
         other.username = "duke-admin".into();
@@ -116,16 +128,28 @@ fn it_is_for_one_flow_and_one_name() {
     host.config(&format!(
         "{config}{own}[services.sudo.user]\nname = \"{{user}}-admin\"\n"
     ));
-    assert_eq!(session.sudo(), Asked::Push, "another name");
+    assert_eq!(
+        session.sudo(),
+        Asked::Push,
+        "a factor of another name counts"
+    );
     host.config(&format!(
         "{config}{own}[services.sudo.prompt]\nsecond_factor = [\"webauthn\", \"duo\"]\n"
     ));
-    assert_eq!(session.sudo(), Asked::Push, "other factors");
+    assert_eq!(
+        session.sudo(),
+        Asked::Push,
+        "a factor that sudo does not allow counts"
+    );
     host.config(&format!(
         "{config}{own}[services.sudo.second_factor]\nremember = \"never\"\n"
     ));
-    assert_eq!(session.sudo(), Asked::Push, "sudo asks always");
-    assert_eq!(sent(&double), 0, "authentik is not even asked");
+    assert_eq!(session.sudo(), Asked::Push, "sudo does not ask each time");
+    assert_eq!(
+        sent(&double),
+        0,
+        "the module asked authentik about the session"
+    );
 }
 
 /// A remembered code is not a secret that was accepted in this login.

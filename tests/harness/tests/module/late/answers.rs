@@ -30,7 +30,11 @@ fn a_late_password_logs_in_with_one_prompt_and_one_line() {
             flows_begun(&bench),
             if flow == "linux-login" { 2 } else { 1 }
         );
-        assert_eq!(bodies(&bench, PASSWORD), 1, "it is sent once");
+        assert_eq!(
+            bodies(&bench, PASSWORD),
+            1,
+            "the password was not sent exactly once"
+        );
         assert_eq!(outcome.authtok(), Some(PASSWORD));
         assert_eq!(bench.double.active_sessions("alice"), 0);
     }
@@ -64,7 +68,7 @@ fn the_time_of_a_login_begins_with_its_first_answer() {
         .authenticate()
         .run();
     expect(&outcome, "PAM_SUCCESS", &["user=bob"]);
-    assert_eq!(flows_begun(&bench), 1, "the flow went on");
+    assert_eq!(flows_begun(&bench), 1, "the flow did not go on");
 }
 
 #[test]
@@ -83,7 +87,11 @@ fn a_late_answer_that_is_wrong_counts_as_any_other() {
             &["authentik refused the password"],
         );
         asked_once(&outcome);
-        assert_eq!(bodies(&bench, "wrong-horse"), 1, "counted once");
+        assert_eq!(
+            bodies(&bench, "wrong-horse"),
+            1,
+            "the wrong password was not sent exactly once"
+        );
         let line = crate::bench::line(&outcome);
         let (what, rest) = line.split_once(" ms=").expect("the time");
         let why = rest.split_once(' ').expect("the reason").1;
@@ -162,7 +170,11 @@ fn a_late_code_is_sent_in_a_new_flow() {
         .run();
     expect(&outcome, "PAM_SUCCESS", &["user=alice"]);
     asked_once(&outcome);
-    assert_eq!(bodies(&bench, "wrong-horse"), 1, "it is not refused again");
+    assert_eq!(
+        bodies(&bench, "wrong-horse"),
+        1,
+        "the wrong password was sent again"
+    );
 }
 
 /// The session of the abandoned flow may belong to a user: with the password of an earlier

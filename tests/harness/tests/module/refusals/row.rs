@@ -71,7 +71,11 @@ pub(super) fn configured(text: &'static str) -> Outcome {
 
 pub(super) fn user(bench: Bench, name: &str, secrets: &[&str]) -> Outcome {
     let outcome = bench.log_in("linux-login", name, secrets);
-    assert_eq!(bench.requests(), [""; 0], "nothing is sent for {name:?}");
+    assert_eq!(
+        bench.requests(),
+        [""; 0],
+        "the module sent {name:?} to authentik"
+    );
     outcome
 }
 
