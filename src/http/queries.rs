@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::host::{FileKind, read_trusted_file};
-use crate::sys::{Family, LookupError, look_up};
+use crate::sys::{Family, LookupError, addresses_in, look_up};
 
 const HOSTS_FILE: &str = "/etc/hosts";
 
@@ -15,7 +15,8 @@ const HOSTS_FILE: &str = "/etc/hosts";
 pub(super) fn are_of_hosts_file(tried: &[SocketAddr], host: &str) -> bool {
     let text = read_trusted_file(Path::new(HOSTS_FILE), FileKind::Configuration);
     let text = text.unwrap_or_default();
-    let given = addresses_in(&String::from_utf8_lossy(&text), host);
+    let text = String::from_utf8_lossy(&text);
+    let given: Vec<IpAddr> = addresses_in(&text, host).collect();
     let is_given = |at: &SocketAddr| given.contains(&at.ip());
     !given.is_empty() && tried.iter().all(is_given) && all_tried(given.iter().copied(), tried)
 }
@@ -23,23 +24,6 @@ pub(super) fn are_of_hosts_file(tried: &[SocketAddr], host: &str) -> bool {
 /// Whether each address is one of those that were tried, at whatever port.
 fn all_tried(mut addresses: impl Iterator<Item = IpAddr>, tried: &[SocketAddr]) -> bool {
     addresses.all(|address| tried.iter().any(|at| at.ip() == address))
-}
-
-/// The addresses that a text such as `/etc/hosts` has for `host` (hosts(5)).
-fn addresses_in(text: &str, host: &str) -> Vec<IpAddr> {
-    let lines = text.lines().map(|line| {
-        let line = line.split('#').next().unwrap_or_default();
-        let mut words = line.split_ascii_whitespace();
-        (words.next(), words)
-    });
-    lines
-        .filter_map(|(address, mut names)| {
-            let address = address?.parse().ok()?;
-            names
-                .any(|name| name.eq_ignore_ascii_case(host))
-                .then_some(address)
-        })
-        .collect()
 }
 
 /// The A and the AAAA query, each separately. A lookup for both returns the addresses
@@ -132,23 +116,6 @@ mod tests {
             let queries = queries(&[a], &[aaaa]);
             assert_eq!(queries.are_complete(&tried), expected, "{a}, {aaaa}");
         }
-    }
-
-    #[test]
-    fn a_hosts_file_is_read_as_libc_reads_it() {
-        let text = "\
-            192.0.2.1 authentik.example.com authentik # 192.0.2.9 authentik\n\
-            # 192.0.2.2 authentik\n\
-            2001:db8::1\tAuthentik.Example.com\n\
-            192.0.2.3 other authentik2\n\
-            junk authentik\n";
-        let found = |host| -> Vec<String> {
-            let found = addresses_in(text, host).into_iter();
-            found.map(|address| address.to_string()).collect()
-        };
-        assert_eq!(found("authentik"), ["192.0.2.1"]);
-        assert_eq!(found("authentik.example.com"), ["192.0.2.1", "2001:db8::1"]);
-        assert_eq!(found("nobody"), [""; 0]);
     }
 
     #[test]

@@ -9,13 +9,19 @@
 //! thread in `_res`, and a program may change them there (resolver(3)). So the module
 //! sets the wait for this one call and restores it afterwards. Other C libraries have
 //! no such setting; musl waits 5 s.
+//!
+//! That bounds glibc's own service `dns` alone. Where glibc asks nss-resolve, which waits
+//! two minutes, the module asks systemd-resolved first.
 
 use std::ffi::{CStr, CString};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ptr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libc::c_int;
+
+use super::nsswitch::{AsksResolve, asks_resolve};
+use super::resolved;
 
 /// The most addresses that are used from one answer.
 const MAX_ADDRESSES: usize = 64;
@@ -29,6 +35,17 @@ pub enum Family {
     V4,
     /// IPv6: the AAAA query.
     V6,
+}
+
+impl Family {
+    /// Whether `address` belongs to it.
+    pub(super) fn has(self, address: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
+    }
 }
 
 /// Why a name has no address here.
@@ -52,6 +69,8 @@ pub enum LookupError {
 /// as `limit` in total, and at least one second for each. The addresses have the
 /// system's order of preference (gai.conf(5)).
 ///
+/// A name service other than glibc's `files`, `dns` and `resolve` may take longer.
+///
 /// # Errors
 /// Why there is no address. Success means at least one.
 pub fn look_up(
@@ -60,10 +79,23 @@ pub fn look_up(
     family: Family,
     limit: Duration,
 ) -> Result<Vec<SocketAddr>, LookupError> {
-    let Ok(name) = CString::new(name) else {
+    let Ok(text) = CString::new(name) else {
         return Err(LookupError::NoSuchName);
     };
-    with_bounded_dns(limit, || get_addresses(&name, port, family))
+    let begun = Instant::now();
+    if asks_resolve(name, family) == AsksResolve::Yes {
+        match resolved::is_silent(name, family, limit) {
+            Ok(false) => {}
+            Ok(true) => {
+                return Err(LookupError::NoAnswer(
+                    "systemd-resolved does not answer".into(),
+                ));
+            }
+            Err(error) => return Err(LookupError::Host(format!("systemd-resolved: {error}"))),
+        }
+    }
+    let limit = limit.saturating_sub(begun.elapsed());
+    with_bounded_dns(limit, || get_addresses(&text, port, family))
 }
 
 fn get_addresses(name: &CStr, port: u16, family: Family) -> Result<Vec<SocketAddr>, LookupError> {

@@ -8,7 +8,9 @@ mod dns;
 mod limits;
 mod locale;
 mod memory;
+mod nsswitch;
 mod proc;
+mod resolved;
 mod setuid;
 mod stopped;
 
@@ -19,6 +21,8 @@ pub use dns::{Family, LookupError, look_up};
 pub use limits::{RaisedLimits, RestoredLimits, has_stack, may_write};
 pub use locale::locale_is_utf8;
 pub use memory::{MemoryReserve, ReservedMemory};
+pub use nsswitch::{AsksResolve, addresses_in, asks_resolve};
 pub use proc::{AuditSession, ProcessMark, boot_id};
+pub use resolved::SOCKET as RESOLVED_SOCKET;
 pub use setuid::is_setuid;
 pub use stopped::StopWatch;

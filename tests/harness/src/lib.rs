@@ -37,6 +37,7 @@ pub mod namespace;
 mod outcome;
 pub mod player;
 pub mod python;
+pub mod resolved;
 mod runner;
 pub mod script;
 pub mod skip;

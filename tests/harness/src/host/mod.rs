@@ -45,7 +45,11 @@ use crate::accounts::Account;
 use crate::syslog::{LogLine, LogSocket};
 use authentik_double::Double;
 use inside::Job;
-use std::io::Write;
+use nix::sched::{CloneFlags, setns, unshare};
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
@@ -207,6 +211,36 @@ impl RealHost {
     pub fn remove(&self, path: &str) {
         let output = self.output("root", &["rm", "-r", path]);
         assert!(output.status.success(), "{path} cannot be removed");
+    }
+
+    /// A socket at `path` in the host, where this process listens, and every user of the host
+    /// may connect. It replaces a file there.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be made.
+    #[track_caller]
+    pub fn listen(&self, path: &str) -> UnixListener {
+        match self.try_listen(Path::new(path)) {
+            Ok(listener) => listener,
+            Err(e) => panic!("no socket {path}: {e}"),
+        }
+    }
+
+    fn try_listen(&self, path: &Path) -> io::Result<UnixListener> {
+        let mounts = File::open(format!("/proc/{}/ns/mnt", self.pid))?;
+        let listen = || {
+            // A thread with a root directory of its own may enter other mounts.
+            unshare(CloneFlags::CLONE_FS)?;
+            setns(&mounts, CloneFlags::CLONE_NEWNS)?;
+            fs::create_dir_all(path.parent().unwrap_or(path))?;
+            let _ = fs::remove_file(path);
+            let listener = UnixListener::bind(path)?;
+            fs::set_permissions(path, Permissions::from_mode(0o666))?;
+            Ok(listener)
+        };
+        std::thread::scope(|scope| scope.spawn(listen).join())
+            .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
     }
 
     /// Replaces the stack of a service by one of `conf/pam.d`, or by a text.

@@ -5,25 +5,35 @@ use std::process::Command;
 use super::{FLOW, GROUPS, TOKEN, check, require_host};
 use crate::bench::{Bench, README_STACK};
 
-/// nss-resolve waits two minutes by itself while no name server answers.
+/// nss-resolve waits two minutes for systemd-resolved. The module asks it first where that
+/// says something about the name.
 #[test]
-fn a_look_up_by_nss_resolve_is_a_warning() {
+fn a_look_up_by_nss_resolve_is_a_warning_where_nothing_bounds_it() {
     require_host!();
-    for (hosts, warns) in [
-        ("resolve [!UNAVAIL=return] files dns", true),
-        // Its hosts file has localhost.
-        ("files resolve [!UNAVAIL=return] dns", false),
-        ("files dns", false),
+    let none = "true";
+    let old = "mkdir -p /run/systemd/resolve";
+    let new = "mkdir -p /run/systemd/resolve && touch /run/systemd/resolve/io.systemd.Resolve";
+    for (hosts, resolved, warns) in [
+        // The machine's hosts file has localhost.
+        ("resolve [!UNAVAIL=return] files dns", new, true),
+        ("files resolve [!UNAVAIL=return] dns", new, false),
+        ("dns resolve", new, true),
+        ("resolve [!UNAVAIL=return] dns", new, false),
+        ("resolve [!UNAVAIL=return] dns", old, true),
+        ("resolve [!UNAVAIL=return] dns", none, false),
+        ("files dns", old, false),
     ] {
         let bench = Bench::new();
         let text = format!("passwd: files\ngroup: files\nshadow: files\nhosts: {hosts}\n");
         bench.write("nsswitch.conf", &text, 0o644);
-        let script = "mount --bind \"$1/nsswitch.conf\" /etc/nsswitch.conf";
+        let script = format!(
+            "mount --bind \"$1/nsswitch.conf\" /etc/nsswitch.conf && mount -t tmpfs tmpfs /run && {resolved}"
+        );
         for more in [&[][..], &["--offline"]] {
             let arguments = [&["check", "--config", "{config}"], more].concat();
-            let run = bench.run_after(script, &arguments);
+            let run = bench.run_after(&script, &arguments);
             let said = run.text.contains("it waits two minutes for localhost");
-            assert_eq!(said, warns, "{hosts}\n{}", run.text);
+            assert_eq!(said, warns, "{hosts}, {resolved}\n{}", run.text);
         }
     }
 }

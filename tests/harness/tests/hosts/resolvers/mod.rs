@@ -1,6 +1,7 @@
 //! Name servers, `/etc/hosts` and `nsswitch.conf`, in every program: the result of each
 //! variant, with the server up and stopped.
 
+mod resolve;
 mod rows;
 
 use crate::sweep::bench::{ALICE_LOCAL, Program, alice};
@@ -8,9 +9,12 @@ use authentik_double::{Certificate, Double};
 use pam_harness::LogLine;
 use pam_harness::host::{RealHost, configuration, stacks};
 use pam_harness::name_server::NameServer;
+use pam_harness::resolved::Resolved;
 use pam_harness::threads::spawn;
 use rows::{Code, ROWS, Row, Server};
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The name in `url`.
 const NAME: &str = "authentik.example.test";
@@ -36,8 +40,17 @@ struct Bench {
     host: RealHost,
 }
 
+/// How a row went.
+struct Played {
+    /// How long its logins took.
+    took: Duration,
+    /// How many questions reached systemd-resolved.
+    questions: usize,
+}
+
 impl Bench {
-    fn new() -> Bench {
+    /// A host, with these packages if there are any.
+    fn new(packages: Option<&Path>) -> Bench {
         let double = Double::builder()
             .certificate(Certificate::Wildcard)
             .world(|world| ALICE_LOCAL.clone_into(&mut world.user_mut("alice").password))
@@ -47,6 +60,9 @@ impl Bench {
             "FAIL_DELAY 0\nLOGIN_RETRIES 1\n",
             0o644,
         );
+        if let Some(packages) = packages {
+            builder = builder.packages(packages);
+        }
         for service in SERVICES {
             let text = stacks::with_way(service, "authentik-fallback");
             builder = builder.stack(service, &text);
@@ -59,7 +75,7 @@ impl Bench {
 
     /// Runs a row in every program.
     #[track_caller]
-    fn play(&self, row: &Row) -> Vec<Outcome> {
+    fn play(&self, row: &Row) -> (Played, Vec<Outcome>) {
         let server = NameServer::start((row.answers)());
         let port = match row.server {
             Server::Up => self.double.port(),
@@ -80,7 +96,9 @@ impl Bench {
             "/etc/nsswitch.conf",
             &format!("{databases}hosts: {}\n", row.nsswitch),
         );
+        let resolved = row.resolved.map(|says| Resolved::start(host, says));
         host.new_log();
+        let begun = Instant::now();
         let runs: Vec<_> = [Program::Su, Program::Sudo]
             .map(|program| program.run(host, ALICE_LOCAL))
             .to_vec();
@@ -92,16 +110,21 @@ impl Bench {
             let ended = [sshd, login].map(|thread| thread.join().unwrap_or_default());
             (finished, ended)
         });
+        let played = Played {
+            took: begun.elapsed(),
+            questions: resolved.as_ref().map_or(0, Resolved::questions),
+        };
         let log = host.new_log();
         let is_in = |program: Program, index: usize| program.is_in(&finished[index]);
-        [
+        let outcomes = [
             ("sshd", sshd),
             ("login", login),
             ("su", is_in(Program::Su, 0)),
             ("sudo", is_in(Program::Sudo, 1)),
         ]
         .map(|(service, login)| outcome(service, login, &log))
-        .to_vec()
+        .to_vec();
+        (played, outcomes)
     }
 
     /// Whether the local password lets alice in.
@@ -175,45 +198,68 @@ fn check(row: &Row, outcome: &Outcome) -> Result<(), String> {
 #[test]
 fn each_variant_of_a_resolver_has_its_code_in_each_program() {
     pam_harness::require_real_host!("sshd", "ssh", "login", "su", "sudo");
-    let parts: Vec<&[Row]> = ROWS.chunks(ROWS.len().div_ceil(4)).collect();
-    let results: Vec<(String, Vec<String>)> = std::thread::scope(|scope| {
+    play_rows(ROWS, None, "resolvers");
+}
+
+/// Plays the rows on hosts with these packages, and writes a table of this name.
+#[track_caller]
+fn play_rows(rows: &'static [Row], packages: Option<PathBuf>, name: &str) -> Vec<Played> {
+    let parts: Vec<&[Row]> = rows.chunks(rows.len().div_ceil(4)).collect();
+    let packages = packages.as_deref();
+    let results: Vec<Part> = std::thread::scope(|scope| {
         let threads: Vec<_> = parts
             .into_iter()
-            .map(|rows| spawn(scope, move || play_all(rows)))
+            .map(|rows| spawn(scope, move || play_all(rows, packages)))
             .collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
             thread.join().expect("the rows are played")
         };
         threads.into_iter().map(join).collect()
     });
-    let mut table = String::from("resolvers: the code in sshd, login, su, sudo\n");
-    let mut wrong = Vec::new();
-    for (part, errors) in results {
-        table.push_str(&part);
-        wrong.extend(errors);
+    let mut table = format!("{name}: the code in sshd, login, su, sudo\n");
+    let (mut wrong, mut played) = (Vec::new(), Vec::new());
+    for part in results {
+        table.push_str(&part.table);
+        wrong.extend(part.wrong);
+        played.extend(part.played);
     }
-    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("hosts");
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hosts");
     std::fs::create_dir_all(&directory).expect("the table's directory");
-    std::fs::write(directory.join("resolvers.txt"), &table).expect("the table is written");
+    std::fs::write(directory.join(format!("{name}.txt")), &table).expect("the table is written");
     assert!(wrong.is_empty(), "{table}\n{}", wrong.join("\n"));
+    played
 }
 
-/// The table's part for these rows, and the wrong results.
-fn play_all(rows: &[Row]) -> (String, Vec<String>) {
-    let bench = Bench::new();
-    let (mut table, mut wrong) = (String::new(), Vec::new());
+/// What some rows gave.
+#[derive(Default)]
+struct Part {
+    table: String,
+    wrong: Vec<String>,
+    played: Vec<Played>,
+}
+
+/// Plays these rows on one host.
+fn play_all(rows: &[Row], packages: Option<&Path>) -> Part {
+    let bench = Bench::new(packages);
+    let mut part = Part::default();
     for row in rows {
-        let outcomes = bench.play(row);
+        let (played, outcomes) = bench.play(row);
         let codes: Vec<&str> = outcomes
             .iter()
             .map(|outcome| outcome.code.as_deref().unwrap_or("no line"))
             .collect();
-        let _ = writeln!(table, "    {:<66} {}", row.what, codes.join("  "));
-        wrong.extend(
-            outcomes
-                .iter()
-                .filter_map(|outcome| check(row, outcome).err()),
+        let seconds = played.took.as_secs_f32();
+        let _ = writeln!(
+            part.table,
+            "    {:<66} {} {seconds:.1} s",
+            row.what,
+            codes.join("  ")
         );
+        let results = outcomes
+            .iter()
+            .filter_map(|outcome| check(row, outcome).err());
+        part.wrong.extend(results);
+        part.played.push(played);
     }
-    (table, wrong)
+    part
 }

@@ -1,6 +1,7 @@
 //! The variants of resolvers, and the code that each must have.
 
 use pam_harness::name_server::{Answers, Reply};
+use pam_harness::resolved::Says;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The code of a variant.
@@ -39,6 +40,8 @@ pub(super) struct Row {
     pub(super) hosts: &'static str,
     /// The services of `hosts` in `nsswitch.conf`.
     pub(super) nsswitch: &'static str,
+    /// What systemd-resolved says; `None` if it does not run.
+    pub(super) resolved: Option<Says>,
     /// More lines of the module's configuration.
     pub(super) config: &'static str,
     pub(super) server: Server,
@@ -50,19 +53,21 @@ pub(super) struct Row {
 
 const UP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Nobody listens there: the double has only 127.0.0.1.
-const REFUSES: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+pub(super) const REFUSES_4: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const REFUSES: IpAddr = IpAddr::V4(REFUSES_4);
 const REFUSES_6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 /// TCP to a broadcast or a multicast address is ENETUNREACH without a packet.
 const UNREACHABLE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 255, 255, 255));
 const UNREACHABLE_6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1));
 
 /// A row with `hosts: files dns`, nothing in `/etc/hosts`, and the server up.
-const fn row(what: &'static str, answers: fn() -> Answers, others: Code) -> Row {
+pub(super) const fn row(what: &'static str, answers: fn() -> Answers, others: Code) -> Row {
     Row {
         what,
         answers,
         hosts: "",
         nsswitch: "files dns",
+        resolved: None,
         config: "",
         server: Server::Up,
         others,
@@ -70,7 +75,7 @@ const fn row(what: &'static str, answers: fn() -> Answers, others: Code) -> Row 
     }
 }
 
-fn up() -> Answers {
+pub(super) fn up() -> Answers {
     Answers::addresses(&[UP])
 }
 
