@@ -25,6 +25,7 @@ mod setup;
 mod sshd;
 mod stack;
 mod status;
+mod sudo;
 mod suggest;
 mod switch;
 mod terminal;

@@ -9,7 +9,7 @@ use super::setup::{Setup, find_module};
 use super::sshd::Settings;
 use super::stack::{Entry, Kind, Stacks};
 use super::ways::{WayIn, kept_out, to_authentik, while_down};
-use super::{CommandError, Exit, printed};
+use super::{CommandError, Exit, printed, sudo};
 use pam_authentik_flow::config::Config;
 
 /// The number of today's failed logins that are shown.
@@ -152,6 +152,10 @@ fn one(
     );
     if status == Status::Wrong {
         screen.pointed(&format!("authentik-flow check --service {service}"));
+    }
+    if let Some(left_out) = sudo::left_out(stacks, service) {
+        screen.row(Status::Warning, service, &left_out.what());
+        screen.pointed(&left_out.remedy(stacks));
     }
     Ok(())
 }

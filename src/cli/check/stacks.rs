@@ -13,6 +13,7 @@ use crate::cli::report::{Measure, Report, Status, Step};
 use crate::cli::setup::{Setup, find_module};
 use crate::cli::sshd::{Missing, Settings};
 use crate::cli::stack::{Entry, Kind, MODULE, Stacks};
+use crate::cli::sudo;
 use crate::cli::switch::services::is_shared;
 use crate::cli::ways;
 use pam_authentik_flow::config::{Config, ConfigError};
@@ -136,6 +137,15 @@ impl Look<'_> {
                 shell.service,
                 without_module(self.stacks, shell),
             );
+        }
+        if let Some(left_out) = sudo::left_out(self.stacks, service) {
+            let finding = Finding {
+                id: "stack.sudo-leaves-out",
+                status: Status::Warning,
+                what: left_out.what(),
+                remedy: left_out.remedy(self.stacks),
+            };
+            note(&mut self.findings, service, finding);
         }
         self.services
             .push((service.to_owned(), guarded(service, &auth)));

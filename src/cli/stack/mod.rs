@@ -93,6 +93,17 @@ impl Stacks {
         self.files.dir.join(service)
     }
 
+    /// The text of the service's own file, whatever its comments are written in. Empty if
+    /// it cannot be read.
+    pub(crate) fn text(&self, service: &str) -> String {
+        self.files.read(&self.path(service)).unwrap_or_default()
+    }
+
+    /// Whether the service's own file has the block of `enable`.
+    pub(crate) fn has_block(&self, service: &str) -> bool {
+        super::switch::block_in(&self.text(service)).is_some()
+    }
+
     /// The services that have a file here, in the order of their names.
     pub(crate) fn services(&self) -> Vec<String> {
         let dirs = std::iter::once(&self.files.dir).chain(&self.files.vendors);

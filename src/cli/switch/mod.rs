@@ -23,7 +23,7 @@ use super::login_shells::{self, LoginShell};
 use super::setup::{Setup, find_ours};
 use super::sshd::{Missing, Settings};
 use super::stack::{Entry, Kind, Stacks};
-use super::{CommandError, Exit, printed};
+use super::{CommandError, Exit, printed, sudo};
 use block::{Found, Stays};
 pub(crate) use disable::disable;
 use drop_in::DropIn;
@@ -120,6 +120,7 @@ pub(crate) fn enable(options: &Enable) -> Result<Exit, CommandError> {
     for service in &options.services {
         say_what_is_left_out(options, &stacks, service)?;
     }
+    say_who_cannot_become_root(options, &stacks)?;
     if options.dry_run {
         say("This was a dry run: nothing is written.")?;
         return Ok(Exit::Success);
@@ -424,13 +425,39 @@ fn say_what_is_left_out(
     for name in &options.local {
         along.push_str(&format!(" --local {name}"));
     }
-    if let Some(path) = &options.config {
-        along.push_str(&format!(" --config {}", path.display()));
-    }
+    along.push_str(&config_argument(options));
     let LoginShell { service, typed, .. } = shell;
     say(&format!(
         "{service}: `{typed}` has its own stack, which asks authentik nothing; take it along: {along} {service}"
     ))
+}
+
+/// Names the local accounts of other stacks that sudo's does not let in while authentik
+/// is down. What a change of those stacks means for sudo's, `names` has said.
+fn say_who_cannot_become_root(options: &Enable, stacks: &Stacks) -> Result<(), CommandError> {
+    for service in sudo::SERVICES {
+        let is_said = service == "sudo" && !options.services.iter().any(|name| name == service);
+        if is_said {
+            continue;
+        }
+        if let Some(left_out) = sudo::left_out(stacks, service) {
+            say(&format!(
+                "{service}: {}; to let them in here, too: {}{}",
+                left_out.what(),
+                left_out.command(),
+                config_argument(options)
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+/// The configuration that was named, for another command.
+fn config_argument(options: &Enable) -> String {
+    match &options.config {
+        Some(path) => format!(" --config {}", path.display()),
+        None => String::new(),
+    }
 }
 
 fn say(text: &str) -> Result<(), CommandError> {

@@ -1,11 +1,11 @@
 //! The accounts of `--local`. Each must be a way in.
 
 use crate::cli::arguments::SshdConfig;
-use crate::cli::judge::{Answer, Stack};
+use crate::cli::judge::Answer;
 use crate::cli::sshd::Settings;
-use crate::cli::stack::results::Secret;
-use crate::cli::stack::{Code, CodeSet, Entry, Kind, Person};
-use crate::cli::{CommandError, local, programs};
+use crate::cli::stack::Entry;
+use crate::cli::sudo::{self, Rule};
+use crate::cli::{CommandError, local};
 
 /// The findings about the accounts.
 #[derive(Debug, Default)]
@@ -118,7 +118,7 @@ fn by_sshd(
 /// At least one of them must be able to become root.
 fn becomes_root(
     names: &[String],
-    sudo: Option<&[Entry]>,
+    auth: Option<&[Entry]>,
     proof: &mut Proof,
 ) -> Result<(), CommandError> {
     if names.iter().any(|name| is_root(name) && can_log_in(name)) {
@@ -127,14 +127,16 @@ fn becomes_root(
     let mut unknown = None;
     let mut refused = Vec::new();
     for name in names.iter().filter(|name| !is_root(name)) {
-        match may_sudo(name) {
-            Ok(Rule::Asks) => match sudo.map_or(Answer::Yes, |auth| by_sudo(name, auth)) {
-                Answer::Yes => proof.root.push(format!("{name}, by sudo")),
-                Answer::No => refused.push(name.as_str()),
-                Answer::Maybe(line) => {
-                    unknown = Some(format!("what sudo returns for {name} depends on {line}"));
+        match sudo::rule(name) {
+            Ok(Rule::Asks) => {
+                match auth.map_or(Answer::Yes, |auth| sudo::lets_in(name, "sudo", auth)) {
+                    Answer::Yes => proof.root.push(format!("{name}, by sudo")),
+                    Answer::No => refused.push(name.as_str()),
+                    Answer::Maybe(line) => {
+                        unknown = Some(format!("what sudo returns for {name} depends on {line}"));
+                    }
                 }
-            },
+            }
             Ok(Rule::AsksNothing) => proof.root.push(format!("{name}, by sudo")),
             Ok(Rule::None) => {}
             Err(why) => unknown = Some(why),
@@ -175,77 +177,6 @@ fn becomes_root(
     }
 }
 
-/// Whether sudo's stack lets somebody in by the local password while authentik is down.
-fn by_sudo(name: &str, auth: &[Entry]) -> Answer {
-    let stack = Stack {
-        kind: Kind::Auth,
-        service: "sudo",
-        entries: auth,
-    };
-    let person = Person::named(name);
-    stack.gets_in(&person, CodeSet::one(Code::AUTHINFO_UNAVAIL), Secret::Local)
-}
-
-/// What sudo asks of somebody before a shell as root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rule {
-    /// No rule gives it.
-    None,
-    /// A password, by its stack.
-    Asks,
-    AsksNothing,
-}
-
-/// Whether sudo lets somebody run anything as root.
-fn may_sudo(name: &str) -> Result<Rule, String> {
-    let said = programs::ask("sudo", &["-n", "-l", "-U", name])?;
-    if !said.succeeded {
-        return Err(format!("sudo -l -U {name}: {}", said.complaint));
-    }
-    let rules: Vec<&str> = said.text.lines().filter(|line| gives_root(line)).collect();
-    // The last rule that matches counts, so each of them must ask nothing.
-    let asks_nothing = |line: &&str| line.contains("NOPASSWD:");
-    Ok(match rules.is_empty() {
-        true => Rule::None,
-        false if rules.iter().all(asks_nothing) => Rule::AsksNothing,
-        false => Rule::Asks,
-    })
-}
-
-/// A line such as `(ALL : ALL) ALL` or `(root) NOPASSWD: /bin/bash`.
-fn gives_root(line: &str) -> bool {
-    let Some((accounts, what)) = line
-        .trim()
-        .strip_prefix('(')
-        .and_then(|l| l.split_once(')'))
-    else {
-        return false;
-    };
-    let users = accounts.split(':').next().unwrap_or_default();
-    let as_root = users
-        .split(',')
-        .any(|user| ["ALL", "root"].contains(&user.trim()));
-    let commands = what.split(',').map(|command| {
-        let command = command.trim();
-        // Tags such as NOPASSWD: come first.
-        let bare = command.rsplit(": ").next().unwrap_or(command);
-        bare.trim()
-    });
-    const SHELLS: [&str; 7] = [
-        "ALL",
-        "/bin/sh",
-        "/bin/bash",
-        "/usr/bin/bash",
-        "/usr/bin/sh",
-        "/bin/su",
-        "/usr/bin/su",
-    ];
-    as_root
-        && commands
-            .into_iter()
-            .any(|command| SHELLS.contains(&command))
-}
-
 /// Accounts with a local password that will now be asked by authentik.
 pub(super) fn asked_from_now_on(
     names: &[String],
@@ -269,24 +200,4 @@ fn can_log_in(name: &str) -> bool {
 
 fn is_root(name: &str) -> bool {
     name == "root" || local::uid(name) == Some(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rule_gives_root_only_where_it_gives_a_shell() {
-        for (line, gives) in [
-            ("    (ALL : ALL) ALL", true),
-            ("    (ALL) NOPASSWD: ALL", true),
-            ("    (root) /usr/bin/apt, /bin/bash", true),
-            ("    (root) NOPASSWD: /usr/bin/su", true),
-            ("    (www-data) ALL", false),
-            ("    (root) /usr/bin/apt", false),
-            ("User bob may run the following commands on host:", false),
-        ] {
-            assert_eq!(gives_root(line), gives, "{line}");
-        }
-    }
 }

@@ -153,7 +153,7 @@ impl Files {
         self.planned.iter().any(|(planned, _)| planned == path) || path.exists()
     }
 
-    pub(super) fn read(&self, path: &Path) -> std::io::Result<String> {
+    pub(crate) fn read(&self, path: &Path) -> std::io::Result<String> {
         if let Some((_, text)) = self.planned.iter().find(|(planned, _)| planned == path) {
             return Ok(text.clone());
         }

@@ -230,3 +230,57 @@ fn accounts_with_a_local_password_are_named() {
     ]);
     assert!(!run.text.contains("from now on"), "{}", run.text);
 }
+
+/// Somebody who gets in by ssh while authentik is down, and then is not root: the names
+/// of sudo are not those of sshd.
+#[test]
+fn an_account_of_sshd_that_sudo_leaves_out_is_named() {
+    require_host!();
+    let with_rules = |localadmin: &str| {
+        let bench = host(
+            &format!("localadmin ALL=(ALL:ALL) {localadmin}\nbob ALL=(ALL:ALL) ALL\n"),
+            |accounts| {
+                let local = accounts.iter().find(|account| account.name == "localadmin");
+                let password = local.unwrap().password.clone();
+                let bob = accounts.iter_mut().find(|account| account.name == "bob");
+                bob.unwrap().password = password;
+            },
+        );
+        bench.stack("sudo", "@include common-auth\n@include common-account\n");
+        let both = ["sshd", "--local", "localadmin", "--local", "bob"];
+        let run = bench.enable(&both);
+        assert_eq!(run.status, 0, "{}", run.text);
+        bench
+    };
+    const WHAT: &str = "while authentik is down, localadmin can log in by sshd with the local password, but cannot become root: sudo asks authentik about localadmin";
+    const COMMAND: &str = "authentik-flow enable sudo --local bob --local localadmin";
+    let bench = with_rules("ALL");
+    for more in [&["--dry-run"][..], &[]] {
+        let run = bench.enable(&[&["sudo", "--local", "bob"], more].concat());
+        assert_eq!(run.status, 0, "{}", run.text);
+        run.has(&[&format!("sudo: {WHAT}"), COMMAND]);
+    }
+    bench
+        .run(&["check", "--service", "sudo"])
+        .has(&[&format!("! PAM stacks      sudo: {WHAT}"), COMMAND]);
+    bench
+        .run(&["status"])
+        .has(&[&format!("! sudo            {WHAT}"), COMMAND]);
+    // The command that is said puts it right.
+    let words: Vec<&str> = COMMAND.split(' ').skip(2).collect();
+    let run = bench.enable(&words);
+    assert_eq!(run.status, 0, "{}", run.text);
+    for run in [
+        run,
+        bench.run(&["check", "--service", "sudo"]),
+        bench.run(&["status"]),
+    ] {
+        assert!(!run.text.contains("cannot become root"), "{}", run.text);
+    }
+    // Nobody could become root by sudo before, or sudo asks for no password.
+    for rule in ["/usr/bin/id", "NOPASSWD: ALL"] {
+        let run = with_rules(rule).enable(&["sudo", "--local", "bob"]);
+        assert_eq!(run.status, 0, "{}", run.text);
+        assert!(!run.text.contains("cannot become root"), "{}", run.text);
+    }
+}
