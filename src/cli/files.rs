@@ -52,6 +52,16 @@ pub(crate) fn write(
     Ok(())
 }
 
+/// The text of a file of the host, whatever its comments are written in: a byte that is
+/// not UTF-8 becomes U+FFFD. Two files may have one text, so never write it back.
+///
+/// # Errors
+/// The error of the kernel.
+pub(crate) fn text(path: &Path) -> io::Result<String> {
+    let bytes = std::fs::read(path)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// Tries to make a file in the folder of `path`, and removes it again.
 ///
 /// # Errors

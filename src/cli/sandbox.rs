@@ -4,6 +4,8 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::files;
+
 /// The programs that are known, each with its configuration. Another one may exist, so
 /// their absence proves nothing.
 const KNOWN: [(&str, &str); 2] = [
@@ -28,7 +30,7 @@ pub(crate) fn find(root: &Path) -> Option<PathBuf> {
         let program = root.join(program);
         let found = std::fs::metadata(&program).ok()?;
         let is_setuid = found.is_file() && found.uid() == 0 && found.mode() & 0o4000 != 0;
-        let config = std::fs::read_to_string(root.join(config)).unwrap_or_default();
+        let config = files::text(&root.join(config)).unwrap_or_default();
         let is_harmless = config.lines().any(|line| {
             let mut words = line.split_ascii_whitespace();
             let pair = [words.next(), words.next()];

@@ -2,12 +2,12 @@
 
 use super::arguments::Folders;
 use super::judge::{Answer, Stack};
-use super::local;
 use super::sshd::Settings;
 use super::stack::condition::mentioned;
 use super::stack::results::Secret;
 use super::stack::{Code, CodeSet, Entry, Kind, Person, Stacks};
 use super::switch::block_in;
+use super::{files, local};
 use pam_authentik_flow::config::UserRules;
 
 /// The kind of these lines: the block of `enable`, an include, or lines by somebody
@@ -26,8 +26,7 @@ pub(crate) fn to_authentik(stacks: &Stacks, service: &str) -> Option<String> {
         };
         return Some(format!("by an include: {}{by}", entry.place()));
     }
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
-    let lines = block_in(&text).filter(|lines| lines.contains(&entry.line));
+    let lines = block_in(&stacks.text(service)).filter(|lines| lines.contains(&entry.line));
     Some(match lines {
         Some(lines) => format!(
             "by the block of enable: {}:{}-{}",
@@ -41,7 +40,7 @@ pub(crate) fn to_authentik(stacks: &Stacks, service: &str) -> Option<String> {
 
 /// Whether a line is in the part that pam-auth-update writes.
 fn is_of_profile(entry: &Entry) -> bool {
-    std::fs::read_to_string(&entry.file).is_ok_and(|text| {
+    files::text(&entry.file).is_ok_and(|text| {
         text.contains("# here are the per-package modules (the \"Primary\" block)")
     })
 }

@@ -312,7 +312,7 @@ fn read(stacks: &Stacks, service: &str) -> Result<Lines, String> {
 }
 
 fn mentions_module(stacks: &Stacks, service: &str) -> bool {
-    std::fs::read_to_string(stacks.path(service)).is_ok_and(|text| text.contains(MODULE))
+    stacks.text(service).contains(MODULE)
 }
 
 /// Adds a finding, or its service to one that is there.

@@ -1,9 +1,11 @@
 //! pam_faillock's count of failures.
 
+use std::path::Path;
+
 use super::Question;
-use crate::cli::programs;
 use crate::cli::report::Report;
 use crate::cli::stack::{Entry, Kind};
+use crate::cli::{files, programs};
 
 /// Its settings, unless arguments say otherwise.
 const SETTINGS: &str = "/etc/security/faillock.conf";
@@ -19,7 +21,7 @@ pub(super) fn look(report: &mut Report, question: &Question<'_>) {
         return;
     };
     let name = question.name;
-    let settings = std::fs::read_to_string(SETTINGS).unwrap_or_default();
+    let settings = files::text(Path::new(SETTINGS)).unwrap_or_default();
     let given = |key: &str| setting(&entry.arguments, &settings, key);
     let mut arguments = vec!["--user", name];
     let dir = given("dir");

@@ -112,14 +112,10 @@ fn say_done(copies: &Copies, service: &str, state: &Path) -> Result<(), CommandE
     }
 }
 
-/// The services with a block of `enable` in their file. One that cannot be read counts
-/// if its bytes name a mark.
+/// The services with a block of `enable` in their file, or with one of its marks.
 fn enabled(stacks: &Stacks) -> Vec<String> {
     let mut services = stacks.services();
-    services.retain(|service| {
-        let bytes = std::fs::read(stacks.path(service)).unwrap_or_default();
-        !matches!(block::find(&String::from_utf8_lossy(&bytes)), Ok(None))
-    });
+    services.retain(|service| !matches!(block::find(&stacks.text(service)), Ok(None)));
     services
 }
 
@@ -130,7 +126,7 @@ fn consider(
     force: bool,
 ) -> Result<Verdict, CommandError> {
     let path = &stacks.path(service);
-    let file = PamFile::read_bytes(path)?;
+    let file = PamFile::read(path)?;
     let written = copies.find(service)?;
     let bare = match block::take_out(&file.text, &written) {
         Ok(Some(bare)) => bare,

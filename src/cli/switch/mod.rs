@@ -477,7 +477,7 @@ fn show(path: &Path, before: &str, after: &str) -> Result<(), CommandError> {
                 ChangeTag::Insert => ("+", AnsiColor::Green.on_default()),
                 ChangeTag::Equal => (" ", anstyle::Style::new()),
             };
-            let line = change.value().trim_end_matches('\n');
+            let line = store::shown(change.value().trim_end_matches('\n'));
             text.push_str(&format!("{style}{sign}{line}{style:#}\n"));
         }
     }

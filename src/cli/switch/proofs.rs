@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use pam_authentik_flow::host::{FileKind, read_trusted_file};
 use serde::{Deserialize, Serialize};
 
 use super::block;
@@ -67,9 +68,7 @@ impl Stack {
         while let Some(text) = waiting.pop() {
             for name in text.replace("\\\n", " ").lines().filter_map(included) {
                 if !known.contains(&name) {
-                    waiting.push(
-                        std::fs::read_to_string(self.pam_dir.join(&name)).unwrap_or_default(),
-                    );
+                    waiting.push(files::text(&self.pam_dir.join(&name)).unwrap_or_default());
                     known.push(name);
                 }
             }
@@ -85,9 +84,10 @@ impl Stack {
     /// The accounts that have logged in through exactly this stack. Only root can read
     /// the record.
     pub(crate) fn proved(&self, state: &Path) -> Vec<String> {
-        let proofs = PamFile::read(&self.path(state))
+        // The text of a stack in it may have signs that stand for bytes.
+        let proofs = read_trusted_file(&self.path(state), FileKind::Secret)
             .ok()
-            .and_then(|file| serde_json::from_str::<Proofs>(&file.text).ok());
+            .and_then(|bytes| serde_json::from_slice::<Proofs>(&bytes).ok());
         match proofs {
             Some(proofs) if proofs.stack == self.whole() => proofs.names.into_keys().collect(),
             _ => Vec::new(),

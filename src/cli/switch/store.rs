@@ -22,27 +22,12 @@ pub(super) struct PamFile {
 }
 
 impl PamFile {
-    /// Reads a file that only root can write.
+    /// Reads a file that only root can write. Bytes that are not UTF-8, as in a comment of
+    /// long ago, become one sign each, and `replace` writes them as they were.
     ///
     /// # Errors
-    /// The file is missing, a link, not UTF-8, or others can write it.
+    /// The file is missing or a link, or others can write it.
     pub(super) fn read(path: &Path) -> Result<Self, CommandError> {
-        let file = Self::read_bytes(path)?;
-        match file.text.contains(is_odd) {
-            true => Err(format!(
-                "{} is not UTF-8; change it by hand",
-                path.display()
-            )),
-            false => Ok(file),
-        }
-    }
-
-    /// The same, also if some bytes are not UTF-8: each of them becomes one sign, and
-    /// `replace` writes it as it was.
-    ///
-    /// # Errors
-    /// The file is missing, a link, others can write it, or it has such a sign already.
-    pub(super) fn read_bytes(path: &Path) -> Result<Self, CommandError> {
         let shown = path.display();
         let metadata = path.symlink_metadata().map_err(|error| {
             let why = failed(path)(error);
@@ -65,11 +50,9 @@ impl PamFile {
                     None => format!("{shown} {fault}"),
                 }
             })?;
-        let text = decoded(&bytes)
-            .ok_or_else(|| format!("{shown} has unusual characters; change it by hand"))?;
         Ok(Self {
             path: path.into(),
-            text,
+            text: decoded(&bytes),
             mode: metadata.mode() & 0o7777,
             owner: metadata.uid(),
             group: metadata.gid(),
@@ -98,7 +81,7 @@ impl PamFile {
     /// # Errors
     /// It has changed meanwhile.
     pub(super) fn is_unchanged(&self) -> Result<(), CommandError> {
-        match Self::read_bytes(&self.path)?.text == self.text {
+        match Self::read(&self.path)?.text == self.text {
             true => Ok(()),
             false => Err(format!(
                 "another program is changing {}; it stays as it is",
@@ -113,20 +96,33 @@ const ODD: std::ops::RangeInclusive<char> = '\u{F780}'..='\u{F7FF}';
 /// What is added to such a byte.
 const ODD_BASE: u32 = 0xF700;
 
-/// `None` if the file itself has one of these characters.
-fn decoded(bytes: &[u8]) -> Option<String> {
+/// The text of any bytes. A character that would stand for a byte is taken byte by byte,
+/// too, so that each text comes from one file alone.
+fn decoded(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        if chunk.valid().contains(is_odd) {
-            return None;
+        for sign in chunk.valid().chars() {
+            match is_odd(sign) {
+                true => push_bytes(&mut text, sign.encode_utf8(&mut [0; 4]).as_bytes()),
+                false => text.push(sign),
+            }
         }
-        text.push_str(chunk.valid());
-        let odd = chunk.invalid().iter();
-        text.extend(odd.filter_map(|byte| char::from_u32(ODD_BASE.saturating_add((*byte).into()))));
+        push_bytes(&mut text, chunk.invalid());
     }
-    Some(text)
+    text
 }
 
+fn push_bytes(text: &mut String, bytes: &[u8]) {
+    let odd = bytes.iter();
+    text.extend(odd.filter_map(|byte| char::from_u32(ODD_BASE.saturating_add((*byte).into()))));
+}
+
+/// The text of a file for people.
+pub(super) fn shown(text: &str) -> String {
+    text.replace(is_odd, "\u{FFFD}")
+}
+
+/// The bytes of a text that [`PamFile::read`] has given, and that may have changed.
 fn encoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     for sign in text.chars() {
@@ -144,7 +140,7 @@ fn is_odd(sign: char) -> bool {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), CommandError> {
-    files::write(path, text, 0o600, None, Existing::Replace)
+    files::write(path, &encoded(text), 0o600, None, Existing::Replace)
 }
 
 /// The copies of `enable`: the file before the change, for people, and the block.
@@ -338,10 +334,11 @@ mod tests {
             b"\xc3\xbc \xe2\x82",
             b"",
             b"plain\n",
+            "\u{F7FC} \u{F77F}\u{F780}\u{F800}\n".as_bytes(),
         ] {
-            let text = decoded(bytes).unwrap();
-            assert_eq!(encoded(&text), bytes);
+            assert_eq!(encoded(&decoded(bytes)), bytes);
         }
-        assert_eq!(decoded("\u{F7FC}".as_bytes()), None);
+        let (byte, sign) = (decoded(b"\xfc"), decoded("\u{F7FC}".as_bytes()));
+        assert_ne!(byte, sign, "two files, one text");
     }
 }

@@ -7,7 +7,7 @@ use pam_harness::Module;
 use pam_harness::accounts::LOCAL_ADMIN_PASSWORD;
 
 use crate::bench::PASSWORD;
-use crate::site::{STATE, Site};
+use crate::site::{STACK, STATE, Site};
 
 impl Site {
     /// Waits until this is the stack.
@@ -318,6 +318,49 @@ fn later_changes_are_kept_and_reported() {
         assert!(status == 1 && text.contains(part), "{text}");
         site.host.stack("sshd", &site.before);
         let _ = site.run(&["disable", "sshd"]);
+    }
+}
+
+/// A comment that an editor of long ago wrote, before the change or while it waits.
+#[test]
+fn bytes_that_are_not_utf8_keep_nothing_from_being_taken_back() {
+    pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
+    let site = Site::new().with_sshd();
+    let add_comment = || {
+        let shell = format!("printf '# f\\374r M\\374ller\\n' >>{STACK}");
+        let output = site.host.output("root", &["sh", "-c", &shell]);
+        assert!(output.status.success(), "{output:?}");
+    };
+    let sum = || {
+        let output = site.host.output("root", &["sha256sum", STACK]);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let names_module = || {
+        let grep = ["grep", "-qa", "pam_authentik_flow", STACK];
+        site.host.output("root", &grep).status.success()
+    };
+    let sum_with_another = || {
+        add_comment();
+        let sum = sum();
+        let taken = site.host.output("root", &["sed", "-i", "$d", STACK]);
+        assert!(taken.status.success(), "{taken:?}");
+        sum
+    };
+    add_comment();
+    let (before, with_another) = (sum(), sum_with_another());
+    for (meanwhile, wanted) in [(false, &before), (true, &with_another)] {
+        assert_eq!(sum(), before);
+        site.enable(&["sshd", "--local", "localadmin", "--try", "5s"]);
+        assert!(names_module());
+        if meanwhile {
+            add_comment();
+        }
+        let begun = Instant::now();
+        while names_module() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it stays");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert_eq!(sum(), *wanted, "meanwhile: {meanwhile}");
     }
 }
 

@@ -95,6 +95,37 @@ fn bytes_that_are_not_utf8_keep_nothing_from_being_taken_out() {
     }
 }
 
+/// The same comment in the service's own file, in a line that the block repeats, and in an
+/// included file.
+#[test]
+fn bytes_that_are_not_utf8_stay_as_they_are_when_the_module_is_put_in() {
+    require_host!();
+    let bench = Bench::new();
+    let latin: &[u8] = b"# f\xfcr M\xfcller\n";
+    let path = bench.path("pam.d/sshd");
+    let before = [latin, CLOSED.as_bytes()].concat();
+    fs::write(&path, &before).unwrap();
+    let run = bench.enable(&["sshd"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    let kept = fs::read(bench.path("state/sshd.before")).unwrap();
+    assert_eq!(kept, before, "the copy");
+    assert!(fs::read(&path).unwrap().starts_with(latin));
+    bench
+        .run(&["status"])
+        .has(&["by the block of enable: /DIR/pam.d/sshd:"]);
+    // Another list, and back.
+    let run = bench.enable(&["sshd", "--local", "localadmin"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    let run = bench.run(&["disable", "sshd"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    assert_eq!(fs::read(&path).unwrap(), before);
+    // libpam reads the line in front of it, and nothing behind it.
+    let broken = [before.as_slice(), b"auth [success pam_authentik_flow.so\n"].concat();
+    fs::write(&path, broken).unwrap();
+    let run = bench.run(&["check", "--service", "sshd"]);
+    run.has(&["sshd: libpam cannot read the stack"]);
+}
+
 #[test]
 fn a_block_that_somebody_has_copied_goes_twice() {
     require_host!();
