@@ -17,11 +17,13 @@ pub type Report = [u8; REPORT_BYTES];
 
 /// The way to one key: a hidraw node, or a key that a test has in memory.
 pub trait Device {
-    /// Writes one report. It does not wait: [`io::ErrorKind::WouldBlock`] says that
-    /// there is no room yet.
+    /// Writes one report. It does not wait for room: [`io::ErrorKind::WouldBlock`] says
+    /// that there is none yet. A hidraw node waits until the key has read the report, at
+    /// most five seconds (`USB_CTRL_SET_TIMEOUT`).
     ///
     /// # Errors
-    /// The key is gone, or the kernel refuses.
+    /// The key is gone, the kernel refuses, or [`io::ErrorKind::TimedOut`]: the key does
+    /// not read.
     fn send(&mut self, report: &Report) -> io::Result<()>;
 
     /// Takes one report, if there is one. It does not wait.

@@ -135,21 +135,35 @@ impl<D: Device> Key<D> {
         self.assembly = Assembly::default();
         self.under_way = Some(0);
         let reports = hid::reports(self.channel, command, message)?;
-        for report in reports.iter() {
+        for (at, report) in reports.iter().enumerate() {
+            // The kernel takes up to five seconds for a report, whatever O_NONBLOCK says.
+            // The first one is always sent: it may be a CANCEL, after the deadline.
+            if at > 0 && deadline.remaining().is_zero() {
+                return Err(self.takes_no_request());
+            }
             loop {
                 match self.device.send(report) {
                     Ok(()) => break,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         if deadline.remaining().is_zero() {
-                            return Err(KeyFault::Failed("it takes no request"));
+                            return Err(self.takes_no_request());
                         }
                         wait_for_room(&self.device, deadline);
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                        return Err(self.takes_no_request());
                     }
                     Err(_) => return Err(KeyFault::Removed),
                 }
             }
         }
         Ok(())
+    }
+
+    /// The key has not read a whole request, so there is nothing to cancel.
+    fn takes_no_request(&mut self) -> KeyFault {
+        self.give_up();
+        KeyFault::Failed("it takes no request")
     }
 
     /// The next message on this key's channel, waited for.
@@ -319,4 +333,84 @@ fn channel_of(answer: &[u8]) -> Result<u32, KeyFault> {
         return Err(KeyFault::Failed("it gives no channel"));
     }
     Ok(channel)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::security_key::device::Report;
+    use std::os::fd::BorrowedFd;
+
+    /// A key that reads one report in this time, or none of them.
+    struct Slow {
+        each: Duration,
+        stops: bool,
+        sent: usize,
+    }
+
+    impl Device for Slow {
+        fn send(&mut self, _: &Report) -> io::Result<()> {
+            std::thread::sleep(self.each);
+            self.sent = self.sent.saturating_add(1);
+            match self.stops {
+                true => Err(io::ErrorKind::TimedOut.into()),
+                false => Ok(()),
+            }
+        }
+
+        fn receive(&mut self) -> io::Result<Option<Report>> {
+            Ok(None)
+        }
+
+        fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+            None
+        }
+    }
+
+    fn key(stops: bool, limit: Duration) -> Key<Slow> {
+        Key {
+            device: Slow {
+                each: Duration::from_millis(20),
+                stops,
+                sent: 0,
+            },
+            channel: 7,
+            assembly: Assembly::default(),
+            under_way: None,
+            deadline: Deadline::after(limit),
+            info: Info::default(),
+        }
+    }
+
+    #[test]
+    fn a_key_that_reads_slowly_takes_no_longer_than_the_deadline() {
+        let limit = Duration::from_millis(100);
+        let mut key = key(false, limit);
+        let deadline = Deadline::after(limit);
+        let begun = key.begin(&[0; hid::MAX_MESSAGE], &deadline);
+        assert_eq!(begun, Err(KeyFault::Failed("it takes no request")));
+        assert!((1..=6).contains(&key.device.sent), "{}", key.device.sent);
+        // It has no whole request, so no CANCEL is sent to it.
+        let sent = key.device.sent;
+        key.cancel();
+        assert_eq!(key.device.sent, sent);
+    }
+
+    #[test]
+    fn a_key_that_reads_nothing_is_not_said_to_be_removed() {
+        let mut key = key(true, Duration::from_secs(60));
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let begun = key.begin(&[0; 200], &deadline);
+        assert_eq!(begun, Err(KeyFault::Failed("it takes no request")));
+        assert_eq!(key.device.sent, 1);
+    }
+
+    /// The time of a request is over when the key is cancelled.
+    #[test]
+    fn a_key_is_cancelled_after_the_deadline_too() {
+        let mut key = key(false, Duration::ZERO);
+        key.under_way = Some(1);
+        key.cancel();
+        assert_eq!(key.device.sent, 1);
+    }
 }

@@ -136,6 +136,8 @@ pub struct Settings {
     pub is_full: bool,
     /// Answers that replace all others, report by report. The last one is repeated.
     pub noise: Option<Vec<Vec<u8>>>,
+    /// How many reports it reads before it stops; `None`: all.
+    pub reads: Option<usize>,
 }
 
 impl Default for Settings {
@@ -155,6 +157,7 @@ impl Default for Settings {
             attestation: Attestation::Own,
             is_full: false,
             noise: None,
+            reads: None,
         }
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn start(settings: Settings) -> io::Result<VirtualKey> {
     tcsetattr(&pty.slave, SetArg::TCSANOW, &raw)?;
     let node = nix::unistd::ttyname(&pty.slave)?;
     let number = std::fs::metadata(&node)?.rdev();
+    let reads = settings.reads;
     let log = Arc::new(Mutex::new(Vec::new()));
     let pulled_out = Arc::new(AtomicBool::new(false));
     let pump = {
@@ -29,7 +30,7 @@ pub(super) fn start(settings: Settings) -> io::Result<VirtualKey> {
         let (master, slave) = (File::from(pty.master), File::from(pty.slave));
         std::thread::spawn(move || {
             let _slave = slave;
-            let _ = run(frames, master, &log, &pulled_out);
+            let _ = run(frames, master, reads, &log, &pulled_out);
         })
     };
     Ok(VirtualKey {
@@ -44,20 +45,27 @@ pub(super) fn start(settings: Settings) -> io::Result<VirtualKey> {
 fn run(
     mut frames: Frames,
     mut master: File,
+    reads: Option<usize>,
     log: &Mutex<Vec<Event>>,
     pulled_out: &AtomicBool,
 ) -> io::Result<()> {
     let mut taken = Vec::new();
+    let mut read_reports = 0;
     while !pulled_out.load(Ordering::Relaxed) {
+        if reads == Some(read_reports) {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            continue;
+        }
         let mut waits = [PollFd::new(master.as_fd(), PollFlags::POLLIN)];
         let ready = poll(&mut waits, PollTimeout::from(10_u8))? > 0;
         let mut outs = Vec::new();
         if ready {
-            let mut bytes = [0; 650];
+            let mut bytes = [0; 65];
             let read = master.read(&mut bytes)?;
             taken.extend_from_slice(&bytes[..read]);
             while taken.len() >= 65 {
                 let report: Vec<u8> = taken.drain(..65).skip(1).collect();
+                read_reports += 1;
                 if let Ok(report) = <[u8; 64]>::try_from(report) {
                     outs.push(frames.take(&report));
                 }

@@ -263,3 +263,30 @@ fn a_key_that_answers_anything_ends_in_an_error() {
         );
     }
 }
+
+/// Before its first report, after INIT, and after the first report of what it should sign.
+#[test]
+fn a_key_that_stops_reading_ends_in_time() {
+    pam_harness::require_isolation!();
+    let credential = credential();
+    let bench = bench(Validate::new(), &[&credential])
+        .section("timeout = \"1s\"")
+        .section("[prompt]\nattempts = 1");
+    for reads in 0..4 {
+        let key = VirtualKey::plug_in(Settings {
+            reads: Some(reads),
+            ..settings(&credential)
+        });
+        let begun = Instant::now();
+        let outcome = kay(&bench, &[&key])
+            .answer_every_secret(PASSWORD)
+            .authenticate()
+            .run();
+        ends_in(&outcome, "PAM_AUTH_ERR");
+        assert!(
+            begun.elapsed() < Duration::from_secs(15),
+            "{reads}: {:?}",
+            begun.elapsed()
+        );
+    }
+}
