@@ -97,7 +97,7 @@ fn the_deb_changes_nothing_where_it_refuses() {
     ] {
         let (goes, said) = Host::new(line).lets_go(&read("deb/prerm"), "remove");
         assert!(
-            !goes && said.contains("Nothing is changed."),
+            !goes && said.contains("No stack is changed."),
             "{line}: {said}"
         );
         assert!(!said.contains("--remove"), "{line}: {said}");
