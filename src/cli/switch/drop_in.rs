@@ -373,4 +373,29 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         assert!(drop_in(Some("old\n")).restore(&copies).is_err());
     }
+
+    /// Keeping none removes the folder, if nothing else is in it.
+    #[test]
+    fn settings_are_kept_where_there_is_no_folder_yet() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("not/yet");
+        let copies = Copies::at(&state);
+        let drop_in = DropIn {
+            path: dir.path().join(NAME),
+            text: "new\n".into(),
+            before: None,
+            config: None,
+        };
+        for _ in 0..2 {
+            assert_eq!(copies.keep_drop_in(Some(&drop_in)), Ok(()));
+            let kept = copies.drop_in().unwrap();
+            assert_eq!(kept.map(|kept| kept.text).as_deref(), Some("new\n"));
+            let mode = state.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o755, "lockers read the bindings in it");
+            assert_eq!(copies.keep_drop_in(None), Ok(()));
+            assert!(!state.exists());
+        }
+    }
 }
