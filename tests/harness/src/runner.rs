@@ -74,6 +74,23 @@ pub fn pam_run() -> Result<PathBuf, HarnessError> {
         })
 }
 
+/// Starts a program that may have been copied just now. A process that another test starts
+/// at that moment holds the copy open for writing until its own exec, so the kernel says
+/// "Text file busy".
+fn spawn(command: &mut Command, deadline: Instant) -> std::io::Result<Child> {
+    loop {
+        match command.spawn() {
+            Err(error)
+                if error.kind() == std::io::ErrorKind::ExecutableFileBusy
+                    && Instant::now() < deadline =>
+            {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            result => return result,
+        }
+    }
+}
+
 /// The output of a command that ended with success.
 pub(crate) fn run(
     mut command: Command,
@@ -82,12 +99,11 @@ pub(crate) fn run(
 ) -> Result<Vec<u8>, HarnessError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let deadline = Instant::now() + limit;
-    let mut child = command
+    command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(setup(program))?;
+        .stderr(Stdio::piped());
+    let mut child = spawn(&mut command, deadline).map_err(setup(program))?;
     let stdout = read_in_background(child.stdout.take());
     let stderr = read_in_background(child.stderr.take());
     if let Some(mut stdin) = child.stdin.take() {
