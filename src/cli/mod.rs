@@ -16,6 +16,7 @@ mod locale;
 mod login;
 mod login_shells;
 mod logins;
+mod misnamed;
 mod programs;
 mod provenance;
 mod remedy;

@@ -27,6 +27,7 @@ use pam_authentik_flow::http::{HttpsTransport, trusted_roots};
 use pam_authentik_flow::login_context::LoginContext;
 
 use super::arguments::Check;
+use super::misnamed::{self, misnamed};
 use super::remedy::of_config;
 use super::report::{Head, Measure, Output, Report};
 use super::setup::Setup;
@@ -115,6 +116,13 @@ fn configuration(report: &mut Report, setup: &Setup, config: &Config) {
         "configuration.good",
         format!("the module can use it; {whose}"),
     );
+    for path in misnamed(&setup.path()) {
+        report.wrong(
+            "configuration.misnamed",
+            format!("{} is not read", path.display()),
+            misnamed::REMEDY,
+        );
+    }
     if !host::runs_as_root() {
         report.unknown(
             "files.not-root",

@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Effects};
 use pam_authentik_flow::config::read_sources;
 
 use super::arguments;
+use super::misnamed::{self, misnamed};
 use super::remedy::of_config;
 use super::report::arrow;
 use super::setup::Setup;
@@ -58,7 +59,12 @@ pub(crate) fn run(options: &arguments::Config) -> Result<Exit, CommandError> {
     for source in drop_ins.clone() {
         printed(writeln!(out, "drop-in {}", source.path.display()))?;
     }
-    if drop_ins.len() > 0 {
+    let misnamed = misnamed(path);
+    for ignored in &misnamed {
+        let remedy = arrow(misnamed::REMEDY);
+        printed(writeln!(out, "not read {}\n{remedy}", ignored.display()))?;
+    }
+    if drop_ins.len() > 0 || !misnamed.is_empty() {
         printed(writeln!(out))?;
     }
     for ((row, name), value) in rows.iter().zip(&names).zip(&values) {
