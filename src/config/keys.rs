@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::deciding;
 use super::host_rules::HostKeys;
 use super::prompt::PromptKeys;
 use super::read::{FromToml, Mistake, own_table, refuse_unknown, table};
@@ -191,43 +192,23 @@ impl Layer {
         ];
         places
             .into_iter()
-            .find_map(|(over, below)| over.conflict_with(below))
+            .find_map(|(over, below)| deciding::conflict(over, below))
     }
 
-    /// The keys of the service over those at the top.
+    /// The keys of the service over those of its family, over those at the top.
     ///
     /// `sudo -i` and `su -` use the services `sudo-i` and `su-l`. These follow `sudo` and `su`
-    /// unless they have their own keys, because an administrator who restricts sudo means both.
+    /// in each key that they do not set themselves, because an administrator who restricts
+    /// sudo means both.
     pub(super) fn keys(self) -> Keys {
-        match self.own.or(self.family) {
-            Some(for_service) => for_service.over(self.top),
-            None => self.top,
-        }
+        [self.family, self.own]
+            .into_iter()
+            .flatten()
+            .fold(self.top, |below, over| over.over(below))
     }
 }
 
 impl Keys {
-    fn conflict_with(&self, below: &Self) -> Option<&'static str> {
-        let both = |over: bool, below: bool| over && below;
-        if both(!self.access.is_empty(), !below.access.is_empty()) {
-            return Some("[access]");
-        }
-        if both(
-            self.second_factor.remember.is_some(),
-            below.second_factor.remember.is_some(),
-        ) {
-            return Some("[second_factor] remember");
-        }
-        let (over, below) = (&self.account, &below.account);
-        if both(
-            over.on_unavailable.is_some(),
-            below.on_unavailable.is_some(),
-        ) {
-            return Some("[account] on_unavailable");
-        }
-        both(over.unknown.is_some(), below.unknown.is_some()).then_some("[account] unknown")
-    }
-
     fn over(self, below: Self) -> Self {
         Self {
             url: self.url.or(below.url),
@@ -284,7 +265,7 @@ impl Keys {
 
 impl AccessKeys {
     /// Who may log in is one decision: a service with its own rules replaces all of them.
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.groups.is_none() && self.application.is_none() && self.allow_any_user.is_none()
     }
 }

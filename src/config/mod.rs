@@ -3,6 +3,7 @@
 
 mod access;
 mod arguments;
+mod deciding;
 mod error;
 mod host_rules;
 mod keys;

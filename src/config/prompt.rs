@@ -164,7 +164,7 @@ table! {
         language: Option<LanguageTag>,
         style: Option<PromptStyle>,
         qr: Option<QrStyle>,
-        second_factor: Option<Vec<FactorClass>>,
+        pub(super) second_factor: Option<Vec<FactorClass>>,
         code_separator: Option<String>,
         single: Option<bool>,
         skip_redirects: Option<bool>,

@@ -76,7 +76,7 @@ impl FromToml for RememberFor {
 table! {
     pub(super) struct FactorKeys {
         pub(super) remember: Option<Remember>,
-        remember_for: Option<RememberFor>,
+        pub(super) remember_for: Option<RememberFor>,
     }
 }
 

@@ -37,7 +37,7 @@ pub enum KeyPlace {
 table! {
     pub(super) struct SecurityKeyKeys {
         enabled: Option<bool>,
-        place ("where"): Option<String>,
+        pub(super) place ("where"): Option<String>,
         timeout: Option<Limit>,
         pin_reserve: Option<u32>,
         passkey: Option<bool>,

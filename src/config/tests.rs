@@ -85,6 +85,18 @@ fn login_shells_follow_their_service() {
     }
     let text = format!("{text}[services.sudo-i]\nflow = \"own\"\n");
     assert_eq!(load(&text, "sudo-i").unwrap().flow.as_str(), "own");
+    // What sudo-i does not set itself is still that of sudo.
+    let text = format!(
+        "{LEAST}[services.sudo]\nflow = \"strict\"\n[services.sudo.access]\ngroups = [\"sudo\"]\n\
+         [services.sudo.user]\nmin_uid = 7\nallow = [\"a\"]\n\
+         [services.sudo-i.user]\nmin_uid = 8\n[services.su-l.prompt]\nstyle = \"short\"\n"
+    );
+    let shell = load(&text, "sudo-i").unwrap();
+    assert_eq!(shell.flow.as_str(), "strict");
+    assert_eq!(shell.access, AccessRules::Groups(vec!["sudo".into()]));
+    assert_eq!(shell.user.min_uid, 8);
+    assert_eq!(load(&text, "sudo").unwrap().user.min_uid, 7);
+    assert_eq!(load(&text, "su-l").unwrap().flow.as_str(), "linux-login");
     let shown = error(&format!("{LEAST}[services.Sudo]\nflow = \"strict\"\n"));
     assert_eq!(
         shown,
@@ -301,7 +313,7 @@ fn a_later_drop_in_outranks_an_earlier_one_key_by_key() {
         &[
             ("/f.toml", LEAST),
             ("/f.d/10.toml", "flow = \"ten\"\nproxy = \"http://p:1\"\n[user]\nignore = [\"a\", \"b\"]\nmin_uid = 5\n"),
-            ("/f.d/20.toml", "flow = \"twenty\"\n[user]\nignore = [\"c\"]\n"),
+            ("/f.d/20.toml", "override = true\nflow = \"twenty\"\n[user]\nignore = [\"c\"]\n"),
         ],
         "sshd",
     )
@@ -360,6 +372,21 @@ fn two_files_that_decide_who_gets_in_are_refused() {
             "[account]\nunknown = \"ignore\"\n",
             "[account]\nunknown = \"ignore\"\n",
             "[account] unknown",
+        ),
+        (
+            "[user]\nbind = \"uid\"\n",
+            "[user]\nbind = \"never\"\n",
+            "[user] bind",
+        ),
+        (
+            "[services.sshd.user]\nmin_uid = 1000\n",
+            "[services.sshd.user]\nmin_uid = 60000\n",
+            "[user] min_uid",
+        ),
+        (
+            "[account]\nservices = [\"sudo\"]\n",
+            "[account]\nservices = [\"su\"]\n",
+            "[account] services",
         ),
     ] {
         let load = |second: &str| {

@@ -108,7 +108,7 @@ impl<'a> Origins<'a> {
         if argued {
             return Origin::Argument;
         }
-        if let Some(name) = self.section() {
+        for name in self.sections() {
             for file in &self.files {
                 let Some(section) = file.section(name) else {
                     continue;
@@ -132,18 +132,14 @@ impl<'a> Origins<'a> {
         Origin::Default
     }
 
-    /// The service's section: its own, or that of `sudo` for `sudo-i`.
-    fn section(&self) -> Option<&str> {
+    /// The sections of the service: its own, and for `sudo-i` that of `sudo` below it.
+    fn sections(&self) -> impl Iterator<Item = &'a str> {
         let family = self
             .service
             .rsplit_once('-')
             .filter(|(_, kind)| matches!(*kind, "i" | "l"))
             .map(|(family, _)| family);
-        let names = [Some(self.service), family];
-        names
-            .into_iter()
-            .flatten()
-            .find(|name| self.files.iter().any(|file| file.section(name).is_some()))
+        [Some(self.service), family].into_iter().flatten()
     }
 }
 

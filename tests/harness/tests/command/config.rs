@@ -45,6 +45,56 @@ fn a_value_of_a_drop_in_says_which_one() {
     assert!(!run.text.contains("20.toml.bak"), "{}", run.text);
 }
 
+/// A host's name has dots, and so may the name of a file for it.
+#[test]
+fn a_file_that_was_meant_to_be_a_drop_in_is_named() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    bench.config("flow = \"linux-login\"", "groups = [\"linux-users\"]", "");
+    std::fs::create_dir(bench.path("config.d")).expect("a directory");
+    for name in ["50-web.example.com.toml", "60.TOML", "a.toml~", ".b.c.toml"] {
+        let text = "override = true\n[access]\ngroups = [\"web-admins\"]\n";
+        bench.write(&format!("config.d/{name}"), text, 0o644);
+    }
+    let run = bench.run(&["config", "--config", "{config}"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    assert!(row(&run.text, "access.groups").contains("linux-users"));
+    let check = bench.run(&["check", "--offline", "--config", "{config}"]);
+    assert_eq!(check.status, 1, "{}", check.text);
+    for run in [run, check] {
+        for (name, is_named) in [
+            ("50-web.example.com.toml", true),
+            ("60.TOML", true),
+            ("a.toml~", false),
+            (".b.c.toml", false),
+        ] {
+            assert_eq!(run.text.contains(name), is_named, "{name}: {}", run.text);
+        }
+        assert!(run.text.contains("rename it"), "{}", run.text);
+    }
+}
+
+/// What sudo-i does not set itself, sudo decides.
+#[test]
+fn a_login_shell_follows_its_service_key_by_key() {
+    pam_harness::require_isolation!();
+    let bench = Bench::new();
+    let text = "url = \"{url}\"\nflow = \"top\"\nca_file = \"{dir}/ca.pem\"\n[access]\ngroups = [\"all\"]\n\
+                [services.sudo]\nflow = \"of-sudo\"\n[services.sudo.access]\ngroups = [\"admins\"]\n\
+                [services.sudo-i.prompt]\nstyle = \"short\"\n";
+    bench.write("config.toml", text, 0o644);
+    let run = bench.run(&["config", "--service", "sudo-i", "--config", "{config}"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    for expected in [
+        "flow of-sudo line 7, [services.sudo], which sudo-i follows",
+        "access.groups admins line 9, [services.sudo], which sudo-i follows",
+        "prompt.style short line 11, [services.sudo-i]",
+    ] {
+        let key = expected.split(' ').next().expect("a key");
+        assert_eq!(row(&run.text, key), expected);
+    }
+}
+
 #[test]
 fn every_value_says_where_it_comes_from() {
     pam_harness::require_isolation!();

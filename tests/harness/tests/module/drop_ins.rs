@@ -104,3 +104,25 @@ fn a_drop_in_that_cannot_be_used_refuses_the_login() {
         "the module asked authentik with a wrong configuration"
     );
 }
+
+/// A drop-in with a prompt for `sudo -i` takes none of the rules for sudo away.
+#[test]
+fn a_setting_for_a_login_shell_keeps_the_rules_of_its_service() {
+    pam_harness::require_isolation!();
+    for more in [None, Some("[services.sudo-i.prompt]\nstyle = \"short\"\n")] {
+        let bench =
+            Bench::new().section("[services.sudo.access]\ngroups = [\"nobody-is-in-it\"]\n");
+        let pam = bench.pam_for("sudo-i", "linux-login").user("alice");
+        let pam = match more {
+            Some(text) => pam.file_with_mode("config.d/", "", 0o755).file_with_mode(
+                "config.d/50-prompt.toml",
+                text,
+                0o644,
+            ),
+            None => pam,
+        };
+        let outcome = pam.answer_every_secret(PASSWORD).authenticate().run();
+        assert_eq!(outcome.code(), "PAM_PERM_DENIED", "{outcome}");
+        assert!(line(&outcome).contains("cause=not-in-group"));
+    }
+}
