@@ -54,6 +54,15 @@ impl Scenario {
         }
     }
 
+    /// The same with a session that lasts a minute, so the module does not end it.
+    pub fn short_session() -> Scenario {
+        Scenario {
+            name: "password, a session of a minute".into(),
+            flow: "short-session".into(),
+            ..Scenario::password()
+        }
+    }
+
     /// All scenarios that are compared.
     pub fn all() -> Vec<Scenario> {
         let base = Scenario::password;

@@ -2,7 +2,9 @@
 
 use crate::job::{Exchange, code};
 use crate::{Result, at};
-use authentik_double::{Device, Double, Fault, Field, Flow, Match, Prompt, User, Validate};
+use authentik_double::{
+    Device, Double, Fault, Field, Flow, Match, Prompt, User, UserLogin, Validate,
+};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -36,7 +38,10 @@ fn flows() -> Vec<Flow> {
             .user_login()
     });
     let key = asks("key").bind(Validate::new()).user_login();
-    stages.into_iter().chain(fields).chain([key]).collect()
+    let short = UserLogin::new().session_duration(Duration::from_secs(60));
+    let short = asks("short-session").bind(short);
+    let single = [key, short];
+    stages.into_iter().chain(fields).chain(single).collect()
 }
 
 /// Serves until the input ends. Each command is a line, and so is each answer: `refill`,
