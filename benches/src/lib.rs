@@ -7,6 +7,7 @@ pub mod bundle;
 pub mod callgrind;
 pub mod fleet;
 pub mod floor;
+mod front;
 pub mod growth;
 pub mod hosts;
 pub mod job;
