@@ -278,4 +278,6 @@ fn types(given: Option<Vec<AccountKind>>) -> Result<Vec<AccountKind>, String> {
 }
 
 #[cfg(test)]
+mod drop_in_tests;
+#[cfg(test)]
 mod tests;
