@@ -128,6 +128,22 @@ impl Outcome {
         (&self.stdout, &self.stderr)
     }
 
+    /// All texts that came out of the calls: the log, what was shown and asked, the session's
+    /// environment, standard output and standard error.
+    pub fn all_texts(&self) -> String {
+        let log: Vec<String> = self.log.iter().map(ToString::to_string).collect();
+        let shown = self.texts(|_| true);
+        let environment = &self.report.environment;
+        [
+            log.join("\n"),
+            shown.join("\n"),
+            environment.join("\n"),
+            self.stdout.clone(),
+            self.stderr.clone(),
+        ]
+        .join("\n")
+    }
+
     /// How the process differs from its state before the start, after each call and after the
     /// end, and what a program would have inherited while a module asked. Empty if nothing
     /// changed.

@@ -16,6 +16,19 @@ fn with_auth(lines: &[&str]) -> Bench {
     bench
 }
 
+/// A stack in which the local password is enough while authentik is down.
+fn fallback() -> String {
+    let lines = [
+        GUARD,
+        "auth [success=2 ignore=ignore authinfo_unavail=ignore default=die] OURS",
+        "auth [success=1 default=ignore] pam_unix.so",
+        "auth requisite pam_deny.so",
+        "auth required pam_permit.so",
+        "@include common-account",
+    ];
+    lines.join("\n").replace("OURS", OURS)
+}
+
 #[test]
 fn stacks_that_lock_out() {
     require_host!();
@@ -133,15 +146,7 @@ fn stacks_that_let_too_many_in() {
 #[test]
 fn a_fallback_in_sudo_needs_addresses() {
     require_host!();
-    let lines = [
-        GUARD,
-        "auth [success=2 ignore=ignore authinfo_unavail=ignore default=die] OURS",
-        "auth [success=1 default=ignore] pam_unix.so",
-        "auth requisite pam_deny.so",
-        "auth required pam_permit.so",
-        "@include common-account",
-    ];
-    let stack = lines.join("\n").replace("OURS", OURS);
+    let stack = fallback();
     let bench = Bench::new();
     bench.stack("sudo", &stack);
     check(
@@ -160,15 +165,7 @@ fn a_fallback_in_sudo_needs_addresses() {
 #[test]
 fn a_fallback_in_sudo_does_not_go_with_a_set_uid_sandbox() {
     require_host!();
-    let lines = [
-        GUARD,
-        "auth [success=2 ignore=ignore authinfo_unavail=ignore default=die] OURS",
-        "auth [success=1 default=ignore] pam_unix.so",
-        "auth requisite pam_deny.so",
-        "auth required pam_permit.so",
-        "@include common-account",
-    ];
-    let stack = lines.join("\n").replace("OURS", OURS);
+    let stack = fallback();
     let firejail = |mode: u32| {
         format!(
             "mount -t tmpfs none /usr/local/bin && touch /usr/local/bin/firejail && chmod {mode:o} /usr/local/bin/firejail"

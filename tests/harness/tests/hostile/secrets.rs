@@ -196,17 +196,7 @@ const CANARY: &str = "canary-6f1e";
 /// Fails if the canary, or a part of a session, appears where it was not typed or sent.
 #[track_caller]
 fn silent(what: &str, outcome: &Outcome) {
-    let log: Vec<String> = outcome.log().iter().map(ToString::to_string).collect();
-    let (stdout, stderr) = outcome.output();
-    let all = [
-        log.join("\n"),
-        outcome.shown().join("\n"),
-        outcome.prompts().join("\n"),
-        outcome.environment().join("\n"),
-        stdout.to_owned(),
-        stderr.to_owned(),
-    ]
-    .join("\n");
+    let all = outcome.all_texts();
     for secret in [CANARY, "authentik_session", "eyJ", TOKEN] {
         assert!(!all.contains(secret), "{what}: {secret} is in {all}");
     }

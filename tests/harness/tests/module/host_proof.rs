@@ -1,7 +1,6 @@
 //! The endpoint stage asks which host this is, and `[host]` proves it.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::Duration;
 
 use authentik_double::{
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, PASSWORD, expect, line, login};
 use crate::password_change::passwd;
+use crate::python::verdicts;
 
 const TOKEN: &str = "the-token-of-this-host-and-no-other";
 const OTHER: &str = "the-token-of-another-host";
@@ -74,22 +74,7 @@ fn answers(bench: &Bench) -> Vec<Value> {
 
 /// Has Python verify these.
 fn judge(cases: &[Value]) -> Option<Vec<Value>> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/verify_host_answers.py");
-    let mut child = Command::new("python3")
-        .arg(script)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .ok()?;
-    let text: String = cases.iter().map(|case| format!("{case}\n")).collect();
-    let mut input = child.stdin.take().expect("its standard input");
-    input.write_all(text.as_bytes()).expect("what it judges");
-    drop(input);
-    let output = child.wait_with_output().expect("its end");
-    assert!(output.status.success(), "{output:?}");
-    let verdicts = String::from_utf8_lossy(&output.stdout);
-    let parse = |line| serde_json::from_str(line).expect("a verdict");
-    Some(verdicts.lines().map(parse).collect())
+    verdicts(Path::new("python3"), "verify_host_answers.py", cases)
 }
 
 #[test]
@@ -400,17 +385,7 @@ fn neither_the_token_nor_what_it_signs_is_written_anywhere() {
                 _ => pam,
             };
             let outcome = pam.authenticate().run();
-            let log: Vec<String> = outcome.log().iter().map(ToString::to_string).collect();
-            let (stdout, stderr) = outcome.output();
-            let all = [
-                log.join("\n"),
-                outcome.shown().join("\n"),
-                outcome.prompts().join("\n"),
-                outcome.environment().join("\n"),
-                stdout.to_owned(),
-                stderr.to_owned(),
-            ]
-            .join("\n");
+            let all = outcome.all_texts();
             for secret in [token, "eyJ"] {
                 assert!(!all.contains(secret), "{secret} is in {all}");
             }

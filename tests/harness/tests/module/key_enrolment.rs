@@ -2,12 +2,13 @@
 //! double verifies it as authentik does.
 
 use authentik_double::{Device, DeviceKind, Double, Enrolment, Flow, Registration, User, Validate};
+use pam_harness::Outcome;
 use pam_harness::virtual_key::{
     Attestation, Credential, Event, Settings, Touch, Value, VirtualKey,
 };
-use pam_harness::{Outcome, Pam};
 
 use crate::bench::{Bench, PASSWORD};
+use crate::security_keys::{kay, log_in};
 
 const PIN: &str = "4711";
 const SETS_UP: &str = "This sets up a security key for your account.\n";
@@ -32,23 +33,6 @@ fn bench(kinds: &[Enrolment], registration: Registration) -> Bench {
 
 fn key_bench() -> Bench {
     bench(&[Enrolment::Webauthn], Registration::default())
-}
-
-fn kay(bench: &Bench, keys: &[&VirtualKey]) -> Pam {
-    let pam = bench.pam_for("sudo", "key").rhost("").tty("pts/1");
-    keys.iter()
-        .fold(pam, |pam, key| pam.security_key(key))
-        .user("kay")
-        .account("kay", 1700)
-}
-
-fn log_in(bench: &Bench, key: &VirtualKey, answers: &[&str]) -> Outcome {
-    let pam = kay(bench, &[key]).answer_secret(PASSWORD);
-    answers
-        .iter()
-        .fold(pam, |pam, answer| pam.answer_secret(answer))
-        .authenticate()
-        .run()
 }
 
 #[track_caller]

@@ -27,6 +27,7 @@ mod outpost;
 mod passages;
 mod password_change;
 mod progress;
+mod python;
 mod query;
 mod refusals;
 mod second_factor;

@@ -95,7 +95,7 @@ fn logged(outcome: &Outcome, part: &str) {
 }
 
 /// Logs kay in with a key: the password, then these answers.
-fn log_in(bench: &Bench, key: &VirtualKey, answers: &[&str]) -> Outcome {
+pub(crate) fn log_in(bench: &Bench, key: &VirtualKey, answers: &[&str]) -> Outcome {
     let pam = kay(bench, &[key]).answer_secret(PASSWORD);
     answers
         .iter()

@@ -3,12 +3,11 @@
 
 use super::{PIN, RP_ID, credential, kay, required, with_flow};
 use crate::bench::{Bench, PASSWORD};
+use crate::python::verdicts;
 use authentik_double::{Flow, JudgedAssertion, Validate};
 use pam_harness::virtual_key::{Credential, Settings, Touch, VirtualKey};
 use serde_json::{Value, json};
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// One case: the key's settings, and the user's answers after the password.
 struct Case {
@@ -173,22 +172,7 @@ fn line(judged: &JudgedAssertion, credential: &Credential) -> Value {
 
 /// Lets py_webauthn check these, in one process.
 fn judge(python: &Path, lines: &[Value]) -> Vec<Value> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/verify_assertions.py");
-    let mut child = Command::new(python)
-        .arg(script)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python");
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    let mut input = child.stdin.take().expect("its standard input");
-    input.write_all(text.as_bytes()).expect("what it judges");
-    drop(input);
-    let output = child.wait_with_output().expect("its end");
-    assert!(output.status.success(), "{output:?}");
-    let verdicts = String::from_utf8_lossy(&output.stdout);
-    let parse = |line| serde_json::from_str(line).expect("a verdict");
-    verdicts.lines().map(parse).collect()
+    verdicts(python, "verify_assertions.py", lines).expect("python cannot be started")
 }
 
 #[test]
