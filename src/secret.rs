@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_prints_nothing_of_it() {
+    fn debug_does_not_print_the_secret() {
         let secret = Secret::new("correct-horse".into());
         assert_eq!(format!("{secret:?}"), "Secret(…)");
         assert_eq!(format!("{:#?}", Some(secret)).matches("horse").count(), 0);

@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_administrators_write() {
+    fn addresses_are_read_as_administrators_write_them() {
         let url = ServerUrl::parse("https://Auth.Example.com/").unwrap();
         assert_eq!(url.to_string(), "https://auth.example.com");
         assert_eq!(
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_would_be_guessed_at() {
+    fn an_unsafe_or_ambiguous_address_is_refused() {
         for text in [
             "",
             "authentik.example.com",

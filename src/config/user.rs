@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_one_domain_is_taken_off() {
+    fn exactly_one_domain_is_removed() {
         let front = AccountDomain::parse("EXAMPLE\\").unwrap();
         let behind = AccountDomain::parse("@example.com").unwrap();
         for (domain, user, short) in [

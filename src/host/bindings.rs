@@ -345,7 +345,7 @@ mod tests {
     /// Every thread names another person; all of them are told the same one.
     #[test]
     #[allow(clippy::disallowed_methods, reason = "several who race, in a test")]
-    fn of_several_first_logins_one_wins() {
+    fn one_of_several_first_logins_makes_the_binding() {
         for _ in 0..20 {
             let dir = tempfile::tempdir().unwrap();
             let bindings = Bindings::at(&dir.path().join("state"));

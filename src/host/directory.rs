@@ -178,7 +178,7 @@ mod tests {
 
     /// A screen locker runs as its user, who may not read everything.
     #[test]
-    fn one_that_cannot_be_opened_is_not_taken_for_one_that_is_missing() {
+    fn a_directory_that_cannot_be_opened_does_not_count_as_missing() {
         let dir = directory(0o000);
         let opened = TrustedDirectory::open(dir.path());
         if nix::unistd::geteuid().is_root() {

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_peer_or_a_router_said_is_taken_for_it() {
+    fn errors_of_a_connection_are_told_apart() {
         let v4: SocketAddr = "192.0.2.1:443".parse().unwrap();
         let v6: SocketAddr = "[2001:db8::1]:443".parse().unwrap();
         for (code, at, expected) in [

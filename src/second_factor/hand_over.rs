@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     #[allow(clippy::disallowed_methods, reason = "several who race, in a test")]
-    fn of_several_who_take_it_one_gets_it() {
+    fn only_one_of_several_readers_gets_a_record() {
         for _ in 0..1000 {
             let (_path, directory) = directory();
             let gate = std::sync::Barrier::new(8);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_for_one_login_and_gone_after_any_other() {
+    fn a_record_is_for_one_login_and_any_other_removes_it() {
         let outcome =
             |login: &LoginFacts<'_>, session, change: &dyn Fn(Vec<String>) -> Vec<String>| {
                 let (path, directory) = directory();

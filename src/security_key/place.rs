@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn the_terminal_is_read_from_behind_the_name() {
+    fn the_terminal_is_read_after_the_name() {
         let stat = |number: u32| format!("1 (a b) (c) S 1 1 1 {number} 1 0 0");
         assert!(is_console(&stat(0x0401)));
         assert!(is_console(&stat(0x043f)));

@@ -210,7 +210,9 @@ fn every_test_that_a_break_names_is_there() {
             );
         }
     }
-    assert!(!exists("src", "no_such_test") && !exists("nowhere", "debug_prints_nothing_of_it"));
+    assert!(
+        !exists("src", "no_such_test") && !exists("nowhere", "debug_does_not_print_the_secret")
+    );
 }
 
 #[test]

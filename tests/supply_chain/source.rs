@@ -96,7 +96,7 @@ fn is_of_the_command(name: &str) -> bool {
 }
 
 #[test]
-fn nothing_of_the_environment_no_process_and_no_thread() {
+fn the_module_uses_no_environment_no_process_and_no_thread() {
     let sources = sources();
     assert!(sources.len() > 40, "{}", sources.len());
     let mut met = Vec::new();

@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_said_of_a_uid_that_may_be_either() {
+    fn a_uid_that_is_not_known_gives_no_answer() {
         let anybody = Person::anybody();
         assert_eq!(anybody.uid_holds(">=", 1000), Some(true));
         assert_eq!(anybody.uid_holds("<", 1000), Some(false));

@@ -340,7 +340,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_is_restored_only_if_that_is_seen() {
+    fn a_restored_file_is_reported_only_if_it_was_restored() {
         let dir = tempfile::tempdir().unwrap();
         let copies = Copies::at(&dir.path().join("state"));
         std::fs::create_dir(dir.path().join("state")).unwrap();

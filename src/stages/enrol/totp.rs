@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_is_said_once_only_where_it_is_the_same() {
+    fn an_issuer_is_shown_once_only_if_it_is_the_same() {
         let once = |label: &str| {
             issuer_once(&format!("otpauth://totp/{label}?{SECRET}&issuer=A%20B"))
                 .map(|address| address.replace(SECRET, "S"))

@@ -71,7 +71,7 @@ fn nobody_gets_in_without_a_proof_in_the_exchange() {
 /// Every login with one deviation from a good one, with the consequences of that deviation:
 /// each right answer of the server is replaced by each other answer.
 #[test]
-fn no_single_step_away_lets_anybody_in_who_must_not_be() {
+fn without_any_single_step_nobody_gets_in_without_a_proof() {
     let (mut let_in, mut refused) = (0, 0);
     for place in 6..13 {
         for deed in 1..36 {
@@ -171,7 +171,7 @@ fn a_key_as_it_should_be_answers() {
 
 /// A key that shows an excluded credential is not set up again.
 #[test]
-fn a_key_that_is_set_up_already_is_said_to_be() {
+fn a_key_that_is_already_set_up_is_reported_as_such() {
     for bytes in [&[3, 0, 1][..], &[3, 0, 2], &[3, 1, 1, 0, 0, 0, 2 + 16]] {
         let ended = key::play(bytes);
         let words = "the security key is set up for this account already";

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_login_is_told_by_a_number_of_its_own() {
+    fn another_login_has_another_session_number() {
         let none = Session::parse("4294967295", "0::/system.slice/x.service\n");
         let first = Session::parse("3", "0::/user.slice/user-0.slice/session-3.scope\n");
         let second = Session::parse("4", "0::/user.slice/user-0.slice/session-4.scope\n");

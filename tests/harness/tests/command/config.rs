@@ -289,7 +289,7 @@ fn usage_has_a_code_of_its_own_and_shells_complete() {
 
 /// Services may use the configuration that is there.
 #[test]
-fn init_replaces_nothing_by_what_the_module_would_not_use() {
+fn init_replaces_no_file_with_one_that_the_module_refuses() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     let live = "url = \"https://live.example\"\nflow = \"x\"\n[access]\ngroups = [\"a\"]\n";

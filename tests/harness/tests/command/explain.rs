@@ -111,7 +111,7 @@ fn the_account_and_the_lines_are_looked_at() {
 }
 
 #[test]
-fn an_account_that_is_kept_out_is_said() {
+fn explain_reports_an_account_that_is_kept_out() {
     require_host!();
     let bench = Bench::new();
     bench.stack("sshd", README_STACK);

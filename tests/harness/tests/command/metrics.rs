@@ -188,7 +188,7 @@ fn complete() -> Bench {
 }
 
 #[test]
-fn a_host_that_is_well_has_each_metric() {
+fn a_host_without_problems_has_each_metric() {
     require_host!();
     let bench = complete();
     let found = metrics(&bench, &[]);

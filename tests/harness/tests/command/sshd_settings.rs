@@ -168,7 +168,7 @@ fn takes_a_password(site: &Site, user: &str, address: &str) -> bool {
 /// A block that keeps people to keys names one of the two methods only. `--sshd` turns the
 /// other one on.
 #[test]
-fn people_whom_a_match_block_keeps_to_keys_stay_there() {
+fn a_match_block_that_requires_keys_still_does() {
     pam_harness::require_real_host!("sshd", "sudo", "ssh-keygen");
     let site = site(DEBIAN).with_host_key();
     let key = "HostKey /etc/ssh/host_key\n";
@@ -231,7 +231,7 @@ fn people_whom_a_match_block_keeps_to_keys_stay_there() {
 
 /// A block that asks for the method `password` would keep everybody out.
 #[test]
-fn people_whom_a_match_block_asks_for_the_password_method_are_not_kept_out() {
+fn a_match_block_with_the_password_method_keeps_nobody_out() {
     pam_harness::require_real_host!("sshd", "sudo", "ssh-keygen");
     let site = site(DEBIAN).with_host_key();
     let key = "HostKey /etc/ssh/host_key\n";

@@ -294,7 +294,7 @@ fn lay(path: &Path, text: &str, wrong: Wrong) {
 }
 
 #[test]
-fn secrets_are_taken_from_files_of_roots_alone() {
+fn secrets_are_read_only_from_files_of_root() {
     pam_harness::require_isolation!();
     let root = nix::unistd::Uid::effective().is_root();
     let keys = [

@@ -44,7 +44,7 @@ fn log_has(host: &RealHost, part: &str) {
 }
 
 #[test]
-fn every_program_looks_at_what_sshd_has_bound() {
+fn every_program_uses_the_binding_that_sshd_made() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");
     let double = Double::start();
     let host = host(&double);

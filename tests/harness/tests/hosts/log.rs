@@ -260,7 +260,7 @@ fn the_calls_of_a_login_share_the_wait_for_the_log() {
 /// A directory that others can write to, a link, and everything that is not a file are not
 /// used.
 #[test]
-fn the_count_is_kept_in_a_file_of_roots_alone() {
+fn the_count_is_in_a_file_of_root() {
     pam_harness::require_real_host!();
     let double = Double::start();
     let host = host(&double);

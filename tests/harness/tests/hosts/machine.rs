@@ -63,7 +63,7 @@ fn processes_in(namespace: &Path) -> Vec<String> {
 }
 
 #[test]
-fn nothing_of_a_host_is_left() {
+fn a_host_leaves_nothing_behind() {
     pam_harness::require_real_host!("sshd", "ssh", "ssh-keygen", "sudo");
     let before = state();
     assert!(before.len() > 100, "{} files", before.len());

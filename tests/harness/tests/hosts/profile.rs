@@ -37,7 +37,7 @@ fn first_lines(profile: &str) -> Vec<String> {
 }
 
 #[test]
-fn jumps_lead_behind_pam_deny() {
+fn jumps_lead_past_pam_deny() {
     // An ordinary user may not be able to read the checkout.
     pam_harness::require_root!();
     let text = stack();

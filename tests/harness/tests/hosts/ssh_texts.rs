@@ -91,7 +91,7 @@ fn the_text_that_ends_a_login_over_ssh_is_ascii() {
 
 /// OpenSSH's client shows these in the character set of its locale.
 #[test]
-fn prompts_and_what_is_said_of_an_account_keep_their_letters_over_ssh() {
+fn prompts_and_account_messages_keep_their_letters_over_ssh() {
     pam_harness::require_real_host!("sshd", "ssh");
     let double = Double::builder().without_pause().start();
     let menu = host(&double, "linux-mfa", "de", "");

@@ -238,7 +238,7 @@ fn a_service_without_root_uses_bindings_and_makes_none() {
 
 /// Two processes, two persons with the same name, one account.
 #[test]
-fn of_two_first_logins_at_once_exactly_one_wins() {
+fn one_of_two_first_logins_at_once_makes_the_binding() {
     require_root!();
     require_isolation!();
     let mut winners = Vec::new();

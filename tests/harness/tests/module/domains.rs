@@ -128,7 +128,7 @@ fn a_lowered_name_may_be_the_same_entry_and_no_other() {
 
 /// Without `domain`, authentik must have the name as it is.
 #[test]
-fn without_the_key_nothing_is_taken_off() {
+fn without_the_key_no_domain_is_removed() {
     pam_harness::require_isolation!();
     let bench = Bench::new();
     bench.double.world(|world| {

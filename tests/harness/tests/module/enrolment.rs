@@ -125,7 +125,7 @@ fn a_qr_code_is_drawn_as_configured() {
 
 /// Enter alone is no answer: it draws the code again, at most eight times.
 #[test]
-fn enter_alone_draws_it_another_way() {
+fn enter_alone_draws_the_qr_code_another_way() {
     pam_harness::require_isolation!();
     let bench = bench(&[Enrolment::Totp]);
     let mut pam = bench.pam("enrol", "alice").answer_secret(PASSWORD);

@@ -195,7 +195,7 @@ fn a_key_without_a_pin_is_not_set_up_where_one_is_required() {
 }
 
 #[test]
-fn a_key_that_is_set_up_already_is_told() {
+fn the_person_learns_that_a_key_is_already_set_up() {
     pam_harness::require_isolation!();
     let flow = Flow::new("key")
         .identification()

@@ -7,7 +7,7 @@ use pam_harness::{Call, Pam};
 use crate::bench::{Bench, PASSWORD, expect, line};
 
 #[test]
-fn the_password_is_left_for_the_modules_behind() {
+fn the_password_is_left_for_later_modules() {
     pam_harness::require_isolation!();
     // It is not trimmed, and it is kept whether or not authentik accepts it.
     for (password, code) in [(PASSWORD, "PAM_SUCCESS"), (" wrong ", "PAM_AUTH_ERR")] {

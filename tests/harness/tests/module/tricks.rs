@@ -361,7 +361,7 @@ fn a_look_up_takes_no_more_work_than_its_answer_is_long() {
 
 /// Another spelling of an account's name bypasses no rule that names accounts.
 #[test]
-fn another_spelling_is_not_left_alone() {
+fn another_spelling_bypasses_no_rule() {
     pam_harness::require_isolation!();
     let folder = tempfile::tempdir().expect("a folder");
     let library = folder.path().join("libnss_loose.so.2");

@@ -225,7 +225,7 @@ fn each_refused_secret_is_counted_once_and_a_success_never() {
 
 /// The module's lines for invented names and addresses, and similar lines of other programs.
 #[test]
-fn nobody_is_banned_by_what_somebody_else_writes() {
+fn a_line_that_another_user_writes_bans_nobody() {
     require_debian!();
     let packages = require_packages!("fail2ban-regex");
     let double = Double::start();

@@ -100,7 +100,7 @@ fn of_the_module(snapshot: &str, heading: &str) -> Vec<String> {
 }
 
 #[test]
-fn it_is_given_what_sudo_is_given() {
+fn sudo_rs_gets_the_same_messages_as_sudo() {
     let mut count = 0;
     for name in IN_ALL_PROGRAMS {
         let lines = of_the_module(name, "sudo");

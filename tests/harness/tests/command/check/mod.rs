@@ -57,7 +57,7 @@ macro_rules! require_host {
 pub(crate) use require_host;
 
 #[test]
-fn a_host_that_is_well() {
+fn a_host_without_problems() {
     require_host!();
     let bench = with_token(
         FLOW,

@@ -20,7 +20,7 @@ fn with_auth(auth: &str) -> Bench {
 
 /// A requirement after the password line still holds, in the real libpam, too.
 #[test]
-fn a_requirement_behind_the_password_is_still_asked() {
+fn a_requirement_after_the_password_is_still_asked() {
     require_host!();
     let bench = Bench::new();
     bench.write("denied", "alice\n", 0o644);
@@ -296,7 +296,7 @@ fn a_condition_that_a_jump_skips_is_reported() {
 
 /// Account lines in which a denial of authentik has no effect.
 #[test]
-fn a_denial_that_counts_for_nothing_is_said() {
+fn check_reports_a_stack_that_ignores_a_denial() {
     require_host!();
     for lines in [
         "account sufficient OURS\n",

@@ -120,7 +120,7 @@ fn a_process_that_outlives_the_session_gets_nothing() {
 }
 
 #[test]
-fn a_name_that_a_user_puts_into_the_environment_is_good_for_nothing() {
+fn a_name_in_the_users_environment_is_ignored() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");
     let double = server();
     let stack = stacks::text("sshd").replace(

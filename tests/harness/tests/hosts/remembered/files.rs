@@ -4,7 +4,7 @@ use super::bench::{Asked, DIRECTORY, Session, files, host, nothing_is_remembered
 
 /// Each change is undone by restoring the copy.
 #[test]
-fn a_record_that_is_copied_or_old_is_good_for_nothing() {
+fn a_copied_or_old_record_is_refused() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");
     let double = server();
     let host = host(&double);

@@ -94,7 +94,7 @@ fn authentik_ends_it_when_its_own_time_is_over() {
 }
 
 #[test]
-fn it_is_for_one_flow_and_one_name() {
+fn a_factor_is_remembered_for_one_flow_and_one_name() {
     pam_harness::require_real_host!("sshd", "ssh", "sudo");
     let double = server();
     let host = host(&double);

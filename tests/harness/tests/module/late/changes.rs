@@ -42,7 +42,7 @@ fn another_question_is_asked_again() {
 
 /// After something was typed, nothing proves that authentik is unavailable.
 #[test]
-fn a_server_that_is_down_by_then_is_not_called_unavailable() {
+fn a_server_that_went_down_meanwhile_is_not_called_unavailable() {
     pam_harness::require_isolation!();
     for (url, line) in [
         (
@@ -130,7 +130,7 @@ fn a_user_who_is_left_alone_meanwhile_is_ignored() {
 
 /// If the file is wrong now, the module does not continue with the old one.
 #[test]
-fn a_configuration_that_is_wrong_by_then_ends_the_login() {
+fn a_configuration_that_became_wrong_ends_the_login() {
     pam_harness::require_isolation!();
     let outcome = with_changed_configuration(&bench(), PASSWORD, |_| "flow".into())
         .authenticate()

@@ -204,7 +204,7 @@ fn py_webauthn_verifies_what_the_module_sends() {
 }
 
 #[test]
-fn py_webauthn_refuses_what_is_not_signed_so() {
+fn py_webauthn_refuses_other_signatures() {
     pam_harness::require_isolation!();
     let python = pam_harness::require_python!();
     let touched = case("a touch alone", Validate::new(), &[""]);
