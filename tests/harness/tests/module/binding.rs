@@ -139,8 +139,12 @@ fn a_binding_that_cannot_be_read_refuses() {
     require_isolation!();
     type Damage = fn(&Path);
     let damages: [(&str, Damage); 7] = [
-        ("does not hold", |file| fs::write(file, "").unwrap()),
-        ("does not hold", |file| fs::write(file, "a\nb\n").unwrap()),
+        ("has unexpected content", |file| {
+            fs::write(file, "").unwrap()
+        }),
+        ("has unexpected content", |file| {
+            fs::write(file, "a\nb\n").unwrap()
+        }),
         ("written by others", |file| {
             fs::set_permissions(file, fs::Permissions::from_mode(0o666)).unwrap();
         }),
