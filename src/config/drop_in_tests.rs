@@ -1,6 +1,6 @@
 //! Several files: the main one, and drop-ins beside it.
 
-use super::tests::{LEAST, load};
+use super::tests::LEAST;
 use super::*;
 
 fn load_files(files: &[(&str, &str)], service: &str) -> Result<Config, String> {

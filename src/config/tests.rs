@@ -4,7 +4,7 @@ use super::*;
 
 pub(super) const LEAST: &str = "url = \"https://authentik.example.com\"\nflow = \"linux-login\"\n[access]\ngroups = [\"linux\"]\n";
 
-pub(super) fn load(text: &str, service: &str) -> Result<Config, ConfigError> {
+fn load(text: &str, service: &str) -> Result<Config, ConfigError> {
     load_bytes(text.as_bytes(), service, &[])
 }
 
