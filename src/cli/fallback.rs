@@ -1,18 +1,20 @@
 //! Stacks with a fallback for the time when authentik is unavailable, in programs where
-//! this needs `addresses`.
+//! this needs `addresses`, and a proof of the host's own network.
 
+use nix::unistd::{Gid, geteuid, setfsgid};
 use pam_authentik_flow::config::Config;
-
-use std::path::Path;
+use pam_authentik_flow::sys::HostNetwork;
 
 use super::judge::Finding;
 use super::report::Status;
-use super::sandbox;
 use super::stack::{Action, Code, Entry};
 
 /// Services of set-uid programs. In these the module treats a server as unavailable
 /// only if its addresses do not come from a resolver: see pam_authentik_flow(8).
 const SETUID: [&str; 5] = ["sudo", "sudo-i", "su", "su-l", "doas"];
+
+/// A group that owns no process 1.
+const NOBODY: u32 = 65534;
 
 /// Whether a fallback of this service can never take effect, because its program is
 /// set-uid and the configuration names no addresses.
@@ -38,12 +40,23 @@ pub(crate) fn findings(
             .map(|place| without_addresses(service, &place))
             .collect();
     }
-    let sandbox = (!places.is_empty()).then(|| sandbox::find(Path::new("/")));
-    sandbox
-        .flatten()
-        .map(|program| beside_sandbox(&places.join(", "), &program))
-        .into_iter()
-        .collect()
+    if places.is_empty() || !is_unproved_here() {
+        return Vec::new();
+    }
+    vec![without_host_network(service, &places.join(", "))]
+}
+
+/// Whether a set-uid program that starts here could not prove that it is in the host's
+/// network. Only root can tell.
+fn is_unproved_here() -> bool {
+    if !geteuid().is_root() {
+        return false;
+    }
+    // su keeps its caller's group, so it sees less of process 1 than root does.
+    let group = setfsgid(Gid::from_raw(NOBODY));
+    let proof = HostNetwork::prove();
+    setfsgid(group);
+    proof.is_none()
 }
 
 /// The places that make an exception for an unavailable authentik.
@@ -76,18 +89,16 @@ fn without_addresses(service: &str, place: &str) -> Finding {
     }
 }
 
-/// The finding about a set-uid program whose caller can forge that authentik is down.
-fn beside_sandbox(place: &str, program: &Path) -> Finding {
-    let program = program.display();
+/// The finding about a host on which nothing proves its own network.
+fn without_host_network(service: &str, place: &str) -> Finding {
     Finding {
-        id: "stack.fallback-with-sandbox",
+        id: "stack.fallback-without-host-network",
         status: Status::Warning,
         what: format!(
-            "{place}: {program} is set-uid, and any user can use it to make a network in which authentik seems to be down: then the local password is enough here"
+            "{place}: in {service} this exception for an authentik that is down never applies here: nothing proves that this is the host's own network, and not one that the caller has made"
         ),
-        remedy: format!(
-            "chmod u-s {program}; or write restricted-network yes into firejail.config; or make no exception in this stack"
-        ),
+        remedy: "run check outside a sandbox and in the network of process 1; in a container, process 1 must be systemd, and root needs CAP_SYS_PTRACE; otherwise keep the password of a local administrator"
+            .into(),
     }
 }
 

@@ -21,7 +21,6 @@ mod programs;
 mod provenance;
 mod remedy;
 mod report;
-mod sandbox;
 mod setup;
 mod sshd;
 mod stack;

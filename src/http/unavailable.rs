@@ -19,7 +19,7 @@ use super::resolver::Peer;
 use super::transport::Answer;
 use super::{fault, name_servers};
 use crate::fault::ServerFault;
-use crate::sys::{Refusal, is_setuid, refusal_of};
+use crate::sys::{HostNetwork, Refusal, is_setuid, refusal_of};
 
 /// Has the first port that users may bind; 1024 by default.
 const FIRST_FREE_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
@@ -115,9 +115,10 @@ impl Evidence {
 
     /// Whether it counts in a set-uid program. The caller of sudo or su can make time
     /// pass, can provoke a status (by flooding a proxy until its rate limiter answers
-    /// 503), and can provoke messages of firewalls and routers. A set-uid sandbox, such as
-    /// firejail, gives them a network without routes. Without one they cannot show another
-    /// certificate for the server, or make the server's host answer with a reset.
+    /// 503), and can provoke messages of firewalls and routers. A missing route does not
+    /// count either: `NetworkManager` lets the person at the screen switch the network off. In
+    /// the host's own network ([`HostNetwork`]) they cannot show another certificate for
+    /// the server, or make the server's host answer with a reset.
     fn counts_in_setuid_program(self) -> bool {
         matches!(self, Self::NoConnection | Self::Certificate)
     }
@@ -142,26 +143,7 @@ pub(super) fn prove(
     connection: &Connection<'_>,
 ) -> Result<Unavailable, &'static str> {
     if is_setuid() {
-        if !evidence.counts_in_setuid_program() {
-            return Err("it does not count in a set-uid program");
-        }
-        if connection.has_proxy {
-            return Err("behind a proxy it does not count in a set-uid program");
-        }
-        // Its caller can make a resolver fail, partly or completely.
-        let Peer::Addresses(addresses) = connection.peer else {
-            return Err(
-                "in a set-uid program it counts only where `addresses` is set, or the host in `url` is an IP address",
-            );
-        };
-        if addresses.iter().any(may_be_taken_by_a_local_user) {
-            return Err("the server is on this host at a port that any local user can take");
-        }
-        if evidence == Evidence::NoConnection && !is_refused_by_all(addresses, connection.limit) {
-            return Err(
-                "in a set-uid program the server itself must refuse: a firewall, a router or a missing network is not enough",
-            );
-        }
+        let _: HostNetwork = prove_for_setuid_program(evidence, connection)?;
     }
     if let Peer::Name { host, port, found } = connection.peer {
         let tried = found.get().map_or(&[][..], Vec::as_slice);
@@ -183,6 +165,40 @@ pub(super) fn prove(
         fault: fault.clone(),
         request_id,
     })
+}
+
+/// Makes the proof that the evidence needs if the caller of the program is not root.
+///
+/// # Errors
+/// Why the evidence does not count there.
+fn prove_for_setuid_program(
+    evidence: Evidence,
+    connection: &Connection<'_>,
+) -> Result<HostNetwork, &'static str> {
+    if !evidence.counts_in_setuid_program() {
+        return Err("it does not count in a set-uid program");
+    }
+    if connection.has_proxy {
+        return Err("behind a proxy it does not count in a set-uid program");
+    }
+    // Its caller can make a resolver fail, partly or completely.
+    let Peer::Addresses(addresses) = connection.peer else {
+        return Err(
+            "in a set-uid program it counts only where `addresses` is set, or the host in `url` is an IP address",
+        );
+    };
+    if addresses.iter().any(may_be_taken_by_a_local_user) {
+        return Err("the server is on this host at a port that any local user can take");
+    }
+    if evidence == Evidence::NoConnection && !is_refused_by_all(addresses, connection.limit) {
+        return Err(
+            "in a set-uid program the server itself must refuse: a firewall, a router or a missing network is not enough",
+        );
+    }
+    // Last, because few logins get this far.
+    HostNetwork::prove().ok_or(
+        "in a set-uid program it counts only in the host's own network, and this process is not proved to be in it",
+    )
 }
 
 /// Whether a local user can listen there while the server is down: at a port that users

@@ -1,6 +1,6 @@
 //! How a host is set up.
 
-use super::inside::Plan;
+use super::inside::{Place, Plan};
 use super::{CA, CONFIG, RealHost, programs, stacks};
 use crate::accounts::{self, Account};
 use crate::module::Module;
@@ -27,6 +27,7 @@ pub struct RealHostBuilder {
     packages: Option<PathBuf>,
     sshd: Option<String>,
     keys: Vec<PluggedKey>,
+    systemd: bool,
 }
 
 /// Everyone may use sudo for everything, with their own password.
@@ -70,6 +71,7 @@ impl RealHostBuilder {
             packages: None,
             sshd: None,
             keys: Vec::new(),
+            systemd: true,
         }
     }
 
@@ -161,6 +163,12 @@ impl RealHostBuilder {
         self
     }
 
+    /// The first process is not systemd, as in many containers.
+    pub fn without_systemd(mut self) -> RealHostBuilder {
+        self.systemd = false;
+        self
+    }
+
     /// Starts it.
     ///
     /// # Panics
@@ -199,6 +207,7 @@ impl RealHostBuilder {
             modules: programs::module_directory()?,
             packages: self.packages.clone(),
             keys: self.keys.clone(),
+            systemd: self.systemd,
         };
         let module = match &self.module {
             Some(module) => module.clone(),
@@ -231,6 +240,7 @@ impl RealHostBuilder {
             sshd: None.into(),
             sshd_settings: self.sshd.clone(),
             session: None.into(),
+            place: Place::default().into(),
             directory,
         };
         let bytes = fs::read(module.path()).map_err(text)?;

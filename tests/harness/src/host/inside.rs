@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,6 +33,8 @@ pub struct Plan {
     /// The security keys that are plugged in.
     #[serde(default)]
     pub keys: Vec<PluggedKey>,
+    /// Whether the first process listens where systemd does.
+    pub systemd: bool,
 }
 
 /// What to do inside.
@@ -50,6 +53,9 @@ pub enum Job {
         /// What logind says about its session.
         #[serde(default)]
         session: Option<String>,
+        /// Where it runs, if not where the first process does.
+        #[serde(default)]
+        place: Place,
     },
     /// Writes standard input to a file, and creates the file's directories.
     Put {
@@ -60,6 +66,15 @@ pub enum Job {
         /// Its owner.
         owner: u32,
     },
+}
+
+/// Where a program runs that shares only a part of its host.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Place {
+    /// The namespace of networks, outside the host.
+    pub network: Option<PathBuf>,
+    /// Whether it has the machine's process IDs.
+    pub machines_pids: bool,
 }
 
 /// The path of this program inside.
@@ -101,6 +116,9 @@ pub fn first_process(plan: &str) -> Result<u8, String> {
     let plan: Plan = parse(plan)?;
     let me = std::env::current_exe().map_err(failed("my own path"))?;
     mounts::arrange(&plan, &me)?;
+    if plan.systemd {
+        listen_as_systemd()?;
+    }
     nix::unistd::sethostname("host").map_err(failed("the host's name"))?;
     println!("ready");
     std::thread::spawn(|| {
@@ -115,6 +133,17 @@ pub fn first_process(plan: &str) -> Result<u8, String> {
     }
 }
 
+/// Listens where systemd, as the first process of a host or a container, listens for
+/// systemctl. The kernel tells a client the ID of the process that listens.
+fn listen_as_systemd() -> Result<(), String> {
+    let path = Path::new("/run/systemd/private");
+    fs::create_dir_all("/run/systemd").map_err(failed("/run/systemd"))?;
+    let listener = UnixListener::bind(path).map_err(failed(path.display()))?;
+    fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(failed(path.display()))?;
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    Ok(())
+}
+
 /// Does a job in the namespaces of the process with this ID, and returns its status.
 ///
 /// # Errors
@@ -125,12 +154,20 @@ pub fn enter(pid: &str, job: &str) -> Result<u8, String> {
         let path = format!("/proc/{pid}/ns/{kind}");
         File::open(&path).map_err(failed(path))
     };
+    let place = match parse(job)? {
+        Job::Run { place, .. } => place,
+        Job::Put { .. } => Place::default(),
+    };
     // All are opened first, because process IDs differ inside.
-    let namespaces = [
-        (open("uts")?, CloneFlags::CLONE_NEWUTS),
-        (open("pid")?, CloneFlags::CLONE_NEWPID),
-        (open("mnt")?, CloneFlags::CLONE_NEWNS),
-    ];
+    let mut namespaces = vec![(open("uts")?, CloneFlags::CLONE_NEWUTS)];
+    if let Some(path) = &place.network {
+        let network = File::open(path).map_err(failed(path.display()))?;
+        namespaces.push((network, CloneFlags::CLONE_NEWNET));
+    }
+    if !place.machines_pids {
+        namespaces.push((open("pid")?, CloneFlags::CLONE_NEWPID));
+    }
+    namespaces.push((open("mnt")?, CloneFlags::CLONE_NEWNS));
     for (namespace, kind) in &namespaces {
         setns(namespace, *kind).map_err(failed("the namespaces cannot be entered"))?;
     }
@@ -165,6 +202,7 @@ pub fn do_job(job: &str) -> Result<u8, String> {
             environment,
             command,
             session,
+            place: _,
         } => {
             if let Some(session) = session {
                 crate::namespace::join_session(&session)?;

@@ -44,7 +44,7 @@ pub use terminal::{Ended, Terminal};
 use crate::accounts::Account;
 use crate::syslog::{LogLine, LogSocket};
 use authentik_double::Double;
-use inside::Job;
+use inside::{Job, Place};
 use nix::sched::{CloneFlags, setns, unshare};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
@@ -72,6 +72,8 @@ pub struct RealHost {
     sshd_settings: Option<String>,
     /// The session of the programs that start next.
     session: Mutex<Option<String>>,
+    /// Where the programs run that start next.
+    place: Mutex<Place>,
     directory: TempDir,
 }
 
@@ -172,6 +174,20 @@ impl RealHost {
     pub fn session(&self, text: &str) {
         let mut session = self.session.lock().unwrap_or_else(|e| e.into_inner());
         *session = Some(text.to_owned());
+    }
+
+    /// The programs that start from now on run in this namespace of networks, which is named by
+    /// a path outside the host; in that of the host with `None`.
+    pub fn network(&self, path: Option<&Path>) {
+        let mut place = self.place.lock().unwrap_or_else(|e| e.into_inner());
+        place.network = path.map(Path::to_owned);
+    }
+
+    /// Whether the programs that start from now on have the machine's process IDs. They still
+    /// see the host's `/proc`.
+    pub fn machines_pids(&self, has: bool) {
+        let mut place = self.place.lock().unwrap_or_else(|e| e.into_inner());
+        place.machines_pids = has;
     }
 
     // Files.
@@ -400,6 +416,7 @@ impl RealHost {
                 .lock()
                 .unwrap_or_else(|e| e.into_inner())
                 .clone(),
+            place: self.place.lock().unwrap_or_else(|e| e.into_inner()).clone(),
         }
     }
 

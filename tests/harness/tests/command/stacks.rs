@@ -2,6 +2,8 @@
 
 use crate::bench::{Bench, COMMON_ACCOUNT, COMMON_AUTH, README_STACK};
 use crate::check::{check, hold, require_host};
+use authentik_double::Double;
+use pam_harness::host::{RealHost, configuration, stacks};
 
 const OURS: &str = "{module} config={config}";
 const GUARD: &str =
@@ -161,31 +163,35 @@ fn a_fallback_in_sudo_needs_addresses() {
     assert!(!run.text.contains("never applies"), "{}", run.text);
 }
 
-/// Its caller can write the firewall of a network of their own.
+/// A container whose first process is not systemd looks like a sandbox.
 #[test]
-fn a_fallback_in_sudo_does_not_go_with_a_set_uid_sandbox() {
-    require_host!();
-    let stack = fallback();
-    let firejail = |mode: u32| {
-        format!(
-            "mount -t tmpfs none /usr/local/bin && touch /usr/local/bin/firejail && chmod {mode:o} /usr/local/bin/firejail"
-        )
+fn a_fallback_in_sudo_needs_a_host_that_proves_its_network() {
+    pam_harness::require_real_host!();
+    let double = Double::start();
+    let with_fallback = |service: &str| {
+        let config = configuration(&double, "linux-login");
+        RealHost::new(&double)
+            .config(&format!("addresses = [\"127.0.0.1\"]\n{config}"))
+            .stack(service, &stacks::with_way(service, "authentik-fallback"))
     };
-    for (service, mode, warns) in [
-        ("sudo", 0o4755, true),
-        ("sudo", 0o755, false),
-        ("sshd", 0o4755, false),
+    for (host, service, warns) in [
+        (with_fallback("sudo").start(), "sudo", false),
+        (
+            with_fallback("sudo").without_systemd().start(),
+            "sudo",
+            true,
+        ),
+        (
+            with_fallback("sshd").without_systemd().start(),
+            "sshd",
+            false,
+        ),
     ] {
-        let bench = Bench::new();
-        bench.config(
-            "flow = \"linux-login\"\naddresses = [\"127.0.0.1\"]",
-            "groups = [\"linux-admins\"]",
-            "",
-        );
-        bench.stack(service, &stack);
-        let run = bench.run_after(&firejail(mode), &["check", "--config", "{config}"]);
-        let said = run.text.contains("/usr/local/bin/firejail is set-uid");
-        assert_eq!(said, warns, "{service} {mode:o}\n{}", run.text);
+        let command = host.install_command();
+        let output = host.output("root", &[command, "check", "--service", service]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let said = text.contains("this is the host's own network");
+        assert_eq!(said, warns, "{service} {text}");
     }
 }
 

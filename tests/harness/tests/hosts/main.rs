@@ -20,6 +20,7 @@ mod login;
 mod machine;
 mod mariadb;
 mod matrix;
+mod networks;
 mod passwd;
 mod polkit;
 mod profile;
