@@ -18,7 +18,7 @@ const SYSTEMD: &str = "/run/systemd/private";
 /// Proof that this thread is in the network of the host's own init.
 ///
 /// A set-uid sandbox puts its caller into a network of the caller's making, with the
-/// caller's firewall and servers. Only root makes the init, so only root decides about
+/// caller's firewall and servers. Only root starts the init of a host, and decides about
 /// its network.
 #[derive(Debug)]
 pub struct HostNetwork(());

@@ -1,11 +1,12 @@
 #!/bin/bash
 # booted.sh COMMAND MODULE CONFIG: `enable --try` where systemd is the first process.
+# booted.sh COMMAND MODULE CONFIG fallback: the fallback of su there.
 #
 # Boots the machine's systemd, three times over the same files, in namespaces of its own:
 # what it writes to the machine's files is in a layer that goes with this process. Ends
 # with 77 where systemd cannot be booted.
 set -euo pipefail
-command=$1 module=$2 config=$3
+command=$1 module=$2 config=$3 part=${4-try}
 
 if [[ -z ${INSIDE-} ]]; then
     INSIDE=1 exec unshare --mount --propagation private "$0" "$@"
@@ -143,6 +144,29 @@ enable_for() {
 
 boot
 echo "booted: $(inside systemctl --version | head -n 1)"
+
+# The fallback of su, in the network of this systemd and elsewhere. Nobody listens at the
+# port, and no ordinary user can.
+if [[ $part == fallback ]]; then
+    inside sh -c 'cat >/etc/pam.d/su' <<'STACK'
+auth [authinfo_unavail=ignore default=die] pam_authentik_flow.so
+auth required pam_permit.so
+account required pam_permit.so
+session required pam_permit.so
+STACK
+    inside sed -i 's|^url = .*|url = "https://127.0.0.1:948"|' /etc/security/pam_authentik_flow.toml
+    su='setpriv --reuid=900 --regid=900 --clear-groups su alice -c "echo in"'
+    opens() { inside "$@" </dev/null 2>&1 | grep -qx in; }
+    opens sh -c "$su" || fail "the fallback is shut in the network of systemd"
+    echo "open in the network of systemd: ok"
+    ! opens unshare --net sh -c "ip link set lo up; $su" || fail "another network opens it"
+    ! opens unshare --pid --fork --mount-proc sh -c "$su; true" || fail "a sandbox opens it"
+    ! opens unshare --net --pid --fork --mount-proc sh -c "ip link set lo up; $su; true" ||
+        fail "a sandbox with a network opens it"
+    echo "shut elsewhere: ok"
+    power_cut
+    exit
+fi
 
 # After the time, whatever else starts meanwhile.
 enable_for 6s

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use authentik_double::{Certificate, Double};
 use nix::sched::{CloneFlags, unshare};
+use pam_harness::Module;
 use pam_harness::host::{RealHost, configuration, stacks};
 
 use crate::case::LOCAL;
@@ -202,6 +203,34 @@ fn the_hosts_network_is_that_of_its_own_first_process() {
     let results = opens(&without, own_proc, NOT_PROVED);
     let expected = is_initial_and_visible();
     assert_eq!(results, [Ok(expected), Ok(expected)]);
+}
+
+/// The same with the machine's real systemd, which is the first process of a container.
+#[test]
+fn the_network_of_a_real_systemd_is_the_hosts() {
+    pam_harness::require_real_host!("systemctl", "unshare", "nsenter", "su", "ip", "setpriv");
+    let double = Double::start();
+    let config = configuration(&double, "linux-login");
+    let config = config.replace("ca_file = \"/etc/security/authentik-ca.pem\"\n", "");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, config).expect("the configuration");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/command/booted.sh");
+    let output = Command::new(script)
+        .args(["/bin/true".as_ref(), Module::built().path(), &file])
+        .arg("fallback")
+        .output()
+        .expect("the script");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    if output.status.code() == Some(77) {
+        pam_harness::skip!("{}", said.lines().last().unwrap_or_default());
+    }
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("open in the network of systemd: ok"),
+        "{said}"
+    );
+    assert!(said.contains("shut elsewhere: ok"), "{said}");
 }
 
 /// Whether this process has the machine's own process IDs and network, and root may see the
