@@ -83,16 +83,10 @@ pub fn look_up(
         return Err(LookupError::NoSuchName);
     };
     let begun = Instant::now();
-    if asks_resolve(name, family) == AsksResolve::Yes {
-        match resolved::is_silent(name, family, limit) {
-            Ok(false) => {}
-            Ok(true) => {
-                return Err(LookupError::NoAnswer(
-                    "systemd-resolved does not answer".into(),
-                ));
-            }
-            Err(error) => return Err(LookupError::Host(format!("systemd-resolved: {error}"))),
-        }
+    if asks_resolve(name, family) == AsksResolve::Yes && resolved::is_silent(name, family, limit) {
+        return Err(LookupError::NoAnswer(
+            "systemd-resolved does not answer".into(),
+        ));
     }
     let limit = limit.saturating_sub(begun.elapsed());
     with_bounded_dns(limit, || get_addresses(&text, port, family))
