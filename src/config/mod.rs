@@ -39,7 +39,7 @@ use keys::Keys;
 use values::{Limit, Span};
 
 /// What a login goes by.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Where authentik is.
     pub url: ServerUrl,
@@ -97,7 +97,7 @@ pub struct Config {
 }
 
 /// A client certificate with its key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientFiles {
     /// The certificate's chain, PEM.
     pub certificate: AbsolutePath,
@@ -106,7 +106,7 @@ pub struct ClientFiles {
 }
 
 /// Which users the module is for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserRules {
     /// Names that are left alone (`PAM_IGNORE`).
     pub ignore: Vec<String>,

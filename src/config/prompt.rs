@@ -10,7 +10,7 @@ use crate::display::PromptStyle;
 use crate::words::Words;
 
 /// How people are asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompts {
     /// Asks for the password; without a blank at the end.
     pub password: String,

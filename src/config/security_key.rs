@@ -7,7 +7,7 @@ use super::url::ServerUrl;
 use super::values::Limit;
 
 /// How keys of this host are used.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRules {
     /// Whether they are used at all.
     pub enabled: bool,

@@ -1,6 +1,7 @@
 //! `enrol-host`: registers this host in authentik, so that it can prove which one it is.
 
 mod authentik;
+mod drop_in;
 mod identity;
 
 use std::io::{IsTerminal, Write};
@@ -26,8 +27,6 @@ const TOKEN_FILE: &str = "authentik-host.token";
 const TOKEN_MODE: u32 = 0o600;
 /// The drop-in of the configuration with `[host]`.
 const DROP_IN: &str = "50-host.toml";
-/// It holds no secret, and screen lockers must read it.
-const DROP_IN_MODE: u32 = 0o644;
 
 /// Registers the host, and writes its token and `[host]`.
 pub(crate) fn run(options: &EnrolHost) -> Result<Exit, CommandError> {
@@ -50,6 +49,8 @@ pub(crate) fn run(options: &EnrolHost) -> Result<Exit, CommandError> {
     let Some(enrolment) = enrolment_token(options)? else {
         return Ok(Exit::Interrupted);
     };
+    // The question may have waited long.
+    plan.look_at_drop_in(&setup)?;
     let client = Client::new(&config, &setup.service);
     let identifier = plan.rules.identifier.as_str();
     let token = client.enrol(enrolment.expose().as_bytes(), identifier, &plan.name)?;
@@ -103,10 +104,19 @@ impl Plan {
             rules,
             drop_in: (!is_said).then_some(drop_in),
         };
+        plan.look_at_drop_in(setup)?;
         if !options.dry_run {
             plan.try_to_write()?;
         }
         Ok(plan)
+    }
+
+    /// Whether the drop-in may be written: it holds nothing but `[host]`.
+    fn look_at_drop_in(&self, setup: &Setup) -> Result<(), CommandError> {
+        match &self.drop_in {
+            Some(path) => drop_in::held(path, &self.rules, setup).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Whether the files can be written.
@@ -135,28 +145,18 @@ impl Plan {
             "{} is written: the token, for root alone.",
             token_file.display()
         ))?;
-        let Some(drop_in) = &self.drop_in else {
+        let Some(path) = &self.drop_in else {
             return Ok(());
         };
-        let text = self.drop_in_text();
-        files::write(drop_in, &text, DROP_IN_MODE, None, Existing::Replace)?;
-        say(&format!("{} is written:", drop_in.display()))?;
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
+        drop_in::write(path, &self.rules, setup)?;
+        say(&format!("{} is written:", path.display()))?;
+        for line in drop_in::text(&self.rules)
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+        {
             say(&format!("  {line}"))?;
         }
         self.read_back(setup)
-    }
-
-    fn drop_in_text(&self) -> String {
-        // A JSON string is also a TOML string, except for characters that these values
-        // cannot hold.
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        let token_file = self.rules.token_file.as_path().display().to_string();
-        format!(
-            "# Written by authentik-flow enrol-host.\n[host]\ntoken_file = {}\nidentifier = {}\n",
-            quoted(&token_file),
-            quoted(self.rules.identifier.as_str())
-        )
     }
 
     /// Whether the module reads what was written.

@@ -1,7 +1,7 @@
 //! `enrol-host`: this host gets a token of its own in authentik.
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Output, Stdio};
 
@@ -272,6 +272,97 @@ fn what_cannot_be_written_is_known_before_authentik_is_asked() {
     assert_eq!(run.status, 0, "{}", run.text);
     assert_eq!(drop_in(&bench), None);
     assert_eq!(token(&bench), known(&bench, "this-host"));
+}
+
+/// An administrator may use the name of the drop-in for more than `[host]`, such as a
+/// tighter `[access]`.
+#[test]
+fn a_drop_in_with_other_settings_is_never_replaced() {
+    require_host!();
+    let own = "[host]\ntoken_file = \"{dir}/authentik-host.token\"\nidentifier = \"old\"\n";
+    let access = "override = true\n[access]\ngroups = [\"db-admins\"]\n".to_owned();
+    let new: &[&str] = &NAMED;
+    let again: &[&str] = &["--replace", "--identifier", "this-host"];
+    let dry: &[&str] = &["--identifier", "this-host", "--name", "web1", "--dry-run"];
+    for (kept, rest, arguments) in [
+        (access.clone(), "", new),
+        (access.clone(), "", dry),
+        // The main file has another [host].
+        (access.clone(), own, again),
+        (format!("{access}{own}"), "", again),
+        ("override = true\n".into(), "", new),
+        (format!("flow = \"linux-login\"\n{own}"), "", again),
+        (
+            "[services.sudo.access]\ngroups = [\"db-admins\"]\n".into(),
+            "",
+            new,
+        ),
+        ("[services.sudo.host]\nidentifier = \"x\"\n".into(), "", new),
+    ] {
+        let bench = bench();
+        bench.config(FLOW, GROUPS, rest);
+        fs::create_dir(bench.path("config.d")).unwrap();
+        bench.write(DROP_IN, &kept, 0o644);
+        let before = drop_in(&bench);
+        let run = enrol(&bench, arguments);
+        assert_eq!(run.status, 1, "{kept}:\n{}", run.text);
+        run.has(&[
+            "holds more than [host]",
+            "rename",
+            "identifier = \"this-host\"",
+        ]);
+        assert_eq!(drop_in(&bench), before);
+        assert_eq!((asked(&bench), token(&bench)), (0, None));
+        // What the message says works.
+        let beside = bench.path("config.d/51-site.toml");
+        fs::rename(bench.path(DROP_IN), beside).unwrap();
+        if rest.is_empty() && !kept.contains("[host]") && arguments == new {
+            let run = enrol(&bench, new);
+            assert_eq!(run.status, 0, "{kept}:\n{}", run.text);
+        }
+    }
+    // The other way: [host] is written into it by hand.
+    let bench = bench();
+    fs::create_dir(bench.path("config.d")).unwrap();
+    bench.write(DROP_IN, &format!("{access}{HOST}"), 0o644);
+    let before = drop_in(&bench);
+    let run = enrol(&bench, &["--replace"]);
+    assert_eq!(run.status, 0, "{}", run.text);
+    assert_eq!(drop_in(&bench), before);
+    assert_eq!(token(&bench), known(&bench, "this-host"));
+}
+
+/// The command may wait long for the enrolment token.
+#[test]
+fn a_drop_in_that_appears_meanwhile_is_kept() {
+    require_host!();
+    let bench = bench();
+    fs::create_dir(bench.path("config.d")).unwrap();
+    let mut child = bench
+        .command(&[&["enrol-host", "--config", "{config}"], &NAMED[..]].concat())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The command has looked at the folder when it says this line.
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    assert!(line.starts_with("This host: web1"), "{line}");
+    let kept = "override = true\n[access]\ngroups = [\"db-admins\"]\n";
+    bench.write(DROP_IN, kept, 0o644);
+    let mut input = child.stdin.take().unwrap();
+    input
+        .write_all(format!("{ENROLMENT}\n").as_bytes())
+        .unwrap();
+    drop(input);
+    let ended = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{text}");
+    assert!(text.contains("holds more than [host]"), "{text}");
+    assert_eq!(drop_in(&bench).as_deref(), Some(kept));
+    assert_eq!((asked(&bench), token(&bench)), (0, None));
 }
 
 #[test]
