@@ -196,11 +196,14 @@ fn tell(client: &Client<'_>, token: &Secret, plan: &Plan) -> Result<Exit, Comman
         }
     };
     let url = client.url();
+    // Not the token itself: every user can read the command line of curl.
     let id = device.as_deref().unwrap_or("DEVICE");
     say(&format!(
         "\nNext: in authentik, bind an endpoint stage of the same connector to the flow; then authentik-flow check\n\
-         To revoke it: delete the device {} (Endpoint Devices, Devices), or\n  \
-         curl --request DELETE --header \"Authorization: Bearer $TOKEN\" {url}/api/v3/endpoints/devices/{id}/",
+         To revoke it: delete the device {} (Endpoint Devices, Devices). With the API: write the line\n\
+         Authorization: Bearer TOKEN\n\
+         into a file that only you can read, with the API token of an administrator, and run\n  \
+         curl --request DELETE --header @FILE {url}/api/v3/endpoints/devices/{id}/",
         plan.name
     ))?;
     Ok(Exit::Success)
