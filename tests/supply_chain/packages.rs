@@ -104,6 +104,41 @@ fn the_deb_changes_nothing_where_it_refuses() {
     }
 }
 
+/// With `bind = "uid"`, a missing binding lets the next person who has the name in. So the
+/// bindings stay as long as a stack and the configuration do.
+#[test]
+fn a_purge_keeps_the_bindings_where_it_keeps_the_configuration() {
+    for (line, stays) in [
+        ("auth required pam_authentik_flow.so", true),
+        ("auth required pam_unix.so", false),
+    ] {
+        let host = Host::new(line);
+        let here = host.0.path().display().to_string();
+        let files = [
+            "security/pam_authentik_flow.toml",
+            "security/pam_authentik_flow.d/50-host.toml",
+            "security/authentik-host.token",
+            "lib/authentik-flow/bindings/1000",
+        ];
+        for file in files {
+            let path = host.path(file);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, "").expect("a file");
+        }
+        let script = read("deb/postrm")
+            .replace("/var/lib/", &format!("{here}/lib/"))
+            .replace("/run/", &format!("{here}/run/"));
+        let (goes, said) = host.lets_go(&script, "purge");
+        assert!(goes, "{said}");
+        for file in files {
+            assert_eq!(host.path(file).exists(), stays, "{line}: {file}: {said}");
+        }
+        for kept in ["pam_authentik_flow.toml", "lib/authentik-flow"] {
+            assert_eq!(said.contains(kept), stays, "{line}: {kept}: {said}");
+        }
+    }
+}
+
 /// The profile is removed from the stacks before the file is removed.
 #[test]
 fn the_deb_takes_its_profile_out_first() {
