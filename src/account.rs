@@ -18,6 +18,7 @@ use crate::config::{Config, Fallback};
 use crate::deadline::Deadline;
 use crate::error::LoginError;
 use crate::fault::ServerFault;
+use crate::host::Uid;
 use crate::http::{Answer, HttpsTransport, Transport};
 use crate::identity::Group;
 use crate::json::Object;
@@ -127,10 +128,8 @@ fn judge(
                 rule: config.user.bind,
             };
             match look_up(&mut transport, &name, config, &account) {
-                Err(LoginError::NotInAuthentik) if rules.unknown == Fallback::Ignore => {
-                    Err(LoginError::Skipped(
-                        "authentik knows nobody with this name ([account] unknown)",
-                    ))
+                Err(LoginError::NotInAuthentik) => {
+                    Err(nobody_with_the_name(rules.unknown, account.bound()?))
                 }
                 Err(LoginError::Unavailable(proof)) => Err(match rules.on_unavailable {
                     Fallback::Ignore => LoginError::LookupSkipped(proof),
@@ -141,6 +140,22 @@ fn judge(
                 result => result.map(Judged::LookedUp),
             }
         }
+    }
+}
+
+/// What it means that authentik has nobody with the account's name. An account that is
+/// `bound` belongs to a person who was renamed or removed: it is not an account of this
+/// host alone.
+fn nobody_with_the_name(unknown: Fallback, bound: Option<Uid>) -> LoginError {
+    match (bound, unknown) {
+        (Some(bound), _) => LoginError::AnotherPerson {
+            bound: bound.to_string(),
+            actual: None,
+        },
+        (None, Fallback::Ignore) => {
+            LoginError::Skipped("authentik knows nobody with this name ([account] unknown)")
+        }
+        (None, Fallback::Deny) => LoginError::NotInAuthentik,
     }
 }
 

@@ -57,9 +57,21 @@ impl BoundAccount<'_> {
         let Some(actual) = self.asked_for(uid)? else {
             return Ok(());
         };
-        match find(&Bindings::of_this_host(), self.name)? {
+        match self.bound()? {
             Some(bound) => same(bound, actual),
             None => Ok(()),
+        }
+    }
+
+    /// The `uid` of the person to whom the account belongs; `None` if it belongs to
+    /// nobody, or if the configuration does not ask for one.
+    ///
+    /// # Errors
+    /// [`LoginError::Binding`] if that cannot be told.
+    pub fn bound(&self) -> Result<Option<Uid>, LoginError> {
+        match self.rule {
+            Binding::Never => Ok(None),
+            Binding::Uid | Binding::Compare => find(&Bindings::of_this_host(), self.name),
         }
     }
 
@@ -88,6 +100,6 @@ fn same(bound: Uid, actual: Uid) -> Result<(), LoginError> {
     }
     Err(LoginError::AnotherPerson {
         bound: bound.to_string(),
-        actual: actual.to_string(),
+        actual: Some(actual.to_string()),
     })
 }

@@ -36,6 +36,7 @@ impl LoginError {
             Self::SomebodyElse { .. } => "somebody-else",
             Self::Impersonated => "impersonated",
             Self::NotCurrent => "not-current-user",
+            Self::AnotherPerson { actual: None, .. } => "person-gone",
             Self::AnotherPerson { .. } => "another-person",
             Self::NotBound => "not-bound",
             Self::Binding(_) => "binding-failed",

@@ -173,14 +173,13 @@ pub enum LoginError {
     #[error("[user] domain cannot be removed from the name: {0}")]
     ShortName(&'static str),
     /// The account of this host belongs to another person than the one who has the name now.
-    #[error(
-        "this account is bound to another person: it belongs to uid {bound}, and the name to uid {actual} in authentik; if that is right, run authentik-flow bind --replace"
-    )]
+    #[error("{}", another_person(bound, actual.as_deref()))]
     AnotherPerson {
         /// The `uid` that the account is bound to.
         bound: String,
-        /// The `uid` of the person who has the name in authentik.
-        actual: String,
+        /// The `uid` of the person who has the name in authentik; `None` if nobody has: they
+        /// were renamed or removed.
+        actual: Option<String>,
     },
     /// The account of this host belongs to nobody, and this service binds nobody.
     #[error(
@@ -346,6 +345,17 @@ pub enum LoginError {
     /// A defect of this module, caught before it reached the application.
     #[error("a defect in the module: {0}")]
     Bug(String),
+}
+
+fn another_person(bound: &str, actual: Option<&str>) -> String {
+    match actual {
+        Some(actual) => format!(
+            "this account is bound to another person: it belongs to uid {bound}, and the name to uid {actual} in authentik; if that is right, run authentik-flow bind --replace"
+        ),
+        None => format!(
+            "authentik knows nobody with this name, and the account is bound to uid {bound}: that person was renamed or removed there"
+        ),
+    }
 }
 
 impl From<ConfigError> for LoginError {

@@ -80,6 +80,22 @@ fn an_empty_list_is_nobody_if_the_token_sees_anybody() {
     assert_eq!(ended(NOBODY), LoginError::LookupSeesNobody);
 }
 
+#[test]
+fn only_an_account_that_is_bound_to_nobody_is_left_to_others() {
+    let bound = || Uid::parse("5f1e");
+    let gone = LoginError::AnotherPerson {
+        bound: "5f1e".into(),
+        actual: None,
+    };
+    for unknown in [Fallback::Ignore, Fallback::Deny] {
+        assert_eq!(nobody_with_the_name(unknown, bound()), gone);
+    }
+    let denied = nobody_with_the_name(Fallback::Deny, None);
+    assert_eq!(denied, LoginError::NotInAuthentik);
+    let ignored = nobody_with_the_name(Fallback::Ignore, None);
+    assert!(matches!(ignored, LoginError::Skipped(_)), "{ignored}");
+}
+
 fn uuid(number: usize) -> String {
     format!("00000000-0000-4000-8000-{number:012}")
 }

@@ -169,6 +169,9 @@ pub(crate) fn of_login(error: &LoginError, user: &str) -> String {
         LoginError::AmbiguousGroup { .. } => {
             "write the UUID of the group you mean, from the address of its page".into()
         }
+        LoginError::AnotherPerson { actual: None, .. } => format!(
+            "if {user} was renamed in authentik, rename the account here, too; if {user} left, delete it, and run authentik-flow bind --remove {user}"
+        ),
         LoginError::AnotherPerson { .. } => format!(
             "if the account now belongs to the person with that name: authentik-flow bind --replace {user}"
         ),
@@ -182,11 +185,9 @@ pub(crate) fn of_login(error: &LoginError, user: &str) -> String {
         LoginError::Skipped(_) => {
             format!("nothing, if {user} logs in with a local password; otherwise change [user]")
         }
-        LoginError::UnknownAccount => {
-            format!(
-                "create the account first (useradd {user}); authentik-flow explain {user} says more"
-            )
-        }
+        LoginError::UnknownAccount => format!(
+            "create the account first (useradd {user}); authentik-flow explain {user} says more"
+        ),
         LoginError::ImpossibleName(_) => "write the name as getent passwd shows it".into(),
         _ => of_host_or_server(error),
     }

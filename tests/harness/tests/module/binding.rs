@@ -286,6 +286,44 @@ fn a_look_up_behind_a_key_compares_and_binds_nobody() {
     account::expect(&key(&host).run(), "PAM_SYSTEM_ERR", "cause=binding-failed");
 }
 
+/// A key outlives a rename. A bound account is not an account of this host alone, which
+/// authentik does not know.
+#[test]
+fn a_bound_account_whose_name_authentik_does_not_know_is_refused() {
+    require_root!();
+    require_isolation!();
+    for unknown in ["ignore", "deny"] {
+        let host = Host::of(account::bench(&format!("unknown = \"{unknown}\"\n")));
+        let key = |user: &str| {
+            account::key(&host.bench, user)
+                .stack("account required {module} {arguments}\naccount required pam_permit.so\n")
+                .state(host.state.path())
+                .run()
+        };
+        let uid = uid_of(&host.bench, "alice");
+        expect(&host.log_in("alice"), "PAM_SUCCESS", &["bound="]);
+        host.bench.double.world(|world| {
+            world.user_mut("alice").username = "alice-former".into();
+        });
+        let outcome = key("alice");
+        account::expect(&outcome, "PAM_PERM_DENIED", "cause=person-gone");
+        account::expect(&outcome, "PAM_PERM_DENIED", &format!("bound to uid {uid}"));
+        let shown = outcome.shown().concat();
+        assert!(!shown.contains(&uid), "{shown}");
+        fs::write(host.file("alice"), "").unwrap();
+        account::expect(&key("alice"), "PAM_SYSTEM_ERR", "cause=binding-failed");
+        fs::remove_file(host.file("alice")).unwrap();
+        // As for somebody who never had an account in authentik.
+        for user in ["alice", "localadmin"] {
+            let outcome = key(user);
+            match unknown {
+                "ignore" => assert_eq!(outcome.code().to_string(), "PAM_SUCCESS", "{outcome}"),
+                _ => account::expect(&outcome, "PAM_PERM_DENIED", "cause=not-in-authentik"),
+            }
+        }
+    }
+}
+
 #[test]
 fn passwd_compares_before_it_changes_anything() {
     require_root!();
