@@ -254,7 +254,7 @@ pub fn run(
     }
     let is_short = result.as_ref().is_ok_and(session::ends_by_itself);
     if !is_short {
-        session::end(&mut transport, config);
+        session::end(&mut transport, config, audit);
     }
     let proof = result?;
     let factor = transport.take_factor();

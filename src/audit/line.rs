@@ -30,7 +30,7 @@ pub struct Audit {
     request_id: Option<String>,
     bound: Option<String>,
     host_proof: Option<&'static str>,
-    note: Option<&'static str>,
+    note: Option<String>,
     /// Whether this is a real login to the host, not a trial.
     is_login: bool,
     observer: Option<Rc<dyn Observer>>,
@@ -147,7 +147,17 @@ impl Audit {
 
     /// The second factor was not asked for, because this login session remembers it.
     pub fn set_remembered(&mut self) {
-        self.note = Some("second factor remembered");
+        self.note("second factor remembered");
+    }
+
+    /// The session in authentik may not have ended: what was answered instead.
+    pub fn set_session_left(&mut self, answer: &str) {
+        self.note(&format!("session left: {answer}"));
+    }
+
+    fn note(&mut self, text: &str) {
+        let earlier = self.note.take().map(|note| note + "; ");
+        self.note = Some(earlier.unwrap_or_default() + text);
     }
 
     /// Whether the flow has shown this stage, by its name without `ak-stage-`.
@@ -217,7 +227,7 @@ impl Audit {
             ("request_id", self.request_id.as_deref()),
             ("bound", self.bound.as_deref()),
             ("host_proof", self.host_proof),
-            ("note", self.note),
+            ("note", self.note.as_deref()),
             ("cause", outcome.cause),
             ("reason", outcome.reason.as_deref()),
         ] {

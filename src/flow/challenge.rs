@@ -92,6 +92,12 @@ impl Challenge {
         })
     }
 
+    /// Whether the flow ends with it, and not in a denial.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        self.ending == Ending::FinalRedirect
+    }
+
     /// The component's name. It holds no character that would have to be cleaned.
     #[must_use]
     pub fn component(&self) -> &str {

@@ -72,6 +72,14 @@ impl Credentials {
         }
     }
 
+    /// Whether there is a cookie of a session.
+    pub(super) fn has_session(&self) -> bool {
+        match self {
+            Self::Session { cookies, .. } => cookies.value(SESSION_COOKIE).is_some(),
+            Self::Bearer(_) => false,
+        }
+    }
+
     /// Stores the cookies that a response sets. Returns how long the session lives from now
     /// on, if the response says so.
     pub(super) fn store_cookies(&mut self, headers: &HeaderMap) -> Option<Duration> {

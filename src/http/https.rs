@@ -228,6 +228,12 @@ impl HttpsTransport {
         self.has_answered
     }
 
+    /// Whether the server has given a session and not taken it back.
+    #[must_use]
+    pub fn has_session(&self) -> bool {
+        self.credentials.has_session()
+    }
+
     /// Sends a second factor that this login session remembers.
     pub fn remember(&mut self, remembered: &Remembered) {
         self.credentials.remember(remembered);

@@ -141,7 +141,7 @@ impl PasswordChange<'_> {
                 Ok(())
             }
             Err(error) => {
-                session::end(&mut transport, &config);
+                session::end(&mut transport, &config, audit);
                 Err(error)
             }
         }
@@ -173,7 +173,7 @@ impl PasswordChange<'_> {
         transaction.use_old_password(true);
         let result = run_flow(&mut transport, transaction, login, of_stack, audit);
         transaction.use_old_password(false);
-        session::end(&mut transport, config);
+        session::end(&mut transport, config, audit);
         transaction.set_new_password(&result?);
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! What one anonymous request for a flow tells about the flow and the server.
 
 use pam_authentik_flow::config::{Config, Slug};
-use pam_authentik_flow::flow;
-use pam_authentik_flow::http::{HttpsTransport, Transport};
+use pam_authentik_flow::flow::{self, Challenge};
+use pam_authentik_flow::http::{Answer, HttpsTransport, Transport};
 use pam_authentik_flow::login_context::LoginContext;
 use serde::Deserialize;
 
@@ -43,23 +43,30 @@ pub(super) fn others(
     }
 }
 
-/// The ids for a flow that exists, that is missing, and that could not be asked for.
-const PASSWORD: [&str; 3] = [
-    "password-flow.good",
-    "password-flow.missing",
-    "password-flow.unknown",
-];
-const LOGOUT: [&str; 3] = [
-    "logout-flow.good",
-    "logout-flow.missing",
-    "logout-flow.unknown",
-];
+/// The ids for a flow that exists, that is missing, and that could not be asked for; and for
+/// one that asks for something although it must not.
+const PASSWORD: ([&str; 3], Option<&str>) = (
+    [
+        "password-flow.good",
+        "password-flow.missing",
+        "password-flow.unknown",
+    ],
+    None,
+);
+const LOGOUT: ([&str; 3], Option<&str>) = (
+    [
+        "logout-flow.good",
+        "logout-flow.missing",
+        "logout-flow.unknown",
+    ],
+    Some("logout-flow.asks"),
+);
 
 /// `key` is the key that names the flow, with what happens to a login if the flow is
 /// missing.
 fn exists(
     report: &mut Report,
-    [good, missing, unknown]: [&'static str; 3],
+    ([good, missing, unknown], asks): ([&'static str; 3], Option<&'static str>),
     slug: &Slug,
     key: (&str, &str),
     transport: &mut HttpsTransport,
@@ -75,16 +82,38 @@ fn exists(
             ),
         ),
         Ok(answer) if matches!(answer.status, 200..=399) => {
-            report.ok(good, format!("authentik has the flow {slug_text}"));
+            match asks.zip(asked_first(answer)) {
+                None => report.ok(good, format!("authentik has the flow {slug_text}")),
+                // It may be for people who are logged in.
+                Some((_, stage)) if stage == "ak-stage-access-denied" => report.unknown(
+                    unknown,
+                    format!("{slug_text} refuses somebody who is not logged in: whether it ends sessions cannot be told"),
+                    None,
+                ),
+                Some((asks, stage)) => report.wrong(
+                    asks,
+                    format!("{slug_text} asks for something first ({stage}): {without}"),
+                    format!("name a flow in {key} that has a user logout stage and asks for nothing"),
+                ),
+            }
         }
         Ok(answer) => report.unknown(unknown, format!("{slug_text}: HTTP {}", answer.status), None),
         Err(error) => report.unknown(unknown, format!("{slug_text}: {}", error.fault()), None),
     }
 }
 
+/// The stage with which a flow begins; `None` if it ends at once.
+fn asked_first(answer: Answer) -> Option<String> {
+    match Challenge::read(answer.body) {
+        Ok(challenge) if challenge.is_end() => None,
+        Ok(challenge) => Some(challenge.component().to_owned()),
+        Err(_) => Some("no challenge".into()),
+    }
+}
+
 /// The fields of a challenge that tell about the flow and the version.
 #[derive(Deserialize)]
-struct Challenge {
+struct FirstChallenge {
     component: String,
     #[serde(default, deserialize_with = "pam_authentik_flow::json::is_present")]
     passkey_challenge: bool,
@@ -96,7 +125,7 @@ fn first_challenge(
     config: &Config,
     context: &LoginContext,
     transport: &mut HttpsTransport,
-) -> Option<Challenge> {
+) -> Option<FirstChallenge> {
     let answer = transport.get(&flow::path(&config.flow, &context.query()));
     serde_json::from_slice(&answer.ok()?.body).ok()
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use authentik_double::{Fault, Flow, Match, UserLogin};
 
-use crate::bench::{Bench, PASSWORD, expect};
+use crate::bench::{Bench, PASSWORD, expect, line};
 
 const END: &str = "GET /api/v3/flows/executor/default-invalidation-flow/";
 
@@ -241,4 +241,59 @@ fn a_session_that_cannot_be_ended_changes_no_verdict() {
         outcome.durations()[0] < Duration::from_millis(2600),
         "{outcome}"
     );
+}
+
+/// authentik takes back the cookie of a session that has ended: nothing else proves it.
+#[test]
+fn a_session_that_is_not_seen_to_end_is_in_the_line_of_the_login() {
+    pam_harness::require_isolation!();
+    type Change = fn(&Bench);
+    let changes: [(&str, &str, Change); 6] = [
+        ("no-such-flow", "session left: HTTP 404", |_| {}),
+        ("default-invalidation-flow", "session left: HTTP 500", |b| {
+            b.double
+                .inject(Fault::on(Match::path("default-invalidation-flow")).server_error());
+        }),
+        (
+            "default-invalidation-flow",
+            "session left: connection",
+            |b| {
+                b.double
+                    .inject(Fault::on(Match::path("default-invalidation-flow")).close());
+            },
+        ),
+        ("asks-first", "session left: ak-stage-identification", |b| {
+            b.double.world(|world| {
+                world.add_flow(Flow::new("asks-first").identification());
+            });
+        }),
+        ("ends-nothing", "session left: xak-flow-redirect", |b| {
+            b.double.world(|world| {
+                world.add_flow(Flow::new("ends-nothing"));
+            });
+        }),
+        ("no", "session left: ak-stage-access-denied", |b| {
+            b.double.world(|world| {
+                world.add_flow(Flow::new("no").deny("No."));
+            });
+        }),
+    ];
+    for (user, code) in [("alice", "PAM_SUCCESS"), ("eve", "PAM_PERM_DENIED")] {
+        for (slug, note, change) in &changes {
+            let bench = Bench::new()
+                .access("groups = [\"linux-admins\"]")
+                .top(&format!("invalidation_flow = \"{slug}\""));
+            change(&bench);
+            let outcome = bench.log_in("linux-login", user, &[PASSWORD]);
+            expect(&outcome, code, &[&format!("note=\"{note}\"")]);
+            assert_eq!(bench.double.active_sessions(user), 1, "{slug}");
+        }
+    }
+    // Whether or not somebody is logged in, an end is an end.
+    for (user, password) in [("alice", PASSWORD), ("alice", "wrong"), ("eve", PASSWORD)] {
+        let bench = Bench::new().access("groups = [\"linux-admins\"]");
+        let outcome = bench.log_in("linux-login", user, &[password]);
+        assert!(!line(&outcome).contains("note="), "{outcome}");
+        assert_eq!(bench.double.active_sessions(user), 0);
+    }
 }

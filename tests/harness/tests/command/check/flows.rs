@@ -89,6 +89,38 @@ fn a_flow_that_takes_any_token_is_wrong() {
     }
 }
 
+#[test]
+fn a_flow_that_ends_sessions_asks_for_nothing() {
+    require_host!();
+    let bench = Bench::new();
+    bench.double.world(|world| {
+        world.add_flow(Flow::new("asks-first").identification());
+        world.add_flow(Flow::new("not-for-you").deny("No."));
+    });
+    for (slug, status, part) in [
+        (
+            "asks-first",
+            1,
+            "asks for something first (ak-stage-identification): each login leaves a session",
+        ),
+        ("not-for-you", 0, "whether it ends sessions cannot be told"),
+        (
+            "default-invalidation-flow",
+            0,
+            "authentik has the flow default-invalidation-flow",
+        ),
+    ] {
+        bench.config(
+            &format!("flow = \"linux-login\"\ninvalidation_flow = \"{slug}\""),
+            GROUPS,
+            "",
+        );
+        let run = bench.check(&[]);
+        run.has(&[part]);
+        assert_eq!(run.status, status, "{}", run.text);
+    }
+}
+
 /// Logins succeed without them, so nothing else reveals a wrong slug.
 #[test]
 fn flows_that_run_besides_the_login_are_looked_for() {
