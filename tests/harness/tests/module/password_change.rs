@@ -47,6 +47,21 @@ pub(crate) fn password_of(bench: &Bench, user: &str) -> String {
         .world(|world| world.user(user).password.clone())
 }
 
+/// What libpam calls at the end of a handle makes no request.
+#[test]
+fn a_change_that_another_module_stops_leaves_its_session_to_expire() {
+    pam_harness::require_isolation!();
+    let bench = bench();
+    let outcome = passwd(&bench)
+        .stack("password required {module} {arguments}\npassword required pam_deny.so\n")
+        .answer_secret(PASSWORD)
+        .chauthtok()
+        .run();
+    assert_ne!(outcome.code(), "PAM_SUCCESS", "{outcome}");
+    assert_eq!(asked_to_change(&bench), 0);
+    assert_eq!(bench.double.active_sessions("alice"), 1);
+}
+
 fn asked_to_change(bench: &Bench) -> usize {
     let path = format!("/executor/{FLOW}/");
     bench
