@@ -122,6 +122,9 @@ fn attempt(
         first,
     };
     let result = run(transaction, login, &mut call.audit);
+    if config.second_factor.remember == Remember::Session {
+        second_factor::remove_leftovers(&context.service);
+    }
     if result.is_ok() && transaction.user_item() != UserName::Possible(user.clone()) {
         return Err(LoginError::UserReplaced);
     }

@@ -20,7 +20,7 @@ const WAITS: Duration = Duration::from_secs(60);
 const NO_SESSION: &str = "none";
 /// The line of a record that says when it was written, counted from 0.
 const HANDED: usize = 8;
-/// How many records are looked at when a new one is written.
+/// How many records a login looks at.
 const MAX_RECORDS: usize = 1024;
 
 /// The login that hands something over, and the one that takes it: they must be the same.
@@ -56,10 +56,20 @@ pub fn hand_over(
     }
     let record = record_of(login, subject, cookie, remember_for)?;
     let directory = run::open_directory(Access::Create)?;
-    sweep(&directory);
     let name = random_name()?;
     run::write_new(&directory, &format!("{PREFIX}{name}"), record.text())?;
     Some(name)
+}
+
+/// Removes what no session has taken within its minute, and what is left of sessions that
+/// ended without a word, as when sshd was killed. Every login does it, whatever its result.
+pub fn remove_leftovers(service: &str) {
+    if is_sudo(service) || is_setuid() {
+        return;
+    }
+    if let Some(directory) = run::open_directory(Access::Existing) {
+        sweep(&directory);
+    }
 }
 
 fn record_of(
@@ -159,8 +169,6 @@ fn random_name() -> Option<String> {
     Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Removes what no session has taken, and what is left of sessions that ended without a
-/// word, as when sshd was killed.
 fn sweep(directory: &File) {
     let names: Vec<String> = run::names(directory).take(MAX_RECORDS).collect();
     for name in names {

@@ -55,7 +55,7 @@ mod session;
 use std::time::Duration;
 
 pub use cookie::{COOKIE, FactorCookie};
-pub use hand_over::{LoginFacts, discard, hand_over};
+pub use hand_over::{LoginFacts, discard, hand_over, remove_leftovers};
 pub use session::{Kept, NotKept, Remembered, find, keep};
 
 /// The variable of the PAM environment that names what is handed over.

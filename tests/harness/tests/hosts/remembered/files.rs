@@ -126,4 +126,18 @@ fn leftover_records_are_removed() {
     assert!(left.contains(&"accepted".to_owned()), "{left:?}");
     second.leave();
     assert_eq!(session.sudo(), Asked::Password);
+    // A login that is refused removes them, too.
+    root(
+        &host,
+        &format!("cd {DIRECTORY}; touch handed-over.{digits}; chmod 600 *"),
+    );
+    let refused = host
+        .ssh("duke")
+        .option("PreferredAuthentications=keyboard-interactive")
+        .option("NumberOfPasswordPrompts=1");
+    let mut terminal = refused.run(&["true"]);
+    terminal.answer("assword:", "wrong");
+    terminal.finish();
+    assert_eq!(files(&host, "handed-over."), [""; 0]);
+    assert_eq!(session.sudo(), Asked::Password);
 }
