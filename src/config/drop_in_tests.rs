@@ -153,3 +153,21 @@ fn a_wrong_drop_in_is_named_with_its_line() {
     let main = load_files(&[("/f.toml", &format!("override = true\n{LEAST}"))], "sshd");
     assert!(main.unwrap_err().contains("only in drop-ins"));
 }
+
+#[test]
+fn accounts_are_bound_to_the_persons_of_one_server_in_all_files() {
+    let bind = "[user]\nbind = \"uid\"\n";
+    let other = "[services.sudo]\nurl = \"https://other.example\"\n";
+    let never = "[services.sudo.user]\nbind = \"never\"\n";
+    let at_login_shell = "[services.sudo-i.user]\nbind = \"uid\"\n";
+    let files = |more: &str| {
+        let least = format!("{LEAST}{bind}");
+        load_files(&[("/f.toml", &least), ("/f.d/10.toml", more)], "sshd")
+    };
+    let shown = files(other).unwrap_err();
+    assert!(shown.contains("needs one server"), "{shown}");
+    assert!(files(&format!("{other}{never}")).is_ok());
+    // sudo -i has the server of sudo.
+    let shown = files(&format!("{other}{never}{at_login_shell}")).unwrap_err();
+    assert!(shown.contains("needs one server"), "{shown}");
+}

@@ -11,6 +11,7 @@ use super::prompt::PromptKeys;
 use super::read::{FromToml, Mistake, own_table, refuse_unknown, table};
 use super::second_factor::FactorKeys;
 use super::security_key::SecurityKeyKeys;
+use super::servers::Servers;
 use super::url::{ProxyUrl, ServerUrl};
 use super::user::{AccountDomain, AccountKind, Binding, NameTemplate};
 use super::values::{AbsolutePath, Fallback, Limit, Slug, Span};
@@ -109,6 +110,7 @@ pub(super) struct Layer {
     family: Option<Keys>,
     /// `override = true`: this file may replace who gets in.
     pub(super) is_override: bool,
+    pub(super) servers: Servers,
 }
 
 impl Layer {
@@ -138,6 +140,7 @@ impl Layer {
             is_override,
             ..Self::default()
         };
+        layer.servers.add("", &layer.top);
         let family = family(service);
         for (name, value) in services {
             let name_span = name.span();
@@ -152,6 +155,7 @@ impl Layer {
                     at: Some(name_span.start),
                 });
             }
+            layer.servers.add(&name, &for_service);
             if name == service {
                 layer.own = Some(for_service);
             } else if Some(name.as_ref()) == family {
@@ -172,6 +176,7 @@ impl Layer {
             own: both(self.own, below.own),
             family: both(self.family, below.family),
             is_override: self.is_override,
+            servers: self.servers.over(below.servers),
         }
     }
 

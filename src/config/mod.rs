@@ -11,6 +11,7 @@ mod prompt;
 mod read;
 mod second_factor;
 mod security_key;
+mod servers;
 mod sources;
 mod url;
 mod user;
@@ -212,6 +213,13 @@ impl Config {
         }
         if addresses.len() > 16 {
             return Err("addresses holds more than 16; leave some out".into());
+        }
+        let is_another = |url| keys.url.as_ref().is_some_and(|own| own != url);
+        if keys.user.bind == Some(Binding::Uid) && arguments.url.as_ref().is_some_and(is_another) {
+            return Err(format!(
+                "url= in the PAM stack names another server, and {}",
+                servers::SEVERAL
+            ));
         }
         let url =
             arguments.url.clone().or(keys.url).ok_or(

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::error::ConfigError;
 use super::keys::{Keys, Layer};
 use super::read::Mistake;
+use super::servers::SEVERAL;
 use crate::host::{FileKind, TrustedDirectory, read_trusted_file};
 
 /// One file of the configuration.
@@ -96,6 +97,10 @@ pub(super) fn keys_of(sources: &[(&Path, &[u8])], service: &str) -> Result<Keys,
             ));
         }
         all = layer.over(all);
+    }
+    if all.servers.bind_at_several() {
+        let path = sources.last().map_or(Path::new(""), |(path, _)| path);
+        return Err(ConfigError::in_file(path, SEVERAL));
     }
     Ok(all.keys())
 }

@@ -299,6 +299,43 @@ fn accounts_are_looked_up_for_the_listed_services() {
 }
 
 #[test]
+fn accounts_are_bound_to_the_persons_of_one_server() {
+    let bind = "[user]\nbind = \"uid\"\n";
+    let other = "[services.sudo]\nurl = \"https://other.example\"\n";
+    let same = "[services.sudo]\nurl = \"https://authentik.example.com/\"\n";
+    let never = "[services.sudo.user]\nbind = \"never\"\n";
+    let at_sudo = "[services.sudo.user]\nbind = \"uid\"\n";
+    for text in [
+        format!("{LEAST}{other}"),
+        format!("{LEAST}{bind}"),
+        format!("{LEAST}{bind}{same}"),
+        format!("{LEAST}{bind}{other}{never}"),
+        format!("{LEAST}{other}{at_sudo}"),
+    ] {
+        for service in ["sshd", "sudo"] {
+            assert!(load(&text, service).is_ok(), "{text}");
+        }
+    }
+    let third = "[services.su]\nurl = \"https://third.example\"\nuser.bind = \"uid\"\n";
+    for text in [
+        format!("{LEAST}{bind}{other}"),
+        format!("{LEAST}{other}{at_sudo}{third}"),
+    ] {
+        for service in ["sshd", "sudo"] {
+            let shown = load(&text, service).unwrap_err().to_string();
+            assert!(shown.contains("needs one server"), "{shown}");
+        }
+    }
+    // What the stack says counts for its services alone.
+    let with = |text: &str, argument| load_bytes(text.as_bytes(), "sshd", &[argument]);
+    let bound = format!("{LEAST}{bind}");
+    let shown = with(&bound, c"url=https://other.example").unwrap_err();
+    assert!(shown.to_string().contains("needs one server"), "{shown}");
+    assert!(with(&bound, c"url=https://authentik.example.com").is_ok());
+    assert!(with(LEAST, c"url=https://other.example").is_ok());
+}
+
+#[test]
 fn a_service_has_its_own_style_of_questions() {
     use crate::display::PromptStyle;
     let text =
