@@ -8,7 +8,7 @@ use crate::audit::Audit;
 use crate::config::Binding;
 use crate::error::LoginError;
 use crate::fault::ServerFault;
-use crate::host::{self, Bindings, FileFault, Uid};
+use crate::host::{self, Bindings, FileFault, Lookup, Uid};
 
 /// The account that somebody logs in to, and whether it is bound to a person.
 pub struct BoundAccount<'a> {
@@ -34,17 +34,22 @@ impl BoundAccount<'_> {
         if let Some(bound) = find(&bindings, self.name)? {
             return same(bound, actual);
         }
-        match self.rule {
-            Binding::Never | Binding::Compare => Ok(()),
-            // Otherwise a locker could let in a person whose binding is recorded nowhere.
-            Binding::Uid if !host::runs_as_root() => Err(LoginError::NotBound),
-            Binding::Uid => {
-                // Somebody else's first login may have been a moment faster.
-                let bound = bindings.add(self.name, &actual).map_err(failed)?;
+        let user_id = self.user_id()?;
+        if self.rule == Binding::Uid && host::runs_as_root() {
+            for file in user_id.iter().map(String::as_str).chain([self.name]) {
+                // The account may have another name, too, and somebody else's first login may
+                // have been a moment faster.
+                let bound = bindings.add(file, &actual).map_err(failed)?;
                 same(bound, actual.clone())?;
-                audit.set_bound(actual.as_str());
-                Ok(())
             }
+            audit.set_bound(actual.as_str());
+            return Ok(());
+        }
+        match find_user_id(&bindings, user_id)? {
+            Some(bound) => same(bound, actual),
+            // Otherwise a locker could let in a person whose binding is recorded nowhere.
+            None if self.rule == Binding::Uid => Err(LoginError::NotBound),
+            None => Ok(()),
         }
     }
 
@@ -57,7 +62,11 @@ impl BoundAccount<'_> {
         let Some(actual) = self.asked_for(uid)? else {
             return Ok(());
         };
-        match self.bound()? {
+        let bound = match self.bound()? {
+            Some(bound) => Some(bound),
+            None => find_user_id(&Bindings::of_this_host(), self.user_id()?)?,
+        };
+        match bound {
             Some(bound) => same(bound, actual),
             None => Ok(()),
         }
@@ -75,6 +84,15 @@ impl BoundAccount<'_> {
         }
     }
 
+    /// The file of the account's user ID, which the account keeps when it is renamed here.
+    fn user_id(&self) -> Result<Option<String>, LoginError> {
+        match host::find_account(self.name) {
+            Ok(Lookup::Account { uid }) => Ok(Some(host::binding_of(uid))),
+            Ok(Lookup::OtherSpelling | Lookup::Unknown) => Ok(None),
+            Err(error) => Err(LoginError::Host(error.to_string())),
+        }
+    }
+
     /// The `uid` to compare; `None` if the configuration does not ask for one.
     fn asked_for(&self, uid: Option<&str>) -> Result<Option<Uid>, LoginError> {
         if self.rule == Binding::Never {
@@ -88,6 +106,10 @@ impl BoundAccount<'_> {
 
 fn find(bindings: &Bindings, account: &str) -> Result<Option<Uid>, LoginError> {
     bindings.find(account).map_err(failed)
+}
+
+fn find_user_id(bindings: &Bindings, file: Option<String>) -> Result<Option<Uid>, LoginError> {
+    file.map_or(Ok(None), |file| find(bindings, &file))
 }
 
 fn failed(fault: FileFault) -> LoginError {

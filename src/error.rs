@@ -350,7 +350,7 @@ pub enum LoginError {
 fn another_person(bound: &str, actual: Option<&str>) -> String {
     match actual {
         Some(actual) => format!(
-            "this account is bound to another person: it belongs to uid {bound}, and the name to uid {actual} in authentik; if that is right, run authentik-flow bind --replace"
+            "this account is bound to another person, by its name or its user ID: it belongs to uid {bound}, and the name to uid {actual} in authentik; if that is right, run authentik-flow bind --replace"
         ),
         None => format!(
             "authentik knows nobody with this name, and the account is bound to uid {bound}: that person was renamed or removed there"

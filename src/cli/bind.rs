@@ -7,7 +7,7 @@ use pam_authentik_flow::account_status::{self, AccountStatus};
 use pam_authentik_flow::audit::Audit;
 use pam_authentik_flow::config::{Binding, Config};
 use pam_authentik_flow::deadline::Deadline;
-use pam_authentik_flow::host::{self, Bindings, Uid};
+use pam_authentik_flow::host::{self, Bindings, Lookup, Uid};
 use pam_authentik_flow::http::HttpsTransport;
 use pam_authentik_flow::login_context::LoginContext;
 
@@ -99,9 +99,25 @@ impl Work<'_> {
                 Ok(format!("bound to uid {uid}, and no longer to uid {bound}"))
             }
             None => {
+                self.refuse_shared(account, &uid)?;
                 self.write(account, &uid)?;
                 Ok(format!("bound to uid {uid}"))
             }
+        }
+    }
+
+    /// Two accounts with one user ID, or an account that was renamed here, belong to one
+    /// person.
+    fn refuse_shared(&self, account: &str, uid: &Uid) -> Result<(), CommandError> {
+        let Some(file) = file_of_user_id(account)?.filter(|_| !self.options.replace) else {
+            return Ok(());
+        };
+        match self.bindings.find(&file) {
+            Ok(Some(bound)) if bound != *uid => Err(format!(
+                "its user ID is bound to uid {bound}, by an earlier name or by another account: is uid {uid} the person you mean? Then add --replace"
+            )),
+            Ok(_) => Ok(()),
+            Err(fault) => Err(format!("the file of its user ID {fault}")),
         }
     }
 
@@ -109,9 +125,16 @@ impl Work<'_> {
         if self.options.dry_run {
             return Ok(());
         }
-        self.bindings
-            .replace(account, uid)
-            .map_err(|fault| format!("its file {fault}"))
+        for file in file_of_user_id(account)?
+            .iter()
+            .map(String::as_str)
+            .chain([account])
+        {
+            self.bindings
+                .replace(file, uid)
+                .map_err(|fault| format!("its file {fault}"))?;
+        }
+        Ok(())
     }
 
     fn remove(&self, account: &str) -> Result<String, CommandError> {
@@ -125,6 +148,14 @@ impl Work<'_> {
             Ok(false) => Ok("bound to nobody already".into()),
             Err(fault) => Err(format!("its file {fault}")),
         }
+    }
+}
+
+fn file_of_user_id(account: &str) -> Result<Option<String>, CommandError> {
+    match host::find_account(account) {
+        Ok(Lookup::Account { uid }) => Ok(Some(host::binding_of(uid))),
+        Ok(Lookup::OtherSpelling | Lookup::Unknown) => Ok(None),
+        Err(error) => Err(error.to_string()),
     }
 }
 

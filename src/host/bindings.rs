@@ -4,6 +4,9 @@
 //! never changes a `uid`, and gives it to nobody else. It is no secret: a screen locker,
 //! which does not run as root, reads it. Only root writes.
 //!
+//! A second file has the account's user ID in its name. Two accounts with one user ID own the
+//! same files, so they belong to the same person, and so does an account under a new name.
+//!
 //! A new file is written under another name first, and then linked. So a reader never
 //! sees half a file, and of two first logins exactly one makes the file.
 
@@ -60,6 +63,15 @@ impl std::fmt::Display for Uid {
     }
 }
 
+/// What the name of the file of a user ID begins with. The name of an account does not.
+const USER_ID: &str = "-uid.";
+
+/// The name of the file for a user ID of this host, to be used as that of an account.
+#[must_use]
+pub fn binding_of(user_id: u32) -> String {
+    format!("{USER_ID}{user_id}")
+}
+
 /// The bindings of a host.
 #[derive(Debug, Clone)]
 pub struct Bindings {
@@ -106,6 +118,19 @@ impl Bindings {
         Ok(names)
     }
 
+    /// The names of the files of user IDs.
+    ///
+    /// # Errors
+    /// As [`Bindings::find`].
+    pub fn user_ids(&self) -> Result<Vec<String>, FileFault> {
+        let Some(directory) = self.existing()? else {
+            return Ok(Vec::new());
+        };
+        let mut names = directory.all_names()?;
+        names.retain(|name| name.starts_with(USER_ID));
+        Ok(names)
+    }
+
     /// Binds `account` to `uid`, unless it has a binding. Returns the `uid` that it is
     /// bound to now: two calls at the same time return the same one.
     ///
@@ -142,7 +167,8 @@ impl Bindings {
         file.sync_all().map_err(not_written)
     }
 
-    /// Removes the binding of `account`. Gives whether there was one.
+    /// Removes the binding of `account`, and those of the person's user IDs if no other
+    /// account is bound to them. Gives whether there was one.
     ///
     /// # Errors
     /// What keeps it from being removed.
@@ -151,11 +177,20 @@ impl Bindings {
             return Ok(false);
         };
         let file = directory.file();
-        match unlinkat(file, account, UnlinkatFlags::NoRemoveDir) {
-            Ok(()) => file.sync_all().map(|()| true).map_err(not_written),
-            Err(Errno::ENOENT) => Ok(false),
-            Err(error) => Err(not_written(error.into())),
+        let former = find_in(&directory, account);
+        if !remove_in(file, account)? {
+            return Ok(false);
         }
+        if let Ok(Some(former)) = former {
+            let mut names = directory.all_names()?;
+            names.retain(|name| find_in(&directory, name).ok().flatten().as_ref() == Some(&former));
+            if names.iter().all(|name| name.starts_with(USER_ID)) {
+                for name in names {
+                    remove_in(file, &name)?;
+                }
+            }
+        }
+        file.sync_all().map(|()| true).map_err(not_written)
     }
 
     /// The directory of the files, if it exists.
@@ -195,6 +230,14 @@ fn after_making(
             .map_err(not_written)?;
     }
     Ok(directory)
+}
+
+fn remove_in(directory: &File, name: &str) -> Result<bool, FileFault> {
+    match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
+        Ok(()) => Ok(true),
+        Err(Errno::ENOENT) => Ok(false),
+        Err(error) => Err(not_written(error.into())),
+    }
 }
 
 fn find_in(directory: &TrustedDirectory, account: &str) -> Result<Option<Uid>, FileFault> {
@@ -295,6 +338,28 @@ mod tests {
         assert_eq!(bindings.find("alice"), Ok(None));
         let left = std::fs::read_dir(state.join(BINDINGS)).unwrap().count();
         assert_eq!(left, 0, "a temporary file is left over");
+    }
+
+    #[test]
+    fn a_user_id_stays_with_the_last_account_of_its_person() {
+        let dir = tempfile::tempdir().unwrap();
+        let bindings = Bindings::at(dir.path());
+        for (file, person) in [
+            ("alice", "one"),
+            ("alice2", "one"),
+            ("bob", "two"),
+            (&binding_of(2001), "one"),
+            (&binding_of(2002), "two"),
+        ] {
+            assert_eq!(bindings.add(file, &uid(person)), Ok(uid(person)));
+        }
+        assert_eq!(bindings.accounts().unwrap(), ["alice", "alice2", "bob"]);
+        assert_eq!(bindings.add(&binding_of(2001), &uid("two")), Ok(uid("one")));
+        assert_eq!(bindings.remove("alice"), Ok(true));
+        assert_eq!(bindings.find(&binding_of(2001)), Ok(Some(uid("one"))));
+        assert_eq!(bindings.remove("alice2"), Ok(true));
+        assert_eq!(bindings.find(&binding_of(2001)), Ok(None));
+        assert_eq!(bindings.find(&binding_of(2002)), Ok(Some(uid("two"))));
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod file;
 pub(crate) mod run;
 
 pub use account::{AccountsUnavailable, Entry, Lookup, find_account, find_entry, impossible_name};
-pub use bindings::{Bindings, Uid};
+pub use bindings::{Bindings, Uid, binding_of};
 pub use directory::TrustedDirectory;
 pub use file::{FileFault, FileKind, read_public_file, read_trusted_file};
 

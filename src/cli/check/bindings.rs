@@ -56,6 +56,20 @@ pub(super) fn stored(report: &mut Report, config: &Config, state: &Path) {
         );
     }
     let bound = accounts.len().saturating_sub(damaged.len());
+    let user_ids = bindings.user_ids().unwrap_or_default();
+    let unreadable = user_ids.iter().filter(|name| bindings.find(name).is_err());
+    let unreadable: Vec<&str> = unreadable.map(String::as_str).collect();
+    if !unreadable.is_empty() {
+        report.wrong(
+            "bindings.damaged",
+            format!(
+                "files of user IDs in {} cannot be used, and first logins with these user IDs are refused: {}",
+                place.display(),
+                unreadable.join(", ")
+            ),
+            "write them again as root: authentik-flow bind --replace NAME",
+        );
+    }
     let text = match bound {
         0 if damaged.is_empty() => {
             return report.ok(

@@ -75,6 +75,42 @@ fn an_account_is_bound_looked_at_and_bound_again() {
     expect(&bind(&bench, &["alice", "--remove"]), 0, &["already"]);
 }
 
+/// As after usermod --login.
+#[test]
+fn an_account_of_a_bound_user_id_needs_replace() {
+    require_host!();
+    let bench = bench();
+    expect(&bind(&bench, &["alice"]), 0, &["alice: bound to uid"]);
+    let bindings = bench.path("state/bindings");
+    let uid = bound(&bench, "alice").unwrap();
+    let ids = || -> Vec<String> {
+        let names = fs::read_dir(&bindings).unwrap();
+        let names = names.map(|name| name.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("-uid.")).collect()
+    };
+    let [id] = &ids()[..] else {
+        panic!("{:?}", ids())
+    };
+    assert_eq!(bound(&bench, id).as_ref(), Some(&uid));
+    fs::rename(bindings.join("alice"), bindings.join("alice-former")).unwrap();
+    expect(
+        &bind(&bench, &["alice", "--uid", "abc"]),
+        1,
+        &["user ID is bound to uid", "--replace"],
+    );
+    assert_eq!(bound(&bench, "alice"), None);
+    expect(&bind(&bench, &["alice"]), 0, &["alice: bound to uid"]);
+    let replaced = bind(&bench, &["alice", "--uid", "abc", "--replace"]);
+    expect(&replaced, 0, &["bound to uid abc"]);
+    assert_eq!(bound(&bench, id).as_deref(), Some("abc\n"));
+    expect(
+        &bind(&bench, &["alice", "--remove"]),
+        0,
+        &["bound to nobody now"],
+    );
+    assert_eq!(ids(), [""; 0]);
+}
+
 #[test]
 fn all_that_are_bound_follow_an_authentik_that_was_set_up_again() {
     require_host!();
@@ -194,6 +230,10 @@ fn check_tells_bindings_that_cannot_be_used() {
     check_finds(&bench, 1, &["bob (can be written by others"]);
     mode(&bench, "state/bindings/bob", 0o644);
     check_finds(&bench, 1, &["bob (has unexpected content)"]);
+    let file = bench.path("state/bindings/-uid.9");
+    fs::write(&file, "").unwrap();
+    check_finds(&bench, 1, &["user IDs are refused: -uid.9"]);
+    fs::remove_file(&file).unwrap();
     assert_eq!(bind(&bench, &["bob", "--replace"]).status, 0);
     mode(&bench, "state/bindings", 0o700);
     check_finds(&bench, 0, &["! bindings", "a screen locker", "chmod 755"]);

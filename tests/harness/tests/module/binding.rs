@@ -264,7 +264,7 @@ fn one_of_two_first_logins_at_once_makes_the_binding() {
         let uid = uid_of([&host.bench, &other.bench][won], "alice");
         assert_eq!(host.bound("alice"), Some(format!("{uid}\n")));
         let files = fs::read_dir(state.join("bindings")).unwrap().count();
-        assert_eq!(files, 1);
+        assert_eq!(files, 2, "of the name and of the user ID");
         winners.push(won);
     }
     eprintln!("who won: {winners:?}");
@@ -284,6 +284,55 @@ fn a_look_up_behind_a_key_compares_and_binds_nobody() {
     account::expect(&key(&host).run(), "PAM_PERM_DENIED", "cause=another-person");
     fs::write(host.file("alice"), "").unwrap();
     account::expect(&key(&host).run(), "PAM_SYSTEM_ERR", "cause=binding-failed");
+}
+
+/// They own the same files.
+#[test]
+fn accounts_with_one_user_id_belong_to_one_person() {
+    require_root!();
+    require_isolation!();
+    let host = Host::of(account::bench(""));
+    let pam = |user: &str| host.pam(user).account("alice", 2001).account("bob", 2001);
+    expect(&login(pam("alice")).run(), "PAM_SUCCESS", &["bound="]);
+    let outcome = login(pam("bob")).run();
+    expect(&outcome, "PAM_PERM_DENIED", &["cause=another-person"]);
+    assert_eq!(host.bound("bob"), None);
+    let key = account::key(&host.bench, "bob").state(host.state.path());
+    let outcome = key.account("alice", 2001).account("bob", 2001).run();
+    account::expect(&outcome, "PAM_PERM_DENIED", "cause=another-person");
+    // With a user ID of his own he gets in.
+    let own = login(host.pam("bob").account("bob", 2002)).run();
+    expect(&own, "PAM_SUCCESS", &["bound="]);
+}
+
+#[test]
+fn an_account_that_is_renamed_stays_with_its_person() {
+    require_root!();
+    require_isolation!();
+    let host = Host::new();
+    let uid = uid_of(&host.bench, "alice");
+    let pam = |user: &str| host.pam(user).account("alice-new", 2001);
+    expect(
+        &login(host.pam("alice").account("alice", 2001)).run(),
+        "PAM_SUCCESS",
+        &["bound="],
+    );
+    host.bench.double.world(|world| {
+        world.user_mut("alice").username = "alice-new".into();
+    });
+    let former = change_hands(&host.bench, "alice-new");
+    let outcome = login(pam("alice-new")).run();
+    expect(
+        &outcome,
+        "PAM_PERM_DENIED",
+        &["cause=another-person", &uid, &former],
+    );
+    host.bench
+        .double
+        .world(|world| world.user_mut("alice-new").uid = uid.clone());
+    let bound = format!("bound={uid}");
+    expect(&login(pam("alice-new")).run(), "PAM_SUCCESS", &[&bound]);
+    assert_eq!(host.bound("alice-new"), Some(format!("{uid}\n")));
 }
 
 /// A key outlives a rename. A bound account is not an account of this host alone, which
