@@ -114,9 +114,9 @@ impl LeftOut {
     /// What to do about a stack that is in use.
     pub(crate) fn remedy(&self, stacks: &Stacks) -> String {
         match stacks.has_block(&self.service) {
-            true => format!("if that is not meant: {}", self.command()),
+            true => format!("to change that: {}", self.command()),
             false => format!(
-                "if that is not meant, add these accounts to the line in {} that leads local accounts past the module",
+                "to change that, add these accounts to the line in {} that leads local accounts past the module",
                 stacks.path(&self.service).display()
             ),
         }

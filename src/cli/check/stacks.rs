@@ -215,7 +215,7 @@ impl Look<'_> {
                     "{}: this line does nothing, because [password] names no flow: the local password is changed",
                     ours.place()
                 ),
-                remedy: "write [password] and flow = \"SLUG\" into the configuration, or take the line out".into(),
+                remedy: "write [password] and flow = \"SLUG\" into the configuration, or remove the line".into(),
             }]);
         }
         Ok(password::judge(service, entries))
@@ -236,7 +236,7 @@ impl Look<'_> {
                     let finding = Finding {
                         id: "stack.configuration-wrong",
                         status: Status::Wrong,
-                        what: format!("what the module is to read is wrong: {error}"),
+                        what: format!("the module cannot use its configuration: {error}"),
                         remedy: format!("authentik-flow check --service {service}"),
                     };
                     note(&mut self.findings, service, finding);
@@ -249,7 +249,7 @@ impl Look<'_> {
             found.push(Finding {
                 id: "stack.account-line-missing",
                 status: Status::Wrong,
-                what: "[account] token_file is set for this service, and no account line of its stack names the module: anyone with an SSH key is let in without a question".into(),
+                what: "[account] token_file is set for this service, but no account line of its stack names the module: anyone with an SSH key gets in, and authentik is not asked".into(),
                 remedy: format!(
                     "write account required pam_authentik_flow.so into {}, or take the service out of [account] services",
                     self.stacks.path(service).display()
@@ -335,7 +335,7 @@ fn without_module(stacks: &Stacks, shell: LoginShell) -> Finding {
             shell.typed
         ),
         remedy: format!(
-            "if that is not meant: authentik-flow enable {}, with the same --local",
+            "to change that: authentik-flow enable {}, with the same --local",
             shell.service
         ),
     }
@@ -354,7 +354,7 @@ fn missing(entry: &Entry, places: &[PathBuf]) -> Finding {
             entry.place(),
             places.join(", ")
         ),
-        remedy: "install the module there, or take the line out (authentik-flow disable)".into(),
+        remedy: "install the module there, or remove the line (authentik-flow disable)".into(),
     }
 }
 
@@ -366,7 +366,7 @@ fn shared(file: &std::path::Path, by: &[String], own: bool) -> Option<Finding> {
         .map(|(name, why)| format!("{name} ({why})"))
         .collect();
     let shown = file.display();
-    let remedy = "put the lines into the files of the services that are meant, such as sshd and sudo, and take them out of the shared one: authentik-flow enable sshd";
+    let remedy = "put the lines into the files of single services, such as sshd and sudo, and remove them from the shared one: authentik-flow enable sshd";
     let (status, what) = if by.iter().any(|service| service == "polkit-1") {
         (
             Status::Wrong,
@@ -414,7 +414,7 @@ fn show(
             Status::Ok,
             "none names the module yet",
             Some(format!(
-                "when the rest is well: authentik-flow enable {} --dry-run",
+                "when the other checks are good: authentik-flow enable {} --dry-run",
                 setup.service
             )),
         ));
@@ -453,10 +453,10 @@ fn show(
     for (guarded, services) in well {
         let who = match guarded.is_empty() {
             true => String::new(),
-            false => format!("; without authentik log in: {guarded}"),
+            false => format!("; these log in without authentik: {guarded}"),
         };
         let found = format!(
-            "{}: a refusal refuses, and a local way in is kept{who}",
+            "{}: a refusal keeps people out, and a local way in is kept{who}",
             services.join(", ")
         );
         let services: Vec<String> = services.iter().map(|name| (*name).to_owned()).collect();

@@ -137,7 +137,9 @@ fn sshd_settings(options: &Enable, stacks: &Stacks) -> Result<Option<DropIn>, Co
         return Err("--sshd belongs to the service sshd: name it, too; nothing is changed".into());
     }
     let Some(sshd) = options.folders.sshd() else {
-        return Err("--sshd: whose configuration of sshd is meant? Name it with --sshd-config; nothing is changed".into());
+        return Err(
+            "--sshd: name the configuration of sshd with --sshd-config; nothing is changed".into(),
+        );
     };
     let setup = Setup::for_service("sshd", options.config.as_deref(), stacks)?;
     let config = setup.config().map_err(|error| error.to_string())?;
@@ -212,7 +214,7 @@ fn make(
     }
     if let Some(change) = changes.first() {
         say(&format!(
-            "Keep this root shell open until a second login has worked. Back again: authentik-flow disable {}",
+            "Keep this root shell open until a second login has worked. To undo this: authentik-flow disable {}",
             change.service
         ))?;
     }
@@ -225,7 +227,7 @@ fn is_installed(options: &Enable) -> Result<(), CommandError> {
     };
     let places: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
     let places = match places.is_empty() {
-        true => "no folder of PAM modules is found".into(),
+        true => "no folder of PAM modules was found".into(),
         false => format!("{} is not there", places.join(", ")),
     };
     Err(format!(
@@ -264,7 +266,7 @@ fn consider(
         block::take_out(&file.text, &copies.find(service)?).map_err(|stays| match stays {
             Stays::Half(line) => disable::half_a_block(&path, line),
             Stays::Changed(found) => format!(
-                "somebody has changed the lines of enable in {}:\n{}take them out by hand first",
+                "somebody has changed the lines of enable in {}:\n{}remove them by hand first",
                 path.display(),
                 found.shown(&path)
             ),
@@ -342,12 +344,12 @@ fn say_what_changes(state: &Path, change: &Change) -> Result<(), CommandError> {
         ..
     } = change;
     say(&format!(
-        "{service}: a login that authentik accepts skips {}; every other line is asked as before.",
+        "{service}: a login that authentik accepts skips {}; every other line works as before.",
         plan.skipped.join(", ")
     ))?;
     if !plan.repeated.is_empty() {
         say(&format!(
-            "{service}: it would also skip {}: the new lines ask it first.",
+            "{service}: it would also skip {}, so the new lines run it first.",
             plan.repeated.join(", ")
         ))?;
     }
@@ -428,7 +430,7 @@ fn say_what_is_left_out(
     along.push_str(&config_argument(options));
     let LoginShell { service, typed, .. } = shell;
     say(&format!(
-        "{service}: `{typed}` has its own stack, which asks authentik nothing; take it along: {along} {service}"
+        "{service}: `{typed}` has its own stack, which does not ask authentik; to include it: {along} {service}"
     ))
 }
 

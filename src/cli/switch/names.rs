@@ -72,7 +72,7 @@ fn by_sshd(
 ) -> Result<(), CommandError> {
     let others = names.iter().any(|name| !is_root(name) && can_log_in(name));
     if !others {
-        proof.doubts.push("sshd: mind that sshd refuses root's password unless PermitRootLogin is yes: name a local account with --local, too, or only root's key gets in while authentik is down".into());
+        proof.doubts.push("sshd: sshd refuses root's password unless PermitRootLogin is yes: also name a local account with --local, or only root's key gets in while authentik is down".into());
     }
     let Some(sshd) = sshd else {
         return Ok(());
@@ -153,7 +153,7 @@ fn becomes_root(
         );
         if proof.root.is_empty() && unknown.is_none() {
             return Err(format!(
-                "nobody of {} can become root while authentik is down: {why}",
+                "none of {} can become root while authentik is down: {why}",
                 names.join(", ")
             ));
         }
@@ -171,7 +171,7 @@ fn becomes_root(
             Ok(())
         }
         None => Err(format!(
-            "nobody of {} can become root: root's password is locked, and sudo -l -U gives none of them ALL; let one of them use sudo (usermod -aG sudo NAME), or give root a password",
+            "none of {} can become root: root's password is locked, and sudo -l -U gives none of them ALL; let one of them use sudo (usermod -aG sudo NAME), or give root a password",
             names.join(", ")
         )),
     }

@@ -14,7 +14,7 @@ fn bench() -> Bench {
     bench
 }
 
-const SUDO_I: &str = "sudo-i: `sudo -i` has its own stack, which asks authentik nothing; take it along: authentik-flow enable --local root --local localadmin --config /DIR/config.toml sudo-i";
+const SUDO_I: &str = "sudo-i: `sudo -i` has its own stack, which does not ask authentik; to include it: authentik-flow enable --local root --local localadmin --config /DIR/config.toml sudo-i";
 const SU_L: &str = "su-l: `su -` has its own stack";
 
 /// What `enable` says of these services.
@@ -84,7 +84,7 @@ fn check_says_it_too() {
     for part in [
         left_out,
         "authentik-flow enable sudo-i",
-        "su, su-l, sudo: a refusal refuses",
+        "su, su-l, sudo: a refusal keeps people out",
     ] {
         assert!(run.text.contains(part), "no {part:?} in {}", run.text);
     }
@@ -92,7 +92,7 @@ fn check_says_it_too() {
     let run = bench.run(&["check", "--service", "sudo"]);
     assert!(
         run.text
-            .contains("su, su-l, sudo, sudo-i: a refusal refuses")
+            .contains("su, su-l, sudo, sudo-i: a refusal keeps people out")
             && !run.text.contains("! PAM"),
         "{}",
         run.text

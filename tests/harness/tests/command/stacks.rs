@@ -107,7 +107,7 @@ fn second_factors_that_fall_away() {
     // A module whose refusal has no effect is no second factor.
     check(&bench, "mfa-default-ignore", 1, &["✗ PAM stacks"]);
     let bench = with_auth(&["auth required pam_unix.so", GUARD, "auth required OURS"]);
-    let run = check(&bench, "mfa-good", 0, &["a refusal refuses"]);
+    let run = check(&bench, "mfa-good", 0, &["a refusal keeps people out"]);
     assert!(!run.text.contains('✗'), "{}", run.text);
 }
 
@@ -223,7 +223,7 @@ fn shared_files() {
         &bench,
         "common-account",
         0,
-        &["cron (every job asks for the account)", "take them out"],
+        &["cron (every job asks for the account)", "remove them"],
     );
 }
 
@@ -237,7 +237,10 @@ fn other_services_are_looked_at_too() {
         &bench,
         "another-service-wrong",
         1,
-        &["sudo: what the module is to read", "--service sudo"],
+        &[
+            "sudo: the module cannot use its configuration",
+            "--service sudo",
+        ],
     );
     bench.stack("sudo", "auth requird {module}\n");
     check(

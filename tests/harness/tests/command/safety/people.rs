@@ -34,7 +34,7 @@ fn sudo_counts_only_if_it_lets_the_account_in_while_authentik_is_down() {
     let run = bench.enable(&["sshd", "--local", "bob"]);
     assert_eq!(run.status, 1, "{}", run.text);
     run.has(&[
-        "nobody of root, bob can become root while authentik is down",
+        "none of root, bob can become root while authentik is down",
         "authentik-flow enable sudo --local bob",
         "nothing is changed",
     ]);

@@ -143,11 +143,11 @@ fn a_requirement_in_front_of_an_included_password_is_repeated() {
     assert_eq!(run.status, 0, "{}", run.text);
     run.has(&[
             "+auth  required                                    pam_listfile.so item=user sense=deny file=/etc/denied",
-            "the new lines ask it first",
+            "so the new lines run it first",
         ],
     );
     let run = bench.check(&[]);
-    run.has(&["arch: a refusal refuses"]);
+    run.has(&["arch: a refusal keeps people out"]);
     assert_eq!(bench.run(&["disable", "arch"]).status, 0);
     assert_eq!(
         bench.read("pam.d/arch"),
@@ -196,7 +196,7 @@ fn a_condition_in_front_of_an_included_password_still_keeps_people_out() {
         bench.config("flow = \"linux-login\"", "allow_any_user = true", "");
         let run = bench.enable(&["service", "--local", "localadmin"]);
         assert_eq!(run.status, 0, "{condition}: {}", run.text);
-        run.has(&["the new lines ask it first"]);
+        run.has(&["so the new lines run it first"]);
         let stack = without_includes(&bench, "service", &included);
         let login = |stack: &str| {
             Pam::new(&Module::built())
@@ -252,7 +252,7 @@ fn a_condition_on_uids_holds_down_to_min_uid() {
         bench.config("flow = \"linux-login\"", "allow_any_user = true", &rest);
         let run = bench.enable(&["service", "--local", "localadmin"]);
         assert_eq!(run.status, 0, "{condition}: {}", run.text);
-        run.has(&["the new lines ask it first"]);
+        run.has(&["so the new lines run it first"]);
         let outcome = Pam::new(&Module::built())
             .service("service")
             .user("alice")

@@ -39,7 +39,7 @@ fn there_and_back_leaves_every_byte_as_it_was() {
         "+auth  [success=1 default=ignore]                  pam_localuser.so file=/dev/null",
         "+auth  [success=2 default=die ignore=ignore]       pam_authentik_flow.so config=/DIR/config.toml",
         "+# END authentik-flow enable",
-        "sudo: a login that authentik accepts skips /DIR/pam.d/common-auth:1 (pam_unix.so), /DIR/pam.d/common-auth:2 (pam_deny.so); every other line is asked as before.",
+        "sudo: a login that authentik accepts skips /DIR/pam.d/common-auth:1 (pam_unix.so), /DIR/pam.d/common-auth:2 (pam_deny.so); every other line works as before.",
         "Keep this root shell open",
     ] {
         assert!(run.text.contains(part), "no {part:?} in {}", run.text);
@@ -61,7 +61,7 @@ fn there_and_back_leaves_every_byte_as_it_was() {
     assert!(
         check
             .text
-            .contains("sshd, sudo: a refusal refuses, and a local way in is kept"),
+            .contains("sshd, sudo: a refusal keeps people out, and a local way in is kept"),
         "{}",
         check.text
     );
@@ -289,7 +289,7 @@ fn the_stacks_of_other_distributions() {
     assert!(
         check
             .text
-            .contains("arch, fedora, su: a refusal refuses, and a local way in is kept"),
+            .contains("arch, fedora, su: a refusal keeps people out, and a local way in is kept"),
         "{}",
         check.text
     );
