@@ -128,6 +128,17 @@ impl Api {
         self.once("POST", path, Some(body)).map(|(value, _)| value)
     }
 
+    /// The same with another token: its scheme and the token itself.
+    pub(crate) fn post_as(&self, who: &str, path: &str, body: &Value) -> Result<Value, ApiError> {
+        self.once_as(who, "POST", path, Some(body))
+            .map(|(value, _)| value)
+    }
+
+    /// Reads an object with another token.
+    pub(crate) fn get_as(&self, who: &str, path: &str) -> Result<Value, ApiError> {
+        self.once_as(who, "GET", path, None).map(|(value, _)| value)
+    }
+
     fn patiently(&self, method: &str, path: &str) -> Result<Value, ApiError> {
         let mut tries = 0;
         loop {
@@ -141,9 +152,19 @@ impl Api {
         }
     }
 
-    /// One request: the answer's body, and its date.
     fn once(
         &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(Value, Option<String>), ApiError> {
+        self.once_as(&self.authorization, method, path, body)
+    }
+
+    /// One request: the answer's body, and its date.
+    fn once_as(
+        &self,
+        authorization: &str,
         method: &str,
         path: &str,
         body: Option<&Value>,
@@ -153,7 +174,7 @@ impl Api {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}/api/v3/{path}", self.url))
-            .header("authorization", &self.authorization)
+            .header("authorization", authorization)
             .header("accept", "application/json");
         let answer = match body {
             None => request.body(()).map(|request| self.agent.run(request)),

@@ -87,6 +87,9 @@ pub(crate) fn id_of(path: &str, object: &serde_json::Value) -> String {
     let id = match path {
         "flows/instances" | "core/applications" => &object["slug"],
         "core/tokens" => &object["identifier"],
+        "endpoints/agents/connectors" => &object["connector_uuid"],
+        "endpoints/agents/enrollment_tokens" => &object["token_uuid"],
+        "endpoints/devices" => &object["device_uuid"],
         _ => &object["pk"],
     };
     match id.as_str() {

@@ -2,6 +2,7 @@
 //! in the ledger before it is created.
 
 mod flows;
+mod hosts;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -98,6 +99,7 @@ impl<'a> Maker<'a> {
                 "group" => self.group(key).map(drop)?,
                 "app" => self.application(key)?,
                 "flow" => self.flow(key).map(drop)?,
+                "host" => {}
                 "uuid" => {
                     let uuid = self.group(key)?;
                     filled.push_str(uuid.as_str().unwrap_or_default());
@@ -133,7 +135,7 @@ impl<'a> Maker<'a> {
             "core/users" => Some("username"),
             "core/tokens" => Some("identifier"),
             "flows/instances" | "core/applications" => Some("slug"),
-            "flows/bindings" | "policies/bindings" => None,
+            "flows/bindings" | "policies/bindings" | "endpoints/agents/enrollment_tokens" => None,
             _ => Some("name"),
         };
         if let Some(field) = field {
@@ -155,9 +157,14 @@ impl<'a> Maker<'a> {
             }
         };
         self.ledger.made(number, &id_of(path, &object))?;
-        let id = object["pk"].clone();
-        if id.is_null() {
-            return Err(format!("POST {path}/: the answer has no pk").into());
+        let id = match path {
+            "endpoints/agents/connectors" | "endpoints/agents/enrollment_tokens" => {
+                json!(id_of(path, &object))
+            }
+            _ => object["pk"].clone(),
+        };
+        if id.is_null() || id == "null" {
+            return Err(format!("POST {path}/: the answer has no id").into());
         }
         self.made.insert(place, id.clone());
         if path == "outposts/instances" {
@@ -243,14 +250,19 @@ impl<'a> Maker<'a> {
         Ok(())
     }
 
-    /// The secret of a token: `app:PERSON` for an app password, `api:PERSON`, `outpost`, or
-    /// `bogus`, which authentik never issued.
+    /// The secret of a token: `app:PERSON` for an app password, `api:PERSON`, `outpost`,
+    /// `host`, or `bogus`, which authentik never issued.
     pub(crate) fn token(&mut self, what: &str) -> Result<String, MakerError> {
         if what == "bogus" {
             return Ok("0".repeat(60));
         }
         if let Some(secret) = self.tokens.get(what) {
             return Ok(secret.clone());
+        }
+        if what == "host" {
+            let secret = self.host()?;
+            self.tokens.insert(what.to_owned(), secret.clone());
+            return Ok(secret);
         }
         let identifier = match what.split_once(':') {
             Some((intent, key)) => {

@@ -53,6 +53,13 @@ pub(crate) fn stage(key: &str) -> Option<(&'static str, Value)> {
             "stages/redirect",
             json!({"mode": "static", "target_static": "https://example.com/"}),
         )),
+        "host-optional" | "host-required" => Some((
+            "stages/endpoints",
+            json!({
+                "connector": "@connector:agent",
+                "mode": key.strip_prefix("host-"),
+            }),
+        )),
         "captcha" => Some((
             "stages/captcha",
             json!({"public_key": "none", "private_key": "none"}),
@@ -285,6 +292,8 @@ pub(crate) const FLOWS: &[(&str, &str, &str)] = &[
     ("for-sudo", "if=sudo", "ident password login"),
     ("factor-for-others", "", "ident password mfa!sudo login"),
     ("for-agent", "if=agent", "ident password login"),
+    ("host-optional", "", "ident password host-optional login"),
+    ("host-required", "", "ident password host-required login"),
     ("enrolment", "for=enrollment", "ident password login"),
     ("unenrolment", "for=unenrollment", "ident password login"),
     ("set-up", "for=stage_configuration", "ident password login"),

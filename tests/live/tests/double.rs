@@ -18,8 +18,9 @@ struct Bench {
     directory: tempfile::TempDir,
 }
 
-/// The contents of the world: users, groups, applications, tokens, flows.
-type Census = [Vec<String>; 5];
+/// The contents of the world: users, groups, applications, tokens, flows, hosts, and the tokens
+/// that enrol hosts.
+type Census = [Vec<String>; 7];
 
 impl Bench {
     fn new(version: Version) -> Bench {
@@ -66,6 +67,12 @@ impl Bench {
                 world.applications.iter().map(|a| a.slug.clone()).collect(),
                 world.tokens.iter().map(|token| token.key.clone()).collect(),
                 world.flows.keys().cloned().collect(),
+                world.hosts.iter().map(|host| host.name.clone()).collect(),
+                world
+                    .enrolment_tokens
+                    .iter()
+                    .map(|token| token.key.clone())
+                    .collect(),
             ];
             census.iter_mut().for_each(|names| names.sort());
             census
@@ -295,7 +302,7 @@ fn objects_of_others_with_the_same_names_survive() {
     });
     let run = bench.run(&["--clean"]);
     assert_eq!(run.code, Some(0), "{}", run.all());
-    let [users, groups, applications, _, flows] = bench.census();
+    let [users, groups, applications, _, flows, ..] = bench.census();
     let ours = |names: &[String]| -> Vec<String> {
         let names = names.iter().filter(|name| name.starts_with(&prefix));
         names

@@ -26,16 +26,6 @@ pub(super) fn respond(state: &mut State, call: &Call, segments: &[&str]) -> Opti
     }
 }
 
-/// Removes a host, as an administrator does.
-pub(super) fn delete(state: &mut State, uuid: &str) -> Reply {
-    let before = state.world.hosts.len();
-    state.world.hosts.retain(|host| host.uuid != uuid);
-    match state.world.hosts.len() < before {
-        true => Reply::empty(204),
-        false => detail(404, "No Device matches the given query."),
-    }
-}
-
 fn refused() -> Reply {
     detail(403, "You do not have permission to perform this action.")
 }

@@ -28,6 +28,7 @@ impl Maker<'_> {
                 *value = match kind {
                     "stage" => self.stage(&key)?,
                     "policy" => self.policy(&key)?,
+                    "connector" => self.connector()?,
                     _ => {
                         let fields = plan::prompt(&key);
                         let fields = fields.ok_or_else(|| format!("there is no field {key:?}"))?;

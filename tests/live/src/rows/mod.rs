@@ -6,6 +6,7 @@ mod accounts;
 mod addresses;
 mod endings;
 mod factors;
+mod hosts;
 mod passwords;
 mod stages;
 
@@ -183,6 +184,12 @@ impl Row {
         self.section("[outpost]\ntoken_file = \"{dir}/outpost.token\"")
     }
 
+    /// The token of this host, or its replacement.
+    fn host(mut self, token: &'static str) -> Row {
+        self.tokens.push(("host.token", token));
+        self.section("[host]\ntoken_file = \"{dir}/host.token\"\nidentifier = \"<host:host>\"")
+    }
+
     /// The token with which hosts look users up.
     fn lookup(mut self, token: &'static str) -> Row {
         self.tokens.push(("account.token", token));
@@ -214,6 +221,7 @@ pub(crate) fn all() -> Vec<Row> {
     rows.extend(addresses::rows());
     rows.extend(access::rows());
     rows.extend(accounts::rows());
+    rows.extend(hosts::rows());
     rows
 }
 

@@ -181,7 +181,21 @@ fn stage(managed: &Managed, binding: &Object, object: &Object) -> Stage {
             to: object.text("target_static").unwrap_or_default().to_owned(),
         },
         "stages/captcha" => Stage::Captcha,
+        "stages/endpoints" => endpoint(managed, object),
         _ => enrolment(object).map_or(Stage::Crash, Stage::Enrol),
+    }
+}
+
+/// Without a key for its challenges, the connector's stage is passed over.
+fn endpoint(managed: &Managed, object: &Object) -> Stage {
+    let connector = pointed(managed, object, "connector");
+    let has_key = connector.is_some_and(|connector| connector.text("challenge_key").is_some());
+    match has_key {
+        true => Stage::EndpointAgent {
+            required: object.text("mode") == Some("required"),
+            connector: object.text("connector").unwrap_or_default().to_owned(),
+        },
+        false => Stage::Skip,
     }
 }
 

@@ -103,6 +103,17 @@ pub(super) const KINDS: &[Kind] = &[
     kind("stages/dummy", "DummyStage"),
     kind("stages/redirect", "RedirectStage"),
     kind("stages/captcha", "CaptchaStage"),
+    kind("stages/endpoints", "EndpointStage"),
+    Kind {
+        id: "connector_uuid",
+        ..kind("endpoints/agents/connectors", "AgentConnector")
+    },
+    Kind {
+        id: "token_uuid",
+        unique: &[],
+        filters: &[("token_uuid", "token_uuid"), ("connector", "connector")],
+        ..kind("endpoints/agents/enrollment_tokens", "EnrollmentToken")
+    },
 ];
 
 /// The kinds that a field may refer to, by the start of their paths. A field that is not listed
@@ -117,6 +128,7 @@ pub(super) fn targets(path: &str, field: &str) -> &'static [&'static str] {
         (_, "authorization_flow" | "invalidation_flow") => &["flows/instances"],
         (_, "password_stage") => &["stages/password"],
         (_, "captcha_stage") => &["stages/captcha"],
+        (_, "connector") => &["endpoints/agents/connectors"],
         (_, "configuration_stages") => &["stages/authenticator/"],
         ("stages/prompt/stages", "fields") => &["stages/prompt/prompts"],
         (_, "validation_policies" | "policy") => &["policies/"],

@@ -4,6 +4,7 @@
 mod compile;
 mod expression;
 mod fields;
+mod hosts;
 mod kind;
 mod people;
 mod store;
@@ -40,7 +41,7 @@ pub(super) fn respond(
         "GET" => read(state, call, path),
         "POST" => create(state, call, path),
         "DELETE" => match path {
-            ["endpoints", "devices", uuid] => Some(super::endpoints::delete(state, uuid)),
+            ["endpoints", "devices", uuid] => Some(hosts::delete(state, uuid)),
             _ => delete(state, path),
         },
         _ => None,
@@ -86,6 +87,12 @@ fn read(state: &mut State, call: &Call, path: &[&str]) -> Option<Reply> {
         }
         // These two paths are answered elsewhere, also for callers with a permission.
         ["core", "users" | "groups"] => return None,
+        ["endpoints", "agents", "enrollment_tokens", uuid, "view_key"] => {
+            return Some(hosts::view_key(state, uuid));
+        }
+        ["endpoints", "devices"] => return Some(hosts::list(state, call)),
+        ["endpoints", "devices", uuid] => return Some(hosts::device(state, uuid)),
+        ["crypto", "certificatekeypairs"] => return Some(hosts::key_pairs(call)),
         _ => {}
     }
     if let Some(kind) = kind::of(&path.join("/")) {
@@ -149,7 +156,7 @@ fn create(state: &mut State, call: &Call, path: &[&str]) -> Option<Reply> {
         true => json!(state.managed.number(&state.world)),
         false => json!(random::uuid()),
     };
-    let object = Object::new(kind.path, pk, fields);
+    let object = Object::new(kind, pk, fields);
     let made = people::create(state, object);
     compile::compile(state);
     Some(Reply::json(201, &made))

@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 
 use super::kind::{self, Kind};
 use super::store::Object;
-use super::{complain, fields, invalid, not_found};
+use super::{complain, fields, hosts, invalid, not_found};
 use crate::api::{detail, serialize};
 use crate::exchange::{Call, Reply};
 use crate::random;
 use crate::state::State;
-use crate::world::{Group, Permission, Token, User, UserType};
+use crate::world::{EnrolmentToken, Group, Permission, Token, User, UserType};
 
 fn kind_of(path: &str) -> &'static Kind {
     kind::of(path).unwrap_or_else(|| panic!("{path} is one of the kinds"))
@@ -87,6 +87,14 @@ pub(super) fn create(state: &mut State, mut object: Object) -> Value {
             object
                 .fields
                 .insert("token_identifier".to_owned(), json!(identifier));
+            object.key = Some(key);
+            object.json()
+        }
+        "endpoints/agents/enrollment_tokens" => {
+            let key = random::alphanumeric(128);
+            let mut token = EnrolmentToken::new(&key);
+            token.connector = text("connector");
+            state.world.enrolment_tokens.push(token);
             object.key = Some(key);
             object.json()
         }
@@ -250,6 +258,11 @@ pub(super) fn removed(state: &mut State, object: &Object) {
             .world
             .tokens
             .retain(|token| Some(token.key.as_str()) != key),
+        "endpoints/agents/enrollment_tokens" => state
+            .world
+            .enrolment_tokens
+            .retain(|token| Some(token.key.as_str()) != key),
+        "endpoints/agents/connectors" => hosts::forget_connector(state, &text_of(&object.pk)),
         "outposts/instances" => {
             let account = state.world.find_token(key.unwrap_or_default());
             if let Some(name) = account.map(|token| token.username.clone()) {

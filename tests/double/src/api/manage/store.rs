@@ -16,9 +16,13 @@ pub(crate) struct Object {
 }
 
 impl Object {
-    pub(super) fn new(path: &'static str, pk: Value, fields: Map<String, Value>) -> Object {
+    pub(super) fn new(kind: &Kind, pk: Value, fields: Map<String, Value>) -> Object {
+        let mut fields = fields;
+        if kind.id.ends_with("_uuid") {
+            fields.insert(kind.id.to_owned(), pk.clone());
+        }
         Object {
-            path,
+            path: kind.path,
             pk,
             fields,
             key: None,
@@ -28,7 +32,9 @@ impl Object {
     /// The object as the API prints it, reduced to the fields that are used here.
     pub(super) fn json(&self) -> Value {
         let mut fields = self.fields.clone();
-        fields.insert("pk".to_owned(), self.pk.clone());
+        if !fields.keys().any(|name| name.ends_with("_uuid")) {
+            fields.insert("pk".to_owned(), self.pk.clone());
+        }
         Value::Object(fields)
     }
 
@@ -118,8 +124,15 @@ impl Managed {
         self.objects
             .retain(|object| object.path != path || object.pk != *pk);
         let depends = |object: &Object| {
-            ["flows/bindings", "policies/bindings", "core/tokens"].contains(&object.path)
-                && ["target", "stage", "policy", "group", "user"]
+            [
+                "flows/bindings",
+                "policies/bindings",
+                "core/tokens",
+                "stages/endpoints",
+                "endpoints/agents/enrollment_tokens",
+            ]
+            .contains(&object.path)
+                && ["target", "stage", "policy", "group", "user", "connector"]
                     .iter()
                     .any(|field| object.fields.get(*field) == Some(pk))
         };
