@@ -1,7 +1,5 @@
 //! At which servers accounts are bound to persons: a `uid` means nothing at another one.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::keys::{Keys, family};
 use super::user::Binding;
 
@@ -11,21 +9,12 @@ pub(super) const SEVERAL: &str = "[user] bind = \"uid\" needs one server, becaus
 /// The servers of a file's sections, or of several files that lie over one another. The
 /// top has the name "".
 #[derive(Debug, Default)]
-pub(super) struct Servers(BTreeMap<String, Server>);
+pub(super) struct Servers(Vec<(String, Server)>);
 
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default)]
 struct Server {
     url: Option<String>,
     bind: Option<Binding>,
-}
-
-impl Server {
-    fn over(self, below: &Self) -> Self {
-        Self {
-            url: self.url.or_else(|| below.url.clone()),
-            bind: self.bind.or(below.bind),
-        }
-    }
 }
 
 impl Servers {
@@ -35,32 +24,33 @@ impl Servers {
             url: keys.url.as_ref().map(ToString::to_string),
             bind: keys.user.bind,
         };
-        self.0.insert(section.to_owned(), server);
+        self.0.push((section.to_owned(), server));
     }
 
     /// Lays them over those of the files before.
-    pub(super) fn over(self, mut below: Self) -> Self {
-        for (section, server) in self.0 {
-            let merged = server.over(below.0.get(&section).unwrap_or(&Server::default()));
-            below.0.insert(section, merged);
-        }
-        below
+    pub(super) fn over(mut self, below: Self) -> Self {
+        // The first one that sets a key counts.
+        self.0.extend(below.0);
+        self
     }
 
     /// Whether services of several servers bind accounts.
     pub(super) fn bind_at_several(&self) -> bool {
-        let none = Server::default();
-        let at = |section: &str| self.0.get(section).unwrap_or(&none);
-        let urls: BTreeSet<String> = self
-            .0
-            .iter()
-            .map(|(section, server)| {
-                let family = family(section).map_or(&none, at);
-                server.clone().over(family).over(at(""))
-            })
-            .filter(|server| server.bind == Some(Binding::Uid))
-            .filter_map(|server| server.url)
-            .collect();
-        urls.len() > 1
+        let mut urls = self.0.iter().filter_map(|(section, _)| {
+            let bind = self.first(section, |server| server.bind)?;
+            let url = self.first(section, |server| server.url.as_deref())?;
+            (bind == Binding::Uid).then_some(url)
+        });
+        let first = urls.next();
+        urls.any(|url| Some(url) != first)
+    }
+
+    /// What a section says, or its family, or the top.
+    fn first<'a, T>(&'a self, section: &str, key: impl Fn(&'a Server) -> Option<T>) -> Option<T> {
+        let places = [Some(section), family(section), Some("")];
+        places.into_iter().flatten().find_map(|place| {
+            let of_place = self.0.iter().filter(|(section, _)| section == place);
+            of_place.map(|(_, server)| server).find_map(&key)
+        })
     }
 }
