@@ -72,7 +72,7 @@ impl BoundAccount<'_> {
         }
     }
 
-    /// The `uid` of the person to whom the account belongs; `None` if it belongs to
+    /// The `uid` of the person who owns the account; `None` if it belongs to
     /// nobody, or if the configuration does not ask for one.
     ///
     /// # Errors

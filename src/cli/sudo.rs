@@ -1,4 +1,4 @@
-//! Who becomes root by sudo, and whom its stack leaves out while authentik is down.
+//! Who becomes root by sudo, and which accounts its stack leaves out while authentik is down.
 
 use super::judge::{Answer, Stack, guarded};
 use super::stack::results::Secret;

@@ -21,7 +21,7 @@ use crate::token_file::read_token;
 
 pub(super) const COMPONENT: &str = "ak-stage-endpoint-agent";
 
-/// For whom the answer is.
+/// The reader that the answer is for.
 const AUDIENCE: &str = "goauthentik.io/platform/endpoint";
 /// The header of the answer: HMAC with SHA-512 (RFC 7518, section 3.2).
 const HEADER: &[u8] = br#"{"alg":"HS512","typ":"JWT"}"#;

@@ -61,7 +61,7 @@ impl Person {
         }
     }
 
-    /// The same person, for whom this fact of a condition is so.
+    /// The same person, with the assumption that this fact of a condition holds or not.
     pub(super) fn assume(mut self, fact: &str, holds: bool) -> Self {
         self.assumed.push((fact.to_owned(), holds));
         self

@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 /// Enough for each of the reasons below to occur, within a few seconds.
 const LOGINS: u32 = 12_000;
 
-/// A user whom the model refuses never gets in. To prove that the test works, many get in, and many
+/// A user that the model refuses never gets in. To prove that the test works, many get in, and many
 /// are refused because of exactly one deviation.
 #[test]
 fn nobody_gets_in_without_a_proof_in_the_exchange() {

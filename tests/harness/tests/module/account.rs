@@ -1,4 +1,4 @@
-//! `pam_acct_mgmt`: for users whom this module logged in, and for users who came with a key.
+//! `pam_acct_mgmt`: for users that this module logged in, and for users who came with a key.
 
 use authentik_double::{Fault, Group, Match, SeenRequest, User, Version};
 use pam_harness::codes::Item;

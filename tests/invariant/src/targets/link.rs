@@ -119,7 +119,7 @@ fn play(challenges: &[&str], typed: &str, prompt: &str) -> (Vec<String>, Vec<Vec
     );
     assert!(
         result.is_err(),
-        "the module let in a person whom nobody logged in"
+        "the module let in a person although nobody was logged in"
     );
     (wire.gets, wire.posts)
 }

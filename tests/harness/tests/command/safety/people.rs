@@ -194,7 +194,7 @@ fn settings_of_sshd_are_looked_at() {
     run.has(&["✓ PAM stacks"]);
 }
 
-/// The users whom authentik authenticates after the change.
+/// The users that authentik authenticates after the change.
 #[test]
 fn accounts_with_a_local_password_are_named() {
     require_host!();

@@ -35,7 +35,7 @@ fn refused_where_nobody_local_would_get_in() {
 }
 
 /// The stack starts with a list of allowed users. After lines are added, its jump would skip
-/// the refusal, and let in users whom it keeps out.
+/// the refusal, and let in users that it keeps out.
 #[test]
 fn refused_where_a_line_jumps_over_the_place() {
     pam_harness::require_isolation!();
