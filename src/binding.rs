@@ -62,25 +62,27 @@ impl BoundAccount<'_> {
         let Some(actual) = self.asked_for(uid)? else {
             return Ok(());
         };
-        let bound = match self.bound()? {
-            Some(bound) => Some(bound),
-            None => find_user_id(&Bindings::of_this_host(), self.user_id()?)?,
-        };
-        match bound {
+        match self.bound()? {
             Some(bound) => same(bound, actual),
             None => Ok(()),
         }
     }
 
-    /// The `uid` of the person who owns the account; `None` if it belongs to
-    /// nobody, or if the configuration does not ask for one.
+    /// The `uid` of the person who owns the account, by its name or its user ID; `None` if it
+    /// belongs to nobody, or if the configuration does not ask for one.
     ///
     /// # Errors
     /// [`LoginError::Binding`] if that cannot be told.
     pub fn bound(&self) -> Result<Option<Uid>, LoginError> {
         match self.rule {
             Binding::Never => Ok(None),
-            Binding::Uid | Binding::Compare => find(&Bindings::of_this_host(), self.name),
+            Binding::Uid | Binding::Compare => {
+                let bindings = Bindings::of_this_host();
+                match find(&bindings, self.name)? {
+                    Some(bound) => Ok(Some(bound)),
+                    None => find_user_id(&bindings, self.user_id()?),
+                }
+            }
         }
     }
 

@@ -356,12 +356,18 @@ fn a_bound_account_whose_name_authentik_does_not_know_is_refused() {
         });
         let outcome = key("alice");
         account::expect(&outcome, "PAM_PERM_DENIED", "cause=person-gone");
+        // As after a rename of the account here: only its user ID is bound.
+        fs::rename(host.file("alice"), host.file("alice-earlier")).unwrap();
+        account::expect(&key("alice"), "PAM_PERM_DENIED", "cause=person-gone");
         account::expect(&outcome, "PAM_PERM_DENIED", &format!("bound to uid {uid}"));
         let shown = outcome.shown().concat();
         assert!(!shown.contains(&uid), "{shown}");
         fs::write(host.file("alice"), "").unwrap();
         account::expect(&key("alice"), "PAM_SYSTEM_ERR", "cause=binding-failed");
-        fs::remove_file(host.file("alice")).unwrap();
+        let directory = host.file("alice").parent().expect("a directory").to_owned();
+        for file in fs::read_dir(directory).unwrap() {
+            fs::remove_file(file.unwrap().path()).unwrap();
+        }
         // As for somebody who never had an account in authentik.
         for user in ["alice", "localadmin"] {
             let outcome = key(user);
